@@ -1,0 +1,8 @@
+"""Configuration: typed sections, the study that puts them together, and the home folder.
+
+Importing this package first sets the environment switches that other libraries read at import.
+"""
+
+from conf import environment
+
+environment.apply()

@@ -1,0 +1,28 @@
+"""Switches that must be in the environment before the libraries that read them are imported."""
+
+from __future__ import annotations
+
+import os
+
+SWITCHES = {
+    # No library reports home, and none looks for a newer version of itself.
+    "DO_NOT_TRACK": "true",  # MLflow honours only the word; Prefect honours it too.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    # A dead MLflow server must not block a writer for minutes; the journal is the queue.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    # Forked trials must not inherit a tokenizer's thread pool.
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def apply() -> None:
+    """Set every switch that the user has not set."""
+    for name, value in SWITCHES.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,48 @@
+"""What can be wrong with what the user gave, as sentences that say what, where and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class DenseError(Exception):
+    """An error that is shown to the user as one sentence; `exit_code` is the command's."""
+
+    exit_code = 1
+
+
+class BadInput(DenseError):
+    """The input cannot be used; nothing was done."""
+
+    exit_code = 2
+
+
+class Held(DenseError):
+    """Another process holds the study."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a configuration: where it stands, what it is, how to mend it."""
+
+    key: str
+    message: str
+    value: object = None
+    remedy: str = ""
+    where: str = ""  # "file:line" of the value, or the override that set it
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}{self.key}: {self.message}{remedy}"
+
+
+class BadConfig(BadInput):
+    """A configuration with one or more problems, all of them at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))

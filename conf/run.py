@@ -1,0 +1,51 @@
+"""Sections that may change from run to run: stop, resources, champion, report, tracking."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from conf.section import Section
+
+ModelName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$")]
+
+
+class Stop(Section):
+    """When a study ends before its last trial."""
+
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    """Wall-clock seconds of this run after which nothing new is asked."""
+    target: float | None = None
+    """Value of the objective that is good enough."""
+    plateau: Annotated[int, Field(ge=1)] | None = None
+    """Finished trials in a row without a better one."""
+
+
+class Resources(Section):
+    """What one trial may use, and how many run at once."""
+
+    slots: Literal["auto"] | Annotated[int, Field(ge=1, le=1_024)] = "auto"
+    """Trials at once on this machine; `auto`: cores divided by threads."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 1
+    """CPU threads of one trial."""
+    trial_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds that one trial may train, summed over its attempts."""
+
+
+class Champion(Section):
+    """What becomes of the winner."""
+
+    model: ModelName | None = None
+    """Registered model that the champion competes for; the study's name when absent."""
+
+
+class Report(Section):
+    """The page about the study."""
+
+
+class Tracking(Section):
+    """How patiently the record is written."""
+
+    patience: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """Seconds to wait at the end for an MLflow that does not answer."""

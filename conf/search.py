@@ -1,0 +1,99 @@
+"""Section `search`: the space of settings, and how it is searched."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, StrictBool, StrictFloat, StrictInt, Tag, model_validator
+
+from conf.section import Section
+
+Scalar = StrictBool | StrictInt | StrictFloat | str | None
+DottedKey = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)+$")]
+
+
+class Range(Section):
+    """An interval of numbers."""
+
+    low: float
+    """Smallest value."""
+    high: float
+    """Largest value."""
+    type: Literal["float", "int"] = "float"
+    """Whether values are whole numbers."""
+    scale: Literal["linear", "log", "logit"] = "linear"
+    """On which scale values are drawn and compared."""
+    step: Annotated[float, Field(gt=0)] | None = None
+    """Distance between permitted values, counted from `low`."""
+    when: dict[DottedKey, Scalar | tuple[Scalar, ...]] | None = None
+    """Settings under which this one is active."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_log(cls, given: Any) -> Any:
+        """Accept `log: true` for `scale: log`."""
+        if isinstance(given, dict) and "log" in given and "scale" not in given:
+            given = dict(given)
+            given["scale"] = "log" if given.pop("log") else "linear"
+        return given
+
+    @model_validator(mode="after")
+    def _sound(self) -> Range:
+        if not self.low <= self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}; swap them")
+        if self.scale == "log" and self.low <= 0:
+            raise ValueError(f"a log scale needs low > 0, not {self.low:g}; use scale: linear")
+        if self.scale == "logit" and not (0 < self.low and self.high < 1):
+            raise ValueError("a logit scale needs 0 < low and high < 1")
+        if self.step is not None and self.scale != "linear":
+            raise ValueError("step goes with a linear scale only; drop one of the two")
+        if self.type == "int":
+            for name, value in (("low", self.low), ("high", self.high), ("step", self.step or 1)):
+                if not math.isclose(value, round(value), abs_tol=0.0, rel_tol=0.0):
+                    raise ValueError(f"{name} {value:g} is no whole number, but type is int")
+        return self
+
+
+class Choices(Section):
+    """A closed list of values."""
+
+    choices: Annotated[tuple[Scalar, ...], Field(min_length=1)]
+    """The permitted values."""
+    ordered: bool = False
+    """Whether neighbours in the list are alike (an ordinal setting)."""
+    when: dict[DottedKey, Scalar | tuple[Scalar, ...]] | None = None
+    """Settings under which this one is active."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Choices:
+        seen = [(type(choice), choice) for choice in self.choices]
+        if len(set(seen)) != len(seen):
+            raise ValueError("the same choice is named twice")
+        return self
+
+
+def _dimension_tag(given: Any) -> str:
+    keys = given if isinstance(given, dict) else getattr(given, "__dict__", {})
+    return "choices" if "choices" in keys else "range"
+
+
+Dimension = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")],
+    Discriminator(_dimension_tag),
+]
+
+
+class Search(Section):
+    """How many configurations are tried, and how they are chosen."""
+
+    strategy: Literal["bayes", "random", "grid", "sobol"] = "bayes"
+    """How configurations are proposed."""
+    trials: Annotated[int, Field(ge=1, le=100_000)] = 16
+    """Configurations in all, trial 0 (the YAML as written) included."""
+    batch_size: Annotated[int, Field(ge=1, le=1_024)] | None = None
+    """Configurations proposed together; the number of slots when absent."""
+    synchronous: bool = False
+    """Propose the next batch only when the whole last one has ended."""
+    space: dict[DottedKey, Dimension] = Field(default_factory=dict)
+    """Dotted key of `augment`, `model` or `train` to the values it may take."""

@@ -1,0 +1,73 @@
+"""A study: all sections together, its identity, and a configuration applied to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from conf.augment import Augment
+from conf.clean import Clean
+from conf.data import BuiltinData, Data
+from conf.evaluate import Evaluate
+from conf.model import Cnn, Model
+from conf.run import Champion, Report, Resources, Stop, Tracking
+from conf.search import Search
+from conf.section import Section
+from conf.split import Split
+from conf.train import Train
+
+StudyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+SEARCHABLE = ("augment", "model", "train")
+TRIAL_SECTIONS = ("data", "clean", "split", "augment", "model", "train", "evaluate")
+
+
+class TrialConfig(Section):
+    """What one trial is: everything that could change its result, but the seed."""
+
+    data: Data = BuiltinData()
+    """Where the rows come from."""
+    clean: Clean = Clean()
+    """Which rows are removed or mended."""
+    split: Split = Split()
+    """How rows are divided."""
+    augment: Augment = Augment()
+    """Random changes of the training rows."""
+    model: Model = Cnn()
+    """What is trained."""
+    train: Train = Train()
+    """How it is trained."""
+    evaluate: Evaluate = Evaluate()
+    """What is measured."""
+
+
+class Study(TrialConfig):
+    """One search, as the YAML names it, resolved."""
+
+    name: StudyName
+    """Folder, experiment and registered model."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Everything random in the study follows from it."""
+    search: Search = Search()
+    """The space and how it is searched."""
+    stop: Stop = Stop()
+    """When to end early."""
+    resources: Resources = Resources()
+    """What a trial may use."""
+    champion: Champion = Champion()
+    """What becomes of the winner."""
+    report: Report = Report()
+    """The page about the study."""
+    tracking: Tracking = Tracking()
+    """How patiently the record is written."""
+
+    @property
+    def trial_config(self) -> TrialConfig:
+        """The configuration of trial 0: the YAML as written."""
+        return TrialConfig(**{name: getattr(self, name) for name in TRIAL_SECTIONS})
+
+    @property
+    def registered_model(self) -> str:
+        """Name under which the champion is registered."""
+        return self.champion.model or self.name

@@ -1,0 +1,30 @@
+"""Section `train`: how a trial trains."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from conf.section import Section
+
+
+class Train(Section):
+    """The optimiser and its budget."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 12
+    """Epochs of a full trial."""
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
+    """Rows of one optimiser step, over all devices."""
+    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    """The optimiser."""
+    lr: Annotated[float, Field(gt=0.0, le=10.0)] = 1e-3
+    """Peak learning rate."""
+    weight_decay: Annotated[float, Field(ge=0.0, le=10.0)] = 1e-4
+    """Weight decay."""
+    schedule: Literal["constant", "cosine"] = "cosine"
+    """Course of the learning rate over the full number of epochs."""
+    steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Optimiser steps of one epoch; a pass over the training part when absent."""
+    patience: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Stop a trial after so many epochs without a better objective."""

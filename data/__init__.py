@@ -1,0 +1,1 @@
+"""Sources, LightningDataModules and augmentation."""

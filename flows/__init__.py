@@ -1,0 +1,1 @@
+"""The DAGs, thin: what happens in which order."""

@@ -1,0 +1,1 @@
+"""Read, clean, split and store the data once."""

@@ -1,0 +1,1 @@
+"""The suggestion step: ask for configurations, tell results."""

@@ -1,0 +1,1 @@
+"""The trial engine: the only room that starts trials."""
