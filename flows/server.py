@@ -1,0 +1,149 @@
+"""The Prefect API of a run: the configured one, or a server that lives as long as the command."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+from conf.errors import DenseError
+from conf.home import Home
+
+START_SECONDS = 120.0
+
+# What a short-lived server need not do: no schedules, no clean-up, no pages.
+EPHEMERAL = {
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+}
+
+
+class PrefectServer(AbstractContextManager["PrefectServer"]):
+    """Prefect's server in a session of its own, ended by the end of this process."""
+
+    def __init__(self, home: Home) -> None:
+        """Start the server and return at once; `wait` says when it answers."""
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}/api"
+        self._log = home.logs / f"prefect-{self.port}.log"
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        home.prefect.mkdir(parents=True, exist_ok=True)
+        # One server at a time creates or migrates the database.
+        self._migration = os.open(home.prefect / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._migration, fcntl.LOCK_EX)
+        self._process = self._launch(home.prefect)
+
+    def _launch(self, prefect_home: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "flows.guard", sys.executable, "-m", "uvicorn"]
+        command += ["--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1"]
+        command += ["--port", str(self.port), "--log-level", "error", "--lifespan", "on"]
+        environment = {**os.environ, **EPHEMERAL, "PREFECT_HOME": str(prefect_home)}
+        environment.pop("PREFECT_API_URL", None)
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def wait(self) -> str:
+        """Return the API's address once it answers.
+
+        Raises:
+            DenseError: the server ended or did not answer in time.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(self.url):
+            ended = self._process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                self.close()
+                raise DenseError(
+                    f"Prefect's server {'ended' if ended else 'did not answer in time'}; "
+                    f"its log is {self._log}"
+                )
+            time.sleep(0.1)
+        self._release_migration()
+        return self.url
+
+    def _release_migration(self) -> None:
+        if self._migration >= 0:
+            os.close(self._migration)
+            self._migration = -1
+
+    def close(self) -> None:
+        """End the server and everything it started."""
+        self._release_migration()
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._process.wait()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def configured_api(home: Home) -> str | None:
+    """The Prefect API that the user chose: environment, active profile, or the home's servers."""
+    if url := os.environ.get("PREFECT_API_URL"):
+        return url
+    if url := _profile_api():
+        return url
+    servers = home.path / "servers.json"
+    if servers.is_file():
+        url = json.loads(servers.read_text()).get("prefect")
+        if isinstance(url, str) and answers(url):
+            return url
+    return None
+
+
+def _profile_api() -> str | None:
+    """The API of Prefect's active profile, read without importing Prefect where there is none."""
+    folder = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
+    profiles = Path(os.environ.get("PREFECT_PROFILES_PATH", folder / "profiles.toml")).expanduser()
+    if not profiles.is_file():
+        return None
+    import tomllib
+
+    content = tomllib.loads(profiles.read_text())
+    name = os.environ.get("PREFECT_PROFILE") or content.get("active")
+    url = content.get("profiles", {}).get(name, {}).get("PREFECT_API_URL")
+    return url if isinstance(url, str) else None
+
+
+def answers(url: str) -> bool:
+    """Whether a Prefect API answers at this address."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
