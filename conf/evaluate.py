@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from conf.section import Section
 
-MetricName = Literal[
+# A metric of one's own is one file in `tasks/evaluate/own/` and one line in one of these two lists.
+MoreIsBetter = Literal[
     "accuracy",
+    "balanced_accuracy",
+    "matthews",
     "precision_macro",
     "precision_micro",
     "precision_weighted",
@@ -19,11 +22,11 @@ MetricName = Literal[
     "f1_macro",
     "f1_micro",
     "f1_weighted",
-    "log_loss",
 ]
+LessIsBetter = Literal["log_loss"]
+MetricName = MoreIsBetter | LessIsBetter
 
-# The metrics of which less is better; of all others more is better.
-MINIMIZED: frozenset[str] = frozenset({"log_loss"})
+MINIMIZED: frozenset[str] = frozenset(get_args(LessIsBetter))
 
 
 class Evaluate(Section):
