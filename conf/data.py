@@ -12,7 +12,7 @@ class BuiltinData(Section):
 
     source: Literal["builtin"] = "builtin"
     """Data of scikit-learn itself."""
-    name: Literal["digits"] = "digits"
+    name: Literal["digits", "wine", "breast-cancer", "iris"] = "digits"
     """Which of scikit-learn's data sets."""
     task: Literal["classification"] = "classification"
     """What is predicted."""

@@ -12,6 +12,7 @@ SWITCHES = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     # A dead MLflow server must not block a writer for minutes; the journal is the queue.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",

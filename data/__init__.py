@@ -1,1 +1,1 @@
-"""Sources, LightningDataModules and augmentation."""
+"""Data: readers of sources, augmentation, and the loaders that feed a trial."""

@@ -1,1 +1,6 @@
-"""Read, clean, split and store the data once."""
+"""Prepare: read a source once, clean it, split it, and store it for every trial to share."""
+
+from tasks.prepare.run import prepare
+from tasks.prepare.store import Prepared, test_path
+
+__all__ = ["Prepared", "prepare", "test_path"]

@@ -1,0 +1,62 @@
+"""Data sets that ship with scikit-learn."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.data import BuiltinData
+
+if TYPE_CHECKING:  # Arrow is imported only when something is read
+    from data.rows import Rows
+
+FILES = {
+    "digits": "digits.csv.gz",
+    "wine": "wine_data.csv",
+    "breast-cancer": "breast_cancer.csv",
+    "iris": "iris.csv",
+}
+
+
+class BuiltinSource:
+    """One of scikit-learn's own data sets."""
+
+    def __init__(self, data: BuiltinData) -> None:
+        self._name = data.name
+        found = importlib.util.find_spec("sklearn")
+        assert found is not None and found.origin is not None  # a dependency of the project
+        self.files: Sequence[Path] = [
+            Path(found.origin).parent / "datasets" / "data" / FILES[data.name]
+        ]
+        self.facts = {"place": f"scikit-learn, {data.name}", "licence": "BSD-3-Clause"}
+
+    def read(self) -> Rows:
+        """Read the rows with scikit-learn's own reader."""
+        import numpy as np
+        import pyarrow as pa
+        from sklearn import datasets
+
+        from data.rows import Rows, fixed_list
+
+        loaders = {
+            "digits": datasets.load_digits,
+            "wine": datasets.load_wine,
+            "breast-cancer": datasets.load_breast_cancer,
+            "iris": datasets.load_iris,
+        }
+        bunch = loaders[self._name]()
+        names = tuple(str(name) for name in bunch.target_names)
+        columns = {
+            "id": pa.array(np.arange(len(bunch.target), dtype=np.int64)),
+            "label": pa.array([names[target] for target in bunch.target]),
+        }
+        if self._name == "digits":
+            columns["image"] = fixed_list(bunch.data.astype(np.uint8))
+            return Rows("image", pa.table(columns), shape=(8, 8, 1), high=16.0, classes=names)
+        columns["features"] = fixed_list(bunch.data.astype(np.float32))
+        features = tuple(str(name) for name in bunch.feature_names)
+        return Rows(
+            "table", pa.table(columns), shape=(len(features),), names=features, classes=names
+        )

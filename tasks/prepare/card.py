@@ -1,0 +1,48 @@
+"""The card: what was read, what each rule did, and what came out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data.rows import Rows
+from tasks.prepare.labels import PARTS
+from tasks.prepare.split import Parts
+
+
+def card(
+    facts: dict[str, Any],
+    rows: Rows,
+    labels: npt.NDArray[np.int64],
+    parts: Parts,
+    classes: tuple[str, ...],
+) -> dict[str, Any]:
+    """The card as JSON, to be read by people and by the models that are built from it."""
+    counts = {
+        part: {
+            name: int(n)
+            for name, n in zip(
+                classes, np.bincount(labels[parts == number], minlength=len(classes)), strict=True
+            )
+        }
+        for number, part in enumerate(PARTS)
+    }
+    removed = {rule["rule"]: rule["in"] - rule["out"] for rule in facts["rules"]}
+    return {
+        **{name: facts[name] for name in ("version", "kind", "task", "source")},
+        "rows": {
+            "read": facts["read"],
+            "kept": len(rows),
+            **{part: int((parts == number).sum()) for number, part in enumerate(PARTS)},
+        },
+        "rules": facts["rules"],
+        "missing": removed.get("missing", 0),
+        "duplicates": removed.get("duplicates", 0),
+        "leakage": facts["leakage"],
+        "classes": list(classes),
+        "counts": counts,
+        "shape": list(rows.shape),
+        "inputs": facts["inputs"],
+    }

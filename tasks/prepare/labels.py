@@ -1,0 +1,49 @@
+"""Class names, and the refusal of data that no classifier can be trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from conf.errors import BadInput
+from data.rows import Rows
+
+PARTS = ("train", "validation", "test")
+
+
+def class_names(rows: Rows) -> tuple[str, ...]:
+    """The classes in their order: the source's own, else numbers by size and words by alphabet."""
+    present = set(rows.table.column("label").to_pylist())
+    if rows.classes:
+        return tuple(name for name in rows.classes if name in present)
+    if all(name.lstrip("-").isdigit() for name in present):
+        return tuple(sorted(present, key=int))
+    return tuple(sorted(present))
+
+
+def encode(rows: Rows, classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Each row's label as its position among the classes."""
+    position = {name: number for number, name in enumerate(classes)}
+    return np.array([position[label] for label in rows.labels()], dtype=np.int64)
+
+
+def check_usable(rows: Rows, classes: tuple[str, ...], counts: npt.NDArray[np.int64]) -> None:
+    """Refuse data without rows, with one class, or with a class that cannot be in every part.
+
+    Raises:
+        BadInput: says which, and how to mend it.
+    """
+    if not len(rows):
+        raise BadInput(
+            "data: no rows are left after cleaning; check the source and the clean section"
+        )
+    if len(classes) < 2:
+        raise BadInput(
+            f"data: every row has the label {classes[0]!r}; a classifier needs at least two classes"
+        )
+    few = [f"{name!r} ({n})" for name, n in zip(classes, counts, strict=True) if n < len(PARTS)]
+    if few:
+        raise BadInput(
+            f"data: too few rows of the classes {', '.join(few[:5])}: each part needs one; "
+            "add rows or drop these classes"
+        )

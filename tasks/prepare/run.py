@@ -1,0 +1,40 @@
+"""Prepare: from a study's data, clean and split sections to the folder that its trials share."""
+
+from __future__ import annotations
+
+from conf.home import Home
+from conf.study import Study
+from data.sources import Source, open_source
+from tasks.prepare.key import data_key, fingerprint, split_seed
+from tasks.prepare.store import Prepared, building, lock, open_prepared
+
+
+def prepare(study: Study, home: Home) -> Prepared:
+    """The study's prepared data; made now unless it is there already.
+
+    A function of the data key alone: whoever asks for the same key gets the same bytes, and of two
+    who ask at once one prepares and the other waits.
+
+    Raises:
+        BadInput: the source or the settings cannot give usable data; nothing is left on disk.
+        DenseError: prepared data is there but damaged.
+    """
+    source = open_source(study.data)
+    digest = fingerprint(source.files, home)
+    key = data_key(study, digest)
+    if (prepared := open_prepared(home, key)) is not None:
+        return prepared
+    with lock(home, key):
+        if (prepared := open_prepared(home, key)) is None:
+            _make(study, home, source, digest, key)
+            prepared = open_prepared(home, key)
+    assert prepared is not None
+    return prepared
+
+
+def _make(study: Study, home: Home, source: Source, digest: str, key: str) -> None:
+    from tasks.prepare.build import build, write
+
+    built = build(study, source, split_seed(study))
+    with building(home, key) as folder:
+        write(built, folder, {"key": key, "fingerprint": digest})

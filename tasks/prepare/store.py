@@ -1,0 +1,134 @@
+"""The store: a folder a data key, written whole or not at all, checked when it is opened.
+
+Layout of `home/data/<key>/`: `parts/train` and `parts/validation` (each opened by
+`datasets.load_from_disk`), `test/` in a folder of its own, `card.json`, and `manifest.json` with
+size and SHA-256 of every other file, written last. A folder without a manifest is no prepared data.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from conf.errors import DenseError
+from conf.home import Home, write_atomically
+from tasks.prepare.key import file_sha256, sync_folder
+
+MANIFEST = "manifest.json"
+CARD = "card.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Prepared data as trials may see it: there is no way from here to the test part but one."""
+
+    key: str
+    path: Path
+    train: Path
+    validation: Path
+    card: dict[str, Any]
+
+    @property
+    def card_path(self) -> Path:
+        """The card as a file."""
+        return self.path / CARD
+
+
+def test_path(prepared: Prepared) -> Path:
+    """The test part; for the champion step alone, never for a trial of the search."""
+    return prepared.path / "test"
+
+
+test_path.__test__ = False  # type: ignore[attr-defined]  # pytest: not a test
+
+
+def open_prepared(home: Home, key: str) -> Prepared | None:
+    """The prepared data of a key, every file checked; None when it is not there yet.
+
+    Raises:
+        DenseError: a file is missing or its bytes are not those that were written.
+    """
+    path = home.data / key
+    if not (path / MANIFEST).exists():
+        return None
+    manifest = json.loads((path / MANIFEST).read_text())
+    for name, facts in manifest["files"].items():
+        file = path / name
+        if not file.is_file() or file.stat().st_size != facts["size"]:
+            raise _damaged(path, name)
+        if file_sha256(file) != facts["sha256"]:
+            raise _damaged(path, name)
+    card = json.loads((path / CARD).read_text())
+    return Prepared(key, path, path / "parts" / "train", path / "parts" / "validation", card)
+
+
+def _damaged(path: Path, name: str) -> DenseError:
+    return DenseError(
+        f"prepared data {path} is damaged: {name} is not what was written; "
+        f"delete the folder and run again to prepare it anew"
+    )
+
+
+@contextmanager
+def lock(home: Home, key: str) -> Iterator[None]:
+    """Hold the key's lock; wait while another process (or thread) prepares the same key.
+
+    The lock's file is removed at the end; who waited for a removed file takes a new one.
+    """
+    home.data.mkdir(parents=True, exist_ok=True)
+    path = home.data / f"{key}.lock"
+    file = _locked(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        file.close()
+
+
+def _locked(path: Path) -> IO[str]:
+    while True:
+        file = path.open("a")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+            return file
+        file.close()
+
+
+@contextmanager
+def building(home: Home, key: str) -> Iterator[Path]:
+    """A temporary folder that becomes `home/data/<key>` when the block ends without an error.
+
+    The caller holds the key's lock and writes everything but the manifest.
+    """
+    for left in home.data.glob(f".{key}.*"):  # of a process that was killed; we hold its lock
+        shutil.rmtree(left)
+    folder = Path(tempfile.mkdtemp(dir=home.data, prefix=f".{key}."))
+    try:
+        yield folder
+        _seal(folder)
+        folder.chmod(0o755)
+        folder.rename(home.data / key)
+        sync_folder(home.data)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _seal(folder: Path) -> None:
+    """Write the manifest last, once every other byte is on disk."""
+    files = {}
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with file.open("rb") as handle:
+            os.fsync(handle.fileno())
+        facts = {"size": file.stat().st_size, "sha256": file_sha256(file)}
+        files[str(file.relative_to(folder))] = facts
+    for inner in (path for path in folder.rglob("*") if path.is_dir()):
+        sync_folder(inner)
+    write_atomically(folder / MANIFEST, json.dumps({"files": files}, indent=1))
