@@ -15,11 +15,13 @@ class Stop(Section):
     """When a study ends before its last trial."""
 
     seconds: Annotated[float, Field(gt=0)] | None = None
-    """Wall-clock seconds of this run after which nothing new is asked."""
+    """Wall-clock seconds of this run after which nothing new is asked or started."""
     target: float | None = None
     """Value of the objective that is good enough."""
     plateau: Annotated[int, Field(ge=1)] | None = None
     """Finished trials in a row without a better one."""
+    failures: Annotated[int, Field(ge=1)] | None = 5
+    """Failed trials, none having succeeded, after which a run gives up; null: never."""
 
 
 class Resources(Section):

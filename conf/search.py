@@ -26,7 +26,7 @@ class Range(Section):
     """On which scale values are drawn and compared."""
     step: Annotated[float, Field(gt=0)] | None = None
     """Distance between permitted values, counted from `low`."""
-    when: dict[DottedKey, Scalar | tuple[Scalar, ...]] | None = None
+    when: dict[str, Scalar | tuple[Scalar, ...]] | None = None
     """Settings under which this one is active."""
 
     @model_validator(mode="before")
@@ -62,7 +62,7 @@ class Choices(Section):
     """The permitted values."""
     ordered: bool = False
     """Whether neighbours in the list are alike (an ordinal setting)."""
-    when: dict[DottedKey, Scalar | tuple[Scalar, ...]] | None = None
+    when: dict[str, Scalar | tuple[Scalar, ...]] | None = None
     """Settings under which this one is active."""
 
     @model_validator(mode="after")
@@ -84,6 +84,23 @@ Dimension = Annotated[
 ]
 
 
+class Rungs(Section):
+    """Early stopping: trials pause at numbers of epochs, and only the best of each go on."""
+
+    first: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Epochs at the lowest rung."""
+    factor: Annotated[int, Field(ge=2, le=16)] = 3
+    """One of so many goes on, to a rung of so many times the epochs."""
+
+    def levels(self, epochs: int) -> tuple[int, ...]:
+        """Epochs at which a trial of `epochs` epochs ends its process; the last is `epochs`."""
+        level, levels = self.first, []
+        while level < epochs:
+            levels.append(level)
+            level *= self.factor
+        return (*levels, epochs)
+
+
 class Search(Section):
     """How many configurations are tried, and how they are chosen."""
 
@@ -97,3 +114,11 @@ class Search(Section):
     """Propose the next batch only when the whole last one has ended."""
     space: dict[DottedKey, Dimension] = Field(default_factory=dict)
     """Dotted key of `augment`, `model` or `train` to the values it may take."""
+    rungs: Rungs | None = None
+    """Epochs at which trials are compared and only the best go on; absent: all train in full."""
+
+    @model_validator(mode="after")
+    def _rungs_own_the_epochs(self) -> Search:
+        if self.rungs is not None and "train.epochs" in self.space:
+            raise ValueError("train.epochs cannot be searched while rungs are on; drop one of them")
+        return self
