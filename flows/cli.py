@@ -1,0 +1,150 @@
+"""The `dense` command: thin over the flows, and quick to answer.
+
+Nothing heavy is imported here; each command imports what it needs when it is called.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from conf.errors import BadInput, DenseError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Dense experiments on foundation models: one YAML study, from raw data to a champion.",
+)
+
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study's name, or the path of a YAML file.")
+]
+NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="The name of a study that ran.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[path=value ...]", help="Settings that replace the file's."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line of stdout.")]
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Options of every command."""
+    global _debug
+    _debug = debug
+
+
+_debug = False
+
+
+@app.command()
+def run(
+    study: StudyArgument,
+    overrides: Overrides = None,
+    more: Annotated[int, typer.Option(min=0, help="So many trials beyond the last target.")] = 0,
+    json: Json = False,
+) -> None:
+    """Run a study, or continue it."""
+    from flows.command import run_study
+
+    raise typer.Exit(run_study(study, tuple(overrides or ()), more=more, json_only=json))
+
+
+@app.command()
+def check(
+    study: StudyArgument,
+    overrides: Overrides = None,
+    attempt: Annotated[
+        bool, typer.Option("--try", help="Train and validate one batch; record nothing.")
+    ] = False,
+) -> None:
+    """Validate a study and print its plan."""
+    from flows.command import check_study
+
+    check_study(study, tuple(overrides or ()), attempt=attempt)
+
+
+@app.command()
+def status(study: Annotated[str | None, typer.Argument(metavar="[STUDY]")] = None) -> None:
+    """Say where one study stands, or all of them."""
+    from flows.views import show_status
+
+    show_status(study)
+
+
+@app.command()
+def best(
+    study: NameArgument,
+    yaml: Annotated[bool, typer.Option("--yaml", help="As a study file to start from.")] = False,
+) -> None:
+    """Show the best configuration found."""
+    from flows.views import show_best
+
+    show_best(study, as_yaml=yaml)
+
+
+@app.command()
+def show(
+    study: NameArgument,
+    number: Annotated[int | None, typer.Argument(metavar="[N]", min=0)] = None,
+) -> None:
+    """Show a study's leaderboard, or one trial in full."""
+    from flows.views import show_study, show_trial
+
+    if number is None:
+        show_study(study)
+    else:
+        show_trial(study, number)
+
+
+@app.command()
+def report(study: NameArgument) -> None:
+    """Build the study's HTML page from its record."""
+    from flows.views import build_report
+
+    build_report(study)
+
+
+@app.command()
+def stop(study: NameArgument) -> None:
+    """Ask a running study to save its trials and end."""
+    from flows.views import stop_study
+
+    stop_study(study)
+
+
+@app.command()
+def sync(study: NameArgument) -> None:
+    """Rebuild the MLflow record from the study's journal and trial folders."""
+    from flows.views import sync_study
+
+    sync_study(study)
+
+
+def main() -> None:
+    """Entry point: errors become one sentence and an exit code."""
+    try:
+        app()
+    except DenseError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except OSError as error:
+        fail(BadInput(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
+
+
+def fail(error: DenseError) -> None:
+    """Print the sentence, or the traceback with `--debug`, and end with the error's exit code."""
+    if _debug:
+        raise error
+    print(f"dense: {error}", file=sys.stderr)
+    raise SystemExit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
