@@ -1,0 +1,44 @@
+"""What every test shares: no library reports home, no test writes the user's home."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import conf  # sets the environment switches before anything else is imported
+from conf.home import Home
+
+__all__ = ["conf"]
+
+# A test's own servers only; whatever the machine has configured is not touched.
+for name in ("PREFECT_API_URL", "PREFECT_PROFILE", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID"):
+    os.environ.pop(name, None)
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["NO_COLOR"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of its own for every test."""
+    monkeypatch.setenv("DENSE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def home() -> Home:
+    """The test's home, opened."""
+    return Home.open()
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one real Prefect server for the whole test run."""
+    from flows.server import PrefectServer
+
+    server = PrefectServer(Home.open(tmp_path_factory.mktemp("prefect")))
+    try:
+        yield server.wait()
+    finally:
+        server.close()
