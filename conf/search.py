@@ -44,7 +44,7 @@ class Range(Section):
             raise ValueError(f"low {self.low:g} is above high {self.high:g}; swap them")
         if self.scale == "log" and self.low <= 0:
             raise ValueError(f"a log scale needs low > 0, not {self.low:g}; use scale: linear")
-        if self.scale == "logit" and not (0 < self.low and self.high < 1):
+        if self.scale == "logit" and not (self.low > 0 and self.high < 1):
             raise ValueError("a logit scale needs 0 < low and high < 1")
         if self.step is not None and self.scale != "linear":
             raise ValueError("step goes with a linear scale only; drop one of the two")

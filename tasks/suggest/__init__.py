@@ -1,1 +1,7 @@
-"""The suggestion step: ask for configurations, tell results."""
+"""Which configurations to try next: `Optimizer` alone, `propose` for whoever keeps a journal."""
+
+from tasks.suggest.optimizer import Optimizer
+from tasks.suggest.propose import propose
+from tasks.suggest.records import Observation, Proposal, Suggestion
+
+__all__ = ["Observation", "Optimizer", "Proposal", "Suggestion", "propose"]

@@ -1,0 +1,39 @@
+"""How promising a point is, given what the model expects there: larger is better, all in logs.
+
+Arguments are mean and variance of the standardised loss, and the loss to beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erfcx, log_ndtr
+
+Vector = NDArray[np.float64]
+Acquisition = Callable[[Vector, Vector, float], Vector]
+
+
+def log_expected_improvement(mean: Vector, variance: Vector, best: float) -> Vector:
+    """Logarithm of the expected improvement; exact far into the tail, where EI itself is 0."""
+    deviation = np.sqrt(variance)
+    z = (best - mean) / deviation
+    density = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
+    near = np.maximum(z, -1.0)
+    close = np.log(np.exp(-0.5 * near**2) / np.sqrt(2 * np.pi) + near * np.exp(log_ndtr(near)))
+    far = np.clip(z, -1e6, -1.0)
+    # phi(z) + z Phi(z) = phi(z) (1 + z sqrt(pi/2) erfcx(-z/sqrt 2)); about phi(z) / z^2 far out.
+    ratio = 1.0 + far * np.sqrt(np.pi / 2) * erfcx(-far / np.sqrt(2))
+    tail = np.where(far < -1e3, -2.0 * np.log(-far), np.log(np.maximum(ratio, 1e-300)))
+    return np.asarray(np.where(z > -1.0, close, density + tail) + np.log(deviation))
+
+
+def log_probability_of_improvement(mean: Vector, variance: Vector, best: float) -> Vector:
+    """Logarithm of the chance to beat `best` by a hundredth of the losses' spread."""
+    return np.asarray(log_ndtr((best - 0.01 - mean) / np.sqrt(variance)))
+
+
+def lower_confidence_bound(mean: Vector, variance: Vector, best: float) -> Vector:
+    """How far below `best` the loss may well lie."""
+    return best - mean + 1.5 * np.sqrt(variance)

@@ -1,0 +1,186 @@
+"""The search on its own: ask, tell, and everything as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from conf.errors import BadInput
+from tasks.suggest.propose import propose
+from tasks.suggest.records import (
+    Direction,
+    Observation,
+    Outcome,
+    Strategy,
+    Suggestion,
+    Values,
+)
+from tasks.suggest.space import Space
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+FORMAT = 1
+
+
+class Optimizer:
+    """Proposes configurations and learns from what came of them.
+
+    Trials are numbered from 0 in the order in which they were asked. What was asked and not told
+    yet is pending, and known to the search. Nothing that was ever asked is asked again. Not safe
+    for several threads.
+
+    `space` maps a key to a range (`low`, `high`, `type`, `scale`, `step`) or to `choices`, each
+    with an optional `when`. `start` is suggested first, as trial 0.
+    """
+
+    def __init__(
+        self,
+        space: Mapping[str, Any],
+        *,
+        direction: Direction = "minimize",
+        strategy: Strategy = "bayes",
+        seed: int = 0,
+        start: Values | None = None,
+    ) -> None:
+        self._space = Space(space)
+        self._start = None if start is None else self._space.complete(start, None)
+        self._direction: Direction = direction
+        self._strategy: Strategy = strategy
+        self._seed = seed
+        self._asked: dict[int, dict[str, Any]] = {}
+        self._told: dict[int, Observation] = {}
+        self._enqueued: list[dict[str, Any]] = []
+        self._state: dict[str, Any] = {}
+        self.exhausted = False
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """What was told, one a trial, sorted by number."""
+        return tuple(self._told[number] for number in sorted(self._told))
+
+    @property
+    def pending(self) -> tuple[tuple[int, dict[str, Any]], ...]:
+        """Number and values of what was asked and has not ended."""
+        return tuple((n, v) for n, v in self._asked.items() if not self._ended(n))
+
+    def _ended(self, number: int) -> bool:
+        return number in self._told and self._told[number].rung is None
+
+    def ask(self, count: int = 1) -> list[Suggestion]:
+        """The next configurations to try; fewer, and `exhausted` set, when no more exist."""
+        if count < 1:
+            raise BadInput(f"ask({count}): ask for one configuration at least")
+        proposal = propose(
+            self._space.description,
+            direction=self._direction,
+            strategy=self._strategy,
+            seed=self._seed,
+            first=len(self._asked),
+            count=count,
+            observations=self.observations,
+            pending=self.pending,
+            start=self._start,
+            enqueued=self._enqueued,
+            state=self._state,
+        )
+        given = sum(suggestion.origin == "enqueued" for suggestion in proposal.suggestions)
+        self._enqueued = self._enqueued[given + len(proposal.dropped) :]
+        self._state, self.exhausted = proposal.state, proposal.exhausted
+        for suggestion in proposal.suggestions:
+            self._asked[suggestion.number] = suggestion.values
+        return list(proposal.suggestions)
+
+    def enqueue(self, values: Values) -> None:
+        """A person's idea, asked next; settings left open come from `start`, else mid-range."""
+        self._space.complete(values, self._start)
+        self._enqueued.append(dict(values))
+
+    def tell(
+        self,
+        number: int,
+        value: float | None = None,
+        *,
+        outcome: Outcome = "complete",
+        cause: str | None = None,
+        rung: int | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """What came of a trial: its objective, or that it failed and of what.
+
+        An objective that is missing or not finite counts as a failure of cause `nan`. With `rung`
+        the trial goes on and stays pending. BadInput for a number never asked, or told before.
+        """
+        if number not in self._asked:
+            raise BadInput(f"tell({number}): no such trial was asked; the numbers come from ask")
+        if self._ended(number):
+            raise BadInput(f"tell({number}): that trial has been told; tell each one once")
+        told = Observation(
+            number, self._asked[number], _number(value), outcome, cause, seconds, rung
+        )
+        if outcome != "failed" and not told.scored:
+            told = Observation(number, told.values, None, "failed", "nan", seconds, rung)
+        self._told[number] = told
+
+    def to_json(self) -> str:
+        """Everything, as one JSON text; `from_json` continues exactly where this stands."""
+        return json.dumps(
+            {
+                "format": FORMAT,
+                "space": self._space.description,
+                "direction": self._direction,
+                "strategy": self._strategy,
+                "seed": self._seed,
+                "start": self._start,
+                "asked": list(self._asked.values()),
+                "told": [_as_json(observation) for observation in self.observations],
+                "enqueued": self._enqueued,
+                "state": self._state,
+                "exhausted": self.exhausted,
+            },
+            allow_nan=False,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Optimizer:
+        """The optimizer that `to_json` wrote; BadInput when the text is none."""
+        try:
+            record = json.loads(text)
+            known = record["format"] == FORMAT
+        except (ValueError, KeyError, TypeError):
+            raise BadInput("this is no optimizer's JSON; give what to_json returned") from None
+        if not known:
+            raise BadInput(f"format {record['format']!r} is unknown; this version reads {FORMAT}")
+        optimizer = cls(
+            record["space"],
+            direction=record["direction"],
+            strategy=record["strategy"],
+            seed=record["seed"],
+        )
+        optimizer._start = record["start"]
+        optimizer._asked = dict(enumerate(record["asked"]))
+        optimizer._told = _told(record["told"], record["asked"])
+        optimizer._enqueued = record["enqueued"]
+        optimizer._state = record["state"]
+        optimizer.exhausted = record["exhausted"]
+        return optimizer
+
+    def result(self) -> OptimizeResult:
+        """What was found, as scikit-optimize's result; its plots read it."""
+        from tasks.suggest.result import optimize_result
+
+        return optimize_result(self._space, self.observations, self._direction, self._seed)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _as_json(observation: Observation) -> dict[str, Any]:
+    return {key: item for key, item in asdict(observation).items() if key != "values"}
+
+
+def _told(told: Sequence[Mapping[str, Any]], asked: Sequence[Values]) -> dict[int, Observation]:
+    return {entry["number"]: Observation(values=asked[entry["number"]], **entry) for entry in told}

@@ -1,0 +1,68 @@
+"""What goes into a suggestion step and what comes out of it: plain frozen records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from conf.search import Scalar
+
+Values = Mapping[str, Scalar]
+Outcome = Literal["complete", "paused", "stopped", "failed"]
+Strategy = Literal["bayes", "random", "grid", "sobol"]
+Direction = Literal["minimize", "maximize"]
+Origin = Literal["default", "enqueued", "initial", "model", "local", "random", "grid", "sobol"]
+
+UNINFORMATIVE_CAUSES = frozenset({"infrastructure", "killed", "driver", "user"})
+"""Causes of a failure that say nothing about the configuration."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A trial that has ended (or reported at a rung): what it was and what came of it."""
+
+    number: int
+    values: Values
+    value: float | None = None
+    """The objective in the user's own units and direction; None where it has none."""
+    outcome: Outcome = "complete"
+    cause: str | None = None
+    seconds: float | None = None
+    """Training seconds, where known."""
+    rung: int | None = None
+    """Epochs after which `value` was taken; None: the full trial."""
+
+    @property
+    def scored(self) -> bool:
+        """Whether the objective is a finite number."""
+        return self.outcome != "failed" and self.value is not None and math.isfinite(self.value)
+
+    @property
+    def infeasible(self) -> bool:
+        """Whether the configuration itself is to blame for there being no objective."""
+        return not self.scored and self.cause not in UNINFORMATIVE_CAUSES
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One configuration to try."""
+
+    number: int
+    values: dict[str, Scalar]
+    """Dotted key to plain Python scalar; settings inactive under their `when` are absent."""
+    origin: Origin
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A batch of suggestions and the state that the next step is given."""
+
+    suggestions: tuple[Suggestion, ...]
+    state: dict[str, Any]
+    """Small, JSON; opaque to everyone but the strategy."""
+    exhausted: bool = False
+    """No configuration is left that was not tried: the batch is shorter than asked."""
+    dropped: tuple[Values, ...] = field(default=())
+    """Enqueued values that were not asked because they had been tried before."""
