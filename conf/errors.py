@@ -1,4 +1,4 @@
-"""What can be wrong with what the user gave, as sentences that say what, where and how to mend it."""
+"""What can be wrong with what the user gave: sentences that say what, where and the remedy."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -15,7 +16,7 @@ FORMAT = 1
 
 
 def default_path() -> Path:
-    """`DENSE_HOME`, else `.dense` beside the installed project's `pyproject.toml`, else in the user's home."""
+    """`DENSE_HOME`, else `.dense` beside the project's `pyproject.toml`, else in the user's."""
     if given := os.environ.get("DENSE_HOME"):
         return Path(given).expanduser().absolute()
     project = Path(__file__).resolve().parent.parent
@@ -43,18 +44,21 @@ class Home:
         try:
             path.mkdir(parents=True, exist_ok=True)
             if not marker.exists():
-                write_atomically(marker, json.dumps({"id": uuid.uuid4().hex, "format": FORMAT}), keep=True)
+                write_atomically(
+                    marker, json.dumps({"id": uuid.uuid4().hex, "format": FORMAT}), keep=True
+                )
             with tempfile.TemporaryFile(dir=path):
                 pass
             facts = json.loads(marker.read_text())
         except (OSError, ValueError) as error:
             raise BadInput(
-                f"the home folder {path} cannot be used ({error}); set DENSE_HOME to a folder you may write"
+                f"the home folder {path} cannot be used ({error}); "
+                "set DENSE_HOME to a folder you may write"
             ) from error
         if facts.get("format") != FORMAT:
             raise BadInput(
-                f"the home folder {path} has format {facts.get('format')!r}, this version reads {FORMAT}; "
-                "set DENSE_HOME to another folder"
+                f"the home folder {path} has format {facts.get('format')!r}, "
+                f"this version reads {FORMAT}; set DENSE_HOME to another folder"
             )
         return cls(path, facts["id"])
 
@@ -118,19 +122,16 @@ def write_atomically(path: Path, text: str, *, keep: bool = False) -> None:
             file.flush()
             os.fsync(file.fileno())
         if keep:
-            try:
+            with contextlib.suppress(FileExistsError):
                 os.link(temporary, path)
-            except FileExistsError:
-                pass
-            os.unlink(temporary)
+            Path(temporary).unlink()
         else:
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
     except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise

@@ -1,0 +1,198 @@
+"""Validation: what pydantic says about a configuration, as sentences with place and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from conf.errors import Problem
+from conf.merge import Layer, holds, value_at
+from conf.shape import Shape, leaf_keys, shape_of
+from conf.yaml import KeyPath
+
+Locate = Callable[[KeyPath], str]
+
+_BOUNDS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "at most"),
+}
+_TYPES = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "tuple_type": "a list",
+    "none_required": "null",
+    "finite_number": "a finite number",
+}
+# A pattern in words, for the names that people give.
+_PATTERNS = {
+    r"^[a-z0-9][a-z0-9-]{0,62}$": "lower-case letters, digits and dashes, at most 63",
+    r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$": "letters, digits, dashes and underscores, at most 63",
+    r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)+$": "a dotted key such as train.lr",
+}
+
+
+def field_problems(model: type[BaseModel], layer: Layer) -> list[Problem]:
+    """Everything that the fields of a configuration refuse in a layer's values."""
+    return problems_of(model, layer.values, layer.place)
+
+
+def problems_of(model: type[BaseModel], values: Any, locate: Locate) -> list[Problem]:
+    """Everything that a model refuses in the values; a key with several complaints comes once."""
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        return explain(error, model, values, locate)
+    return []
+
+
+def explain(
+    error: ValidationError, model: type[BaseModel], values: Any, locate: Locate
+) -> list[Problem]:
+    """What pydantic found, in our words."""
+    grouped: dict[KeyPath, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        path = real_path(detail["loc"], values, missing=detail["type"] == "missing")
+        if detail["type"] == "too_short" and value_at(values, path):
+            continue  # only because its items are wrong, and those are named
+        grouped.setdefault(path, []).append(detail)
+    return [
+        _problem(path, details, model, values, locate(path)) for path, details in grouped.items()
+    ]
+
+
+def real_path(location: Iterable[str | int], values: Any, *, missing: bool) -> KeyPath:
+    """The path in the values; pydantic's own also names the branches of unions it went through."""
+    parts = tuple(location)
+    path: list[str | int] = []
+    here = values
+    for index, part in enumerate(parts):
+        if holds(here, part):
+            here = here[part]
+            path.append(part)
+        elif missing and index == len(parts) - 1:
+            path.append(part)
+    return tuple(path)
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as people write it."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "the configuration"
+
+
+def did_you_mean(wrong: object, known: Iterable[object]) -> str:
+    """A remedy that names the nearest known word, or all of a few."""
+    words = [str(word) for word in known]
+    if near := get_close_matches(str(wrong), words, n=1):
+        return f"did you mean {near[0]}?"
+    return f"one of {', '.join(words)}" if 0 < len(words) <= 12 else ""
+
+
+def shape_at(shape: Shape, path: KeyPath, values: Any) -> Shape:
+    """What may stand at a path of some values."""
+    for part in path:
+        shape = shape.child(part, values)
+        values = values[part] if holds(values, part) else None
+    return shape
+
+
+def _problem(
+    path: KeyPath, details: list[ErrorDetails], model: type[BaseModel], values: Any, where: str
+) -> Problem:
+    value = value_at(values, path)
+    if any(detail["type"] == "extra_forbidden" for detail in details):
+        remedy = _unknown_key(path, model, values)
+        return Problem(dotted(path), "unknown key", value=value, remedy=remedy, where=where)
+    remedies = dict.fromkeys(filter(None, (_remedy(path, detail) for detail in details)))
+    remedy = "; ".join(remedies)
+    return Problem(dotted(path), _message(details), value=value, remedy=remedy, where=where)
+
+
+def _message(details: list[ErrorDetails]) -> str:
+    """One sentence from all complaints about one key, which may be those of a union's branches."""
+    expected = list(dict.fromkeys(filter(None, map(_expected, details))))
+    if expected:
+        return f"{shown(details[0]['input'])} is not {' or '.join(expected)}"
+    return " or ".join(dict.fromkeys(map(_sentence, details)))
+
+
+def _unknown_key(path: KeyPath, model: type[BaseModel], values: Any) -> str:
+    """The nearest key beside the unknown one, else one of that name in another section."""
+    shape = shape_of(model)
+    beside = shape_at(shape, path[:-1], values).names(value_at(values, path[:-1]))
+    wrong = str(path[-1])
+    near = get_close_matches(wrong, beside, n=1)
+    if near:
+        return f"did you mean {dotted((*path[:-1], near[0]))}?"
+    elsewhere = [key for key in leaf_keys(shape) if key.rpartition(".")[2] == wrong]
+    if elsewhere:
+        return f"did you mean {elsewhere[0]}?"
+    return f"known here: {', '.join(sorted(beside))}" if beside else ""
+
+
+def _expected(detail: ErrorDetails) -> str:
+    """What a value should be, to stand after "is not"."""
+    kind, context = detail["type"], detail.get("ctx") or {}
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"{words} {context[name]}"
+    if kind == "literal_error":
+        choices = _words(context["expected"])
+        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+    return _TYPES.get(kind, "")
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    kind, context = detail["type"], detail.get("ctx") or {}
+    if kind == "union_tag_invalid":
+        return f"{context['discriminator']} {shown(context['tag'])} is no choice here"
+    if kind == "union_tag_not_found":
+        return f"{context['discriminator']} is missing"
+    if kind == "string_pattern_mismatch":
+        return f"{shown(detail['input'])} is no name"
+    plain = {"missing": "is missing", "too_short": "must not be empty"}
+    return plain.get(kind, detail["msg"].removeprefix("Value error, "))
+
+
+def _remedy(path: KeyPath, detail: ErrorDetails) -> str:
+    kind, context = detail["type"], detail.get("ctx") or {}
+    if kind == "literal_error":
+        near = get_close_matches(str(detail["input"]), _words(context["expected"]), n=1)
+        return f"did you mean {near[0]}?" if near else ""
+    if kind == "union_tag_invalid":
+        return did_you_mean(context["tag"], _words(context["expected_tags"]))
+    if kind == "string_pattern_mismatch":
+        return f"use {_PATTERNS.get(context['pattern'], context['pattern'])}"
+    if path[:2] == ("search", "space") and len(path) == 3 and kind.startswith("model_"):
+        return "write {low: ..., high: ...} or {choices: [...]}"
+    return ""
+
+
+def _words(expected: str) -> list[str]:
+    """The choices in pydantic's `'a', 'b' or 'c'`."""
+    return [word.strip(" '") for word in expected.replace(" or ", ", ").split(", ")]
+
+
+def shown(value: object) -> str:
+    """A value as it would stand in the YAML, cut to a readable length."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value) if isinstance(value, str) and not value.isidentifier() else str(value)
+    return text if len(text) <= 80 else text[:77] + "..."

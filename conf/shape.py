@@ -1,0 +1,122 @@
+"""What a configuration may look like at a place, read from the sections' own annotations."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, Discriminator
+from pydantic.fields import FieldInfo
+
+Models = tuple[type[BaseModel], ...]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sections that may stand at a place; of several, one is chosen by its discriminator."""
+
+    models: Models = ()
+    discriminator: str | None = None
+    """Key that names which of the models it is; absent where they are told apart by their keys."""
+    values: Shape | None = None
+    """Of a mapping with free keys: what its values look like."""
+
+    def names(self, given: object = None) -> set[str]:
+        """Keys that may stand here, given those that do."""
+        return {name for model in self.candidates(given) for name in model.model_fields}
+
+    def candidates(self, given: object) -> Models:
+        """The models that what is given may be; all of them when it does not say."""
+        if not isinstance(given, Mapping) or len(self.models) < 2:
+            return self.models
+        if self.discriminator:
+            kind = given.get(self.discriminator)
+            fits = tuple(m for m in self.models if kind in choices(m, self.discriminator))
+        else:
+            fits = tuple(m for m in self.models if given.keys() <= m.model_fields.keys())
+        return fits or self.models
+
+    def child(self, key: str | int, given: object = None) -> Shape:
+        """What may stand under a key."""
+        if self.values is not None:
+            return self.values
+        fields = [
+            m.model_fields[str(key)] for m in self.candidates(given) if str(key) in m.model_fields
+        ]
+        return _joined([_of_field(found) for found in fields])
+
+    def changes_kind(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Whether `new`, laid over `old`, makes it another of the models."""
+        if len(self.models) < 2:
+            return False
+        if self.discriminator:
+            before, after = (part.get(self.discriminator) for part in (old, new))
+            return before is not None and after is not None and before != after
+        known = set(self.candidates(old)), set(self.candidates(new))
+        return known[0].isdisjoint(known[1])
+
+
+@cache
+def shape_of(model: type[BaseModel]) -> Shape:
+    """The shape of one section or of a whole configuration."""
+    return Shape((model,))
+
+
+def leaf_keys(shape: Shape, prefix: str = "") -> Iterator[str]:
+    """Dotted keys of all fields that hold plain values, over all kinds."""
+    for name in sorted(shape.names()):
+        child = shape.child(name)
+        if child.models:
+            yield from leaf_keys(child, f"{prefix}{name}.")
+        elif child.values is None:
+            yield f"{prefix}{name}"
+
+
+def choices(model: type[BaseModel], name: str) -> tuple[Any, ...]:
+    """The values of a field that is a `Literal`; none for other fields."""
+    found = model.model_fields.get(name)
+    if found is None or get_origin(found.annotation) is not Literal:
+        return ()
+    return get_args(found.annotation)
+
+
+def _of_field(found: FieldInfo) -> Shape:
+    shape = _of_annotation(found.annotation)
+    if found.discriminator is None:
+        return shape
+    return Shape(shape.models, _name(found.discriminator), shape.values)
+
+
+def _of_annotation(annotation: Any) -> Shape:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return Shape((annotation,))
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _annotated(_of_annotation(arguments[0]), arguments[1:])
+    if origin in (Union, types.UnionType):
+        return _joined([_of_annotation(part) for part in arguments])
+    if origin is dict:
+        return Shape(values=_of_annotation(arguments[1]))
+    return Shape()
+
+
+def _annotated(shape: Shape, metadata: tuple[Any, ...]) -> Shape:
+    for entry in metadata:
+        given = entry.discriminator if isinstance(entry, FieldInfo) else entry
+        if isinstance(given, str | Discriminator) and _name(given):
+            return Shape(shape.models, _name(given), shape.values)
+    return shape
+
+
+def _name(discriminator: str | Discriminator) -> str | None:
+    given = discriminator if isinstance(discriminator, str) else discriminator.discriminator
+    return given if isinstance(given, str) else None
+
+
+def _joined(shapes: list[Shape]) -> Shape:
+    models = tuple(dict.fromkeys(model for shape in shapes for model in shape.models))
+    named = next((shape.discriminator for shape in shapes if shape.discriminator), None)
+    return Shape(models, named, next((s.values for s in shapes if s.values is not None), None))
