@@ -1,0 +1,154 @@
+"""The store: once, whole, checked, shared; and what bad data gets."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+
+from conf.errors import BadInput, DenseError
+from conf.home import Home
+from conf.split import Split
+from conf.study import Study
+from tasks.prepare import prepare, run, test_path
+from tests.unit.prepare.made import MadeSource, random_rows, table_rows
+
+STUDY = Study(name="made")
+
+
+def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rows) -> MadeSource:
+    source = MadeSource(rows, tmp_path / "source")
+    monkeypatch.setattr(run, "open_source", lambda *_: source)
+    return source
+
+
+def ids(path: Path) -> set[int]:
+    return set(datasets.load_from_disk(str(path))["id"])
+
+
+def test_digits_are_prepared_with_every_row_in_one_part(home: Home):
+    prepared = prepare(Study(name="digits"), home)
+    parts = [ids(prepared.train), ids(prepared.validation), ids(test_path(prepared))]
+    assert [len(part) for part in parts] == [1079, 359, 359]
+    assert set.union(*parts) == set(range(1797))
+    assert prepared.card["rows"] == {
+        "read": 1797, "kept": 1797, "train": 1079, "validation": 359, "test": 359,
+    }  # fmt: skip
+    assert prepared.card["classes"] == list("0123456789")
+    inputs = prepared.card["inputs"]
+    assert (inputs["kind"], inputs["height"], inputs["low"], inputs["high"]) == ("image", 8, 0, 16)
+
+
+def test_the_test_part_is_not_among_what_trials_are_given(home: Home):
+    prepared = prepare(Study(name="digits"), home)
+    test = str(test_path(prepared))
+    given_to_trials = [prepared.train, prepared.validation, prepared.card_path]
+    assert not any(str(path).startswith(test) for path in given_to_trials)
+    assert test not in json.dumps(prepared.card)
+
+
+def test_a_second_study_with_the_same_key_prepares_nothing(home, tmp_path, monkeypatch):
+    source = given(monkeypatch, tmp_path, random_rows([20, 20]))
+    first = prepare(STUDY, home)
+    second = prepare(Study(name="other"), home)
+    assert (second.key, source.reads) == (first.key, 1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Study(name="made", seed=1),
+        Study(name="made", split=Split(test=0.3)),
+        Study(name="made", clean={"duplicates": "keep"}),
+    ],
+    ids=["seed", "split", "clean"],
+)
+def test_what_changes_the_rows_changes_the_key(home, tmp_path, monkeypatch, other):
+    given(monkeypatch, tmp_path, random_rows([20, 20]))
+    assert prepare(STUDY, home).key != prepare(other, home).key
+
+
+def test_changed_source_bytes_change_the_key(home, tmp_path, monkeypatch):
+    source = given(monkeypatch, tmp_path, random_rows([20, 20]))
+    first = prepare(STUDY, home)
+    source.files[0].write_text("other")
+    assert prepare(STUDY, home).key != first.key
+
+
+def test_equal_keys_give_equal_bytes(tmp_path, monkeypatch):
+    given(monkeypatch, tmp_path, random_rows([20, 20]))
+    one, two = (prepare(STUDY, Home.open(tmp_path / name)) for name in "ab")
+    manifests = [(prepared.path / "manifest.json").read_text() for prepared in (one, two)]
+    assert manifests[0] == manifests[1]
+
+
+def test_of_two_who_ask_at_once_one_works_and_the_other_waits(home, tmp_path, monkeypatch):
+    source = given(monkeypatch, tmp_path, random_rows([20, 20]))
+    reading, go_on = threading.Event(), threading.Event()
+    read = source.read
+
+    def slow_read():
+        reading.set()
+        assert go_on.wait(10)
+        return read()
+
+    source.read = slow_read
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(prepare(STUDY, home))) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    assert reading.wait(10)
+    assert not results
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert [result.key for result in results] == [results[0].key] * 3
+    assert source.reads == 1
+
+
+def test_what_a_killed_process_left_is_no_prepared_data_and_is_swept(home, tmp_path, monkeypatch):
+    source = given(monkeypatch, tmp_path, random_rows([20, 20]))
+    key = prepare(STUDY, Home.open(tmp_path / "elsewhere")).key
+    left = home.data / f".{key}.killed"
+    left.mkdir(parents=True)
+    (left / "card.json").write_text("{")
+    assert prepare(STUDY, home).card["rows"]["kept"] == 40
+    assert (left.exists(), source.reads) == (False, 2)
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
+def test_damaged_data_is_refused(home, tmp_path, monkeypatch, harm):
+    given(monkeypatch, tmp_path, random_rows([20, 20]))
+    file = next(prepare(STUDY, home).train.glob("*.arrow"))
+    content = file.read_bytes()
+    if harm == "flip":
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif harm == "cut":
+        file.write_bytes(content[:-1])
+    else:
+        file.unlink()
+    with pytest.raises(DenseError, match="damaged"):
+        prepare(STUDY, home)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (random_rows([0, 0]), "no rows"),
+        (random_rows([30]), "at least two classes"),
+        (random_rows([30, 2]), "too few rows"),
+        (table_rows(np.full((9, 2), np.nan), list("aaabbbccc")), "no rows"),
+    ],
+    ids=["empty", "one class", "too small", "all missing"],
+)
+def test_unusable_data_is_refused_and_leaves_nothing(home, tmp_path, monkeypatch, rows, message):
+    given(monkeypatch, tmp_path, rows)
+    with pytest.raises(BadInput, match=message):
+        prepare(STUDY, home)
+    assert sorted(path.name for path in home.data.iterdir()) == ["files.json", "files.lock"]
