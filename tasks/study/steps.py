@@ -1,0 +1,125 @@
+"""Events from what happened: what the driver appends after an attempt and after a proposal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from conf.search import Scalar
+from tasks.study.events import Asked, Finished, Interrupted, Reported, Suggested
+from tasks.study.state import State
+
+if TYPE_CHECKING:  # numerical libraries load with it
+    from tasks.suggest.records import Observation, Proposal
+
+
+class Ended(Protocol):
+    """What the end of an attempt tells; `tasks.train.outcome.Outcome` is one."""
+
+    @property
+    def outcome(self) -> str:
+        """complete, paused, stopped, failed or interrupted."""
+
+    @property
+    def cause(self) -> str | None:
+        """Why it failed, or who interrupted it: user or driver."""
+
+    @property
+    def value(self) -> float | None:
+        """Objective of the best epoch."""
+
+    @property
+    def seconds(self) -> float:
+        """Training seconds of the attempt."""
+
+    @property
+    def epochs(self) -> int:
+        """Finished epochs of the trial."""
+
+    @property
+    def message(self) -> str:
+        """For a person."""
+
+
+def ending(
+    state: State, number: int, end: Ended, time: float
+) -> tuple[Reported | Finished | Interrupted, ...]:
+    """The lines that record the end of a trial's attempt: at a rung its report first.
+
+    Written in part by a driver that dies, they are completed by asking again after the restart.
+    """
+    trial = state.trials[number]
+    told = {"number": number, "attempt": trial.attempt, "time": time}
+    told |= {"seconds": end.seconds, "epochs": end.epochs}
+    if end.outcome == "interrupted":
+        return (Interrupted.model_validate({**told, "by": end.cause}),)
+    finished = Finished.model_validate(
+        {
+            **told,
+            "outcome": end.outcome,
+            "cause": end.cause,
+            "value": end.value,
+            "message": end.message,
+        }
+    )
+    if end.outcome != "paused" or trial.rung == trial.until:
+        return (finished,)
+    report = {"number": number, "rung": trial.until, "value": end.value, "time": time}
+    return Reported.model_validate(report), finished
+
+
+def asking(
+    state: State,
+    proposal: Proposal,
+    digest: Callable[[Mapping[str, Scalar]], str],
+    time: float,
+) -> Asked:
+    """The `asked` line of a proposal; `digest` gives the identity of a configuration."""
+    suggestions = tuple(
+        Suggested(number=s.number, values=s.values, digest=digest(s.values), origin=s.origin)
+        for s in proposal.suggestions
+    )
+    return Asked(
+        batch=state.batches,
+        first=state.asked,
+        suggestions=suggestions,
+        state=proposal.state,
+        exhausted=proposal.exhausted,
+        dropped=len(proposal.dropped),
+        time=time,
+    )
+
+
+def observations(state: State) -> list[Observation]:
+    """What the suggestion step learns from: every ended trial, and every report at a rung."""
+    from tasks.suggest.records import Observation
+
+    found = []
+    for trial in state.trials:
+        for epochs, value in trial.reports:
+            found.append(
+                Observation(trial.number, trial.values, value, "paused", None, None, epochs)
+            )
+        if trial.status in ("complete", "stopped", "failed"):
+            found.append(
+                Observation(
+                    trial.number,
+                    trial.values,
+                    None if trial.status == "failed" else trial.value,
+                    trial.status,
+                    trial.cause,
+                    trial.seconds,
+                )
+            )
+    return found
+
+
+def pending(state: State) -> list[tuple[int, Mapping[str, Scalar]]]:
+    """Trials that were asked and have not ended: (number, values), in number order."""
+    waiting = [number for _, number in state.ready]
+    return [(number, state.trials[number].values) for number in sorted([*state.running, *waiting])]
+
+
+def enqueued(state: State) -> list[Mapping[str, Scalar]]:
+    """A person's configurations that were not asked yet, oldest first."""
+    return [request.values for request in state.enqueued]
