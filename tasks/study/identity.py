@@ -10,10 +10,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from conf.errors import BadInput
-from conf.identity import study_identity
+from conf.home import write_atomically
+from conf.identity import IDENTITY_FIELDS, study_identity
 from conf.study import Study
 
-_FILE = "study.json"
+STUDY_FILE = "study.json"
+JOURNAL_FILE = "journal.jsonl"
+_DATA_FILE = "data_key"
 
 
 def dumped(study: Study) -> str:
@@ -27,7 +30,7 @@ def stored_study(folder: Path) -> Study | None:
     Raises:
         BadInput: the file is there and is no study that this version reads.
     """
-    path = folder / _FILE
+    path = folder / STUDY_FILE
     try:
         return Study.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -42,47 +45,59 @@ def stored_study(folder: Path) -> Study | None:
 
 def refuse_another(begun: Study, study: Study, folder: Path) -> None:
     """BadInput, with the changed keys, when a study is not the one that was begun in a folder."""
-    before, now = flat(study_identity(begun)), flat(study_identity(study))
-    changed = differences(before, now)
-    if not changed:
-        return
-    listed = ", ".join(f"{key} {_shown(a)} -> {_shown(b)}" for key, (a, b) in changed.items())
-    raise BadInput(
-        f"the study {study.name!r} in {folder} was begun with other settings ({listed}); "
-        f"run this one under another name: name=<new name>"
-    )
+    changed = _differences(_leaves(study_identity(begun)), _leaves(study_identity(study)))
+    if changed:
+        listed = ", ".join(
+            f"{key} {json.dumps(before)} -> {json.dumps(now)}"
+            for key, (before, now) in changed.items()
+        )
+        raise BadInput(
+            f"the study {study.name!r} in {folder} was begun with other settings ({listed}); "
+            "run this one under another name: name=<new name>"
+        )
 
 
 def settings_changed(
     begun: Study, changes: Mapping[str, Any], study: Study
 ) -> dict[str, tuple[Any, Any]]:
-    """Settings outside the identity that differ from the last run's: key to before and after.
-
-    `changes` are those that earlier runs made to the study as it was begun.
-    """
-    identity = set(flat(study_identity(begun))) | set(flat(study_identity(study)))
-    before = {**flat(begun.model_dump(mode="json")), **changes}
-    now = flat(study.model_dump(mode="json"))
-    return {k: v for k, v in differences(before, now).items() if k not in identity}
+    """Settings outside the identity that differ from the last run's: `section.field` to before and
+    after. `changes` are those that earlier runs made to the study as it was begun."""
+    return _differences({**_settings(begun), **changes}, _settings(study))
 
 
-def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def with_changes(begun: Study, changes: Mapping[str, Any]) -> Study:
+    """The study with the settings of its last run."""
+    data = begun.model_dump(mode="json")
+    for key, value in changes.items():
+        section, name = key.split(".", 1)
+        data[section][name] = value
+    return Study.model_validate_json(json.dumps(data))
+
+
+def kept_data_key(folder: Path, key: str) -> str:
+    """The data key that the study in a folder began with: `key` itself at the first call."""
+    write_atomically(folder / _DATA_FILE, key, keep=True)
+    return (folder / _DATA_FILE).read_text()
+
+
+def _settings(study: Study) -> dict[str, Any]:
+    excluded: Any = IDENTITY_FIELDS
+    sections = study.model_dump(mode="json", exclude=excluded)
+    return {f"{name}.{key}": value for name, of in sections.items() for key, value in of.items()}
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Dotted key to leaf; an empty mapping is a leaf."""
     leaves: dict[str, Any] = {}
     for name, value in tree.items():
         if isinstance(value, Mapping) and value:
-            leaves |= flat(value, f"{prefix}{name}.")
+            leaves |= _leaves(value, f"{prefix}{name}.")
         else:
             leaves[prefix + name] = value
     return leaves
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Keys whose values differ, in order; a key that is missing on one side has None there."""
-    keys = sorted({*before, *now})
-    pairs = {key: (before.get(key), now.get(key)) for key in keys}
+    pairs = {key: (before.get(key), now.get(key)) for key in sorted({*before, *now})}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

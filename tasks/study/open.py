@@ -8,11 +8,20 @@ from types import TracebackType
 from conf.errors import BadInput, DenseError
 from conf.home import Home, write_atomically
 from conf.study import Study
-from tasks.study.events import Changed, Event
-from tasks.study.identity import dumped, refuse_another, settings_changed, stored_study
+from tasks.study.events import Changed, Event, Target
+from tasks.study.fold import apply, fold_file
+from tasks.study.identity import (
+    JOURNAL_FILE,
+    STUDY_FILE,
+    dumped,
+    refuse_another,
+    settings_changed,
+    stored_study,
+)
 from tasks.study.journal import Journal
 from tasks.study.lock import Holder, StudyLock
-from tasks.study.state import State, apply
+from tasks.study.policy import raised
+from tasks.study.state import State
 
 
 class OpenStudy:
@@ -47,13 +56,17 @@ class OpenStudy:
         lock = StudyLock.take(folder / "lock", holder)
         try:
             first = _settled_file(folder, study)
-            journal, events, torn = Journal.open(folder / "journal.jsonl")
-            state = fold_file(journal.path, events, study)
-            opened = cls(study, folder, lock, journal, state, torn)
-            if changes := settings_changed(first, state.changes, study):
-                opened.append(Changed(changes=changes, time=now))
+            journal, events, torn = Journal.open(folder / JOURNAL_FILE)
         except BaseException:
             lock.release()
+            raise
+        opened = cls(study, folder, lock, journal, State(study.evaluate.direction), torn)
+        try:
+            opened.state = fold_file(journal.path, events, study.evaluate.direction)
+            if changes := settings_changed(first, opened.state.changes, study):
+                opened.append(Changed(changes=changes, time=now))
+        except BaseException:
+            opened.close()
             raise
         return opened
 
@@ -70,6 +83,13 @@ class OpenStudy:
         self._journal.append(*events)
         self.state = state
         return state
+
+    def more(self, trials: int, key: str, now: float) -> State:
+        """Ask for so many trials more, once for a key: a retried flow run does not ask again."""
+        if key in self.state.keys:
+            return self.state
+        target = raised(self.state, self.study, trials)
+        return self.append(Target(trials=target, key=key, time=now))
 
     def close(self) -> None:
         """Give the study back."""
@@ -88,31 +108,17 @@ class OpenStudy:
         self.close()
 
 
-def fold_file(path: Path, events: tuple[Event, ...], study: Study) -> State:
-    """The state after a journal's events; BadInput that names file and line where one misfits."""
-    state = State(study.evaluate.direction)
-    for line, event in enumerate(events, start=1):
-        try:
-            state = apply(state, event)
-        except BadInput as error:
-            raise BadInput(
-                f"{path}, line {line}: {error}; restore the journal from a copy, "
-                "or start the study under another name"
-            ) from error
-    return state
-
-
 def _settled_file(folder: Path, study: Study) -> Study:
     """The study as it was begun, checked to be this one; written at its first run."""
     first = stored_study(folder)
     if first is None:
-        if (folder / "journal.jsonl").exists():
+        if (folder / JOURNAL_FILE).exists():
             raise BadInput(
                 f"{folder} has a journal but no study.json; restore it from a copy, "
                 "or start the study under another name"
             )
         try:
-            write_atomically(folder / "study.json", dumped(study))
+            write_atomically(folder / STUDY_FILE, dumped(study))
         except OSError as error:
             raise DenseError(f"{folder} cannot be written ({error}); see to the disk") from error
         return study
