@@ -40,6 +40,8 @@ class Champion(Section):
 
     model: ModelName | None = None
     """Registered model that the champion competes for; the study's name when absent."""
+    seconds: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds that scoring the final model on the test part may take."""
 
 
 class Report(Section):

@@ -1,0 +1,59 @@
+"""Whether a candidate may compete for the alias: a pure function of records."""
+
+from __future__ import annotations
+
+from tasks.champion.records import Candidate, Decision, Incumbent, Reason
+
+
+def decide(candidate: Candidate, incumbent: Incumbent | None) -> Decision:
+    """The alias moves only to a configuration that is new and better on validation."""
+    if incumbent is None:
+        first = Reason(rule="first", passed=True, why="there is no champion yet")
+        return Decision(verdict="crown", reasons=(first,))
+    new = _is_new(candidate, incumbent)
+    if not new.passed:
+        return Decision(verdict="unchanged", reasons=(new,))
+    comparable = _is_comparable(candidate, incumbent)
+    if not comparable.passed:
+        return Decision(verdict="keep", reasons=(new, comparable))
+    better = _is_better(candidate, incumbent)
+    return Decision(verdict="crown" if better.passed else "keep", reasons=(new, comparable, better))
+
+
+def _is_new(candidate: Candidate, incumbent: Incumbent) -> Reason:
+    same = (candidate.digest, candidate.data) == (incumbent.digest, incumbent.data)
+    why = (
+        f"trial {candidate.number} is the configuration of version {incumbent.version} already"
+        if same
+        else f"trial {candidate.number} is another configuration than version {incumbent.version}"
+    )
+    return Reason(rule="new", passed=not same, why=why)
+
+
+def _is_comparable(candidate: Candidate, incumbent: Incumbent) -> Reason:
+    if candidate.objective != incumbent.objective:
+        why = (
+            f"version {incumbent.version} was chosen by {incumbent.objective}, the candidate by "
+            f"{candidate.objective}; register it under a name of its own with champion.model"
+        )
+        return Reason(rule="comparable", passed=False, why=why)
+    if candidate.data != incumbent.data:
+        why = (
+            f"version {incumbent.version} was measured on other data ({incumbent.data[:8]}, the "
+            f"candidate on {candidate.data[:8]}); register it under a name of its own with "
+            "champion.model"
+        )
+        return Reason(rule="comparable", passed=False, why=why)
+    why = f"both were measured by {candidate.objective} on the same validation rows"
+    return Reason(rule="comparable", passed=True, why=why)
+
+
+def _is_better(candidate: Candidate, incumbent: Incumbent) -> Reason:
+    maximize = candidate.config.evaluate.direction == "maximize"
+    better = candidate.value > incumbent.value if maximize else candidate.value < incumbent.value
+    why = (
+        f"validation {candidate.objective} {candidate.value:.6g} is "
+        f"{'better' if better else 'no better'} than {incumbent.value:.6g} of version "
+        f"{incumbent.version}"
+    )
+    return Reason(rule="better", passed=better, why=why)

@@ -1,0 +1,81 @@
+"""From the weights of a final training to the model folder that is served."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from conf.errors import DenseError
+from models.serving import Serving, load_serving
+from tasks.champion.export import export_program, raw_shape
+from tasks.champion.package import labels_of, write_package
+from tasks.champion.records import Candidate
+from tasks.champion.rows import read_rows
+from tasks.train.folder import TrialFolder
+
+EXAMPLES = 3  # a batch of one would look like a fixed size
+
+
+def pack(candidate: Candidate, folder: Path, card: Path, train: Path, destination: Path) -> Path:
+    """Write the package of a trained candidate.
+
+    Args:
+        candidate: what was trained.
+        folder: of the training; its weights are read.
+        card: the data's card.
+        train: training part, from which the input example comes.
+        destination: the model folder.
+
+    Returns:
+        The exported program inside the package.
+    """
+    facts = json.loads(card.read_text())
+    serving = trained(candidate, facts, TrialFolder(folder).weights)
+    shape = raw_shape(facts["inputs"])
+    program = folder / "program.pt2"
+    export_program(serving, shape, program)
+    labels = labels_of(facts["classes"])
+    write_package(
+        destination,
+        program,
+        {"labels": labels, "shape": list(shape)},
+        read_rows(train, facts["inputs"]).values[:EXAMPLES],
+        metadata_of(candidate, labels),
+    )
+    program.unlink()
+    return destination / "artifacts" / program.name
+
+
+def trained(candidate: Candidate, card: Mapping[str, Any], weights: Path) -> Serving:
+    """The trained network behind its normalisation.
+
+    Raises:
+        DenseError: the weights are gone or are another network's.
+    """
+    try:
+        return load_serving(candidate.config, card, weights)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise DenseError(
+            f"{weights} cannot be read as the champion's weights ({error}); delete its folder and "
+            "run the study again to train it anew"
+        ) from error
+
+
+def metadata_of(candidate: Candidate, labels: list[str] | list[int]) -> dict[str, Any]:
+    """What the model says of itself wherever it is copied to."""
+    return {
+        "study": candidate.study,
+        "study_digest": candidate.study_digest,
+        "digest": candidate.digest,
+        "data": candidate.data,
+        "seed": candidate.seed,
+        "epochs": candidate.epochs,
+        "objective": candidate.objective,
+        "validation": candidate.value,
+        "labels": labels,
+        "config": candidate.config.model_dump(mode="json"),
+    }

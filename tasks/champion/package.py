@@ -1,0 +1,77 @@
+"""The model folder that is registered: program, card, signature, example, requirements.
+
+What is scored on the test part is this folder, loaded as any user of the registry loads it, so
+what was measured and what is served cannot differ.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.champion import servable
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
+REQUIRED = ("mlflow", "numpy", "pandas", "torch")
+
+
+def labels_of(classes: Sequence[str]) -> list[str] | list[int]:
+    """Names of the classes as they are answered: numbers where every name is a whole number."""
+    numbers = all(name.isdecimal() and str(int(name)) == name for name in classes)
+    return [int(name) for name in classes] if numbers else list(classes)
+
+
+def signature_of(labels: Sequence[str] | Sequence[int], shape: tuple[int, ...]) -> ModelSignature:
+    """Raw float64 rows in; the label and the probability of every class out."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    kind = "long" if isinstance(labels[0], int) else "string"
+    columns = [ColSpec(kind, "label"), *(ColSpec("float", f"p_{name}") for name in labels)]
+    rows = TensorSpec(np.dtype("float64"), (-1, *shape))
+    return ModelSignature(inputs=Schema([rows]), outputs=Schema(columns))
+
+
+def write_package(
+    destination: Path,
+    program: Path,
+    card: Mapping[str, Any],
+    example: NDArray[np.float64],
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write the model folder, whole or not at all.
+
+    Args:
+        destination: the folder; one that is there is replaced.
+        program: the exported graph (`models.serving.export_program`).
+        card: `labels` and `shape` of one raw row, read by the served code.
+        example: two raw rows or more.
+        metadata: what the model says of itself in its `MLmodel` file.
+    """
+    import mlflow.pyfunc
+
+    temporary = destination.with_name(f".{destination.name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)
+    facts = program.with_name("card.json")
+    facts.write_text(json.dumps(dict(card)))
+    mlflow.pyfunc.save_model(
+        temporary,
+        python_model=servable.__file__,
+        artifacts={"program": str(program), "card": str(facts)},
+        signature=signature_of(card["labels"], tuple(card["shape"])),
+        input_example=example,
+        # Named here: guessing them takes MLflow ten seconds, and it guesses this project too.
+        pip_requirements=[f"{name}=={version(name)}" for name in REQUIRED],
+        metadata=dict(metadata),
+    )
+    shutil.rmtree(destination, ignore_errors=True)
+    temporary.rename(destination)

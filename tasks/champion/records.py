@@ -1,0 +1,103 @@
+"""What the champion step hands from one of its parts to the next: frozen, as JSON on disk."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from conf.study import TrialConfig
+from tasks.evaluate.evaluation import Interval
+
+
+class Record(BaseModel):
+    """Frozen and closed: what is written is what is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Candidate(Record):
+    """The configuration that won the search, and what it reached on the validation part."""
+
+    study: str
+    study_digest: str
+    data: str
+    """Data key: two values of one objective compare only where it is the same."""
+    number: int
+    digest: str
+    config: TrialConfig
+    value: float
+    """The objective on the validation part."""
+    epochs: int
+    """Epochs after which the objective was best; the final training's length."""
+    seed: int
+    """Seed of the final training."""
+
+    @property
+    def objective(self) -> str:
+        """Name of the metric that the search optimised."""
+        return self.config.evaluate.objective
+
+
+class Score(Record):
+    """What the final model is worth on the test part; taken once and kept."""
+
+    digest: str
+    data: str
+    seed: int
+    epochs: int
+    rows: int
+    """Rows of the test part."""
+    metrics: dict[str, Interval]
+    package: str
+    """SHA-256 of the exported program that gave these predictions."""
+    time: float
+    """Seconds since the epoch at which the score was taken."""
+
+
+class Incumbent(Record):
+    """The version under the alias `champion`, from its tags."""
+
+    version: str
+    run_id: str
+    study: str
+    digest: str
+    data: str
+    objective: str
+    value: float
+    """Its objective on the validation part."""
+
+
+class Reason(Record):
+    """One rule, whether it speaks for the candidate, and why, as a sentence."""
+
+    rule: str
+    passed: bool
+    why: str
+
+
+class Decision(Record):
+    """What becomes of a candidate.
+
+    `crown`: it takes the alias. `keep`: the incumbent keeps it. `unchanged`: the candidate is the
+    incumbent. The reasons are all the rules that were looked at, in order.
+    """
+
+    verdict: Literal["crown", "keep", "unchanged"]
+    reasons: tuple[Reason, ...]
+
+    @property
+    def why(self) -> str:
+        """The sentence of the rule that decided: the first that failed, else the last."""
+        failed = [reason for reason in self.reasons if not reason.passed]
+        return (failed or self.reasons[-1:])[0].why
+
+
+class Registered(Record):
+    """A version in the registry."""
+
+    model: str
+    version: str
+    run_id: str
+    champion: bool
+    """Whether the alias `champion` points to it."""

@@ -1,0 +1,153 @@
+"""From a scored final model to the version under the alias `champion`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conf.errors import DenseError
+from conf.home import Home
+from tasks.champion import registry
+from tasks.champion.records import Candidate, Registered, Score
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+def tags_of(candidate: Candidate, score: Score, home: Home) -> dict[str, str]:
+    """Tags of the champion's run and version: what it is, and what makes it the same."""
+    return {
+        "dense.kind": "champion",
+        "dense.study": candidate.study,
+        "dense.study_digest": candidate.study_digest,
+        "dense.trial": str(candidate.number),
+        "dense.digest": candidate.digest,
+        "dense.data": candidate.data,
+        "dense.seed": str(candidate.seed),
+        "dense.epochs": str(candidate.epochs),
+        "dense.objective": candidate.objective,
+        "dense.validation": repr(candidate.value),
+        "dense.test": repr(score.metrics[candidate.objective].value),
+        "dense.home": home.id,
+    }
+
+
+def register(
+    client: MlflowClient,
+    home: Home,
+    candidate: Candidate,
+    score: Score,
+    folder: Path,
+    *,
+    model: str,
+    expected: str | None,
+    params: Mapping[str, Any],
+    extra_tags: Mapping[str, str] | None = None,
+) -> Registered:
+    """Record the final run, register its package once, then move the alias.
+
+    Safe to call again after any crash: what is there is found by its tags.
+
+    Args:
+        client: of tracking store and registry.
+        home: whose lock keeps a second registration waiting.
+        candidate: what won.
+        score: what it is worth on the test part.
+        folder: of the final training; holds `model/` and `test/`.
+        model: name of the registered model.
+        expected: version that held the alias when `decide` was asked; None when none did.
+        params: searched keys of the configuration, dotted, and their values.
+        extra_tags: more tags of the run, such as the flow run's id.
+
+    Raises:
+        DenseError: the alias was moved meanwhile.
+    """
+    tags = tags_of(candidate, score, home)
+    with registry.held(home, model):
+        run_id = _run(client, candidate, score, folder, params, {**tags, **(extra_tags or {})})
+        registry.create_model(client, model, candidate.study)
+        version = registry.version_of(
+            client, model, run_id, {**tags, "dense.previous": expected or ""}
+        )
+        registry.move_alias(client, model, str(version.version), expected=expected)
+    return Registered(
+        model=model, version=str(version.version), run_id=version.run_id, champion=True
+    )
+
+
+def _run(
+    client: MlflowClient,
+    candidate: Candidate,
+    score: Score,
+    folder: Path,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> str:
+    """Id of the champion's run, whole: found by its tags, or created and filled."""
+    experiment = _experiment(client, candidate.study)
+    run = _found(client, experiment, tags)
+    if run is not None and run.info.status == "FINISHED":
+        return run.info.run_id
+    if run is None:
+        parent = _parent(client, experiment, candidate.study)
+        named = {**tags, "mlflow.runName": f"champion-{candidate.digest[:8]}", **parent}
+        run = client.create_run(experiment, start_time=_milliseconds(score.time), tags=named)
+    _fill(client, run.info.run_id, candidate, score, folder, params)
+    client.set_terminated(run.info.run_id, "FINISHED", end_time=_milliseconds(score.time))
+    return run.info.run_id
+
+
+def _experiment(client: MlflowClient, study: str) -> str:
+    found = client.get_experiment_by_name(study)
+    if found is None:
+        raise DenseError(
+            f"MLflow has no experiment {study!r} for the champion; `dense sync {study}` writes it"
+        )
+    return found.experiment_id
+
+
+def _found(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> Run | None:
+    keys = ("dense.kind", *registry.KEYS)
+    wanted = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in keys)
+    runs = client.search_runs([experiment], wanted, order_by=["attributes.start_time ASC"])
+    return runs[0] if runs else None
+
+
+def _parent(client: MlflowClient, experiment: str, study: str) -> dict[str, str]:
+    """The tag that files the run under the study's parent run, where there is one."""
+    wanted = f"tags.`dense.kind` = 'study' and tags.`dense.study` = '{study}'"
+    runs = client.search_runs([experiment], wanted, order_by=["attributes.start_time ASC"])
+    return {"mlflow.parentRunId": runs[0].info.run_id} if runs else {}
+
+
+def _fill(
+    client: MlflowClient,
+    run_id: str,
+    candidate: Candidate,
+    score: Score,
+    folder: Path,
+    params: Mapping[str, Any],
+) -> None:
+    """Log what the run is to hold; logged again after a crash it changes nothing."""
+    from mlflow.entities import Metric, Param
+
+    time = _milliseconds(score.time)
+    values = {f"val/{candidate.objective}": candidate.value}
+    for name, interval in score.metrics.items():
+        values[f"test/{name}"] = interval.value
+        values[f"test/{name}_low"] = interval.low
+        values[f"test/{name}_high"] = interval.high
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, time, candidate.epochs) for name, value in values.items()],
+        params=[Param(name, str(value)) for name, value in params.items()],
+    )
+    client.log_dict(run_id, candidate.config.model_dump(mode="json"), "config.yaml")
+    client.log_artifacts(run_id, str(folder / "model"), "model")
+    client.log_artifacts(run_id, str(folder / "test"), "test")
+
+
+def _milliseconds(time: float) -> int:
+    return int(time * 1000)

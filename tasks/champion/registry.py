@@ -1,0 +1,133 @@
+"""The registered model: its versions, found by tag before they are created, and their aliases.
+
+MLflow has no transaction. So the order is: run -> version with all its tags -> alias; whoever dies
+in between leaves a valid champion, and the same call made again completes it. One writer at a time
+for a model: `held` is taken by whoever reads the alias in order to move it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from conf.errors import BadInput, DenseError
+from conf.home import Home
+from tasks.champion.records import Incumbent
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION = "champion"
+# What makes a version the same version.
+KEYS = ("dense.digest", "dense.data", "dense.seed")
+
+
+@contextmanager
+def held(home: Home, model: str) -> Iterator[None]:
+    """Hold a registered model; a second holder waits for the first."""
+    path = home.path / "registry" / f"{model}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def aliased(client: MlflowClient, model: str, alias: str = CHAMPION) -> ModelVersion | None:
+    """The version under an alias; None when there is no such model or alias."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(model, alias)
+    except MlflowException as error:
+        # MLflow calls a missing alias an invalid value, and a missing model one that is absent.
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def incumbent(client: MlflowClient, model: str) -> Incumbent | None:
+    """Who holds the alias `champion`; None when nobody does.
+
+    Raises:
+        BadInput: the version was not registered by this system, so nothing is known of it.
+    """
+    version = aliased(client, model)
+    if version is None:
+        return None
+    tags = version.tags
+    try:
+        return Incumbent(
+            version=str(version.version),
+            run_id=version.run_id,
+            study=tags["dense.study"],
+            digest=tags["dense.digest"],
+            data=tags["dense.data"],
+            objective=tags["dense.objective"],
+            value=float(tags["dense.validation"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise BadInput(
+            f"version {version.version} of the registered model {model!r} holds the alias "
+            f"{CHAMPION!r} but was not registered by dense ({error}); choose another name with "
+            "champion.model=<name>"
+        ) from error
+
+
+def find_version(client: MlflowClient, model: str, tags: Mapping[str, str]) -> ModelVersion | None:
+    """The oldest version with these keys among its tags."""
+    found = [
+        version
+        for version in client.search_model_versions(f"name = '{model}'")
+        if all(version.tags.get(key) == tags[key] for key in KEYS)
+    ]
+    return min(found, key=lambda version: int(version.version), default=None)
+
+
+def create_model(client: MlflowClient, model: str, study: str) -> None:
+    """Create the registered model unless it is there."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(model, description=f"Champions of the study {study}.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def version_of(
+    client: MlflowClient, model: str, run_id: str, tags: Mapping[str, str]
+) -> ModelVersion:
+    """The version with these tags, created with all of them in the one call if need be."""
+    found = find_version(client, model, tags)
+    if found is not None:
+        return found
+    return client.create_model_version(
+        model, source=f"runs:/{run_id}/model", run_id=run_id, tags=dict(tags)
+    )
+
+
+def move_alias(client: MlflowClient, model: str, version: str, *, expected: str | None) -> None:
+    """Point `champion` to a version, unless somebody moved it since it was read.
+
+    Args:
+        client: of the registry.
+        model: name of the registered model.
+        version: where the alias goes.
+        expected: version that held the alias when the decision was made; None when none did.
+
+    Raises:
+        DenseError: the alias points elsewhere by now; it is left alone.
+    """
+    current = aliased(client, model)
+    now = str(current.version) if current else None
+    if now == version:
+        return
+    if now != expected:
+        raise DenseError(
+            f"the alias {CHAMPION!r} of {model!r} was moved to version {now} while version "
+            f"{version} was being prepared; run the study again to compare with it"
+        )
+    client.set_registered_model_alias(model, CHAMPION, version)

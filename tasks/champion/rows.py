@@ -1,0 +1,41 @@
+"""Rows of a prepared part as their source gave them: what the registered model is asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+from numpy.typing import NDArray
+
+from data.rows import CONTENT, matrix
+from tasks.champion.export import raw_shape
+
+
+@dataclass(frozen=True)
+class RawRows:
+    """Some rows: `ids` and `targets` are int64[n], `values` float64[n, *raw shape]."""
+
+    ids: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
+    """All rows of a part.
+
+    Args:
+        part: folder written by `prepare`.
+        inputs: the card's, which say what a raw row is.
+    """
+    table = datasets.load_from_disk(str(part)).data.table
+    (content,) = CONTENT[inputs["kind"]]
+    values = matrix(table.column(content)).astype(np.float64)
+    return RawRows(
+        ids=table.column("id").to_numpy(),
+        targets=table.column("label").to_numpy().astype(np.int64),
+        values=values.reshape(-1, *raw_shape(inputs)),
+    )

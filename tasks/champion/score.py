@@ -1,0 +1,111 @@
+"""The only step that reads the test part: it packs the final model and scores the package there.
+
+Run as `python -m tasks.champion.score` by `score`; taken once for each (digest, data key, seed)
+and kept as `score.json` in the final training's folder.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from conf.errors import DenseError
+from conf.home import write_atomically
+from tasks.champion import process
+from tasks.champion.records import Candidate, Score
+from tasks.prepare import Prepared, test_path
+
+SCORE = "score.json"
+PACKAGE = "model"
+TEST = "test"
+
+
+def score(
+    candidate: Candidate, prepared: Prepared, folder: Path, *, threads: int = 1, seconds: float
+) -> Score:
+    """Score the final model of a candidate on the test part, once.
+
+    Args:
+        candidate: whose final training lies complete in `folder`.
+        prepared: the data it was trained on.
+        folder: gets `model/`, `test/predictions.parquet`, `test/evaluation.json`, `score.json`.
+        threads: of the scoring process.
+        seconds: after which it is ended.
+
+    Raises:
+        DenseError: the model could not be packed or scored.
+    """
+    kept = read_score(folder)
+    wanted = (candidate.digest, candidate.data, candidate.seed)
+    if kept and (kept.digest, kept.data, kept.seed) == wanted and (folder / PACKAGE).is_dir():
+        return kept
+    request = {
+        "candidate": candidate.model_dump(mode="json"),
+        "folder": str(folder),
+        "card": str(prepared.card_path),
+        "train": str(prepared.train),
+        "test": str(test_path(prepared)),
+    }
+    process.call(
+        "tasks.champion.score", request, log=folder / "score.log", threads=threads, seconds=seconds
+    )
+    taken = read_score(folder)
+    if taken is None:
+        raise DenseError(f"{folder / SCORE} was not written; see {folder / 'score.log'}")
+    return taken
+
+
+def read_score(folder: Path) -> Score | None:
+    """The score kept in a folder; None when none was taken."""
+    try:
+        return Score.model_validate_json((folder / SCORE).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def handle(request: dict[str, Any]) -> dict[str, Any]:
+    """Pack, predict, evaluate, and write the score last."""
+    from tasks.champion.pack import pack
+    from tasks.evaluate.evaluation import evaluate
+    from tasks.train.folder import file_fact
+
+    candidate = Candidate.model_validate(request["candidate"])
+    folder, card = Path(request["folder"]), Path(request["card"])
+    program = pack(candidate, folder, card, Path(request["train"]), folder / PACKAGE)
+    inputs = json.loads(card.read_text())["inputs"]
+    predict(folder / PACKAGE, Path(request["test"]), inputs, folder / TEST)
+    evaluation = evaluate(folder / TEST, candidate.config)
+    taken = Score(
+        digest=candidate.digest,
+        data=candidate.data,
+        seed=candidate.seed,
+        epochs=candidate.epochs,
+        rows=evaluation.rows,
+        metrics=evaluation.metrics,
+        package=file_fact(program).sha256,
+        time=time.time(),
+    )
+    write_atomically(folder / SCORE, taken.model_dump_json() + "\n")
+    return taken.model_dump(mode="json")
+
+
+def predict(package: Path, part: Path, inputs: dict[str, Any], destination: Path) -> None:
+    """Write what a package says about every row of a part to `predictions.parquet`."""
+    import mlflow.pyfunc
+    import numpy as np
+
+    from tasks.champion.rows import read_rows
+    from tasks.evaluate.evaluation import PREDICTIONS
+    from tasks.evaluate.predictions import Predictions, write
+
+    rows = read_rows(part, inputs)
+    answers = mlflow.pyfunc.load_model(str(package)).predict(rows.values)
+    probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
+    said = probabilities.argmax(axis=1).astype(np.int64)
+    write(destination / PREDICTIONS, Predictions(rows.ids, rows.targets, said, probabilities))
+
+
+if __name__ == "__main__":
+    process.answer(handle)

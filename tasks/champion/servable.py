@@ -1,0 +1,79 @@
+"""The registered model as code: MLflow copies this one file into the model and runs it there.
+
+It must work where this project is absent, so it imports nothing of it. What it predicts with is
+an exported graph (`program.pt2`: normalisation, network, softmax; raw numbers in files, no pickle)
+and what it answers with is in `card.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+ROWS_AT_ONCE = 1024  # bounds the memory of one call; the answer does not depend on it
+
+
+class Classifier(PythonModel):
+    """Raw rows in, one line a row out: the label, and the probability of every class."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the graph and the card from the model's artifacts."""
+        import torch
+
+        self._torch = torch
+        self._program = torch.export.load(context.artifacts["program"]).module()
+        self._card = json.loads(Path(context.artifacts["card"]).read_text())
+
+    # No type on `model_input`: MLflow would take it for a schema and convert the rows by it.
+    def predict(  # type: ignore[no-untyped-def]
+        self, context: PythonModelContext, model_input, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Label and probabilities.
+
+        Args:
+            context: given by MLflow, already read.
+            model_input: raw rows in the shape of the signature, any batch size.
+            params: none are known.
+
+        Returns:
+            A frame with the column `label` (the class's name; a number where all are numbers) and
+            a column `p_<name>` a class.
+
+        Raises:
+            ValueError: the rows have another shape, or a value is not finite.
+        """
+        rows = self._checked(np.asarray(model_input, dtype=np.float64))
+        probabilities = self.probabilities(rows)
+        labels = np.asarray(self._card["labels"])
+        frame = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in labels])
+        frame.insert(0, "label", labels[probabilities.argmax(axis=1)])
+        return frame
+
+    def probabilities(self, rows: np.ndarray) -> np.ndarray:
+        """float32[n, classes] for raw float64 rows."""
+        with self._torch.inference_mode():
+            parts = [
+                self._program(self._torch.from_numpy(rows[start : start + ROWS_AT_ONCE])).numpy()
+                for start in range(0, len(rows), ROWS_AT_ONCE)
+            ]
+        return np.concatenate(parts) if parts else np.empty((0, len(self._card["labels"])), "f4")
+
+    def _checked(self, rows: np.ndarray) -> np.ndarray:
+        shape = tuple(self._card["shape"])
+        if rows.shape[1:] != shape:
+            raise ValueError(
+                f"the model takes rows of shape {shape}, given {rows.shape[1:]}; "
+                f"pass an array of shape (n, {', '.join(map(str, shape))})"
+            )
+        if not np.isfinite(rows).all():
+            raise ValueError("a value is not finite; drop or fill the row before predicting")
+        return np.ascontiguousarray(rows)
+
+
+mlflow.models.set_model(Classifier())

@@ -1,0 +1,51 @@
+"""Records that the champion tests start from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conf.study import TrialConfig
+from tasks.champion.records import Candidate, Incumbent, Score
+from tasks.evaluate.evaluation import Interval
+
+
+def candidate(**changes: Any) -> Candidate:
+    facts = {
+        "study": "digits",
+        "study_digest": "5" * 64,
+        "data": "d" * 64,
+        "number": 3,
+        "digest": "a" * 64,
+        "config": TrialConfig(),
+        "value": 0.98,
+        "epochs": 2,
+        "seed": 11,
+    }
+    return Candidate.model_validate({**facts, **changes})
+
+
+def incumbent(**changes: Any) -> Incumbent:
+    facts = {
+        "version": "1",
+        "run_id": "r1",
+        "study": "digits",
+        "digest": "b" * 64,
+        "data": "d" * 64,
+        "objective": "accuracy",
+        "value": 0.97,
+    }
+    return Incumbent.model_validate({**facts, **changes})
+
+
+def scored(of: Candidate, value: float = 0.95) -> Score:
+    interval = Interval(value=value, low=value - 0.02, high=value + 0.02)
+    return Score(
+        digest=of.digest,
+        data=of.data,
+        seed=of.seed,
+        epochs=of.epochs,
+        rows=360,
+        metrics={"accuracy": interval, "f1_macro": interval},
+        package="e" * 64,
+        time=1_700_000_000.0,
+    )
