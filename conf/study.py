@@ -14,7 +14,7 @@ from conf.model import Cnn, Model
 from conf.run import Champion, Report, Resources, Stop, Tracking
 from conf.search import Search
 from conf.section import Section
-from conf.split import Split
+from conf.split import Split, Stratified
 from conf.train import Train
 
 StudyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -30,7 +30,7 @@ class TrialConfig(Section):
     """Where the rows come from."""
     clean: Clean = Clean()
     """Which rows are removed or mended."""
-    split: Split = Split()
+    split: Split = Stratified()
     """How rows are divided."""
     augment: Augment = Augment()
     """Random changes of the training rows."""

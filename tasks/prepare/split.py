@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from conf.split import Split
+from conf.split import Shares
 
 Parts = npt.NDArray[np.int8]
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
 
-def stratified(labels: npt.NDArray[np.int64], split: Split, seed: int) -> Parts:
+def stratified(labels: npt.NDArray[np.int64], split: Shares, seed: int) -> Parts:
     """Each row's part; every class is divided in the same proportions, none is left out of a part.
 
     A function of the labels, the shares and the seed alone. Each class needs at least three rows.

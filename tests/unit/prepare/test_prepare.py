@@ -12,7 +12,7 @@ import pytest
 
 from conf.errors import BadInput, DenseError
 from conf.home import Home
-from conf.split import Split
+from conf.split import Stratified
 from conf.study import Study
 from tasks.prepare import prepare, run, test_path
 from tests.unit.prepare.made import MadeSource, random_rows, table_rows
@@ -62,7 +62,7 @@ def test_a_second_study_with_the_same_key_prepares_nothing(home, tmp_path, monke
     "other",
     [
         Study(name="made", seed=1),
-        Study(name="made", split=Split(test=0.3)),
+        Study(name="made", split=Stratified(test=0.3)),
         Study(name="made", clean={"duplicates": "keep"}),
     ],
     ids=["seed", "split", "clean"],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from conf.clean import Clean
 from conf.errors import BadInput
-from conf.split import Split
+from conf.split import Stratified
 from tasks.prepare.clean import clean_rows
 from tasks.prepare.leakage import refuse_leaks, shared
 from tasks.prepare.split import TEST, TRAIN, VALIDATION, stratified
@@ -38,7 +38,7 @@ def test_rules_that_are_off_keep_every_row():
 @given(counts=COUNTS, seed=st.integers(0, 2**63 - 1), share=st.floats(0.05, 0.4))
 def test_every_class_is_in_every_part_in_its_share(counts, seed, share):
     labels = np.repeat(np.arange(len(counts)), counts)
-    parts = stratified(labels, Split(validation=share, test=share), seed)
+    parts = stratified(labels, Stratified(validation=share, test=share), seed)
     for label, count in enumerate(counts):
         mine = np.bincount(parts[labels == label], minlength=3)
         assert mine.min() >= 1
@@ -48,7 +48,7 @@ def test_every_class_is_in_every_part_in_its_share(counts, seed, share):
 
 def test_the_split_is_a_function_of_the_seed():
     labels = np.repeat(np.arange(3), 50)
-    first, again, other = (stratified(labels, Split(), seed) for seed in (1, 1, 2))
+    first, again, other = (stratified(labels, Stratified(), seed) for seed in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).any()
 

@@ -1,0 +1,35 @@
+"""The data key that a study began with, and keeps."""
+
+from __future__ import annotations
+
+import json
+
+from conf.errors import BadInput
+from conf.home import Home, write_atomically
+from conf.study import Study
+from tasks.prepare.run import prepare
+from tasks.prepare.store import Prepared, open_prepared
+
+
+def pinned(study: Study, home: Home) -> Prepared:
+    """The study's prepared data, the same in every run of the study.
+
+    The first run writes the key into the study's folder. Later ones open that key without looking
+    at the source again; only where the prepared data is gone is the source read.
+
+    Raises:
+        BadInput: the prepared data is gone and the source now gives other data.
+        DenseError: the prepared data is damaged.
+    """
+    pin = home.study(study.name) / "data.json"
+    key = json.loads(pin.read_text())["key"] if pin.exists() else None
+    if key is not None and (prepared := open_prepared(home, key)) is not None:
+        return prepared
+    prepared = prepare(study, home)
+    if key is not None and key != prepared.key:
+        raise BadInput(
+            f"the data of study {study.name!r} has changed since it began (key {key[:8]}, now "
+            f"{prepared.key[:8]}); restore the source, or start anew with name=<new name>"
+        )
+    write_atomically(pin, json.dumps({"key": prepared.key}) + "\n")
+    return prepared
