@@ -1,1 +1,5 @@
 """LightningModules and what builds them."""
+
+from models.build import build, build_net
+
+__all__ = ["build", "build_net"]

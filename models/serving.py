@@ -1,0 +1,52 @@
+"""A trained network as others use it: raw inputs in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conf.study import TrialConfig
+from data.normalize import shift_and_scale
+from models.build import build_net
+
+
+class Serving(nn.Module):
+    """A network with its normalisation inside, in evaluation mode.
+
+    Takes raw images as floats of shape (n, height, width) or (n, height, width, channels), or raw
+    rows of shape (n, features); gives probabilities of shape (n, classes).
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, net: nn.Module, inputs: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.net = net
+        self._image = inputs["kind"] == "image"
+        shift, scale = shift_and_scale(inputs)
+        self.register_buffer("shift", torch.from_numpy(shift.copy()))
+        self.register_buffer("scale", torch.from_numpy(scale.copy()))
+        self.eval()
+
+    def forward(self, raw: Tensor) -> Tensor:
+        x = raw.to(torch.float32)
+        if self._image:
+            x = x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2)
+        return torch.softmax(self.net((x - self.shift) / self.scale), dim=1)
+
+
+def load_serving(config: TrialConfig, card: Mapping[str, Any], weights: Path) -> Serving:
+    """The served form of a trial's saved weights (`checkpoints/weights.safetensors`)."""
+    from safetensors.torch import load_file
+
+    net = build_net(config, card)
+    prefix = "net."
+    net.load_state_dict(
+        {name.removeprefix(prefix): tensor for name, tensor in load_file(weights).items()}
+    )
+    return Serving(net, card["inputs"])

@@ -1,0 +1,225 @@
+"""What a trial adds to Lightning's loop: seeding, the curve, checkpoints, and when to stop."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from conf.identity import derived_seed
+from tasks.train.channel import Reporter
+from tasks.train.checkpoints import PROGRESS, checkpoint_path, prune
+from tasks.train.faults import NotFinite
+from tasks.train.folder import MetricLine, TrialFolder, append_line
+from tasks.train.progress import Outputs, Progress, is_better, is_out_of_patience, join, score
+from tasks.train.spec import TrialSpec
+
+TRAIN_LOSS = "train/loss"
+DIVERGED = 1e4
+"""A loss so many times its first value, and above 1e4 at that, has diverged."""
+CHECK_EVERY = 16
+"""On a device, batches between two looks at the loss: each waits for the device."""
+
+
+def seed_everything(*parts: object) -> None:
+    """Seed every generator a model may draw from, from these parts alone."""
+    seed = derived_seed(*parts)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+class EpochSeed(pl.Callback):
+    """Makes the randomness of an epoch a function of (trial seed, epoch)."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Reseed; also the first epoch, so that it does not depend on how the model was built."""
+        seed_everything(self._seed, "epoch", trainer.current_epoch)
+
+
+class Guard(pl.Callback):
+    """Ends a trial whose loss is no number or has run away, and tells that the trial lives."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._first: float | None = None
+        self._seen: list[Tensor] = []
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Look at the loss: of each batch on the CPU, now and then on a device."""
+        self._reporter.beat()
+        self._seen.append(outputs["loss"])
+        if self._seen[0].device.type == "cpu" or len(self._seen) >= CHECK_EVERY:
+            self._check()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at what is left."""
+        self._check()
+
+    def on_validation_batch_end(self, *_: Any, **__: Any) -> None:
+        """Validation is life too."""
+        self._reporter.beat()
+
+    def _check(self) -> None:
+        losses = [float(loss) for loss in self._seen]
+        self._seen.clear()
+        for loss in losses:
+            if not math.isfinite(loss):
+                raise NotFinite(f"the training loss is {loss}")
+            if self._first is None:
+                self._first = loss
+            elif abs(loss) > DIVERGED * max(abs(self._first), 1.0):
+                raise NotFinite(f"the training loss rose from {self._first:.3g} to {loss:.3g}")
+
+
+class Curve(pl.Callback):
+    """Scores each epoch, and keeps the best one's predictions and weights."""
+
+    def __init__(self, spec: TrialSpec, progress: Progress) -> None:
+        self.progress = progress
+        self._spec = spec
+        self._batches: list[Outputs] = []
+        self._scores: dict[str, float] = {}
+        self._outputs: Outputs | None = None
+        self._started = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The epoch's clock starts."""
+        self._started = time.monotonic()
+        self._scores, self._outputs = {}, None
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Collect anew."""
+        self._batches = []
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Collect what the model said."""
+        self._batches.append(outputs)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Score it."""
+        self._outputs = join(self._batches)
+        self._scores = score(self._outputs, self._spec.config.evaluate)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add the epoch's line, unless an earlier attempt has written it, and judge the epoch."""
+        epoch = trainer.current_epoch + 1
+        lines = self.progress.lines
+        if not any(line.epoch == epoch for line in lines):
+            lines = (*lines, self._line(trainer, epoch))
+        self.progress = replace(self.progress, lines=lines)
+        value = self._scores.get(self._spec.config.evaluate.objective)
+        if self._is_kept(value):
+            self.progress = replace(
+                self.progress,
+                best_epoch=epoch,
+                best_value=value,
+                outputs=self._outputs,
+                weights=copy_weights(pl_module),
+            )
+
+    def _is_kept(self, value: float | None) -> bool:
+        if self._spec.keep == "last" or value is None:
+            return True
+        direction = self._spec.config.evaluate.direction
+        return is_better(value, self.progress.best_value, direction)
+
+    def _line(self, trainer: pl.Trainer, epoch: int) -> MetricLine:
+        metrics = {f"val/{name}": value for name, value in self._scores.items()}
+        if (loss := trainer.callback_metrics.get(TRAIN_LOSS)) is not None:
+            metrics[TRAIN_LOSS] = float(loss)
+        return MetricLine(
+            epoch=epoch,
+            step=trainer.global_step,
+            time=time.time(),
+            seconds=time.monotonic() - self._started,
+            attempt=self._spec.attempt,
+            metrics=metrics,
+        )
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Put the progress into the checkpoint; weights that are the best and the present once."""
+        state = self.progress.to_state()
+        if self.progress.best_epoch == self.progress.epochs:
+            state["weights"] = {
+                name: tensor
+                for name, tensor in checkpoint["state_dict"].items()
+                if name in (self.progress.weights or {})
+            }
+        checkpoint[PROGRESS] = state
+
+
+class Saver(pl.Callback):
+    """At the end of an epoch: first the checkpoint, then the metric line; then whether to go on.
+
+    It stands last in the list, so that the checkpoint holds what the other callbacks did.
+    """
+
+    def __init__(
+        self,
+        spec: TrialSpec,
+        folder: TrialFolder,
+        curve: Curve,
+        written: Sequence[int],
+        is_stopped: Callable[[], bool],
+    ) -> None:
+        """`written` are the epochs that have a line on disk; `is_stopped` a user's wish."""
+        self._spec = spec
+        self._folder = folder
+        self._curve = curve
+        self._written = set(written)
+        self._is_stopped = is_stopped
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save, write, decide."""
+        epoch = trainer.current_epoch + 1
+        trainer.save_checkpoint(checkpoint_path(self._folder.checkpoints, epoch))
+        prune(self._folder.checkpoints)
+        if epoch not in self._written:
+            line = next(line for line in self._curve.progress.lines if line.epoch == epoch)
+            append_line(self._folder, line)
+            self._written.add(epoch)
+        if is_over(self._spec, self._curve.progress) or self._is_stopped():
+            trainer.should_stop = True
+
+
+def is_over(spec: TrialSpec, progress: Progress) -> bool:
+    """Whether this attempt has reached its end."""
+    patience = None if spec.keep == "last" else spec.config.train.patience
+    return progress.epochs >= spec.until or is_out_of_patience(progress, patience)
+
+
+def copy_weights(module: pl.LightningModule) -> dict[str, Tensor]:
+    """The module's weights and buffers as they are now, on the CPU."""
+    return {
+        name: tensor.detach().to("cpu", copy=True).contiguous()
+        for name, tensor in module.state_dict().items()
+    }

@@ -1,0 +1,197 @@
+"""One attempt at a trial: from its specification to its result, with Lightning."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+import models
+from conf.study import TrialConfig
+from data.loaders import StudyData
+from tasks.train import progress as trial_progress
+from tasks.train.callbacks import Curve, EpochSeed, Guard, Saver, is_over, seed_everything
+from tasks.train.channel import Reporter
+from tasks.train.checkpoints import DurableCheckpointIO, Restored, prune, restore
+from tasks.train.durable import write_durably
+from tasks.train.folder import MetricLine, TrialFolder, file_fact, mend_metrics
+from tasks.train.progress import Progress
+from tasks.train.spec import FileFact, Result, TrialSpec
+
+
+def fit(
+    spec: TrialSpec,
+    folder: TrialFolder,
+    reporter: Reporter,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Result | None:
+    """Train to `spec.until` from wherever the folder's checkpoints stand, and save what counts.
+
+    Returns:
+        What was reached, or None when the user's wish to stop came first.
+
+    Raises:
+        NotFinite: the loss is no number or has run away.
+        Exception: whatever the model, the data or the machine raise.
+    """
+    quiet()
+    started = time.monotonic()
+    restored, notes = go_on_from(folder)
+    card = json.loads(Path(spec.card).read_bytes())
+    module, data = build(spec, card)
+    reached = restored.progress
+    if not is_over(spec, reached):
+        reached = train(spec, folder, restored, module, data, reporter, is_stopped)
+    if not is_over(spec, reached):
+        return None
+    return save(spec, folder, reached, module, notes, time.monotonic() - started)
+
+
+def quiet() -> None:
+    """Keep Lightning's hints out of the log; warnings of models and errors stay."""
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\b.*")
+
+
+def go_on_from(folder: TrialFolder) -> tuple[Restored, tuple[str, ...]]:
+    """The state to continue from, with the lines on disk mended, and what was mended."""
+    folder.checkpoints.mkdir(parents=True, exist_ok=True)
+    restored = restore(folder.checkpoints)
+    mended = mend_metrics(folder, restored.progress.lines)
+    notes = restored.warnings
+    if notes:
+        notes = (*notes, f"continued from epoch {restored.progress.epochs}")
+    return restored, (*notes, mended) if mended else notes
+
+
+def build(spec: TrialSpec, card: dict[str, Any]) -> tuple[pl.LightningModule, StudyData]:
+    """Model and data of a trial, before any training."""
+    data = StudyData(
+        spec.config,
+        card,
+        Path(spec.train),
+        None if spec.validation is None else Path(spec.validation),
+        spec.seed,
+        also=[Path(part) for part in spec.also],
+    )
+    steps = -(-data.train_rows // spec.config.train.batch_size)
+    seed_everything(spec.seed, "model")
+    return models.build(spec.config, card, steps * spec.config.train.epochs), data
+
+
+def train(
+    spec: TrialSpec,
+    folder: TrialFolder,
+    restored: Restored,
+    module: pl.LightningModule,
+    data: StudyData,
+    reporter: Reporter,
+    is_stopped: Callable[[], bool],
+) -> Progress:
+    """Run Lightning from the restored state, and return the progress made."""
+    curve = Curve(spec, restored.progress)
+    written = [line.epoch for line in folder.read_metrics()]
+    callbacks = [
+        EpochSeed(spec.seed),
+        Guard(reporter),
+        curve,
+        Saver(spec, folder, curve, written, is_stopped),
+    ]
+    trainer = build_trainer(spec.config, callbacks, DurableCheckpointIO(restored))
+    trainer.fit(module, datamodule=data, ckpt_path=restored.path)
+    return curve.progress
+
+
+def build_trainer(
+    config: TrialConfig, callbacks: list[pl.Callback], checkpoints: DurableCheckpointIO
+) -> pl.Trainer:
+    """A Trainer that does nothing but train: the trial writes its own record."""
+    return pl.Trainer(
+        max_epochs=config.train.epochs,
+        accelerator="auto",
+        devices=1,
+        callbacks=callbacks,
+        plugins=[checkpoints],
+        logger=False,
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        deterministic="warn" if torch.cuda.is_available() else None,
+    )
+
+
+def save(
+    spec: TrialSpec,
+    folder: TrialFolder,
+    reached: Progress,
+    module: pl.LightningModule,
+    notes: tuple[str, ...],
+    seconds: float,
+) -> Result:
+    """Write predictions and, at the trial's end, weights; what is vouched for is in the result."""
+    complete = reached.epochs >= spec.last_epoch or reached.epochs < spec.until
+    parameters = list(module.parameters())
+    files: dict[str, FileFact] = {}
+    if reached.outputs is not None:
+        save_predictions(folder.predictions, reached.outputs)
+        files[folder.predictions.name] = file_fact(folder.predictions)
+    if complete:
+        save_weights(folder.weights, reached)
+        files[str(folder.weights.relative_to(folder.path))] = file_fact(folder.weights)
+    return Result(
+        outcome="complete" if complete else "paused",
+        attempt=spec.attempt,
+        until=spec.until,
+        epochs=reached.epochs,
+        best_epoch=reached.best_epoch,
+        value=reached.best_value,
+        seconds=seconds,
+        params_total=sum(p.numel() for p in parameters),
+        params_trainable=sum(p.numel() for p in parameters if p.requires_grad),
+        threads=spec.threads,
+        files=files,
+        warnings=notes,
+    )
+
+
+def save_predictions(path: Path, outputs: trial_progress.Outputs) -> None:
+    """Write the best epoch's predictions as Parquet."""
+    from tasks.evaluate.predictions import Predictions, write
+
+    write(
+        path,
+        Predictions(
+            ids=outputs["id"].numpy(),
+            targets=outputs["target"].numpy(),
+            predictions=trial_progress.labels(outputs),
+            probabilities=outputs["probabilities"].numpy(),
+        ),
+    )
+
+
+def save_weights(path: Path, reached: Progress) -> None:
+    """Write the kept epoch's weights as safetensors."""
+    from safetensors.torch import save as as_bytes
+
+    weights = reached.weights
+    if weights is None:
+        raise ValueError("a trial without a finished epoch has no weights to save")
+    write_durably(path, lambda file: file.write(as_bytes(weights)))
+
+
+def remove_checkpoints(folder: TrialFolder) -> None:
+    """Remove the state to continue from, once the result stands."""
+    prune(folder.checkpoints, keep=0)
+
+
+__all__ = ["MetricLine", "fit", "remove_checkpoints"]

@@ -1,0 +1,103 @@
+"""What a trial knows of itself beyond its model: its curve and its best epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from conf.evaluate import Evaluate
+from tasks.train.faults import NotFinite
+from tasks.train.folder import MetricLine
+
+Outputs = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a trial at the end of an epoch; all of it is in the checkpoint."""
+
+    lines: tuple[MetricLine, ...] = ()
+    """One line a finished epoch."""
+    best_epoch: int | None = None
+    """Epoch (from 1) of the best objective; the last one where there is no validation part."""
+    best_value: float | None = None
+    """Objective there."""
+    outputs: Outputs | None = field(default=None, repr=False)
+    """`id`, `target`, `probabilities` of the validation rows there."""
+    weights: dict[str, Tensor] | None = field(default=None, repr=False)
+    """The weights there, on the CPU."""
+
+    @property
+    def epochs(self) -> int:
+        """Finished epochs."""
+        return self.lines[-1].epoch if self.lines else 0
+
+    def to_state(self) -> dict[str, Any]:
+        """Plain containers and tensors, which torch loads without unpickling code."""
+        return {
+            "lines": [line.model_dump() for line in self.lines],
+            "best_epoch": self.best_epoch,
+            "best_value": self.best_value,
+            "outputs": self.outputs,
+            "weights": self.weights,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Progress:
+        """The inverse of `to_state`."""
+        return cls(
+            lines=tuple(MetricLine.model_validate(line) for line in state["lines"]),
+            best_epoch=state["best_epoch"],
+            best_value=state["best_value"],
+            outputs=state["outputs"],
+            weights=state["weights"],
+        )
+
+
+def is_better(value: float, best: float | None, direction: str) -> bool:
+    """Whether a value is strictly better, so that of equals the earliest epoch stays."""
+    if best is None:
+        return True
+    return value > best if direction == "maximize" else value < best
+
+
+def is_out_of_patience(progress: Progress, patience: int | None) -> bool:
+    """Whether so many epochs went by without a better one."""
+    if patience is None or progress.best_epoch is None:
+        return False
+    return progress.epochs - progress.best_epoch >= patience
+
+
+def join(batches: Sequence[Outputs]) -> Outputs:
+    """The outputs of all validation batches as one, in their order, on the CPU."""
+    return {
+        name: torch.cat([batch[name].detach().cpu() for batch in batches])
+        for name in ("id", "target", "probabilities")
+    }
+
+
+def labels(outputs: Outputs) -> np.ndarray:
+    """The most probable class of each row."""
+    return outputs["probabilities"].numpy().argmax(axis=1)
+
+
+def score(outputs: Outputs, evaluate: Evaluate) -> dict[str, float]:
+    """Metrics of an epoch by name, from the function that `evaluation.json` comes from.
+
+    Raises:
+        NotFinite: the model predicts no numbers, or the objective is none.
+    """
+    from tasks.evaluate.metrics import compute
+
+    probabilities = outputs["probabilities"].numpy()
+    if not np.isfinite(probabilities).all():
+        raise NotFinite("the model predicts values that are not finite")
+    values = compute(evaluate.metrics, outputs["target"].numpy(), labels(outputs), probabilities)
+    if not np.isfinite(values[evaluate.objective]):
+        raise NotFinite(f"the objective {evaluate.objective} is {values[evaluate.objective]}")
+    return values

@@ -1,0 +1,108 @@
+"""What an attempt left behind, read as its outcome."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.train import locks
+from tasks.train.faults import classify_status
+from tasks.train.folder import TrialFolder
+from tasks.train.outcome import Cause, Outcome
+from tasks.train.spec import Result
+
+SentBy = Literal["timeout", "hang", "user"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a trial's process ended, as the driver saw it."""
+
+    seconds: float
+    """Since the trial held its slot."""
+    status: int | None = None
+    """Its wait status; None when the trial server died with it."""
+    sent: SentBy | None = None
+    """Why the driver ended it, if it did."""
+    memory_was_short: bool = False
+
+
+def outcome_of(folder: TrialFolder, attempt: int, until: int, ended: Ended) -> Outcome:
+    """The outcome of an attempt whose process is gone."""
+    result = Result.read(folder.path)
+    if result is not None and result.answers(attempt, until):
+        return of_result(result)
+    epochs, value = reached(folder)
+    if ended.sent == "user":
+        return Outcome("interrupted", "user", value, ended.seconds, epochs, "stopped by the user")
+    cause, message = _cause(ended)
+    return Outcome("failed", cause, value, ended.seconds, epochs, message)
+
+
+def settle(folder: TrialFolder, attempt: int, until: int, *, wait: float = 30.0) -> Outcome:
+    """The outcome of an attempt whose driver died before it could say how it ended.
+
+    Whatever still runs for it is ended first, and its lock waited for. An attempt without a result
+    is `interrupted` by `driver`.
+
+    Raises:
+        TimeoutError: its lock is still held after `wait` seconds.
+    """
+    if folder.lock.exists():
+        locks.end_holder(folder.lock, wait=wait)
+    result = Result.read(folder.path)
+    if result is not None and result.answers(attempt, until):
+        return of_result(result)
+    epochs, value = reached(folder)
+    seconds = seconds_of(folder, attempt)
+    return Outcome("interrupted", "driver", value, seconds, epochs, "its driver died")
+
+
+def of_result(result: Result) -> Outcome:
+    """A result as an outcome."""
+    return Outcome(
+        result.outcome,
+        result.cause,
+        result.value,
+        result.seconds,
+        result.epochs,
+        result.message,
+        result.warnings,
+    )
+
+
+def reached(folder: TrialFolder) -> tuple[int, float | None]:
+    """Finished epochs by the lines on disk; the objective is in the checkpoint, so it is None."""
+    try:
+        lines = folder.read_metrics()
+    except Exception:  # the next attempt mends the lines from its checkpoint
+        return 0, None
+    return (lines[-1].epoch if lines else 0), None
+
+
+def seconds_of(folder: TrialFolder, attempt: int) -> float:
+    """Seconds of the epochs that an attempt finished."""
+    try:
+        return sum(line.seconds for line in folder.read_metrics() if line.attempt == attempt)
+    except Exception:
+        return 0.0
+
+
+def _cause(ended: Ended) -> tuple[Cause, str]:
+    if ended.sent == "timeout":
+        return "timeout", f"ended after {ended.seconds:.0f} s (resources.trial_seconds)"
+    if ended.sent == "hang":
+        return "infrastructure", f"ended after {ended.seconds:.0f} s, the last without a batch"
+    if ended.status is None:
+        return "killed", "the trial server died"
+    number = os.WTERMSIG(ended.status) if os.WIFSIGNALED(ended.status) else None
+    cause = classify_status(number, memory_was_short=ended.memory_was_short)
+    if number is None:
+        return (
+            cause,
+            f"exited with status {os.WEXITSTATUS(ended.status)}; see log.txt",
+        )
+    name = signal.Signals(number).name
+    return cause, f"killed by {name}" + (" with memory near its limit" if cause == "oom" else "")

@@ -1,0 +1,132 @@
+"""What a trial is told (`spec.json`) and what it answers (`result.json`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from conf.errors import DenseError
+from conf.home import write_atomically
+from conf.study import TrialConfig
+from tasks.train.outcome import Cause
+
+SPEC = "spec.json"
+RESULT = "result.json"
+
+
+class Document(BaseModel):
+    """A frozen, closed JSON document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TrialSpec(Document):
+    """Everything one attempt at a trial is a function of. It names no test part."""
+
+    study: str
+    number: int
+    attempt: Annotated[int, Field(ge=1)] = 1
+    """Which attempt at this trial, counted from 1."""
+    digest: str
+    """Identity of the configuration."""
+    config: TrialConfig
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    """Everything random in the trial follows from it."""
+    train: str
+    """Folder of the training part."""
+    validation: str | None
+    """Folder of the validation part; None when all rows are trained on."""
+    also: tuple[str, ...] = ()
+    """Further parts to train on: the validation part in the champion's final training."""
+    card: str
+    """File of the data card."""
+    until: Annotated[int, Field(ge=1)]
+    """Epoch at which to end: a rung, or the last."""
+    threads: Annotated[int, Field(ge=1)] = 1
+    """CPU threads of one process of the trial."""
+    devices: Annotated[int, Field(ge=1)] = 1
+    """Processes that train together, each on a device of its own."""
+    halvings: Annotated[int, Field(ge=0, le=16)] = 0
+    """How often the micro-batch was halved after running out of memory."""
+    trial_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds that this attempt may take."""
+    keep: Literal["best", "last"] = "best"
+    """Which epoch's weights and predictions are saved; `last` also makes `until` the end."""
+    slots_dir: str = ""
+    """Folder of this machine's slot locks; the engine fills it in."""
+    slots: Annotated[int, Field(ge=0)] = 0
+    """How many slots to choose from; 0 waits for none. The engine fills it in."""
+
+    @property
+    def last_epoch(self) -> int:
+        """Epoch after which the trial is complete rather than paused."""
+        return self.until if self.keep == "last" else self.config.train.epochs
+
+    def write(self, folder: Path) -> None:
+        """Write `spec.json` atomically."""
+        write_atomically(folder / SPEC, self.model_dump_json() + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read `spec.json`.
+
+        Raises:
+            DenseError: it is missing or not a specification.
+        """
+        try:
+            return cls.model_validate_json((folder / SPEC).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise DenseError(f"{folder / SPEC} cannot be read as a trial: {error}") from error
+
+
+class FileFact(Document):
+    """Size and hash of a file that a result vouches for."""
+
+    size: int
+    sha256: str
+
+
+class Result(Document):
+    """What an attempt achieved; it counts only for the `attempt` and `until` it names."""
+
+    outcome: Literal["complete", "paused", "failed", "stopped"]
+    cause: Cause | None = None
+    message: str = ""
+    attempt: int
+    until: int
+    epochs: int = 0
+    """Finished epochs, over all attempts."""
+    best_epoch: int | None = None
+    value: float | None = None
+    """Objective at the best epoch."""
+    seconds: float = 0.0
+    """Seconds of this attempt."""
+    params_total: int = 0
+    params_trainable: int = 0
+    threads: int = 1
+    slot: int | None = None
+    peak_memory: int | None = None
+    """Largest resident memory of the trial's own process, in bytes."""
+    gpu_memory: int | None = None
+    """Largest memory allocated on one device, in bytes; None on CPU."""
+    files: dict[str, FileFact] = Field(default_factory=dict)
+    """Path within the trial's folder to its size and hash."""
+    warnings: tuple[str, ...] = ()
+
+    def write(self, folder: Path) -> None:
+        """Write `result.json` atomically."""
+        write_atomically(folder / RESULT, self.model_dump_json() + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """The result in a folder; None when there is none or it is not whole."""
+        try:
+            return cls.model_validate_json((folder / RESULT).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def answers(self, attempt: int, until: int) -> bool:
+        """Whether this result is the one of that attempt."""
+        return self.attempt == attempt and self.until == until

@@ -1,0 +1,116 @@
+"""The life of a trial's process: lock, slot, training, result."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from tasks.train import fit, locks, slots
+from tasks.train.channel import Reporter
+from tasks.train.faults import classify, short
+from tasks.train.folder import TrialFolder
+from tasks.train.spec import Result, TrialSpec
+
+LOCK_SECONDS = 60.0
+
+
+class Stopped(Exception):
+    """The user's wish to stop came while the trial waited."""
+
+
+@dataclass
+class StopWish:
+    """Whether the driver has asked this trial to end after its present epoch."""
+
+    is_set: bool = field(default=False)
+
+    def listen(self) -> None:
+        """The wish comes as SIGUSR2; Lightning gives SIGTERM a meaning of its own."""
+        signal.signal(signal.SIGUSR2, self._hear)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.is_set = True
+
+    def __call__(self) -> bool:
+        return self.is_set
+
+    def raise_if_set(self) -> None:
+        """End the wait for a slot."""
+        if self.is_set:
+            raise Stopped
+
+
+def main(path: Path, reporter: Reporter) -> int:
+    """Run the trial whose `spec.json` stands in the folder; the exit status is 0 if it could say
+    how it ended."""
+    folder = TrialFolder(path)
+    wish = StopWish()
+    wish.listen()
+    lock = locks.lock_trial(folder.lock, wait=LOCK_SECONDS)
+    spec = TrialSpec.read(path)
+    try:
+        slot = take_slot(spec, wish)
+    except Stopped:
+        return 0
+    locks.add_facts(lock, {"began": time.time(), "attempt": spec.attempt})
+    reporter.began(None if slot is None else slot.number)
+    result = attempt(spec, folder, reporter, wish)
+    if result is not None:
+        if slot is not None:
+            result = result.model_copy(update={"slot": slot.number})
+        result.write(path)
+        if result.outcome == "complete":
+            fit.remove_checkpoints(folder)
+    return 0
+
+
+def take_slot(spec: TrialSpec, wish: StopWish) -> slots.Slot | None:
+    """Wait for a slot, then use its cores only."""
+    import torch
+
+    torch.set_num_threads(spec.threads)
+    if not spec.slots:
+        return None
+    slot = slots.take_slot(
+        Path(spec.slots_dir), spec.slots, spec.threads, waiting=wish.raise_if_set
+    )
+    if hasattr(os, "sched_setaffinity"):
+        cores = slots.cores_of(slot.number, spec.threads, os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores)
+    return slot
+
+
+def attempt(
+    spec: TrialSpec, folder: TrialFolder, reporter: Reporter, wish: StopWish
+) -> Result | None:
+    """Train, and make whatever is raised a result with a cause."""
+    started = time.monotonic()
+    try:
+        return fit.fit(spec, folder, reporter, wish)
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        return Result(
+            outcome="failed",
+            cause=classify(error),
+            message=short(error),
+            attempt=spec.attempt,
+            until=spec.until,
+            epochs=finished_epochs(folder),
+            seconds=time.monotonic() - started,
+            threads=spec.threads,
+        )
+
+
+def finished_epochs(folder: TrialFolder) -> int:
+    """Epochs with a line, as far as the lines can be read."""
+    try:
+        lines = folder.read_metrics()
+    except Exception:
+        return 0
+    return lines[-1].epoch if lines else 0
