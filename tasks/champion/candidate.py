@@ -1,0 +1,47 @@
+"""The candidate: the best trial of a study's record."""
+
+from __future__ import annotations
+
+from conf.errors import DenseError
+from conf.identity import study_digest
+from tasks.champion.final import final_seed
+from tasks.champion.records import Candidate
+from tasks.prepare import Prepared
+from tasks.study.record import StudyRecord, TrialRecord
+
+
+def candidate_of(record: StudyRecord, prepared: Prepared) -> Candidate | None:
+    """The head of the leaderboard; None while no trial has an objective."""
+    best = record.best
+    if best is None or best.trial.value is None:
+        return None
+    epochs = best_epoch(best)
+    return Candidate(
+        study=record.study.name,
+        study_digest=study_digest(record.study),
+        data=prepared.key,
+        number=best.number,
+        digest=best.trial.digest,
+        config=best.config,
+        value=best.trial.value,
+        epochs=epochs,
+        seed=final_seed(record.study.seed, epochs),
+    )
+
+
+def best_epoch(trial: TrialRecord) -> int:
+    """Finished epochs at which a trial's objective was best, the first of equals.
+
+    Raises:
+        DenseError: the trial's folder has no curve.
+    """
+    evaluate = trial.study.evaluate
+    name = f"val/{evaluate.objective}"
+    sign = 1.0 if evaluate.direction == "minimize" else -1.0
+    lines = [line for line in trial.curve if name in line.metrics]
+    if not lines:
+        raise DenseError(
+            f"{trial.path} has no curve of {name}, so the length of the final training is not "
+            "known; remove the folder and run the study again to train the trial anew"
+        )
+    return min(lines, key=lambda line: (sign * line.metrics[name], line.epoch)).epoch

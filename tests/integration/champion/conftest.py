@@ -1,0 +1,71 @@
+"""One trained and scored final model for all tests of this folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conf.home import Home
+from conf.identity import study_digest, trial_digest
+from conf.study import Study
+from tasks.champion.final import final_folder, final_seed, final_spec
+from tasks.champion.records import Candidate, Score
+from tasks.champion.score import score
+from tasks.champion.training import train
+from tasks.prepare import Prepared, prepare, test_path
+from tasks.train.engine import Engine
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A final model that was trained and scored, and everything it came from."""
+
+    home: Home
+    study: Study
+    prepared: Prepared
+    candidate: Candidate
+    folder: Path
+    score: Score
+
+
+def candidate_of(study: Study, prepared: Prepared, value: float = 0.9) -> Candidate:
+    config = study.trial_config
+    return Candidate(
+        study=study.name,
+        study_digest=study_digest(study),
+        data=prepared.key,
+        number=0,
+        digest=trial_digest(config),
+        config=config,
+        value=value,
+        epochs=3,
+        seed=final_seed(study.seed, 3),
+    )
+
+
+@pytest.fixture(scope="session")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    home = Home.open(tmp_path_factory.mktemp("champion") / "home")
+    study = Study.model_validate({"name": "digits", "train": {"epochs": 3, "lr": 0.01}})
+    prepared = prepare(study, home)
+    candidate = candidate_of(study, prepared)
+    folder = final_folder(home, candidate)
+    away = test_path(prepared).rename(home.path / "away")  # whoever reads it now, fails
+    with Engine(home, slots=1) as engine:
+        outcome = train(engine.run, final_spec(candidate, prepared, study.resources), folder)
+    assert outcome.outcome == "complete", outcome
+    away.rename(test_path(prepared))
+    taken = score(candidate, prepared, folder, seconds=120)
+    return Scored(home, study, prepared, candidate, folder, taken)
+
+
+@pytest.fixture(scope="session")
+def images() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's own digits, as they come: float64 0-16."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return digits.images, digits.target

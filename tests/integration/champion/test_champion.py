@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from conf.errors import DenseError
+from conf.home import Home
+from tasks.champion import registry
+from tasks.champion.decision import decide
+from tasks.champion.records import Candidate, Registered
+from tasks.champion.register import register
+from tasks.champion.score import score
+from tasks.evaluate.predictions import read
+from tasks.prepare import test_path
+from tests.integration.champion.conftest import Scored
+
+FOREIGN = Path(__file__).with_name("foreign.py")
+
+
+@pytest.fixture(scope="module")
+def client(scored: Scored) -> MlflowClient:
+    uri = f"sqlite:///{scored.home.mlflow_database}"
+    client = MlflowClient(uri, uri)
+    client.create_experiment("digits", artifact_location=str(scored.home.artifacts))
+    return client
+
+
+def registered(
+    client: MlflowClient, scored: Scored, candidate: Candidate, expected: str | None
+) -> Registered:
+    return register(
+        client,
+        scored.home,
+        candidate,
+        scored.score,
+        scored.folder,
+        model="digits",
+        expected=expected,
+        params={"train.lr": 0.01},
+    )
+
+
+def test_the_score_is_good_kept_and_agrees_with_its_predictions(scored: Scored) -> None:
+    accuracy = scored.score.metrics["accuracy"]
+    assert accuracy.low <= accuracy.value <= accuracy.high
+    assert accuracy.value > 0.8
+    predictions = read(scored.folder / "test" / "predictions.parquet")
+    assert (predictions.targets == predictions.predictions).mean() == accuracy.value
+    before = (scored.folder / "score.json").stat().st_mtime_ns
+    again = score(scored.candidate, scored.prepared, scored.folder, seconds=1e-3)
+    assert again == scored.score
+    assert (scored.folder / "score.json").stat().st_mtime_ns == before
+
+
+def test_only_the_scoring_process_is_told_where_the_test_part_is(scored: Scored) -> None:
+    test = str(test_path(scored.prepared))
+    specs = list(scored.home.path.rglob("spec.json"))
+    assert specs
+    assert not [spec for spec in specs if test in spec.read_text()]
+
+
+def test_first_registration_then_nothing_then_only_a_better_one(
+    client: MlflowClient, scored: Scored
+) -> None:
+    first = registered(client, scored, scored.candidate, None)
+    assert registered(client, scored, scored.candidate, None) == first
+    assert [v.version for v in client.search_model_versions("name = 'digits'")] == [1]
+    assert len(client.search_runs([client.get_experiment_by_name("digits").experiment_id])) == 1
+    held = registry.incumbent(client, "digits")
+    assert held is not None and (held.version, held.value) == (first.version, 0.9)
+    assert decide(scored.candidate, held).verdict == "unchanged"
+    other = scored.candidate.model_copy(update={"digest": "f" * 64, "value": 0.95})
+    assert decide(other, held).verdict == "crown"
+    second = registered(client, scored, other, held.version)
+    assert second.version != first.version
+    now = client.get_model_version_by_alias("digits", "champion")
+    assert str(now.version) == second.version
+    assert now.tags["dense.previous"] == first.version
+
+
+def test_a_registration_killed_before_the_alias_is_completed(
+    client: MlflowClient, scored: Scored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = registry.incumbent(client, "digits")
+    expected = held.version if held else None
+    third = scored.candidate.model_copy(update={"digest": "9" * 64, "value": 0.99})
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "move_alias", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            registered(client, scored, third, expected)
+    assert registry.incumbent(client, "digits") == held
+    left = registry.find_version(
+        client,
+        "digits",
+        {"dense.digest": third.digest, "dense.data": third.data, "dense.seed": str(third.seed)},
+    )
+    assert left is not None
+    done = registered(client, scored, third, expected)
+    assert done.version == str(left.version)
+    assert registry.incumbent(client, "digits").version == done.version  # type: ignore[union-attr]
+
+
+def test_an_alias_moved_meanwhile_is_left_alone(client: MlflowClient, scored: Scored) -> None:
+    held = registry.incumbent(client, "digits")
+    fourth = scored.candidate.model_copy(update={"digest": "8" * 64, "value": 1.0})
+    with pytest.raises(DenseError, match="moved to version"):
+        registered(client, scored, fourth, "12345")
+    assert registry.incumbent(client, "digits") == held
+
+
+def test_the_registered_model_answers_where_the_project_is_absent(
+    client: MlflowClient, scored: Scored, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    if registry.aliased(client, "digits") is None:
+        registered(client, scored, scored.candidate, None)
+    rows, targets = images
+    np.save(tmp_path / "rows.npy", rows)
+    uri = f"sqlite:///{scored.home.mlflow_database}"
+    out = tmp_path / "out.json"
+    subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            FOREIGN,
+            sysconfig.get_path("purelib"),
+            uri,
+            "models:/digits@champion",
+            tmp_path / "rows.npy",
+            out,
+        ],
+        check=True,
+        cwd=tmp_path,
+        timeout=120,
+        env={
+            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "OMP_NUM_THREADS": "1",
+            "DO_NOT_TRACK": "true",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        },
+    )
+    answer = json.loads(out.read_text())
+    assert answer["columns"] == ["label", *(f"p_{digit}" for digit in range(10))]
+    labels = np.array(answer["labels"])
+    assert (labels == targets).mean() > 0.8
+    assert np.allclose(np.sum(answer["probabilities"], axis=1), 1, atol=1e-5)
+    assert answer["one"] == answer["labels"][:1]
+    assert answer["modules"] == []
+    assert all(answer["errors"])
+    assert answer["metadata"]["data"] == scored.prepared.key
+    saved = read(scored.folder / "test" / "predictions.parquet")
+    assert np.array_equal(labels[saved.ids], saved.predictions)
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_version_from_elsewhere_is_refused(home: Home) -> None:
+    uri = f"sqlite:///{home.mlflow_database}"
+    client = MlflowClient(uri, uri)
+    client.create_registered_model("digits")
+    client.create_model_version("digits", source=str(home.path))
+    client.set_registered_model_alias("digits", "champion", "1")
+    with pytest.raises(DenseError, match=r"champion\.model=<name>"):
+        registry.incumbent(client, "digits")
