@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,6 +15,7 @@ from conf.merge import Layer, holds, value_at
 from conf.shape import Shape, leaf_keys, shape_of
 from conf.yaml import KeyPath
 
+Model = TypeVar("Model", bound=BaseModel)
 Locate = Callable[[KeyPath], str]
 
 _BOUNDS = {
@@ -54,10 +56,21 @@ def field_problems(model: type[BaseModel], layer: Layer) -> list[Problem]:
 def problems_of(model: type[BaseModel], values: Any, locate: Locate) -> list[Problem]:
     """Everything that a model refuses in the values; a key with several complaints comes once."""
     try:
-        model.model_validate(values)
+        validated(model, values)
     except ValidationError as error:
         return explain(error, model, values, locate)
     return []
+
+
+def validated(model: type[Model], values: Any) -> Model:
+    """The model of plain values, each of the type that its field names: true is no number here.
+
+    Through JSON, where strict validation still takes a list for a tuple.
+
+    Raises:
+        ValidationError: what it refuses.
+    """
+    return model.model_validate_json(json.dumps(values), strict=True)
 
 
 def explain(
@@ -127,6 +140,8 @@ def _problem(
 
 def _message(details: list[ErrorDetails]) -> str:
     """One sentence from all complaints about one key, which may be those of a union's branches."""
+    names = [detail for detail in details if detail["type"] == "string_pattern_mismatch"]
+    details = names or details
     expected = list(dict.fromkeys(filter(None, map(_expected, details))))
     if expected:
         return f"{shown(details[0]['input'])} is not {' or '.join(expected)}"

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from conf.check import did_you_mean, field_problems
+from conf.check import did_you_mean, field_problems, validated
+from conf.check_space import space_problems
 from conf.errors import BadConfig, BadInput, Problem
 from conf.merge import Layer
 from conf.overrides import overrides_layer
 from conf.shape import shape_of
-from conf.space import space_problems
 from conf.study import Study
 from conf.yaml import read_yaml
 
@@ -47,7 +47,7 @@ def load_study(
     problems.extend(space_problems(layer))
     if problems:
         raise BadConfig(problems)
-    return Study.model_validate(layer.values)
+    return validated(Study, layer.values)
 
 
 def study_names() -> dict[str, Path]:

@@ -5,11 +5,28 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StrictBool, StrictFloat, StrictInt, Tag, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    Tag,
+    model_validator,
+)
 
 from conf.section import Section
 
 Scalar = StrictBool | StrictInt | StrictFloat | str | None
+
+
+def _as_tuple(given: Any) -> Any:
+    """A validator that runs before turns JSON into Python, where a strict tuple takes no list."""
+    return tuple(given) if isinstance(given, list) else given
+
+
+Wanted = Scalar | Annotated[tuple[Scalar, ...], BeforeValidator(_as_tuple)]
 DottedKey = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)+$")]
 
 
@@ -26,7 +43,7 @@ class Range(Section):
     """On which scale values are drawn and compared."""
     step: Annotated[float, Field(gt=0)] | None = None
     """Distance between permitted values, counted from `low`."""
-    when: dict[str, Scalar | tuple[Scalar, ...]] | None = None
+    when: dict[str, Wanted] | None = None
     """Settings under which this one is active."""
 
     @model_validator(mode="before")
@@ -62,7 +79,7 @@ class Choices(Section):
     """The permitted values."""
     ordered: bool = False
     """Whether neighbours in the list are alike (an ordinal setting)."""
-    when: dict[str, Scalar | tuple[Scalar, ...]] | None = None
+    when: dict[str, Wanted] | None = None
     """Settings under which this one is active."""
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from conf.check import explain
+from conf.check import explain, validated
 from conf.errors import BadConfig, Problem
 from conf.search import Choices, Range, Scalar
 from conf.shape import shape_of
@@ -25,14 +25,14 @@ def apply_values(config: Config, values: Mapping[str, Scalar]) -> Config:
     Raises:
         BadConfig: a key is unknown, or a field refuses its value.
     """
-    data = config.model_dump()
+    data = config.model_dump(mode="json")
     kinds = [key for key in values if _chooses_kind(type(config), data, key)]
     for key in sorted(kinds, key=lambda key: key.count(".")):
         _set_kind(data, key, values[key])
     for key in values.keys() - set(kinds):
         _set(data, key, values[key])
     try:
-        return type(config).model_validate(data)
+        return validated(type(config), data)
     except ValidationError as error:
         problems = explain(error, type(config), data, lambda path: "")
         raise BadConfig(problems) from error

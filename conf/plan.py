@@ -1,0 +1,124 @@
+"""What a study would do, in a few lines: the answer of `dense check`."""
+
+from __future__ import annotations
+
+from conf.home import Home
+from conf.identity import study_digest
+from conf.search import Choices, Range
+from conf.section import Section
+from conf.space import size
+from conf.study import Study
+from conf.values import values_of
+
+Line = tuple[str, str]
+"""A label, and what there is to say under it."""
+
+
+def plan(study: Study, home: Home | None = None) -> list[Line]:
+    """Labelled lines: identity, data, model, space, budget, and what would be written where."""
+    return [
+        ("study", f"{study.name}  (digest {study_digest(study)[:12]}, seed {study.seed})"),
+        ("data", _section(study.data)),
+        ("split", _section(study.split)),
+        ("model", _section(study.model)),
+        ("objective", f"{study.evaluate.objective}, to {study.evaluate.direction}"),
+        ("space", _space_size(study)),
+        *[("", line) for line in _dimensions(study)],
+        ("budget", _budget(study)),
+        *[("", line) for line in _early_end(study)],
+        *(_written(study, home) if home else []),
+    ]
+
+
+def plan_text(study: Study, home: Home | None = None) -> str:
+    """The plan as plain text, labels in a column of their own."""
+    lines = plan(study, home)
+    width = max(len(label) for label, _ in lines)
+    return "\n".join(f"{label:<{width}}  {text}".rstrip() for label, text in lines)
+
+
+def describe(dimension: Range | Choices) -> str:
+    """A dimension as people read it."""
+    if isinstance(dimension, Choices):
+        text = f"one of {', '.join(_shown(choice) for choice in dimension.choices)}"
+    else:
+        text = f"{dimension.low:g} to {dimension.high:g}"
+        text += ", whole numbers" if dimension.type == "int" else ""
+        text += f", in steps of {dimension.step:g}" if dimension.step else ""
+        text += f", {dimension.scale} scale" if dimension.scale != "linear" else ""
+    when = (dimension.when or {}).items()
+    return text + "".join(f", when {parent} is {_wanted(wanted)}" for parent, wanted in when)
+
+
+def _section(section: Section) -> str:
+    """What a section says: its words bare, then its numbers with their names."""
+    given = section.model_dump(exclude_none=True)
+    words = [_shown(value) for value in given.values() if isinstance(value, str)]
+    numbers = [
+        f"{name} {_shown(value)}"
+        for name, value in given.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    return ", ".join([*words, *numbers])
+
+
+def _space_size(study: Study) -> str:
+    space = study.search.space
+    count = size(space)
+    many = "no end of configurations" if count is None else f"at most {count:,} configurations"
+    return f"{len(space)} setting{'s' * (len(space) != 1)}, {many}"
+
+
+def _dimensions(study: Study) -> list[str]:
+    space = study.search.space
+    width = max((len(key) for key in space), default=0)
+    first = values_of(study, study.trial_config)
+    return [
+        f"{key:<{width}}  {describe(dimension)}"
+        + (f"  (trial 0: {_shown(first[key])})" if key in first else "")
+        for key, dimension in space.items()
+    ]
+
+
+def _budget(study: Study) -> str:
+    search = study.search
+    batch = "one for each slot" if search.batch_size is None else f"{search.batch_size}"
+    wait = "; each batch waits for the last one" if search.synchronous else ""
+    return (
+        f"{search.trials} trials of at most {study.train.epochs} epochs; {search.strategy}, "
+        f"batch size {batch}{wait}"
+    )
+
+
+def _early_end(study: Study) -> list[str]:
+    stop, resources = study.stop, study.resources
+    lines = [
+        f"slots {resources.slots}; a trial has {resources.threads} "
+        f"thread{'s' * (resources.threads > 1)} and at most {resources.trial_seconds:g} seconds"
+    ]
+    if stop.seconds is not None:
+        lines.append(f"nothing new after {stop.seconds:g} seconds")
+    if stop.target is not None:
+        lines.append(f"ends at {study.evaluate.objective} {stop.target:g}")
+    if stop.plateau is not None:
+        lines.append(f"ends after {stop.plateau} trials without a better one")
+    return lines
+
+
+def _written(study: Study, home: Home) -> list[Line]:
+    return [
+        ("writes", f"{home.study(study.name)}  (journal)"),
+        ("", f"{home.trials(study.name)}  (a folder a trial)"),
+        ("", f"{home.report(study.name)}  (the page)"),
+        ("", f"experiment {study.name}, registered model {study.registered_model}"),
+    ]
+
+
+def _wanted(wanted: object) -> str:
+    return " or ".join(map(_shown, wanted)) if isinstance(wanted, tuple) else _shown(wanted)
+
+
+def _shown(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
