@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from conf.errors import Problem
 from conf.merge import Layer, holds, value_at
-from conf.shape import Shape, leaf_keys, shape_of
+from conf.shape import Shape, choices, leaf_keys, shape_of
 from conf.yaml import KeyPath
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -149,17 +149,20 @@ def _message(details: list[ErrorDetails]) -> str:
 
 
 def _unknown_key(path: KeyPath, model: type[BaseModel], values: Any) -> str:
-    """The nearest key beside the unknown one, else one of that name in another section."""
+    """The kinds that have the key, else the nearest key beside it, else one in another section."""
     shape = shape_of(model)
-    beside = shape_at(shape, path[:-1], values).names(value_at(values, path[:-1]))
+    beside = shape_at(shape, path[:-1], values)
+    known = beside.names(value_at(values, path[:-1]))
     wrong = str(path[-1])
-    near = get_close_matches(wrong, beside, n=1)
-    if near:
+    if wrong in beside.names():
+        kinds = [choices(m, beside.discriminator) for m in beside.models if wrong in m.model_fields]
+        return f"it goes with {beside.discriminator}: {', '.join(k for ks in kinds for k in ks)}"
+    if near := get_close_matches(wrong, known, n=1):
         return f"did you mean {dotted((*path[:-1], near[0]))}?"
     elsewhere = [key for key in leaf_keys(shape) if key.rpartition(".")[2] == wrong]
     if elsewhere:
         return f"did you mean {elsewhere[0]}?"
-    return f"known here: {', '.join(sorted(beside))}" if beside else ""
+    return f"known here: {', '.join(sorted(known))}" if known else ""
 
 
 def _expected(detail: ErrorDetails) -> str:
@@ -176,10 +179,11 @@ def _expected(detail: ErrorDetails) -> str:
 
 def _sentence(detail: ErrorDetails) -> str:
     kind, context = detail["type"], detail.get("ctx") or {}
+    chooser = context.get("discriminator", "").strip("'")
     if kind == "union_tag_invalid":
-        return f"{context['discriminator']} {shown(context['tag'])} is no choice here"
+        return f"{chooser} {shown(context['tag'])} is no choice here"
     if kind == "union_tag_not_found":
-        return f"{context['discriminator']} is missing"
+        return f"{chooser} is missing"
     if kind == "string_pattern_mismatch":
         return f"{shown(detail['input'])} is no name"
     plain = {"missing": "is missing", "too_short": "must not be empty"}

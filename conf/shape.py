@@ -75,9 +75,9 @@ def leaf_keys(shape: Shape, prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
-def choices(model: type[BaseModel], name: str) -> tuple[Any, ...]:
+def choices(model: type[BaseModel], name: str | None) -> tuple[Any, ...]:
     """The values of a field that is a `Literal`; none for other fields."""
-    found = model.model_fields.get(name)
+    found = model.model_fields.get(name or "")
     if found is None or get_origin(found.annotation) is not Literal:
         return ()
     return get_args(found.annotation)

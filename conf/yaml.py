@@ -202,10 +202,12 @@ def _require_tag(event: ScalarEvent | CollectionStartEvent, kind: str) -> None:
 
 
 def _scalar(event: ScalarEvent) -> str | bool | int | float | None:
-    text = event.value
+    text = str(event.value)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise _NotPlain("half a character cannot be stored", _line(event))
     if event.style or event.tag in ("!", _TAG + "str"):
         _require_tag(event, "str")
-        return str(text)
+        return text
     _require_tag(event, "str")
     return _plain(text)
 

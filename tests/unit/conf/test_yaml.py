@@ -83,6 +83,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("1: x\n", 1, "no text"),
         ("? [x]\n: 1\n", 1, "no text"),
         ("a: &x {b: 1}\nc: {<<: *x}\n", 2, "extends"),
+        ('a: "\\ud800"\n', 1, "half a character"),
         ("a: *x\n", 1, "no anchor"),
         ("a: &x [*x]\n", 1, "no anchor"),
         ("a: [1\n", 2, "expected"),
