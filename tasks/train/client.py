@@ -10,13 +10,14 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
 from conf.errors import DenseError
 from tasks.train.channel import LineBuffer
 
+SERVER = ("-P", "-m", "tasks.train.server")
 READY_SECONDS = 120.0
 READ_SIZE = 65_536
 
@@ -77,12 +78,12 @@ class TrialServer:
         threading.Thread(target=self._read, name="trial-server", daemon=True).start()
 
     @classmethod
-    def start(cls, log: Path) -> Self:
+    def start(cls, log: Path, command: Sequence[str] = SERVER) -> Self:
         """Start a server, without waiting for it; `log` takes what it prints."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tasks.train.server"],
+                [sys.executable, *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

@@ -14,7 +14,6 @@ import pytorch_lightning as pl
 import torch
 
 import models
-from conf.study import TrialConfig
 from data.loaders import StudyData
 from tasks.train import progress as trial_progress
 from tasks.train.callbacks import Curve, EpochSeed, Guard, Saver, is_over, seed_everything
@@ -105,17 +104,17 @@ def train(
         curve,
         Saver(spec, folder, curve, written, is_stopped),
     ]
-    trainer = build_trainer(spec.config, callbacks, DurableCheckpointIO(restored))
+    trainer = build_trainer(spec, callbacks, DurableCheckpointIO(restored))
     trainer.fit(module, datamodule=data, ckpt_path=restored.path)
     return curve.progress
 
 
 def build_trainer(
-    config: TrialConfig, callbacks: list[pl.Callback], checkpoints: DurableCheckpointIO
+    spec: TrialSpec, callbacks: list[pl.Callback], checkpoints: DurableCheckpointIO
 ) -> pl.Trainer:
     """A Trainer that does nothing but train: the trial writes its own record."""
     return pl.Trainer(
-        max_epochs=config.train.epochs,
+        max_epochs=spec.config.train.epochs,
         accelerator="auto",
         devices=1,
         callbacks=callbacks,

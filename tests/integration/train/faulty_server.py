@@ -1,0 +1,152 @@
+"""A trial server whose trials misbehave as the study's name in their `spec.json` says.
+
+A fault strikes in the first attempt only, so that the next one shows how a trial recovers.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+
+from tasks.train import callbacks, fit, server
+from tasks.train.folder import MetricLine, TrialFolder, as_text
+from tasks.train.spec import Result, TrialSpec
+
+EPOCH = 2  # counted from 1: the epoch in which a fault strikes
+
+
+def die() -> None:
+    """As the kernel or an operator would end the trial."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sleep_for_ever() -> None:
+    while True:
+        time.sleep(60)
+
+
+def fork_children() -> None:
+    """Leave processes that ignore every signal that can be ignored."""
+    for _ in range(2):
+        if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            sleep_for_ever()
+    subprocess.Popen(["sleep", "1000"])
+
+
+def raise_error() -> None:
+    raise ValueError("the model is broken")
+
+
+def allocate() -> None:
+    """More than any machine has."""
+    import torch
+
+    torch.empty(2**46)
+
+
+def fill_disk() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def fork_and_sleep() -> None:
+    fork_children()
+    sleep_for_ever()
+
+
+def fork_and_raise() -> None:
+    fork_children()
+    raise_error()
+
+
+IN_BATCH = {
+    "die-in-batch": die,
+    "sleep": sleep_for_ever,
+    "children": fork_children,
+    "children-sleep": fork_and_sleep,
+    "children-raise": fork_and_raise,
+    "raise": raise_error,
+    "oom": allocate,
+    "disk": fill_disk,
+    "slow": lambda: time.sleep(0.3),
+    "exit": lambda: os._exit(7),
+}
+
+
+class Fault(pl.Callback):
+    """Strikes in the third batch of the epoch."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self._name == "nan" and trainer.current_epoch + 1 == EPOCH:
+            for parameter in pl_module.parameters():
+                parameter.data.fill_(float("nan"))
+        strikes = trainer.current_epoch + 1 == EPOCH and batch_idx == 2
+        if self._name in IN_BATCH and (strikes or self._name == "slow"):
+            IN_BATCH[self._name]()
+
+
+def install() -> None:
+    """Wrap the steps of a trial with the places where a process may die."""
+    build_trainer = fit.build_trainer
+    save_checkpoint = pl.Trainer.save_checkpoint
+    append_line = callbacks.append_line
+    write_result = Result.write
+    now: dict[str, str] = {"fault": ""}
+
+    def fit_with_fault(spec: TrialSpec, *args: Any) -> Result | None:
+        now["fault"] = spec.study if spec.attempt == 1 else ""
+        return original_fit(spec, *args)
+
+    def build_with_fault(spec: TrialSpec, given: list[pl.Callback], *args: Any) -> pl.Trainer:
+        return build_trainer(spec, [*given, Fault(now["fault"])], *args)
+
+    def save_with_fault(self: pl.Trainer, path: Any, *args: Any, **kwargs: Any) -> None:
+        due = self.current_epoch + 1 == EPOCH
+        if now["fault"] == "die-before-checkpoint" and due:
+            die()
+        save_checkpoint(self, path, *args, **kwargs)
+        if now["fault"] == "die-before-line" and due:
+            die()
+
+    def append_with_fault(folder: TrialFolder, line: MetricLine) -> None:
+        if now["fault"] == "die-in-line" and line.epoch == EPOCH:
+            with folder.metrics.open("a") as file:
+                file.write(as_text(line)[:40])
+            die()
+        append_line(folder, line)
+        if now["fault"] == "die-after-line" and line.epoch == EPOCH:
+            die()
+        if now["fault"] == "garbage" and line.epoch == EPOCH:
+            with folder.metrics.open("ab") as file:
+                file.write(b"\x00\xff garbage\n")
+            die()
+
+    def write_with_fault(self: Result, folder: Any) -> None:
+        if now["fault"] == "die-before-result":
+            die()
+        write_result(self, folder)
+
+    original_fit, fit.fit = fit.fit, fit_with_fault  # type: ignore[assignment]
+    fit.build_trainer = build_with_fault  # type: ignore[assignment]
+    pl.Trainer.save_checkpoint = save_with_fault  # type: ignore[method-assign, assignment]
+    callbacks.append_line = append_with_fault
+    Result.write = write_with_fault  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)
+    install()
+    server.serve()
