@@ -1,0 +1,203 @@
+"""Where MLflow keeps its record, and an MLflow that is ready to be written to.
+
+Importing this module is cheap. MLflow itself is imported by the functions, which takes seconds:
+`warm` can be called early, in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.errors import BadInput, DenseError
+from conf.home import Home
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_READY: set[tuple[str, Path]] = set()
+_STARTING = threading.Lock()
+
+
+def tracking_uri(home: Home) -> str:
+    """`MLFLOW_TRACKING_URI`, else the server that the home's `servers.json` names, else its own.
+
+    Raises:
+        BadInput: `servers.json` cannot be read.
+    """
+    return os.environ.get("MLFLOW_TRACKING_URI") or _named_server(home) or own_uri(home)
+
+
+def own_uri(home: Home) -> str:
+    """The home's own database."""
+    return f"sqlite:///{home.mlflow_database}"
+
+
+def artifact_location(home: Home, uri: str, name: str) -> str | None:
+    """Where an experiment's artifacts lie; None where a server decides."""
+    return None if uri.startswith("http") else (home.artifacts / name).as_uri()
+
+
+def client(uri: str) -> MlflowClient:
+    """A client for runs and registry that depends on no global setting."""
+    from mlflow import MlflowClient
+
+    _quiet()
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def warm(home: Home) -> None:
+    """Import MLflow and make its database ready, ahead of need.
+
+    What goes wrong here goes wrong again, and is said, in `bootstrap`.
+    """
+    try:
+        bootstrap(home)
+    except DenseError:
+        return
+
+
+def bootstrap(home: Home) -> str:
+    """Make sure that MLflow answers, with the home's own database created and migrated.
+
+    Safe to call at the same time from several threads and processes; once a process it is done, a
+    call costs nothing.
+
+    Returns:
+        The tracking URI.
+
+    Raises:
+        BadInput: MLflow does not answer, or its database cannot be used.
+    """
+    uri = tracking_uri(home)
+    with _STARTING:
+        if (uri, home.path) not in _READY:
+            _start(home, uri)
+            _READY.add((uri, home.path))
+    return uri
+
+
+def _start(home: Home, uri: str) -> None:
+    if uri.startswith("http"):
+        _require_answer(home, uri)
+        return
+    with _locked(home.path / "mlflow.lock"):
+        if uri == own_uri(home):
+            _prepare(home)
+        _require_answer(home, uri)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _named_server(home: Home) -> str | None:
+    path = home.path / "servers.json"
+    if not path.is_file():
+        return None
+    try:
+        url = json.loads(path.read_text()).get("mlflow")
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadInput(
+            f"{path} cannot be read ({error}); remove it, or set MLFLOW_TRACKING_URI"
+        ) from error
+    return url if isinstance(url, str) else None
+
+
+def _require_answer(home: Home, uri: str) -> None:
+    try:
+        client(uri).search_experiments(max_results=1)
+    except Exception as error:  # whatever the store behind the address raises
+        remedy = (
+            f"move {home.mlflow_database} away: `dense sync STUDY` writes its record again"
+            if uri == own_uri(home)
+            else "start it, or unset MLFLOW_TRACKING_URI to record in the home's own database"
+        )
+        raise BadInput(f"MLflow at {uri} does not answer ({short(error)}); {remedy}") from error
+
+
+def short(error: BaseException) -> str:
+    """The first line of an error, of a length that fits a sentence."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= 200 else f"{line[:200]}..."
+
+
+def _prepare(home: Home) -> None:
+    """Create the home's database whole, or migrate that of another MLflow."""
+    path = home.mlflow_database
+    try:
+        if not path.exists():
+            _create(path, home.artifacts)
+        elif _revision(path) != _wanted_revision():
+            _migrate(path)
+        with closing(sqlite3.connect(path, timeout=20)) as connection:
+            # Writers and readers then do not wait for each other; the file remembers it.
+            connection.execute("PRAGMA journal_mode=WAL")
+    except (sqlite3.Error, OSError) as error:
+        raise BadInput(
+            f"MLflow's database {path} cannot be used ({short(error)}); move it away: "
+            "`dense sync STUDY` writes its record again"
+        ) from error
+
+
+def _create(path: Path, artifacts: Path) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    _quiet()
+    # In a file of its own that is renamed at the end: who dies half-way leaves no half a schema.
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    store = SqlAlchemyStore(f"sqlite:///{fresh}", artifacts.as_uri())
+    store.engine.dispose()
+    fresh.rename(path)
+
+
+def _migrate(path: Path) -> None:
+    """Bring a schema up to date, keeping a copy of the database as it was."""
+    from mlflow import db
+
+    _quiet()
+    copy = path.with_name(f"{path.name}.before-{_revision(path)}")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    try:
+        db.upgrade.callback(f"sqlite:///{path}")
+    except Exception as error:  # of the migration tool or of any migration
+        raise BadInput(
+            f"MLflow's database {path} cannot be brought to the schema of the installed MLflow "
+            f"({short(error)}); as it was it is kept in {copy}"
+        ) from error
+
+
+def _wanted_revision() -> str:
+    from mlflow.store.db import utils
+
+    revision: str = utils._get_latest_schema_revision()
+    return revision
+
+
+def _revision(path: Path) -> str | None:
+    """The schema's version; None for a database without one."""
+    with closing(sqlite3.connect(path)) as connection:
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.OperationalError:
+            return None
+    return row[0] if row else None
+
+
+def _quiet() -> None:
+    # What fails is raised to us, who say it in a sentence; MLflow's own traceback is not shown.
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
