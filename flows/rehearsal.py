@@ -1,0 +1,55 @@
+"""`dense check --try`: one batch through a real trial process, recorded nowhere."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from conf.errors import BadInput
+from conf.home import Home
+from conf.identity import derived_seed, trial_digest
+from conf.study import Study
+from tasks.prepare import Prepared, prepare
+from tasks.train.engine import Engine
+from tasks.train.spec import TrialSpec
+
+
+def rehearse(study: Study, home: Home) -> str:
+    """Train trial 0 for one step and validate it; gives a sentence about it.
+
+    Raises:
+        BadInput: the trial failed; the sentence says why.
+    """
+    prepared = prepare(study, home)
+    with tempfile.TemporaryDirectory(prefix="dense-") as scratch, Engine(home, slots=0) as engine:
+        spec = one_step(study, prepared)
+        outcome = engine.run(spec, Path(scratch))
+        if outcome.outcome != "complete":
+            log = (Path(scratch) / "log.txt").read_text(errors="replace").strip()
+            raise BadInput(
+                f"one batch of trial 0 failed ({outcome.cause}: {outcome.message}); "
+                f"the end of its log: {log[-600:]}"
+            )
+    return (
+        f"tried: one step and a validation of trial 0 took {outcome.seconds:.1f} s; "
+        "nothing was recorded"
+    )
+
+
+def one_step(study: Study, prepared: Prepared) -> TrialSpec:
+    """Trial 0, one optimiser step long."""
+    brief = study.train.model_copy(update={"epochs": 1, "steps_per_epoch": 1, "patience": None})
+    config = study.trial_config.model_copy(update={"train": brief})
+    return TrialSpec(
+        study=study.name,
+        number=0,
+        digest=trial_digest(config),
+        config=config,
+        seed=derived_seed(study.seed, 0),
+        train=str(prepared.train),
+        validation=str(prepared.validation),
+        card=str(prepared.card_path),
+        until=1,
+        threads=study.resources.threads,
+        trial_seconds=study.resources.trial_seconds,
+    )

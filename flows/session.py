@@ -1,0 +1,310 @@
+"""One run of a study: what it holds open, and what it records as things happen.
+
+The flow's main thread is the single writer of the journal. Trials run as tasks in threads of their
+own and say through the session's inbox that they ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from conf.errors import DenseError
+from conf.home import Home
+from conf.identity import derived_seed, trial_digest
+from conf.run import Resources
+from conf.search import Scalar
+from conf.study import Study, TrialConfig
+from conf.values import apply_values, values_of
+from flows.launch import StopWish, current_launch, listening
+from flows.progress import progress_of, shown_end
+from tasks.evaluate.evaluation import evaluate
+from tasks.prepare import Prepared
+from tasks.study import inbox
+from tasks.study.events import Attempt, Champion, Event, Promoted, Reason, Stopped, Target
+from tasks.study.lock import Holder
+from tasks.study.open import OpenStudy
+from tasks.study.policy import Action, Promote, Start, decide, raised
+from tasks.study.state import State
+from tasks.study.steps import asking, ending
+from tasks.suggest.records import Proposal
+from tasks.track import experiment
+from tasks.track.writer import Tracker
+from tasks.train.engine import Engine
+from tasks.train.folder import TrialFolder
+from tasks.train.outcome import Outcome
+from tasks.train.settle import settle
+from tasks.train.spec import TrialSpec
+
+TICK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at a trial, on its way."""
+
+    number: int
+    label: str
+    folder: Path
+    spec: TrialSpec
+
+
+@dataclass(frozen=True)
+class AttemptEnd:
+    """An attempt is over. `fault` is an error of the engine's, not of the trial."""
+
+    number: int
+    outcome: Outcome | None = None
+    fault: BaseException | None = None
+
+
+class Session:
+    """A study while it runs: journal, trial engine, MLflow record and display."""
+
+    def __init__(
+        self, home: Home, opened: OpenStudy, engine: Engine, flow_run: str, wish: StopWish
+    ) -> None:
+        self.home = home
+        self.opened = opened
+        self.engine = engine
+        self.flow_run = flow_run
+        self.ends: queue.SimpleQueue[AttemptEnd] = queue.SimpleQueue()
+        self.started = time.time()
+        self.slots = slot_count(opened.study.resources)
+        self.idle = True
+        """Whether this run has trained nothing so far."""
+        self._data: Prepared | None = None
+        self._tracker: Tracker | None = None
+        self._wish = wish
+        self._display = current_launch().display
+        self._resources = ExitStack()
+
+    @classmethod
+    def open(cls, study: Study, *, more: int, flow_run: str) -> Self:
+        """Take the study and open everything it needs; close it again if one of them fails.
+
+        Raises:
+            Held: another process drives the study.
+            BadInput: another study has its name, its journal is bad, or MLflow does not answer.
+        """
+        home, launch = Home.open(), current_launch()
+        experiment.check(home, study.name)
+        with ExitStack() as stack:
+            holder = Holder(os.getpid(), socket.gethostname(), time.time(), flow_run)
+            opened = stack.enter_context(OpenStudy.open(home, study, holder, time.time()))
+            wish = stack.enter_context(listening(StopWish(say=launch.display.say)))
+            slots = slot_count(study.resources)
+            engine = stack.enter_context(Engine(home, slots=slots, server=launch.server))
+            session = cls(home, opened, engine, flow_run, wish)
+            wish.then = engine.stop
+            session._raise_target(more)
+            session._resources = stack.pop_all()
+        return session
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._resources.close()
+
+    # What the session knows
+
+    @property
+    def study(self) -> Study:
+        """The study's configuration in this run."""
+        return self.opened.study
+
+    @property
+    def state(self) -> State:
+        """What the study has come to."""
+        return self.opened.state
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the user wants an end."""
+        return self._wish.is_set
+
+    @property
+    def data(self) -> Prepared:
+        """The study's data, once it is prepared."""
+        if self._data is None:
+            raise DenseError(f"the data of {self.study.name!r} was not prepared yet")
+        return self._data
+
+    @property
+    def tracker(self) -> Tracker:
+        """The record in MLflow, once the data is known."""
+        if self._tracker is None:
+            raise DenseError(f"the record of {self.study.name!r} was not begun yet")
+        return self._tracker
+
+    def say(self, line: str) -> None:
+        """Show a line to whoever watches."""
+        self._display.say(line)
+
+    # What happens
+
+    def append(self, *lines: Event) -> None:
+        """Record events in the journal, and let MLflow and the display follow."""
+        self.opened.append(*lines)
+        if self._tracker is not None:
+            for line in lines:
+                self._tracker.event(line, self.state)
+
+    def begin_record(self, data: Prepared) -> None:
+        """Begin the record in MLflow: the data that every trial's run names is known."""
+        self._data = data
+        self._tracker = Tracker.open(
+            self.home,
+            self.study,
+            self.state,
+            flow_run_id=self.flow_run,
+            data_key=data.key,
+            now=time.time(),
+        )
+
+    def end_record(self) -> str:
+        """Write what MLflow lacks; a sentence about what it still lacks, empty if nothing."""
+        self.tracker.close(self.study.tracking.patience)
+        return self.tracker.complaint
+
+    def settle(self) -> None:
+        """Record how the attempts ended that a run before this one left open."""
+        for number in list(self.state.running):
+            trial = self.state.trials[number]
+            folder = self.folder(number)
+            outcome = settle(TrialFolder(folder), trial.attempt, trial.until or 1)
+            if outcome.outcome in ("complete", "paused"):
+                evaluate(folder, self.config(trial.values))
+            self.ended(AttemptEnd(number, outcome))
+
+    def next_action(self) -> Action:
+        """What the policy says is to be done now."""
+        inbox.collect(self.opened, self._check_values, time.time())
+        return decide(
+            self.state,
+            self.study,
+            slots=self.slots,
+            now=time.time(),
+            started=self.started,
+            stopping=self.stopping,
+        )
+
+    def asked(self, proposal: Proposal) -> None:
+        """Record a batch; from here on its trials exist."""
+        self.append(asking(self.state, proposal, self.digest, time.time()))
+
+    def promoted(self, promotion: Promote) -> None:
+        """Record that paused trials go on."""
+        now = time.time()
+        self.append(
+            *(Promoted(number=n, until=until, time=now) for n, until in promotion.promotions)
+        )
+
+    def begin(self, start: Start) -> Job:
+        """Record that an attempt begins, and say what it is to do."""
+        self.idle = False
+        trial = self.state.trials[start.number]
+        attempt = Attempt(
+            number=start.number,
+            attempt=start.attempt,
+            until=start.until,
+            epoch=trial.epoch,
+            halvings=start.halvings,
+            time=time.time(),
+        )
+        self.append(attempt)
+        spec = self._spec(start, trial.values, trial.digest, trial.seconds)
+        again = f", attempt {start.attempt}" if start.attempt > 1 else ""
+        label = f"{self.study.name} trial {start.number}{again}"
+        return Job(start.number, label, self.folder(start.number), spec)
+
+    def wait(self) -> None:
+        """Wait until something ends, then record it."""
+        with contextlib.suppress(queue.Empty):
+            self.ended(self.ends.get(timeout=TICK_SECONDS))
+        self._display.update(progress_of(self))
+
+    def ended(self, end: AttemptEnd) -> None:
+        """Record how an attempt ended."""
+        if end.outcome is None:
+            raise DenseError(f"trial {end.number} could not be run: {end.fault}") from end.fault
+        self.append(*ending(self.state, end.number, end.outcome, time.time()))
+        self._display.ended(shown_end(self.state.trials[end.number]), progress_of(self))
+
+    def note(self, step: str, facts: Mapping[str, Any]) -> None:
+        """Record a step of the champion's way."""
+        self.append(Champion(step=step, facts=dict(facts), time=time.time()))
+
+    def stopped(self, reason: Reason) -> Reason:
+        """Record that the search came to its end in this run."""
+        if self.state.stopped != reason:
+            self.append(Stopped(reason=reason, time=time.time()))
+        return reason
+
+    # What follows from the configuration
+
+    def folder(self, number: int) -> Path:
+        """A trial's folder."""
+        return self.home.trial(self.study.name, number, self.state.trials[number].digest)
+
+    def config(self, values: Mapping[str, Scalar]) -> TrialConfig:
+        """A trial's whole configuration."""
+        return apply_values(self.study.trial_config, values)
+
+    def digest(self, values: Mapping[str, Scalar]) -> str:
+        """Identity of a configuration."""
+        return trial_digest(self.config(values))
+
+    def start_values(self) -> dict[str, Scalar]:
+        """Trial 0: the settings as the YAML has them."""
+        return values_of(self.study, self.study.trial_config)
+
+    def _check_values(self, values: Mapping[str, Scalar]) -> None:
+        self.config({**self.start_values(), **values})
+
+    def _spec(
+        self, start: Start, values: Mapping[str, Scalar], digest: str, spent: float
+    ) -> TrialSpec:
+        resources = self.study.resources
+        return TrialSpec(
+            study=self.study.name,
+            number=start.number,
+            attempt=start.attempt,
+            digest=digest,
+            config=self.config(values),
+            seed=derived_seed(self.study.seed, start.number),
+            train=str(self.data.train),
+            validation=str(self.data.validation),
+            card=str(self.data.card_path),
+            until=start.until,
+            threads=resources.threads,
+            halvings=start.halvings,
+            trial_seconds=max(resources.trial_seconds - spent, 0.01),
+        )
+
+    def _raise_target(self, more: int) -> None:
+        if more and self.flow_run not in self.state.keys:
+            trials = raised(self.state, self.study, more)
+            self.append(Target(trials=trials, key=self.flow_run, time=time.time()))
+
+
+def slot_count(resources: Resources) -> int:
+    """Trials at once on this machine: as configured, or the usable cores divided by threads."""
+    if resources.slots != "auto":
+        return resources.slots
+    return max(1, len(os.sched_getaffinity(0)) // resources.threads)

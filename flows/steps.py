@@ -1,0 +1,110 @@
+"""The steps of a study as Prefect tasks: thin shells over the rooms below `tasks/`.
+
+Nothing here is cached or retried by Prefect: the journal and the trial folders are what makes a
+step happen once, also across flow runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled, Failed, State
+
+from conf.home import Home
+from conf.study import Study
+from flows.session import AttemptEnd, Job, Session
+from tasks.champion.crown import crown as crown_winner
+from tasks.champion.records import Crowned
+from tasks.evaluate import evaluation
+from tasks.prepare import Prepared
+from tasks.prepare.pin import pinned
+from tasks.study.record import StudyRecord
+from tasks.study.steps import enqueued, observations, pending
+from tasks.suggest.propose import propose
+from tasks.suggest.records import Proposal
+from tasks.track import store
+from tasks.train.outcome import Outcome
+
+step = partial(task, cache_policy=NO_CACHE, persist_result=False)
+
+
+@step(name="prepare", task_run_name="prepare {study.name}")
+def prepare(study: Study, home: Home) -> Prepared:
+    """Clean, split and store the data, or open what a run before has stored."""
+    return pinned(study, home)
+
+
+@step(name="suggest", task_run_name="suggest {count}")
+def suggest(session: Session, count: int) -> Proposal:
+    """The next batch: a function of the study's record and of nothing else."""
+    study, state = session.study, session.state
+    return propose(
+        study.model_dump(mode="json")["search"]["space"],
+        direction=study.evaluate.direction,
+        strategy=study.search.strategy,
+        seed=study.seed,
+        first=state.asked,
+        count=count,
+        observations=observations(state),
+        pending=pending(state),
+        start=session.start_values(),
+        enqueued=enqueued(state),
+        state=state.memory,
+    )
+
+
+@step(name="champion", task_run_name="champion of {session.study.name}")
+def crown(session: Session) -> Crowned | None:
+    """Train, score and register the winner, if it is new and better than the champion."""
+    record = StudyRecord.read(session.home, session.study.name)
+    return crown_winner(
+        record,
+        session.data,
+        session.engine.run,
+        store.client(session.tracker.uri),
+        session.note,
+        tags={"prefect.flow_run_id": session.flow_run},
+    )
+
+
+@step(name="train", task_run_name="{job.label}")
+def train(session: Session, job: Job) -> Outcome | State:
+    """One attempt at a trial, in a process of its own."""
+    try:
+        outcome = session.engine.run(job.spec, job.folder)
+    except BaseException as error:
+        session.ends.put(AttemptEnd(job.number, fault=error))
+        raise
+    if outcome.outcome in ("complete", "paused"):
+        return outcome
+    session.ends.put(AttemptEnd(job.number, outcome))
+    message = f"{outcome.cause}: {outcome.message}"
+    if outcome.outcome == "interrupted":
+        return Cancelled(message=message)
+    return Failed(message=message)
+
+
+@step(name="evaluate", task_run_name="evaluate {job.label}")
+def evaluate(session: Session, job: Job, outcome: Outcome) -> None:
+    """Metrics with intervals from the trial's saved predictions; then the trial has ended."""
+    try:
+        found = evaluation.evaluate(job.folder, job.spec.config)
+        measured = found.metrics[found.objective].value
+        if measured != outcome.value:
+            raise ArithmeticError(
+                f"the trial measured {found.objective} {outcome.value!r}, "
+                f"its saved predictions give {measured!r}"
+            )
+    except Exception as error:
+        failed = dataclasses.replace(outcome, outcome="failed", cause="error", message=str(error))
+        session.ends.put(AttemptEnd(job.number, failed))
+        raise
+    session.ends.put(AttemptEnd(job.number, outcome))
+
+
+@step(name="report", task_run_name="report on {session.study.name}")
+def report(session: Session) -> None:
+    """The study's page, and its leaderboard as a table in Prefect."""

@@ -1,0 +1,111 @@
+"""The main job: prepare -> (suggest -> train -> evaluate)* -> champion -> report.
+
+dense run digits
+prefect deployment run 'study/digits' -p overrides='["search.trials=64"]'
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.context import FlowRunContext
+from prefect.states import Cancelled, Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
+from pydantic import Field
+
+from conf.errors import Held
+from conf.load import load_study
+from flows.launch import LAUNCH
+from flows.session import Session
+from flows.steps import crown, evaluate, prepare, report, suggest, train
+from tasks.champion.records import Crowned
+from tasks.study.events import Reason
+from tasks.study.policy import Ask, Promote, Start, Stop, Wait
+
+# The policy bounds how many trials run; two threads wait for each of them.
+THREADS = 2 * 1_024
+
+
+@flow(
+    name="study",
+    flow_run_name="{study}",
+    task_runner=ThreadPoolTaskRunner(max_workers=THREADS),
+    persist_result=False,
+)
+def study(
+    study: str = "digits",
+    overrides: Annotated[list[str], Field(max_length=1_000)] = [],  # noqa: B006
+    more: Annotated[int, Field(ge=0, le=100_000)] = 0,
+) -> State:
+    """Run a study, or continue it where it stands.
+
+    Args:
+        study: name of the study.
+        overrides: settings that replace the file's, such as `search.trials=64`.
+        more: so many trials beyond the last target.
+    """
+    from_command = LAUNCH.get() is not None
+    config = load_study(study, overrides, allow_path=from_command)
+    try:
+        session = Session.open(config, more=more, flow_run=flow_run_id())
+    except Held as error:
+        if from_command:
+            raise
+        return Completed(message=f"Skipped: {error}", name="Skipped")
+    with session:
+        session.begin_record(prepare(quote(config), quote(session.home)))
+        session.settle()
+        reason = search(session)
+        champion = None if reason == "user" else crown(quote(session))
+        report(quote(session))
+        return last_state(session, reason, champion)
+
+
+def search(session: Session) -> Reason:
+    """Suggest, train and evaluate until the policy says stop."""
+    while True:
+        match session.next_action():
+            case Ask(count):
+                session.asked(suggest(quote(session), count))
+            case Promote() as promotion:
+                session.promoted(promotion)
+            case Start() as start:
+                job = quote(session.begin(start))
+                evaluate.submit(quote(session), job, train.submit(quote(session), job))
+            case Wait():
+                session.wait()
+            case Stop(reason):
+                return session.stopped(reason)
+
+
+def last_state(session: Session, reason: Reason, champion: Crowned | None) -> State:
+    """What the flow run ends as; the record in MLflow is whole before it says `Completed`."""
+    again = f"`dense run {session.study.name}` continues it"
+    if complaint := session.end_record():
+        return Failed(message=complaint)
+    if session.stopping:
+        return Cancelled(message=f"Stopped by the user; {again}")
+    if champion is None:
+        return Failed(message=no_champion(session))
+    if session.idle and champion.decision.verdict != "crown":
+        return Completed(message=f"Skipped: nothing is left to do ({reason})", name="Skipped")
+    done = session.state.count("complete", "stopped", "paused", "failed")
+    return Completed(message=f"{done} trials; {champion.model} version {champion.version}")
+
+
+def no_champion(session: Session) -> str:
+    """Why a study has no champion: what the first trial that failed died of."""
+    failed = next((t for t in session.state.trials if t.status == "failed"), None)
+    if failed is None:
+        return "Ended without a champion: no trial came to an end"
+    return (
+        f"Ended without a champion: every trial failed, the first (trial {failed.number}) of "
+        f"{failed.cause}: {failed.message}"
+    )
+
+
+def flow_run_id() -> str:
+    """Prefect's id of this flow run."""
+    return str(FlowRunContext.get().flow_run.id)

@@ -1,0 +1,80 @@
+"""`kill -9` of the command, the trial server and trials: nothing is lost, nothing runs twice."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.command import Command, kill, of
+from tests.e2e.same import assert_same
+
+MakeCommand = Callable[[str], Command]
+
+
+@pytest.fixture(scope="module")
+def seeds() -> random.Random:
+    return random.Random(7)
+
+
+def straight(make_command: MakeCommand, **study: int) -> Command:
+    """The study run to its end by nobody disturbed."""
+    dense = make_command("straight")
+    dense.json("run", str(dense.study(**study)))
+    return dense
+
+
+def test_the_command_killed_twice_ends_as_one_never_killed(make_command: MakeCommand) -> None:
+    dense = make_command("killed")
+    study = str(dense.study(epochs=4))
+    for attempts in (2, 4):
+        process = dense.start("run", study)
+        dense.until(lambda lines, n=attempts: len(of(lines, "attempt")) >= n)
+        time.sleep(0.5)
+        kill(process)
+        process.communicate()
+        dense.assert_no_process_left()
+    dense.json("run", study)
+    assert "driver" in {line["by"] for line in of(dense.journal(), "interrupted")}
+    assert_same(dense, straight(make_command, epochs=4))
+
+
+def test_trials_and_their_server_killed_are_made_good_in_the_same_run(
+    make_command: MakeCommand,
+) -> None:
+    dense = make_command("killed")
+    process = dense.start("run", str(dense.study(epochs=4)))
+    dense.until(lambda lines: len(of(lines, "attempt")) >= 1)
+    deadline = time.monotonic() + 30
+    while not (trials := dense.trials()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    kill(trials[0])
+    dense.until(lambda lines: len(of(lines, "attempt")) >= 4)
+    kill(dense.trial_server())
+    out, err = process.communicate(timeout=170)
+    assert process.returncode == 0, err
+    assert "killed" in {line["cause"] for line in of(dense.journal(), "finished")}
+    dense.assert_no_process_left()
+    assert_same(dense, straight(make_command, epochs=4))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("round_", range(8))
+def test_killed_at_random_moments(
+    make_command: MakeCommand, seeds: random.Random, round_: int
+) -> None:
+    dense = make_command("killed")
+    study = str(dense.study(epochs=4, trials=8))
+    for _ in range(4):
+        process = dense.start("run", study)
+        time.sleep(seeds.uniform(2.0, 25.0))
+        victims = [process, *dense.trials()]
+        kill(seeds.choice(victims))
+        time.sleep(seeds.uniform(0.0, 2.0))
+        kill(process)
+        process.communicate()
+        dense.assert_no_process_left()
+    dense.json("run", study)
+    assert_same(dense, straight(make_command, epochs=4, trials=8))

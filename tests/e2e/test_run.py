@@ -1,0 +1,113 @@
+"""The real command from nothing to a champion, continued, extended, and stopped."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from mlflow import MlflowClient
+
+from tests.e2e.command import Command, of
+from tests.e2e.same import assert_same, metrics, values
+
+
+def test_runs_to_a_champion_and_then_has_nothing_to_do(dense: Command) -> None:
+    study = str(dense.study())
+    first = dense.json("run", study)
+    assert first["study"] == "tiny"
+    assert first["trials"] == 4
+    assert first["outcomes"] == {"complete": 4, "stopped": 0, "paused": 0, "failed": 0}
+    assert 0.2 < first["best"]["objective"] <= 1.0
+    assert first["champion"]["version"] == "1"
+    assert first["champion"]["test"]["accuracy"]["low"] <= first["champion"]["test"]["accuracy"]["value"]
+    assert sorted(metrics(dense)) == ["0", "1", "2", "3"]
+    journal = dense.journal()
+    again = dense.json("run", study)
+    assert again["champion"] == first["champion"]
+    assert dense.journal() == journal, "a finished study was changed"
+    dense.assert_no_process_left()
+
+
+def test_more_raises_the_target_and_keeps_what_was_done(dense: Command) -> None:
+    study = str(dense.study(trials=2))
+    dense.json("run", study)
+    before = values(dense)
+    more = dense.json("run", study, "--more", "2")
+    assert more["trials"] == 4
+    assert {number: values(dense)[number] for number in before} == before
+    assert [line["trials"] for line in of(dense.journal(), "target")] == [4]
+
+
+def test_ctrl_c_stops_with_130_and_the_next_run_continues(
+    make_command: Callable[[str], Command],
+) -> None:
+    stopped, straight = make_command("stopped"), make_command("straight")
+    for dense in (stopped, straight):
+        dense.study(epochs=6)
+    process = stopped.start("run", str(stopped.home.parent / "tiny.yaml"))
+    stopped.until(lambda lines: len(of(lines, "attempt")) >= 2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "dense run" in out, "it says how to continue"
+    stopped.assert_no_process_left()
+    assert of(stopped.journal(), "stopped")[-1]["reason"] == "user"
+    assert {line["by"] for line in of(stopped.journal(), "interrupted")} <= {"user"}
+    for dense in (stopped, straight):
+        dense.json("run", str(dense.home.parent / "tiny.yaml"))
+    assert_same(stopped, straight)
+
+
+def test_of_two_commands_in_the_same_second_one_runs(dense: Command) -> None:
+    study = str(dense.study(trials=2))
+    both = [dense.start("run", study) for _ in range(2)]
+    for process in both:
+        process.communicate(timeout=150)
+    assert sorted(process.returncode for process in both) == [0, 3]
+    assert len(values(dense)) == 2
+
+
+CONSUMER = """
+import sys
+sys.path = [path for path in sys.path if "main" not in path.split("/")[-1:]]
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in type(finder).__module__ + repr(finder)]
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"conf", "data", "flows", "models", "tasks"}:
+            raise ImportError(name)
+sys.meta_path.insert(0, Refuse())
+import mlflow, numpy, sklearn.datasets
+mlflow.set_tracking_uri(sys.argv[1])
+digits = sklearn.datasets.load_digits()
+model = mlflow.pyfunc.load_model("models:/tiny@champion")
+found = model.predict(digits.images[:200].astype("float32"))
+print(float((found["label"].to_numpy().astype(int) == digits.target[:200]).mean()))
+"""
+
+
+def test_the_champion_is_used_where_this_project_is_not_installed(dense: Command) -> None:
+    dense.json("run", str(dense.study(trials=2, epochs=4)))
+    uri = f"sqlite:///{dense.home / 'mlflow.db'}"
+    version = MlflowClient(uri).get_model_version_by_alias("tiny", "champion")
+    assert version.tags["dense.study"] == "tiny"
+    done = subprocess.run(
+        [sys.executable, "-c", CONSUMER, uri],
+        capture_output=True,
+        text=True,
+        cwd=dense.home,
+        env=dense.environment() | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.splitlines()[-1]) > 0.8
+
+
+@pytest.mark.long
+def test_the_default_study_from_an_empty_home(dense: Command) -> None:
+    dense.env.pop("PREFECT_API_URL")
+    found = dense.json("run", "digits")
+    assert found["champion"]["test"]["accuracy"]["value"] >= 0.97
+    dense.assert_no_process_left()
