@@ -69,16 +69,26 @@ class Tracker:
         *,
         flow_run_id: str | None,
         data_key: str,
+        now: float,
         poll: float = POLL,
     ) -> Tracker:
         """Start recording a study that the caller holds; what earlier runs left out is written.
+
+        Args:
+            home: where the study's files are.
+            study: as configured for this run.
+            state: what its journal has come to.
+            flow_run_id: Prefect's id of the flow run.
+            data_key: identity of the prepared data.
+            now: seconds since the epoch, at or before the time of the next event.
+            poll: seconds between looks at the curves of running trials.
 
         Raises:
             BadInput: MLflow does not answer, or cannot take this study's record.
         """
         experiment.check(home, study.name)
         session = sessions.Session(
-            time=time.time(), flow_run=flow_run_id, data_key=data_key, commit=sessions.commit()
+            time=now, flow_run=flow_run_id, data_key=data_key, commit=sessions.commit()
         )
         sessions.append(home.study(study.name), session)
         known = sessions.read(home.study(study.name))
