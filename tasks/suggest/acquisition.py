@@ -34,6 +34,20 @@ def log_probability_of_improvement(mean: Vector, variance: Vector, best: float) 
     return np.asarray(log_ndtr((best - 0.01 - mean) / np.sqrt(variance)))
 
 
-def lower_confidence_bound(mean: Vector, variance: Vector, best: float) -> Vector:
-    """How far below `best` the loss may well lie."""
-    return best - mean + 1.5 * np.sqrt(variance)
+def _confidence_bound(deviations: float) -> Acquisition:
+    def bound(mean: Vector, variance: Vector, best: float) -> Vector:
+        return np.asarray(best - mean + deviations * np.sqrt(variance))
+
+    return bound
+
+
+ACQUISITIONS: dict[str, Acquisition] = {
+    "ei": log_expected_improvement,
+    "lcb": _confidence_bound(2.0),
+    "pi": log_probability_of_improvement,
+    "mean": _confidence_bound(0.3),
+}
+"""By name: how much better, how low it may lie, how surely better, how good it most likely is.
+
+`mean` keeps a little of the deviation, so that its picks of one batch do not crowd on one spot.
+"""

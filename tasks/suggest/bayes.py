@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from conf.search import Scalar
-from tasks.suggest import acquisition
-from tasks.suggest.candidates import climb, perturbed, pool
-from tasks.suggest.gp import Gp, condition, fit
-from tasks.suggest.kernel import features
+from tasks.suggest.bandit import ARMS, Bandit
+from tasks.suggest.batch import Pick, Picker
+from tasks.suggest.options import DEFAULTS, Options
 from tasks.suggest.points import sobol, untried
 from tasks.suggest.problem import Problem
 from tasks.suggest.records import Observation, Origin
+from tasks.suggest.region import Region
 from tasks.suggest.space import Rows
-from tasks.suggest.transform import standardised
+from tasks.suggest.surrogate import surrogate
 
 Picked = list[tuple[dict[str, Scalar], Origin]]
-_POOL = 1024
-_STARTS = 8
+Vector = NDArray[np.float64]
+_FEWEST = 3
+"""Scored trials without which there is nothing to model."""
+OPTIONS = DEFAULTS
 
 
 def choose(
@@ -28,30 +32,31 @@ def choose(
 ) -> tuple[Picked, dict[str, Any]]:
     """`count` configurations: the initial design first, then what the model finds promising."""
     observations, rows = problem.encoded()
-    scored = [i for i, observation in enumerate(observations) if observation.scored]
-    known = len(scored) + len(problem.pending)
-    early = count if len(scored) < 3 else max(0, min(count, initial_count(problem) - known))
+    scored = sum(observation.scored for observation in observations)
+    known = scored + len(problem.pending) + (number - problem.first)
+    wanted = initial_count(problem, OPTIONS)
+    early = count if scored < _FEWEST else max(0, min(count, wanted - known))
     picked = _initial(problem, number, early, tried)
     if count == early:
         return picked, dict(problem.state)
     with threadpool_limits(1):  # the order of sums, and so the last bit, depends on the threads
         chosen, state = _modelled(
-            problem, [observations[i] for i in scored], rows[scored], count - early, tried
+            problem, observations, rows, number + early, count - early, tried, OPTIONS
         )
     return picked + chosen, state
 
 
-def initial_count(problem: Problem) -> int:
+def initial_count(problem: Problem, options: Options) -> int:
     """Points of the initial design, trial 0 included."""
-    return min(10, max(5, len(problem.space) + 1))
+    return options.initial or min(10, max(5, len(problem.space) + 1))
 
 
 def _initial(problem: Problem, number: int, count: int, tried: set[str]) -> Picked:
+    """Points of the study's Sobol sequence, so that the first ones cover the space evenly."""
     picked: Picked = []
     for index in range(number, number + count):
-        values: dict[str, Scalar] | None = problem.space.decode(
-            sobol(problem.space, index, problem.seed)[0]
-        )
+        row = sobol(problem.space, index, problem.seed)[0]
+        values: dict[str, Scalar] | None = problem.space.decode(row)
         if values is None or problem.space.key(values) in tried:
             values = untried(problem.space, tried, problem.generator)
         if values is None:
@@ -62,58 +67,42 @@ def _initial(problem: Problem, number: int, count: int, tried: set[str]) -> Pick
 
 
 def _modelled(
-    problem: Problem, observations: list[Observation], rows: Rows, count: int, tried: set[str]
-) -> tuple[Picked, dict[str, Any]]:
-    space, generator = problem.space, problem.generator
-    losses = standardised(
-        np.array([problem.loss(o.value) for o in observations if o.value is not None])
-    )
-    points = features(space, rows)
-    start = np.array(problem.state["theta"]) if "theta" in problem.state else None
-    theta = fit(points, losses, start=start)
-    model = condition(theta, points, losses).believe(features(space, problem.pending_rows()))
-    expected = model.predict(points)[0]
-    order = np.argsort(expected, kind="stable")
-    best = float(expected[order[0]])
-    centres = rows[order[:5]]
-    picked: Picked = []
-    for turn in range(count):
-        origin: Origin = "model" if turn % 2 == 0 else "local"
-        found = _pick(problem, model, best, centres, origin, generator, tried)
-        if found is None:
-            break
-        values, row = found
-        tried.add(space.key(values))
-        picked.append((values, origin))
-        model = model.believe(features(space, row[None, :]))
-    return picked, {"theta": [round(float(x), 6) for x in theta.vector]}
-
-
-def _pick(
     problem: Problem,
-    model: Gp,
-    best: float,
-    centres: Rows,
-    origin: Origin,
-    generator: np.random.Generator,
+    observations: Sequence[Observation],
+    rows: Rows,
+    number: int,
+    count: int,
     tried: set[str],
-) -> tuple[dict[str, Scalar], Any] | None:
-    space = problem.space
+    options: Options,
+) -> tuple[Picked, dict[str, Any]]:
+    losses = problem.losses(observations)
+    vector = np.array([losses[o.number] for o in observations if o.scored])
+    model, state = surrogate(problem, observations, rows, vector, options)
+    spread = float(np.median(vector) - np.min(vector))
+    bandit = Bandit(problem.state.get("bandit"))
+    bandit.credit(observations, losses, spread)
+    local = [improved for origin, improved in bandit.settled if origin == "local"]
+    region = Region.of(problem.state).after(local, patience=max(4, len(problem.space)))
+    generator = problem.generator
+    picker = Picker(problem.space, model, region.side, tried, generator)
+    picks: list[Pick] = []
+    for index, arm in enumerate(_arms(bandit, count, generator, number, options)):
+        origin: Origin = "local" if options.region and (number + index) % 2 else "model"
+        pick = picker.pick(arm, origin)
+        if pick is None:
+            break
+        bandit.opened(number + index, arm, origin, float(np.min(vector)))
+        picks.append(pick)
+    state |= {"bandit": bandit.state(), "region": region.state()}
+    return [(pick.values, pick.origin) for pick in picks], state
 
-    def score(rows: Rows) -> Any:
-        mean, variance = model.predict(features(space, rows))
-        return acquisition.log_expected_improvement(mean, variance, best)
 
-    if origin == "local" and not (space.size is not None and space.size <= _POOL):
-        table = perturbed(space, centres[:1], _POOL // 2, 0.1, generator)
-    else:
-        table = pool(space, centres, _POOL, generator)
-    order = np.argsort(-score(table), kind="stable")
-    climbed = climb(space, table[order[:_STARTS]], score, generator)
-    ranked = np.vstack([climbed[np.argsort(-score(climbed), kind="stable")], table[order]])
-    for row in ranked:
-        values = space.decode(row)
-        if space.key(values) not in tried:
-            return values, row
-    values_or_none = untried(space, tried, generator)
-    return None if values_or_none is None else (values_or_none, space.encode(values_or_none))
+def _arms(
+    bandit: Bandit, count: int, generator: np.random.Generator, number: int, options: Options
+) -> list[str]:
+    """Who picks: arms in proportion to their shares, in random order."""
+    if not options.bandit:
+        return [ARMS[((number + index) // 2) % len(ARMS)] for index in range(count)]
+    ticks = (np.arange(count) + generator.random()) / count
+    chosen = np.searchsorted(np.cumsum(bandit.shares()), ticks)
+    return [ARMS[min(int(arm), len(ARMS) - 1)] for arm in generator.permutation(chosen)]

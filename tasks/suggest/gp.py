@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from tasks.suggest.kernel import (
 )
 
 Vector = NDArray[np.float64]
-_JITTER = 1e-8
+JITTER = 1e-8
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,19 @@ class Gp:
     """Lower Cholesky factor of the points' covariance, noise included."""
     weights: Vector
     """Covariance inverse times values: the mean at a point is covariance times these."""
+    level: float = 0.0
+    """What is expected far from all points."""
 
     def predict(self, at: Features) -> tuple[Vector, Vector]:
         """Mean and variance (noise apart) of the function."""
         cross = covariance(self.points, at, self.theta)
         half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
         variance = self.theta.signal - np.sum(half**2, axis=0)
-        return cross.T @ self.weights, np.maximum(variance, 1e-12)
+        return cross.T @ self.weights + self.level, np.maximum(variance, 1e-12)
+
+    def shifted(self, level: float) -> Gp:
+        """The same process of values that are greater by `level`."""
+        return replace(self, level=self.level + level)
 
     def believe(self, at: Features) -> Gp:
         """The process after observing its own mean at more points: they lose their uncertainty.
@@ -75,21 +81,21 @@ class Gp:
             return self
         cross = covariance(self.points, at, self.theta)
         half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
-        noise = (self.theta.noise + _JITTER) * np.eye(len(at))
+        noise = (self.theta.noise + JITTER) * np.eye(len(at))
         rest = covariance(at, at, self.theta) + noise - half.T @ half
-        corner = cholesky(rest + _JITTER * np.eye(len(at)), lower=True, check_finite=False)
+        corner = cholesky(rest + JITTER * np.eye(len(at)), lower=True, check_finite=False)
         n, m = len(self.points), len(at)
         factor = np.zeros((n + m, n + m))
         factor[:n, :n], factor[n:, :n], factor[n:, n:] = self.factor, half.T, corner
         # Observing the mean changes no mean: the new points weigh nothing.
         weights = np.concatenate([self.weights, np.zeros(m)])
-        return Gp(self.theta, self.points.join(at), factor, weights)
+        return Gp(self.theta, self.points.join(at), factor, weights, self.level)
 
 
 def condition(theta: Theta, points: Features, values: Vector) -> Gp:
     """The process with given hyper-parameters after observing values at points."""
     matrix = covariance(points, points, theta)
-    matrix[np.diag_indices_from(matrix)] += theta.noise + _JITTER * theta.signal
+    matrix[np.diag_indices_from(matrix)] += theta.noise + JITTER * theta.signal
     factor = cholesky(matrix, lower=True, check_finite=False)
     half = solve_triangular(factor, values, lower=True, check_finite=False)
     return Gp(theta, points, factor, solve_triangular(factor.T, half, check_finite=False))
@@ -106,7 +112,11 @@ def fit(
     """The hyper-parameters of greatest posterior density, from those of the previous fit."""
     d, c = points.numeric.shape[1], points.labels.shape[1]
     beliefs = prior(d, c, warp=warp)
-    first = beliefs.mean if start is None or len(start) != Theta.size(d, c) else start
+    first = beliefs.mean
+    if start is not None and len(start) == Theta.size(d, c):
+        here = _loss_and_slope(start, points, values, beliefs)[0]
+        if here <= _loss_and_slope(beliefs.mean, points, values, beliefs)[0]:
+            first = start
     found = minimize(
         _loss_and_slope,
         np.clip(first, beliefs.low, beliefs.high),
@@ -131,7 +141,7 @@ def _loss_and_slope(
     gap = (vector - beliefs.mean) / beliefs.deviation
     prior_loss, prior_slope = 0.5 * float(gap @ gap), gap / beliefs.deviation
     noisy = kernel.copy()
-    noisy[np.diag_indices_from(noisy)] += theta.noise + _JITTER * theta.signal
+    noisy[np.diag_indices_from(noisy)] += theta.noise + JITTER * theta.signal
     try:
         factor = cholesky(noisy, lower=True, check_finite=False)
     except np.linalg.LinAlgError:

@@ -26,6 +26,8 @@ class Problem:
     """Sorted by number; those of another space included (they count as tried, no more)."""
     pending: tuple[tuple[int, Values], ...]
     """Asked, not ended; sorted by number."""
+    reports: tuple[Observation, ...]
+    """Values at rungs, also of trials that went on; sorted by number and rung."""
     start: Values | None
     state: Mapping[str, Any]
 
@@ -56,9 +58,28 @@ class Problem:
         known = [row for row in rows if row is not None]
         return np.array(known).reshape(len(known), len(self.space))
 
-    def loss(self, value: float) -> float:
-        """An objective value as something to minimise."""
-        return -value if self.direction == "maximize" else value
+    def losses(self, observations: Sequence[Observation]) -> dict[int, float]:
+        """What to minimise, by number of each scored trial, as if all had trained in full.
+
+        A trial that ended at a rung is shifted by what trials that went on gained from there in
+        the median; none having gone on, by nothing.
+        """
+        sign = -1.0 if self.direction == "maximize" else 1.0
+        full = {o.number: sign * o.value for o in observations if o.scored and o.value is not None}
+        rungs = {o.number: o.rung for o in observations if o.scored and o.rung is not None}
+        shifts = {rung: self._shift(rung, full, rungs, sign) for rung in set(rungs.values())}
+        return {n: loss + (shifts[rungs[n]] if n in rungs else 0.0) for n, loss in full.items()}
+
+    def _shift(
+        self, rung: int, latest: Mapping[int, float], rungs: Mapping[int, int], sign: float
+    ) -> float:
+        gains = [
+            latest[report.number] - sign * report.value
+            for report in self.reports
+            if report.rung == rung and report.value is not None and report.scored
+            if report.number in latest and rungs.get(report.number) != rung
+        ]
+        return float(np.median(gains)) if gains else 0.0
 
 
 def row_or_none(space: Space, values: Values) -> Any:
@@ -77,6 +98,12 @@ def in_order(observations: Sequence[Observation]) -> tuple[Observation, ...]:
         if known is None or _progress(observation) > _progress(known):
             latest[observation.number] = observation
     return tuple(latest[number] for number in sorted(latest))
+
+
+def reports_of(observations: Sequence[Observation]) -> tuple[Observation, ...]:
+    """The observations taken at a rung, sorted by number and rung."""
+    at_rung = [o for o in observations if o.rung is not None]
+    return tuple(sorted(at_rung, key=lambda o: (o.number, o.rung or 0)))
 
 
 def _progress(observation: Observation) -> tuple[bool, float]:

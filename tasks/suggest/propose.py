@@ -13,7 +13,7 @@ from typing import Any
 from conf.errors import BadInput
 from conf.search import Scalar
 from tasks.suggest.points import grid_rows, sobol, untried
-from tasks.suggest.problem import Problem, in_order
+from tasks.suggest.problem import Problem, in_order, reports_of
 from tasks.suggest.records import (
     Direction,
     Observation,
@@ -57,6 +57,7 @@ def propose(
         seed=seed,
         first=first,
         observations=in_order(observations),
+        reports=reports_of(observations),
         pending=tuple(sorted(pending, key=lambda trial: trial[0])),
         start=start,
         state=dict(state or {}),

@@ -47,12 +47,17 @@ def best_power(x: Vector) -> float:
     return float(_LAMBDAS[int(np.argmax(scores))])
 
 
-def standardised(losses: Vector) -> Vector:
-    """Losses as the model sees them: mean 0, variance 1, in the same order; constant ones are 0."""
+def standardised(losses: Vector, transform: str = "power") -> Vector:
+    """Losses as the model sees them: mean 0, variance 1, in the same order; constant ones are 0.
+
+    `transform` is `power`, or `none` for standardising alone.
+    """
     clipped = clip_outliers(losses)
     scale = np.std(clipped)
     if not scale > 1e-12 * max(1.0, float(np.max(np.abs(clipped)))):
         return np.zeros_like(clipped)
     z = (clipped - np.mean(clipped)) / scale
+    if transform == "none":
+        return np.asarray(z)
     z = yeo_johnson(z, best_power(z))
     return (z - np.mean(z)) / np.std(z)

@@ -1,0 +1,104 @@
+"""Picking a batch: each pick conditioned on the ones before it, hyper-parameters frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.search import Scalar
+from tasks.suggest.acquisition import ACQUISITIONS
+from tasks.suggest.candidates import climb, perturbed, pool
+from tasks.suggest.field import Field
+from tasks.suggest.gp import Gp
+from tasks.suggest.kernel import features
+from tasks.suggest.points import untried
+from tasks.suggest.records import Origin
+from tasks.suggest.space import Rows, Space
+from tasks.suggest.surrogate import Surrogate
+
+Vector = NDArray[np.float64]
+_POOL = 1024
+_LOCAL = 512
+_STARTS = 6
+_CENTRES = 5
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One configuration, who picked it, and its row."""
+
+    values: dict[str, Scalar]
+    origin: Origin
+    arm: str
+    row: NDArray[np.float64]
+
+
+class Picker:
+    """Hands out picks one after the other; each is believed to come out as the model expects."""
+
+    def __init__(
+        self,
+        space: Space,
+        model: Surrogate,
+        side: float,
+        tried: set[str],
+        generator: np.random.Generator,
+    ) -> None:
+        self._space, self._model, self._side = space, model, side
+        self._tried, self._generator = tried, generator
+        self._gp: Gp = model.loss
+        self._best = model.best
+        everywhere = pool(space, model.incumbents[:_CENTRES], _POOL, generator)
+        scale = side * generator.random(_LOCAL) ** 0.5 / 2.0
+        near = perturbed(space, model.incumbents[:1], _LOCAL, scale, generator)
+        self._rows = np.vstack([everywhere, near])
+        self._local = np.arange(len(self._rows)) >= len(everywhere)
+        self._table = features(space, self._rows)
+        self._field = Field(self._gp, self._table)
+        self._feasible = model.log_feasible(self._table)
+
+    def pick(self, arm: str, origin: Origin) -> Pick | None:
+        """The best untried configuration by an acquisition function; None: the space is exhausted.
+
+        Origin `local` looks around the incumbent only, `model` everywhere.
+        """
+        found = self._found(arm, origin)
+        if found is None:
+            return None
+        values, row = found
+        self._tried.add(self._space.key(values))
+        at = features(self._space, row[None, :])
+        self._best = min(self._best, float(self._gp.predict(at)[0][0]))
+        self._field.believe(self._gp, at)
+        self._gp = self._gp.believe(at)
+        return Pick(values, origin, arm, row)
+
+    def _found(
+        self, arm: str, origin: Origin
+    ) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+        acquisition = ACQUISITIONS[arm]
+
+        def score(rows: Rows) -> Vector:
+            at = features(self._space, rows)
+            mean, variance = self._gp.predict(at)
+            promise = acquisition(mean, variance, self._best) + self._model.log_feasible(at)
+            return np.asarray(promise)
+
+        promise = acquisition(self._field.mean, self._field.variance, self._best) + self._feasible
+        eligible = np.flatnonzero(self._local) if origin == "local" else np.arange(len(self._rows))
+        order = eligible[np.argsort(-promise[eligible], kind="stable")]
+        scale = self._side / 4.0 if origin == "local" else 0.1
+        starts = self._rows[order[:_STARTS]]
+        climbed = climb(self._space, starts, score, self._generator, scale=scale)
+        climbed = climbed[np.argsort(-score(climbed), kind="stable")]
+        return self._first_untried(np.vstack([climbed, self._rows[order]]))
+
+    def _first_untried(self, rows: Rows) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+        for row in rows:
+            values = self._space.decode(row)
+            if self._space.key(values) not in self._tried:
+                return values, row
+        other = untried(self._space, self._tried, self._generator)
+        return None if other is None else (other, self._space.encode(other))

@@ -1,0 +1,51 @@
+"""The trust region: how far from the incumbent the local half of a batch may look.
+
+It doubles when local picks improve on the best and halves after a run of them that does not; when
+it has shrunk to nothing it opens again at its first size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+FIRST, LARGEST, SMALLEST = 0.4, 0.8, 0.02
+_SUCCESSES = 2
+
+
+@dataclass(frozen=True)
+class Region:
+    """Side of the region as a share of each setting's range, and the current runs."""
+
+    side: float = FIRST
+    successes: int = 0
+    failures: int = 0
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any] | None) -> Region:
+        """From the state of the step before."""
+        return cls(*state["region"]) if state and "region" in state else cls()
+
+    def after(self, improved: Iterable[bool], patience: int) -> Region:
+        """The region after local picks have ended, each having improved on the best or not."""
+        region = self
+        for success in improved:
+            region = region._after_one(success, patience)
+        return region
+
+    def _after_one(self, success: bool, patience: int) -> Region:
+        if success:
+            grown = replace(self, successes=self.successes + 1, failures=0)
+            if grown.successes < _SUCCESSES:
+                return grown
+            return Region(min(LARGEST, 2.0 * self.side))
+        shrunk = replace(self, successes=0, failures=self.failures + 1)
+        if shrunk.failures < patience:
+            return shrunk
+        side = self.side / 2.0
+        return Region(side if side >= SMALLEST else FIRST)
+
+    def state(self) -> list[float]:
+        """For the next step."""
+        return [self.side, self.successes, self.failures]
