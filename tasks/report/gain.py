@@ -1,0 +1,103 @@
+"""What the search gained over the configuration as written, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.errors import DenseError
+from tasks.evaluate import counts, intervals, metrics, rows
+from tasks.evaluate.evaluation import PREDICTIONS, Interval
+from tasks.evaluate.predictions import Predictions, read
+from tasks.study.record import StudyRecord, TrialRecord
+
+
+@dataclass(frozen=True)
+class Gain:
+    """The best trial against trial 0 on the same validation rows; above 0 is better."""
+
+    start: float
+    """Objective of trial 0."""
+    best: float
+    """Objective of the best trial."""
+    interval: Interval | None
+    """The difference, with the 95 % interval of paired resamples; None without predictions."""
+
+    @property
+    def value(self) -> float:
+        """The difference, 0 or more."""
+        return abs(self.best - self.start)
+
+
+def gain(record: StudyRecord) -> Gain | None:
+    """What the search gained; None while trial 0 or the best has no objective."""
+    best = record.best
+    if record.gain is None or best is None:
+        return None
+    start = record.trial(0)
+    assert start.trial.value is not None and best.trial.value is not None
+    found = None
+    if best.number != 0 and (pair := _pair(start, best)):
+        found = paired(record.study.evaluate.objective, *pair, sign=record.state.sign)
+    return Gain(start.trial.value, best.trial.value, found)
+
+
+def paired(name: str, start: Predictions, best: Predictions, *, sign: float) -> Interval:
+    """How much better `best` is than `start`, resampling rows with both their predictions.
+
+    Args:
+        name: a metric.
+        start: predictions to compare with, of the same rows in the same order.
+        best: predictions that should be better.
+        sign: 1 where the metric is to fall, -1 where it is to rise.
+    """
+    differences = sign * (_scores(name, start, start, best) - _scores(name, best, start, best))
+    low, high = np.quantile(differences[1:], (0.025, 0.975))
+    return Interval(value=float(differences[0]), low=float(low), high=float(high))
+
+
+def _scores(
+    name: str, of: Predictions, start: Predictions, best: Predictions
+) -> NDArray[np.float64]:
+    """A metric on all rows, then on each resample; the same resamples for the same pair."""
+    arrays = of.targets, of.predictions, of.probabilities
+    whole = metrics.compute([name], *arrays)[name]
+    if name in counts.METRICS:
+        resampled = counts.METRICS[name](_resampled_margins(of, start, best))
+    elif name in rows.METRICS:
+        each = rows.METRICS[name](of.targets, of.probabilities)
+        resampled = intervals.resampled_means(each, intervals.RESAMPLES, 0)
+    else:
+        score = metrics.own_metric(name)
+        resampled = intervals.resampled_scores(score, arrays, intervals.RESAMPLES, 0)
+    return np.concatenate([[whole], resampled])
+
+
+def _resampled_margins(of: Predictions, start: Predictions, best: Predictions) -> counts.Margins:
+    """Margins of one side in draws of (target, prediction, other prediction) together."""
+    classes = of.probabilities.shape[1]
+    triples = np.stack([of.targets, start.predictions, best.predictions]).astype(np.int64)
+    cells, many = np.unique(triples, axis=1, return_counts=True)
+    random = np.random.default_rng(0)
+    draws = random.multinomial(many.sum(), many / many.sum(), size=intervals.RESAMPLES)
+    targets = cells[0]
+    predicted = cells[1] if of is start else cells[2]
+    hit = targets == predicted
+    numbers = draws.astype(np.float64)
+    return counts.Margins(
+        hits=intervals.summed(numbers[:, hit], targets[hit], classes),
+        targets=intervals.summed(numbers, targets, classes),
+        predicted=intervals.summed(numbers, predicted, classes),
+    )
+
+
+def _pair(start: TrialRecord, best: TrialRecord) -> tuple[Predictions, Predictions] | None:
+    """Both trials' predictions; None unless both are there and of the same rows."""
+    try:
+        first, second = (read(trial.path / PREDICTIONS) for trial in (start, best))
+    except (OSError, DenseError):
+        return None
+    same = np.array_equal(first.ids, second.ids) and np.array_equal(first.targets, second.targets)
+    return (first, second) if same else None

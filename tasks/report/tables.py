@@ -1,0 +1,142 @@
+"""The leaderboard: one list of rows for the terminal, Prefect's artifact and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from conf.search import Scalar
+from tasks.report import words
+from tasks.study.record import StudyRecord, TrialRecord
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trial on the leaderboard."""
+
+    place: int | None
+    """From 1; None for a trial without an objective."""
+    trial: int
+    value: float | None
+    """The objective."""
+    low: float | None
+    high: float | None
+    """Ends of its 95 % interval."""
+    status: str
+    cause: str | None
+    """Why it failed."""
+    message: str
+    epochs: int
+    seconds: float
+    origin: str
+    """What proposed it."""
+    values: Mapping[str, Scalar]
+    """Dotted key to value, of every active searched setting."""
+
+
+def leaderboard(record: StudyRecord) -> Iterator[Row]:
+    """Ranked trials first, best first; then the others in the order in which they were asked."""
+    ranked: set[int] = set()
+    for place, trial in enumerate(record.leaderboard(), start=1):
+        ranked.add(trial.number)
+        yield _row(trial, place)
+    for trial in record:
+        if trial.number not in ranked:
+            yield _row(trial, None)
+
+
+def settings(record: StudyRecord) -> list[str]:
+    """The searched keys, in the order of the study's file."""
+    return list(record.study.search.space)
+
+
+def short(keys: list[str]) -> dict[str, str]:
+    """Each key's last part, or as much of the key as tells it from the others."""
+    shortened: dict[str, str] = {}
+    for key in keys:
+        parts = key.split(".")
+        for size in range(1, len(parts) + 1):
+            name = ".".join(parts[-size:])
+            if sum(f".{other}".endswith(f".{name}") for other in keys) == 1:
+                break
+        shortened[key] = name
+    return shortened
+
+
+def as_records(record: StudyRecord, limit: int | None = 50) -> list[dict[str, str]]:
+    """The leaderboard as rows of text, for Prefect's table artifact."""
+    keys, objective = settings(record), record.study.evaluate.objective
+    return [
+        {
+            "place": str(row.place or words.DASH),
+            "trial": str(row.trial),
+            objective: words.number(row.value),
+            "95 % interval": words.interval(row.low, row.high),
+            **{key: _cell(row, key) for key in keys},
+            "epochs": str(row.epochs),
+            "time": words.duration(row.seconds),
+            "outcome": outcome(row),
+        }
+        for row in islice(leaderboard(record), limit)
+    ]
+
+
+def rich_table(record: StudyRecord, limit: int | None = 10) -> Table:
+    """The leaderboard for a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    keys, objective = settings(record), record.study.evaluate.objective
+    table = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
+    names = ["", "trial", objective, "95 % interval", *short(keys).values(), "time", ""]
+    for name in names:
+        table.add_column(Text(name), justify="left" if not name else "right", no_wrap=True)
+    for row in islice(leaderboard(record), limit):
+        cells = [
+            str(row.place or ""),
+            str(row.trial),
+            words.number(row.value),
+            words.interval(row.low, row.high),
+            *(_cell(row, key) for key in keys),
+            words.duration(row.seconds),
+            "" if row.status == "complete" else outcome(row),
+        ]
+        style = "bold green" if row.place == 1 else "red" if row.status == "failed" else ""
+        table.add_row(*map(Text, cells), style=style)
+    return table
+
+
+def outcome(row: Row) -> str:
+    """How a trial ended, with the cause where there is one."""
+    return f"{row.status}: {row.cause}" if row.status == "failed" and row.cause else row.status
+
+
+def _cell(row: Row, key: str) -> str:
+    return words.setting(row.values[key]) if key in row.values else ""
+
+
+def _row(record: TrialRecord, place: int | None) -> Row:
+    trial, evaluation = record.trial, record.evaluation
+    value = trial.value if place is not None else None
+    found = evaluation.metrics.get(evaluation.objective) if evaluation and place else None
+    if found is not None and found.value != value:
+        found = None  # of another rung than the one that the journal ranks
+    return Row(
+        place=place,
+        trial=trial.number,
+        value=value,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        status=trial.status,
+        cause=trial.cause if trial.status == "failed" else None,
+        message=trial.message,
+        epochs=trial.epoch,
+        seconds=trial.seconds,
+        origin=trial.origin,
+        values=trial.values,
+    )
