@@ -66,6 +66,8 @@ class Incumbent(Record):
     objective: str
     value: float
     """Its objective on the validation part."""
+    test: dict[str, Interval]
+    """Its metrics on the test part."""
 
 
 class Reason(Record):
@@ -99,5 +101,22 @@ class Registered(Record):
     model: str
     version: str
     run_id: str
-    champion: bool
-    """Whether the alias `champion` points to it."""
+
+
+class Crowned(Record):
+    """What the champion step came to."""
+
+    decision: Decision
+    model: str
+    """Name of the registered model."""
+    version: str
+    """Version under the alias `champion`."""
+    run_id: str
+    """Run that the version came from."""
+    digest: str
+    """Configuration of that version."""
+    objective: str
+    validation: float
+    """Its objective on the validation part."""
+    test: dict[str, Interval]
+    """Its metrics on the test part."""

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from conf.errors import DenseError
 from conf.home import Home
+from conf.identity import canonical_json
 from tasks.champion import registry
 from tasks.champion.records import Candidate, Registered, Score
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+
+PARAMS = 100  # as many as MLflow takes at once
 
 
 def tags_of(candidate: Candidate, score: Score, home: Home) -> dict[str, str]:
@@ -29,7 +33,9 @@ def tags_of(candidate: Candidate, score: Score, home: Home) -> dict[str, str]:
         "dense.epochs": str(candidate.epochs),
         "dense.objective": candidate.objective,
         "dense.validation": repr(candidate.value),
-        "dense.test": repr(score.metrics[candidate.objective].value),
+        "dense.test": canonical_json(
+            {name: interval.model_dump() for name, interval in score.metrics.items()}
+        ),
         "dense.home": home.id,
     }
 
@@ -72,9 +78,7 @@ def register(
             client, model, run_id, {**tags, "dense.previous": expected or ""}
         )
         registry.move_alias(client, model, str(version.version), expected=expected)
-    return Registered(
-        model=model, version=str(version.version), run_id=version.run_id, champion=True
-    )
+    return Registered(model=model, version=str(version.version), run_id=version.run_id)
 
 
 def _run(
@@ -139,11 +143,11 @@ def _fill(
         values[f"test/{name}"] = interval.value
         values[f"test/{name}_low"] = interval.low
         values[f"test/{name}_high"] = interval.high
-    client.log_batch(
-        run_id,
-        metrics=[Metric(name, value, time, candidate.epochs) for name, value in values.items()],
-        params=[Param(name, str(value)) for name, value in params.items()],
-    )
+    points = [Metric(name, value, time, candidate.epochs) for name, value in values.items()]
+    client.log_batch(run_id, metrics=points)
+    settings = [Param(name, str(value)) for name, value in params.items()]
+    for start in range(0, len(settings), PARAMS):
+        client.log_batch(run_id, params=settings[start : start + PARAMS])
     client.log_dict(run_id, candidate.config.model_dump(mode="json"), "config.yaml")
     client.log_artifacts(run_id, str(folder / "model"), "model")
     client.log_artifacts(run_id, str(folder / "test"), "test")

@@ -8,6 +8,7 @@ for a model: `held` is taken by whoever reads the alias in order to move it.
 from __future__ import annotations
 
 import fcntl
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -67,6 +68,7 @@ def incumbent(client: MlflowClient, model: str) -> Incumbent | None:
             data=tags["dense.data"],
             objective=tags["dense.objective"],
             value=float(tags["dense.validation"]),
+            test=json.loads(tags["dense.test"]),
         )
     except (KeyError, ValueError) as error:
         raise BadInput(

@@ -33,6 +33,7 @@ def incumbent(**changes: Any) -> Incumbent:
         "data": "d" * 64,
         "objective": "accuracy",
         "value": 0.97,
+        "test": {"accuracy": {"value": 0.96, "low": 0.94, "high": 0.98}},
     }
     return Incumbent.model_validate({**facts, **changes})
 

@@ -1,0 +1,153 @@
+"""The champion step, whole: decide -> train -> score -> register.
+
+Every part finds what an earlier call has done, so that the step may be killed anywhere and called
+again; with an unchanged winner it does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from conf.errors import DenseError
+from conf.values import values_of
+from tasks.champion import registry
+from tasks.champion.candidate import candidate_of
+from tasks.champion.decision import decide
+from tasks.champion.final import final_folder, final_spec
+from tasks.champion.records import Candidate, Crowned, Decision, Incumbent, Registered, Score
+from tasks.champion.register import register
+from tasks.champion.score import score
+from tasks.champion.training import Run, train
+from tasks.prepare import Prepared
+from tasks.study.record import StudyRecord
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Note = Callable[[str, Mapping[str, Any]], None]
+
+
+def crown(
+    record: StudyRecord,
+    prepared: Prepared,
+    run: Run,
+    client: MlflowClient,
+    note: Note,
+    *,
+    tags: Mapping[str, str] | None = None,
+) -> Crowned | None:
+    """Make the best trial of a study its champion, if it is new and better than the last.
+
+    Args:
+        record: the study, read back.
+        prepared: its data.
+        run: the trial engine's `run`.
+        client: of MLflow, whose experiment of the study exists.
+        note: called with a step's name and its facts, once each, to be written to the journal:
+            `decided`, `trained`, `scored`, `crowned`. What the journal holds already is not told.
+        tags: more tags of the champion's run.
+
+    Returns:
+        The champion, new or old; None while no trial has an objective, or where the final
+        training was stopped by the user.
+
+    Raises:
+        DenseError: the final training failed, or the alias was moved meanwhile.
+    """
+    candidate = candidate_of(record, prepared)
+    if candidate is None:
+        return None
+    model = record.study.registered_model
+    held = registry.incumbent(client, model)
+    decision = decide(candidate, held)
+    tell = _teller(record, note)
+    tell("decided", {"trial": candidate.number, "digest": candidate.digest, **_said(decision)})
+    if held is not None and decision.verdict != "crown":
+        crowned = _kept(held, decision, model)
+    else:
+        taken = _scored(record, candidate, prepared, run, tell)
+        if taken is None:
+            return None
+        done = register(
+            client,
+            record.home,
+            candidate,
+            taken,
+            final_folder(record.home, candidate),
+            model=model,
+            expected=held.version if held else None,
+            params=values_of(record.study, candidate.config),
+            extra_tags=tags,
+        )
+        crowned = _new(done, candidate, taken, decision)
+    tell("crowned", crowned.model_dump(mode="json", exclude={"decision"}))
+    return crowned
+
+
+def _scored(
+    record: StudyRecord, candidate: Candidate, prepared: Prepared, run: Run, tell: Note
+) -> Score | None:
+    """Train the final model and score it; None when the user stopped the training."""
+    study = record.study
+    folder = final_folder(record.home, candidate)
+    outcome = train(run, final_spec(candidate, prepared, study.resources), folder)
+    if outcome.outcome == "interrupted":
+        return None
+    if outcome.outcome != "complete":
+        raise DenseError(
+            f"the champion's final training failed ({outcome.cause}: {outcome.message}); "
+            f"see {folder / 'log.txt'}, then run the study again"
+        )
+    tell("trained", {"seed": candidate.seed, "epochs": candidate.epochs})
+    taken = score(
+        candidate,
+        prepared,
+        folder,
+        threads=study.resources.threads,
+        seconds=study.champion.seconds,
+    )
+    metrics = {name: interval.model_dump() for name, interval in taken.metrics.items()}
+    tell("scored", {"seed": candidate.seed, "rows": taken.rows, "test": metrics})
+    return taken
+
+
+def _teller(record: StudyRecord, note: Note) -> Note:
+    """Passes on what the journal does not say already in its last line of that step."""
+    last = {event.step: event.facts for event in record.state.champion}
+
+    def tell(step: str, facts: Mapping[str, Any]) -> None:
+        if last.get(step) != dict(facts):
+            note(step, facts)
+
+    return tell
+
+
+def _said(decision: Decision) -> dict[str, Any]:
+    return {"verdict": decision.verdict, "why": decision.why}
+
+
+def _kept(held: Incumbent, decision: Decision, model: str) -> Crowned:
+    return Crowned(
+        decision=decision,
+        model=model,
+        version=held.version,
+        run_id=held.run_id,
+        digest=held.digest,
+        objective=held.objective,
+        validation=held.value,
+        test=held.test,
+    )
+
+
+def _new(done: Registered, candidate: Candidate, taken: Score, decision: Decision) -> Crowned:
+    return Crowned(
+        decision=decision,
+        model=done.model,
+        version=done.version,
+        run_id=done.run_id,
+        digest=candidate.digest,
+        objective=candidate.objective,
+        validation=candidate.value,
+        test=taken.metrics,
+    )

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from conf.home import Home
+from conf.study import Study
+from tasks.champion import crown as crowning
+from tasks.champion import registry
+from tasks.champion.crown import crown
+from tasks.champion.records import Crowned
+from tasks.prepare import Prepared, prepare, test_path
+from tasks.study.record import StudyRecord
+from tasks.track import store
+from tasks.train.engine import Engine
+from tasks.train.outcome import Outcome
+from tasks.train.spec import TrialSpec
+from tests.integration.champion.study import note_into, run_trials, small_study
+
+POOR, GOOD = {"train.lr": 1e-4}, {"train.lr": 1e-2}
+
+
+@dataclass
+class Stage:
+    """A study with one poor trial, and everything that the champion step needs."""
+
+    home: Home
+    study: Study
+    prepared: Prepared
+    engine: Engine
+    client: MlflowClient
+    record: StudyRecord
+    trained: list[Path] = field(default_factory=list)
+
+    def run(self, spec: TrialSpec, folder: Path) -> Outcome:
+        self.trained.append(folder)
+        return self.engine.run(spec, folder)
+
+    def crown(self) -> Crowned:
+        note = note_into(self.home, self.study)
+        crowned = crown(self.record, self.prepared, self.run, self.client, note)
+        self.record = StudyRecord.read(self.home, self.study.name)
+        assert crowned is not None
+        return crowned
+
+    def steps(self) -> list[str]:
+        return [event.step for event in self.record.state.champion]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with Engine(Home.open(tmp_path_factory.mktemp("engine")), slots=1) as engine:
+        yield engine
+
+
+@pytest.fixture
+def stage(home: Home, engine: Engine) -> Stage:
+    study = small_study()
+    prepared = prepare(study, home)
+    record = run_trials(home, study, prepared, engine, [POOR])
+    client = store.client(store.bootstrap(home))
+    client.create_experiment(study.name, artifact_location=(home.artifacts / "digits").as_uri())
+    return Stage(home, study, prepared, engine, client, record)
+
+
+def test_a_study_is_crowned_once_and_again_when_it_found_better(stage: Stage) -> None:
+    first = stage.crown()
+    assert first.decision.verdict == "crown"
+    assert stage.steps() == ["decided", "trained", "scored", "crowned"]
+    assert set(first.test) == {"accuracy", "f1_macro"}
+
+    again = stage.crown()
+    assert again.decision.verdict == "unchanged"
+    assert (again.version, again.test) == (first.version, first.test)
+    assert len(stage.trained) == 1
+    assert stage.steps()[4:] == ["decided"]
+    assert stage.crown().version == first.version
+    assert len(stage.steps()) == 5
+
+    stage.record = run_trials(stage.home, stage.study, stage.prepared, stage.engine, [GOOD])
+    better = stage.crown()
+    assert better.decision.verdict == "crown"
+    assert better.validation > first.validation
+    assert better.version == "2"
+    assert len(stage.trained) == 2
+    assert str(stage.client.get_model_version_by_alias("digits", "champion").version) == "2"
+
+    test = str(test_path(stage.prepared))
+    assert not [p for p in stage.home.path.rglob("spec.json") if test in p.read_text()]
+
+
+def test_killed_before_each_part_in_turn_it_is_completed_and_nothing_done_twice(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in ("score", "register"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(crowning, part, _killed)
+            stage.crown()
+        assert registry.aliased(stage.client, "digits") is None
+        stage.record = StudyRecord.read(stage.home, "digits")
+    note = note_into(stage.home, stage.study)
+
+    def dying(step: str, facts: Mapping[str, Any]) -> None:
+        if step == "crowned":
+            raise KeyboardInterrupt
+        note(step, facts)
+
+    with pytest.raises(KeyboardInterrupt):
+        crown(stage.record, stage.prepared, stage.run, stage.client, dying)
+    stage.record = StudyRecord.read(stage.home, "digits")
+    crowned = stage.crown()
+    assert (crowned.decision.verdict, crowned.version) == ("unchanged", "1")
+    assert stage.steps() == ["decided", "trained", "scored", "decided", "crowned"]
+    assert len(stage.trained) == 1
+    assert len(stage.client.search_model_versions("name = 'digits'")) == 1
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
