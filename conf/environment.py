@@ -18,6 +18,7 @@ SWITCHES = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # Forked trials must not inherit a tokenizer's thread pool.
     "TOKENIZERS_PARALLELISM": "false",
 }
