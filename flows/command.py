@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from conf.errors import DenseError, Held
 from conf.home import Home
 from conf.load import load_study
 from conf.study import Study
@@ -26,6 +30,7 @@ def run_study(name: str, overrides: Sequence[str], *, more: int, json_only: bool
         BadInput, Held: the study cannot be run; whatever can be known early is, before anything
             was started.
     """
+    begun = time.monotonic()
     study = load_study(name, overrides, allow_path=True)
     home = Home.open()
     refuse_held(home, study)
@@ -36,12 +41,11 @@ def run_study(name: str, overrides: Sequence[str], *, more: int, json_only: bool
         stack.callback(LAUNCH.reset, token)
         state = call_flow(name, overrides, more)
         display.close()
-        return end(state, json_only)
+    return end(study, home, state, time.monotonic() - begun, json_only)
 
 
 def refuse_held(home: Home, study: Study) -> None:
     """Say at once what the flow would say after its servers are up: held, or another study."""
-    from conf.errors import Held
     from tasks.study.identity import refuse_another, stored_study
     from tasks.study.lock import holder_of
 
@@ -95,20 +99,46 @@ def flush_prefect() -> None:
         worker.drain_all(timeout=5)
 
 
-def end(state: State, json_only: bool) -> int:
+def end(study: Study, home: Home, state: State, seconds: float, json_only: bool) -> int:
     """Print what the run came to, and give its exit code; errors of the flow are raised."""
-    result = state.result(raise_on_failure=False)
-    if isinstance(result, BaseException):
-        raise result
-    from flows.views import print_end
+    from prefect.exceptions import CancelledRun, FailedRun
 
+    from flows.views import print_end
+    from tasks.report.summary import summary
+    from tasks.study.record import StudyRecord
+    from tasks.track import store
+
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, Exception) and not isinstance(error, (FailedRun, CancelledRun)):
+        raise error
+    record, uri = StudyRecord.read(home, study.name), store.tracking_uri(home)
     if json_only:
-        print(json.dumps(result))
+        page = home.report(study.name)
+        found = summary(
+            record,
+            seconds=seconds,
+            report=page if page.exists() else None,
+            tracking_uri=uri,
+            experiment_id=_experiment_id(study.name, uri),
+        )
+        print(json.dumps(found))
     else:
-        print_end(result)
-    if state.is_cancelled():
-        return EXIT_STOPPED
-    return 0 if state.is_completed() else 1
+        print_end(record, uri)
+    if not state.is_completed():
+        print(f"dense: {state.message}", file=sys.stderr)
+    return EXIT_STOPPED if state.is_cancelled() else 0 if state.is_completed() else 1
+
+
+def _experiment_id(name: str, uri: str) -> str | None:
+    """The study's experiment; None where MLflow is away, which the flow's state says already."""
+    from mlflow.exceptions import MlflowException
+
+    from tasks.track import experiment, store
+
+    with contextlib.suppress(MlflowException, DenseError):
+        if found := experiment.find(store.client(uri), uri, name):
+            return str(found.experiment_id)
+    return None
 
 
 def check_study(name: str, overrides: Sequence[str], *, attempt: bool) -> None:

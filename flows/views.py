@@ -1,3 +1,191 @@
-"""What the looking commands print."""
+"""What the commands that look print: everything here is read from files, nothing is started."""
+
 from __future__ import annotations
-def print_end(record): print(record)
+
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from conf.errors import BadInput, DenseError
+from conf.home import Home
+from tasks.report import words
+from tasks.report.gain import gain
+from tasks.report.tables import rich_table, settings
+from tasks.report.winner import Winner
+from tasks.study.policy import full_epochs, wanted
+from tasks.study.record import StudyRecord, studies
+
+if TYPE_CHECKING:
+    from tasks.evaluate.evaluation import Interval
+
+OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+
+
+def print_end(record: StudyRecord, uri: str) -> None:
+    """What a run came to: leaderboard, gain, champion, and where to look."""
+    OUT.print()
+    OUT.print(rich_table(record))
+    OUT.print()
+    for label, text in [*_gain(record), *_champion(record), *_where(record, uri)]:
+        OUT.print(f"[dim]{label:<9}[/dim] {text}")
+
+
+def show_status(name: str | None) -> None:
+    """One line a study."""
+    home = Home.open()
+    names = [name] if name else studies(home)
+    if not names:
+        OUT.print(f"no study was begun in {home.path}; try: dense run digits")
+    for each in names:
+        OUT.print(_status(StudyRecord.read(home, each)))
+
+
+def show_study(name: str) -> None:
+    """The whole leaderboard."""
+    OUT.print(rich_table(StudyRecord.read(Home.open(), name), limit=None))
+
+
+def show_best(name: str, *, as_yaml: bool) -> None:
+    """The best trial, or its configuration as a study file."""
+    record = StudyRecord.read(Home.open(), name)
+    best = record.best
+    if best is None:
+        raise DenseError(f"no trial of {name!r} has a result yet; see: dense status {name}")
+    if as_yaml:
+        print(_as_study_file(record))
+    else:
+        show_trial(name, best.number)
+
+
+def show_trial(name: str, number: int) -> None:
+    """One trial: its settings, its curve and its scores."""
+    record = StudyRecord.read(Home.open(), name)
+    found = record.trial(number)
+    trial = found.trial
+    cause = f" ({trial.cause}: {trial.message})" if trial.cause else ""
+    OUT.print(f"[bold]{name} trial {number}[/bold]  {trial.status}{cause}, from {trial.origin}")
+    OUT.print(
+        f"{words.count(trial.attempt, 'attempt')}, {trial.epoch} of "
+        f"{full_epochs(record.study, trial)} epochs, {words.duration(trial.seconds)}"
+    )
+    for key in settings(record):
+        if key in trial.values:
+            OUT.print(f"  {key} = {words.setting(trial.values[key])}")
+    if (evaluation := found.evaluation) is not None:
+        for metric, interval in evaluation.metrics.items():
+            OUT.print(f"  {metric}  {_interval(interval)}")
+    if curve := found.curve:
+        OUT.print(_curve(curve))
+    OUT.print(f"[dim]folder[/dim] {found.path}")
+
+
+def build_report(name: str) -> None:
+    """Write the page anew from the study's files."""
+    from tasks.report.page import write_page
+
+    home = Home.open()
+    OUT.print(str(write_page(StudyRecord.read(home, name))))
+
+
+def stop_study(name: str) -> None:
+    """Send the process that drives the study the wish to stop."""
+    record = StudyRecord.read(Home.open(), name)
+    holder = record.holder
+    if holder is None:
+        raise BadInput(f"nobody runs the study {name!r}; there is nothing to stop")
+    if holder.host != socket.gethostname():
+        raise BadInput(f"{name!r} runs on {holder.host}; stop it there: dense stop {name}")
+    os.kill(holder.pid, signal.SIGTERM)
+    OUT.print(f"asked process {holder.pid} to stop; `dense run {name}` continues the study")
+
+
+def sync_study(name: str) -> None:
+    """Write the MLflow record from files."""
+    from tasks.track.sync import sync
+
+    done = sync(Home.open(), name)
+    OUT.print(f"{words.count(done.trials, 'trial')} of {name!r} are in MLflow at {done.uri}")
+
+
+def _status(record: StudyRecord) -> str:
+    state, study = record.state, record.study
+    done = state.count("complete", "stopped", "paused", "failed")
+    parts = [f"{done}/{max(wanted(state, study), state.asked)} trials"]
+    if failed := state.count("failed"):
+        parts.append(f"{failed} failed")
+    if (best := record.best) is not None:
+        objective = study.evaluate.objective
+        parts.append(f"best {objective} {words.number(best.trial.value)} (trial {best.number})")
+    holder = record.holder
+    where = f"running: {holder}" if holder else f"ended: {state.stopped or 'interrupted'}"
+    return f"[bold]{study.name}[/bold]  {', '.join(parts)}  [dim]{where}[/dim]"
+
+
+def _gain(record: StudyRecord) -> list[tuple[str, str]]:
+    found = gain(record)
+    if found is None:
+        return []
+    interval = found.interval
+    ends = (
+        f" (95 %: {words.signed(interval.low)} to {words.signed(interval.high)})"
+        if interval
+        else ""
+    )
+    text = f"{words.signed(found.value)} over trial 0, the study as written{ends}"
+    return [("gained", f"{record.study.evaluate.objective} {text}")]
+
+
+def _champion(record: StudyRecord) -> list[tuple[str, str]]:
+    winner = Winner.of(record)
+    if winner is None:
+        return []
+    scores = ", ".join(f"{name} {_interval(found)}" for name, found in winner.test.items())
+    return [
+        ("champion", f"{winner.model} version {winner.version}: {winner.why}"),
+        ("test", scores),
+    ]
+
+
+def _where(record: StudyRecord, uri: str) -> list[tuple[str, str]]:
+    page = record.home.report(record.study.name)
+    shown = f"mlflow ui --backend-store-uri {uri}" if uri.startswith("sqlite") else uri
+    return [("report", str(page))] * page.exists() + [("compare", shown)]
+
+
+def _interval(found: Interval) -> str:
+    return f"{found.value:.4f} ({found.low:.4f} {words.DASH} {found.high:.4f})"
+
+
+def _curve(curve: list) -> Table:  # type: ignore[type-arg]
+    names = list(curve[-1].metrics)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("epoch", *names, "seconds"):
+        table.add_column(name, justify="right")
+    for line in curve:
+        cells = [words.number(line.metrics.get(name)) for name in names]
+        table.add_row(str(line.epoch), *cells, f"{line.seconds:.2f}")
+    return table
+
+
+def _as_study_file(record: StudyRecord) -> str:
+    """The best configuration as a study to start from: its trial 0 is the winner."""
+    import io
+
+    from ruamel.yaml import YAML
+
+    best = record.best
+    assert best is not None
+    sections = best.config.model_dump(mode="json", exclude_defaults=True)
+    search = record.study.search.model_dump(mode="json", exclude_defaults=True)
+    content = {"name": f"{record.study.name}-next", **sections, "search": search}
+    out = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump({"extends": "base", **content}, out)
+    return f"# trial {best.number} of {record.study.name}\n{out.getvalue()}".rstrip()

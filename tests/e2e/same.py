@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 from mlflow import MlflowClient
 
 from tests.e2e.command import Command, of
+
+CLOCKED = ("seconds", "gpu_hours", "system")
+"""Metrics that read the clock."""
 
 
 def suggestions(dense: Command, name: str = "tiny") -> list[Any]:
@@ -45,7 +47,11 @@ def metrics(dense: Command, name: str = "tiny") -> dict[str, dict[str, list[tupl
     runs = client.search_runs([experiment.experiment_id], "tags.`dense.kind` = 'trial'")
     found = {}
     for run in runs:
-        keys = [key for key in run.data.metrics if not key.startswith(("seconds", "gpu_hours", "system"))]
+        keys = [
+            key
+            for key in run.data.metrics
+            if not key.startswith(("seconds", "gpu_hours", "system"))
+        ]
         found[run.data.tags["dense.trial"]] = {
             key: sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, key))
             for key in sorted(keys)
@@ -62,8 +68,3 @@ def assert_same(one: Command, other: Command, name: str = "tiny") -> None:
     assert champion(one, name) == champion(other, name)
     assert predictions(one, name) == predictions(other, name)
     assert metrics(one, name) == metrics(other, name)
-
-
-def folders(path: Path) -> list[str]:
-    """Names of the folders in a folder."""
-    return sorted(entry.name for entry in path.iterdir() if entry.is_dir())
