@@ -1,0 +1,99 @@
+"""python -m benchmarks.engine [--trials 40]
+
+The trial engine alone against the bare limit, in one sitting: limit, engine, limit. No search, no
+MLflow, no Prefect; what is lost here is Lightning's, the process's and the trial folder's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.limit import configurations, measure, small_study
+from conf.home import Home
+from conf.identity import derived_seed, trial_digest
+from conf.study import TrialConfig
+from tasks.prepare import Prepared, prepare
+from tasks.train.client import TrialServer
+from tasks.train.engine import Engine
+from tasks.train.folder import TrialFolder
+from tasks.train.spec import TrialSpec
+
+
+def run_all(
+    engine: Engine, home: Home, prepared: Prepared, configs: Sequence[TrialConfig], slots: int
+) -> dict:
+    """All trials, so many at a time."""
+    todo = list(enumerate(configs))
+    lock = threading.Lock()
+    walls, trained, inside = [], [], []
+
+    def work() -> None:
+        while True:
+            with lock:
+                if not todo:
+                    return
+                number, config = todo.pop(0)
+            digest = trial_digest(config)
+            spec = TrialSpec(
+                study="throughput",
+                number=number,
+                digest=digest,
+                config=config,
+                seed=derived_seed(0, number),
+                train=str(prepared.train),
+                validation=str(prepared.validation),
+                card=str(prepared.path / "card.json"),
+                until=config.train.epochs,
+            )
+            folder = home.trial("throughput", number, digest)
+            started = time.perf_counter()
+            outcome = engine.run(spec, folder)
+            walls.append(time.perf_counter() - started)
+            inside.append(outcome.seconds)
+            trained.append(sum(line.seconds for line in TrialFolder(folder).read_metrics()))
+            assert outcome.outcome == "complete", outcome
+
+    started = time.perf_counter()
+    threads = [threading.Thread(target=work) for _ in range(slots)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    middle = len(configs) // 2
+    return {
+        "seconds": time.perf_counter() - started,
+        "trial": sorted(walls)[middle],
+        "in_the_trial": sorted(inside)[middle],
+        "in_epochs": sorted(trained)[middle],
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=40)
+    trials = parser.parse_args().trials
+    study = small_study(trials)
+    configs = configurations(study, trials)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home.open(Path(folder))
+        prepared = prepare(study, home)
+        before = measure(prepared.path, configs)
+        server = TrialServer.start(home.logs / "trial-server.log")
+        server.wait_ready()
+        with Engine(home, slots=2, server=server) as engine:
+            ours = run_all(engine, home, prepared, configs, 2)
+        after = measure(prepared.path, configs)
+    limit = (before["seconds"] + after["seconds"]) / 2
+    print(json.dumps({"before": before, "engine": ours, "after": after}, indent=1))
+    print(f"share of the limit: {limit / ours['seconds']:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Runs of a searcher on a problem, and the committed cache of what they gave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.searching.problems import Problem, evaluate
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+CACHE = HERE / "runs.jsonl"
+ROUNDS, BATCH = 16, 8
+PACKAGES = {"skopt": "scikit-optimize", "optuna": "optuna", "hyperopt": "hyperopt", "hebo": "HEBO"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One search: the incumbent's losses after each round."""
+
+    peer: str
+    version: str
+    problem: str
+    seed: int
+    visible: list[float]
+    """Smallest visible loss so far, a number a round."""
+    hidden: list[float]
+    """Hidden loss of the configuration with that visible loss."""
+    middle: tuple[float, float]
+    """Median visible and hidden loss of all configurations tried."""
+    seconds: float
+    """The searcher's own time."""
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """What the cache knows it by."""
+        return self.peer, self.version, self.problem, self.seed
+
+
+def cached() -> dict[tuple[str, str, str, int], Run]:
+    """All runs in the cache."""
+    if not CACHE.exists():
+        return {}
+    runs = [Run(**json.loads(line)) for line in CACHE.read_text().splitlines()]
+    return {run.key: run for run in runs}
+
+
+def keep(run: Run) -> None:
+    """Add a run to the cache."""
+    with CACHE.open("a") as file:
+        file.write(json.dumps(asdict(run)) + "\n")
+
+
+def interpreter(peer: str, environments: Path) -> Path:
+    """The Python of a peer: this one's for our own and scikit-optimize, else its environment's."""
+    family = peer.split("-")[0]
+    if family in ("dense", "random", "skopt"):
+        return Path(sys.executable)
+    name = "optuna-gp" if peer == "optuna-gp" else family
+    return environments / name / "bin" / "python"
+
+
+def version(peer: str, environments: Path) -> str:
+    """Version of a peer's library; for our own, a hash of the code that makes suggestions."""
+    family = peer.split("-")[0]
+    if family == "random":
+        return "1"
+    if family == "dense":
+        sources = sorted((ROOT / "tasks" / "suggest").glob("*.py"))
+        return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+    command = f"import importlib.metadata as m; print(m.version({PACKAGES[family]!r}))"
+    return subprocess.check_output(
+        [str(interpreter(peer, environments)), "-c", command], text=True
+    ).strip()
+
+
+class Pipe:
+    """A searcher in a process of its own, with one linear-algebra thread."""
+
+    def __init__(self, peer: str, environments: Path) -> None:
+        threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+        self._process = subprocess.Popen(
+            [str(interpreter(peer, environments)), str(HERE / "peers.py"), peer],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if os.environ.get("QUIET") else None,
+            text=True,
+            env={**os.environ, **threads, "PYTHONPATH": str(ROOT)},
+        )
+
+    def send(self, message: Mapping[str, object]) -> None:
+        """One line to the searcher."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(message) + "\n")
+        self._process.stdin.flush()
+
+    def receive(self) -> dict:
+        """One line from it."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the searcher ended early; see its error above")
+        return json.loads(line)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def search(peer: str, problem: Problem, seed: int, environments: Path) -> Run:
+    """Sixteen rounds of eight."""
+    pipe = Pipe(peer, environments)
+    pipe.send({"space": problem.space, "seed": seed})
+    losses: list[tuple[float, float]] = []
+    visible, hidden, seconds = [], [], 0.0
+    for _ in range(ROUNDS):
+        pipe.send({"ask": BATCH})
+        answer = pipe.receive()
+        told = [evaluate(problem, values) for values in answer["values"]]
+        pipe.send({"tell": [loss for loss, _ in told]})
+        seconds += answer["seconds"] + pipe.receive()["seconds"]
+        losses += told
+        best = min(losses, key=lambda pair: pair[0])
+        visible.append(round(best[0], 6))
+        hidden.append(round(best[1], 6))
+    pipe.close()
+    middle = np.median(np.array(losses), axis=0)
+    return Run(
+        peer,
+        version(peer, environments),
+        problem.name,
+        seed,
+        visible,
+        hidden,
+        (round(float(middle[0]), 6), round(float(middle[1]), 6)),
+        round(seconds, 3),
+    )
+
+
+def latest(runs: Iterable[Run]) -> list[Run]:
+    """Of each peer only the runs of the version that came last in the cache."""
+    kept: dict[str, str] = {}
+    runs = list(runs)
+    for run in runs:
+        kept[run.peer] = run.version
+    return [run for run in runs if run.version == kept[run.peer]]
