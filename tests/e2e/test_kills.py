@@ -53,7 +53,7 @@ def test_trials_and_their_server_killed_are_made_good_in_the_same_run(
     kill(trials[0])
     dense.until(lambda lines: len(of(lines, "attempt")) >= 4)
     kill(dense.trial_server())
-    out, err = process.communicate(timeout=170)
+    _out, err = process.communicate(timeout=170)
     assert process.returncode == 0, err
     assert "killed" in {line["cause"] for line in of(dense.journal(), "finished")}
     dense.assert_no_process_left()
