@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from conf.errors import DenseError
-from conf.home import Home
+from conf.home import Home, write_atomically
 from tasks.evaluate.evaluation import Evaluation
 from tasks.study.state import State
 from tasks.study.trial import Trial
@@ -35,6 +36,8 @@ class Written:
     run_id: str
     status: str
     tags: dict[str, str]
+    artifacts: str
+    """Address of its artifacts."""
     whole: bool = False
     """Parameters, data set and configuration are there."""
     points: set[Point] = field(default_factory=set)
@@ -77,7 +80,7 @@ class Ledger:
             if number in children:
                 experiment.drop(self._client, [run])
             else:
-                children[number] = Written(run.info.run_id, run.info.status, dict(run.data.tags))
+                children[number] = _as_read(run)
         self._children = children
 
     def forget(self) -> None:
@@ -132,7 +135,7 @@ class Ledger:
     def _create(self, trial: Trial, tags: Mapping[str, str]) -> Written:
         start = project.milliseconds(trial.started or trial.asked)
         run = self._client.create_run(self.experiment_id, start_time=start, tags=dict(tags))
-        return Written(run.info.run_id, "RUNNING", dict(tags))
+        return _as_read(run)
 
     def _log(self, written: Written, trial: Trial, status: str, tags: Mapping[str, str]) -> None:
         if status == "RUNNING" != written.status:
@@ -148,8 +151,7 @@ class Ledger:
         written.tags.update(new_tags)
         if not written.whole:
             self._client.log_inputs(written.run_id, datasets=[self._dataset()])
-            text = project.config_yaml(self.facts, trial)
-            self._client.log_text(written.run_id, text, "config.yaml")
+            self._put_text(written, project.config_yaml(self.facts, trial), "config.yaml")
             written.whole = True
         if status != "RUNNING":
             end = project.milliseconds(trial.ended or trial.started or trial.asked)
@@ -157,6 +159,13 @@ class Ledger:
             written.status = status
         if status in project.TERMINAL:
             written.points.clear()
+
+    def _put_text(self, written: Written, text: str, name: str) -> None:
+        if written.artifacts.startswith("file:"):
+            # What MLflow's client does for a local folder too, without asking where it is.
+            write_atomically(Path(unquote(urlsplit(written.artifacts).path)) / name, text)
+        else:
+            self._client.log_text(written.run_id, text, name)
 
     def _dataset(self) -> DatasetInput:
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -186,6 +195,11 @@ def _said(written: Written, status: str, tags: Mapping[str, str]) -> bool:
     """Whether MLflow has a trial's last word already."""
     same = all(written.tags.get(key) == value for key, value in tags.items())
     return same and written.status == status and status in project.TERMINAL
+
+
+def _as_read(run: Run) -> Written:
+    info = run.info
+    return Written(info.run_id, info.status, dict(run.data.tags), info.artifact_uri or "")
 
 
 def _number(run: Run) -> int | None:
