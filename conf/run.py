@@ -42,6 +42,12 @@ class Champion(Section):
     """Registered model that the champion competes for; the study's name when absent."""
     seconds: Annotated[float, Field(gt=0)] = 600.0
     """Seconds that scoring the final model on the test part may take."""
+    retest: Annotated[int, Field(ge=1, le=64)] = 1
+    """The most promising so many trials are trained again on fresh seeds; 1: none is."""
+    repeats: Annotated[int, Field(ge=2, le=32)] = 3
+    """Fresh seeds of each re-tested trial."""
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
+    """Re-tested trials that are not worse at this level (one-sided paired test) tie."""
 
 
 class Report(Section):

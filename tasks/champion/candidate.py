@@ -1,11 +1,11 @@
-"""The candidate: the best trial of a study's record."""
+"""The candidate: the best trial of a study's record, by its value or by its re-test."""
 
 from __future__ import annotations
 
 from conf.errors import DenseError
 from conf.identity import study_digest
 from tasks.champion.final import final_seed
-from tasks.champion.records import Candidate
+from tasks.champion.records import Candidate, Retest
 from tasks.prepare import Prepared
 from tasks.study.record import StudyRecord, TrialRecord
 
@@ -15,15 +15,29 @@ def candidate_of(record: StudyRecord, prepared: Prepared) -> Candidate | None:
     best = record.best
     if best is None or best.trial.value is None:
         return None
-    epochs = best_epoch(best)
+    return _candidate(record, prepared, best, best.trial.value, best_epoch(best))
+
+
+def retested_candidate(record: StudyRecord, prepared: Prepared, found: Retest) -> Candidate:
+    """The winner of a re-test, to be trained for the median of its best epochs."""
+    winner = found.winner
+    epochs = sorted(winner.epochs)[len(winner.epochs) // 2]
+    trial = record.trial(winner.number)
+    candidate = _candidate(record, prepared, trial, winner.mean, epochs)
+    return candidate.model_copy(update={"repeats": len(winner.values)})
+
+
+def _candidate(
+    record: StudyRecord, prepared: Prepared, trial: TrialRecord, value: float, epochs: int
+) -> Candidate:
     return Candidate(
         study=record.study.name,
         study_digest=study_digest(record.study),
         data=prepared.key,
-        number=best.number,
-        digest=best.trial.digest,
-        config=best.config,
-        value=best.trial.value,
+        number=trial.number,
+        digest=trial.trial.digest,
+        config=trial.config,
+        value=value,
         epochs=epochs,
         seed=final_seed(record.study.seed, epochs),
     )

@@ -1,4 +1,4 @@
-"""The champion step, whole: decide -> train -> score -> register.
+"""The champion step, whole: re-test -> decide -> train -> score -> register.
 
 Every part finds what an earlier call has done, so that the step may be killed anywhere and called
 again; with an unchanged winner it does nothing.
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from conf.errors import DenseError
 from conf.values import values_of
 from tasks.champion import registry
-from tasks.champion.candidate import candidate_of
+from tasks.champion.candidate import candidate_of, retested_candidate
 from tasks.champion.decision import decide
 from tasks.champion.final import final_folder, final_spec
+from tasks.champion.posterior import contenders
 from tasks.champion.records import Candidate, Crowned, Decision, Incumbent, Registered, Score
 from tasks.champion.register import register
+from tasks.champion.retest import retest
 from tasks.champion.score import score
 from tasks.champion.training import Run, train
 from tasks.prepare import Prepared
@@ -45,23 +47,24 @@ def crown(
         run: the trial engine's `run`.
         client: of MLflow, whose experiment of the study exists.
         note: called with a step's name and its facts, once each, to be written to the journal:
-            `decided`, `trained`, `scored`, `crowned`. What the journal holds already is not told.
+            `retested`, `decided`, `trained`, `scored`, `crowned`. What the journal holds already
+            is not told.
         tags: more tags of the champion's run.
 
     Returns:
-        The champion, new or old; None while no trial has an objective, or where the final
-        training was stopped by the user.
+        The champion, new or old; None while no trial has an objective, or where a training
+        was stopped by the user.
 
     Raises:
         DenseError: the final training failed, or the alias was moved meanwhile.
     """
-    candidate = candidate_of(record, prepared)
-    if candidate is None:
-        return None
+    tell = _teller(record, note)
     model = record.study.registered_model
     held = registry.incumbent(client, model)
+    candidate, held = contend(record, prepared, run, held, tell)
+    if candidate is None:
+        return None
     decision = decide(candidate, held)
-    tell = _teller(record, note)
     tell("decided", {"trial": candidate.number, "digest": candidate.digest, **_said(decision)})
     if held is not None and decision.verdict != "crown":
         crowned = _kept(held, decision, model)
@@ -83,6 +86,39 @@ def crown(
         crowned = _new(done, candidate, taken, decision)
     tell("crowned", crowned.model_dump(mode="json", exclude={"decision"}))
     return crowned
+
+
+def contend(
+    record: StudyRecord, prepared: Prepared, run: Run, held: Incumbent | None, tell: Note
+) -> tuple[Candidate | None, Incumbent | None]:
+    """Who competes, and the incumbent with the value that it is to be compared by.
+
+    In a re-test the incumbent takes part if it is of this study: a mean over fresh seeds is not
+    compared with the luckiest of many runs. There is no candidate if the user stopped the re-test.
+    """
+    settings = record.study.champion
+    numbers = contenders(record, settings.retest) if settings.retest > 1 else []
+    own = _trial_of(record, held)
+    if own is not None and numbers and own not in numbers:
+        numbers = [*numbers, own]
+    if len(numbers) < 2:
+        return candidate_of(record, prepared), held
+    found = retest(record, prepared, run, numbers)
+    if found is None:
+        return None, held
+    tell("retested", found.model_dump(mode="json"))
+    means = {entry.number: entry.mean for entry in found.entries}
+    if held is not None and own in means:
+        held = held.model_copy(update={"value": means[own]})
+    return retested_candidate(record, prepared, found), held
+
+
+def _trial_of(record: StudyRecord, held: Incumbent | None) -> int | None:
+    """The complete trial of this study that the incumbent is; None if it is another study's."""
+    if held is None or held.study != record.study.name:
+        return None
+    numbers = [t.number for t in record if t.trial.digest == held.digest]
+    return next((n for n in numbers if record.trial(n).trial.status == "complete"), None)
 
 
 def _scored(

@@ -32,6 +32,8 @@ class Candidate(Record):
     """Epochs after which the objective was best; the final training's length."""
     seed: int
     """Seed of the final training."""
+    repeats: int = 1
+    """Trainings that `value` is the mean of; more than one: re-tests on fresh seeds."""
 
     @property
     def objective(self) -> str:
@@ -68,6 +70,40 @@ class Incumbent(Record):
     """Its objective on the validation part."""
     test: dict[str, Interval]
     """Its metrics on the test part."""
+
+
+class Entry(Record):
+    """One configuration in the re-test; its tuples have an item a fresh seed, in one order."""
+
+    number: int
+    """Its trial in the search."""
+    values: tuple[float, ...]
+    """The objective on the validation part."""
+    epochs: tuple[int, ...]
+    """Epochs after which it was best."""
+    parameters: int
+    """Size of the model: what it costs to serve."""
+
+    @property
+    def mean(self) -> float:
+        """Mean objective."""
+        return sum(self.values) / len(self.values)
+
+
+class Retest(Record):
+    """The re-test and what it came to."""
+
+    entries: tuple[Entry, ...]
+    """As the search's model ranked them."""
+    chosen: int
+    """Trial that won."""
+    reasons: tuple[Reason, ...]
+    """For each other entry, why it did not win."""
+
+    @property
+    def winner(self) -> Entry:
+        """The entry that won."""
+        return next(entry for entry in self.entries if entry.number == self.chosen)
 
 
 class Reason(Record):

@@ -32,6 +32,7 @@ def tags_of(candidate: Candidate, score: Score, home: Home) -> dict[str, str]:
         "dense.seed": str(candidate.seed),
         "dense.epochs": str(candidate.epochs),
         "dense.objective": candidate.objective,
+        "dense.repeats": str(candidate.repeats),
         "dense.validation": repr(candidate.value),
         "dense.test": canonical_json(
             {name: interval.model_dump() for name, interval in score.metrics.items()}

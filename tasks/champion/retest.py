@@ -1,0 +1,160 @@
+"""The best few trials again, on fresh seeds: a lucky run is not told from a good one otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+from conf.errors import DenseError
+from conf.identity import derived_seed
+from tasks.champion.final import training_folder
+from tasks.champion.records import Entry, Reason, Retest
+from tasks.champion.training import Run, train
+from tasks.prepare import Prepared
+from tasks.study.record import StudyRecord, TrialRecord
+from tasks.train.outcome import Outcome
+from tasks.train.spec import Result, TrialSpec
+
+AT_ONCE = 64  # threads that wait; the engine's slots bound what runs
+
+
+def retest(
+    record: StudyRecord, prepared: Prepared, run: Run, numbers: Sequence[int]
+) -> Retest | None:
+    """Train some trials again on fresh seeds, the same for all, and compare them.
+
+    Each training has its own folder, so that an interrupted re-test goes on where it stood.
+
+    Returns:
+        None when the user stopped it.
+
+    Raises:
+        DenseError: no trial ended well on every seed.
+    """
+    settings = record.study.champion
+    seeds = [derived_seed(record.study.seed, "retest", n) for n in range(settings.repeats)]
+    specs = {number: _specs(record, prepared, number, seeds) for number in numbers}
+    jobs = [(spec, _folder(record, spec)) for number in numbers for spec in specs[number]]
+    with ThreadPoolExecutor(max_workers=min(len(jobs), AT_ONCE)) as threads:
+        outcomes = list(threads.map(lambda job: train(run, *job), jobs))
+    if any(outcome.outcome == "interrupted" for outcome in outcomes):
+        return None
+    entries = [_entry(record, number, specs[number]) for number in numbers]
+    return compare(
+        [entry for entry in entries if entry is not None],
+        direction=record.study.evaluate.direction,
+        alpha=settings.alpha,
+        failed=_failures(jobs, outcomes),
+    )
+
+
+def compare(
+    entries: Sequence[Entry],
+    *,
+    direction: Literal["minimize", "maximize"],
+    alpha: float,
+    failed: Iterable[Reason] = (),
+) -> Retest:
+    """The best by the mean over the seeds, or the smallest model that is not worse.
+
+    Each entry is paired with the best one seed by seed (one-sided t-test on the differences).
+
+    Raises:
+        DenseError: there is no entry.
+    """
+    if not entries:
+        raise DenseError(
+            "no trial of the re-test ended well on all of its seeds; look at the logs in the "
+            "study's champion folders, or set champion.retest=1 to go without"
+        )
+    sign = 1.0 if direction == "minimize" else -1.0
+    best = min(entries, key=lambda entry: (sign * entry.mean, entry.number))
+    chances = {entry.number: chance_of_luck(entry, best, sign) for entry in entries}
+    tied = [entry for entry in entries if entry is best or chances[entry.number] >= alpha]
+    chosen = min(tied, key=lambda entry: (entry.parameters, sign * entry.mean, entry.number))
+    others = [entry for entry in entries if entry is not chosen]
+    reasons = [_against(entry, best, chosen, chances[entry.number], alpha) for entry in others]
+    return Retest(entries=tuple(entries), chosen=chosen.number, reasons=(*reasons, *failed))
+
+
+def chance_of_luck(entry: Entry, best: Entry, sign: float) -> float:
+    """How likely seeds alone would put `best` so far ahead of `entry`, were they equally good."""
+    import numpy as np
+    from scipy.stats import ttest_1samp
+
+    ahead = sign * (np.array(entry.values) - np.array(best.values))
+    if np.ptp(ahead) == 0:  # the test divides by the spread
+        return 0.0 if ahead[0] > 0 else 1.0
+    return float(ttest_1samp(ahead, 0.0, alternative="greater").pvalue)
+
+
+def _against(entry: Entry, best: Entry, chosen: Entry, chance: float, alpha: float) -> Reason:
+    if chance < alpha:
+        why = (
+            f"trial {entry.number} is worse than trial {best.number} on fresh seeds "
+            f"({entry.mean:.4g} against {best.mean:.4g}, p = {chance:.3f})"
+        )
+    else:
+        why = (
+            f"trial {entry.number} ({entry.mean:.4g}) ties with trial {chosen.number} "
+            f"({chosen.mean:.4g}), which has {chosen.parameters:,} parameters against "
+            f"{entry.parameters:,}"
+        )
+    return Reason(rule="retest", passed=False, why=why)
+
+
+def _specs(
+    record: StudyRecord, prepared: Prepared, number: int, seeds: Sequence[int]
+) -> list[TrialSpec]:
+    """A trial's training, as in the search, once a seed."""
+    trial: TrialRecord = record.trial(number)
+    resources = record.study.resources
+    return [
+        TrialSpec(
+            study=record.study.name,
+            number=number,
+            digest=trial.trial.digest,
+            config=trial.config,
+            seed=seed,
+            train=str(prepared.train),
+            validation=str(prepared.validation),
+            card=str(prepared.card_path),
+            until=trial.config.train.epochs,
+            threads=resources.threads,
+            trial_seconds=resources.trial_seconds,
+        )
+        for seed in seeds
+    ]
+
+
+def _folder(record: StudyRecord, spec: TrialSpec) -> Path:
+    return training_folder(record.home, record.study.name, spec.digest, spec.seed)
+
+
+def _entry(record: StudyRecord, number: int, specs: Sequence[TrialSpec]) -> Entry | None:
+    """What a trial's re-tests came to; None when one of them failed."""
+    results = [Result.read(_folder(record, spec)) for spec in specs]
+    values, epochs, parameters = [], [], 0
+    for result in results:
+        if result is None or result.outcome != "complete":
+            return None
+        if result.value is None or result.best_epoch is None:
+            return None
+        values.append(result.value)
+        epochs.append(result.best_epoch)
+        parameters = result.params_total
+    return Entry(number=number, values=tuple(values), epochs=tuple(epochs), parameters=parameters)
+
+
+def _failures(jobs: Sequence[tuple[TrialSpec, Path]], outcomes: Sequence[Outcome]) -> list[Reason]:
+    return [
+        Reason(
+            rule="retest",
+            passed=False,
+            why=f"trial {spec.number} failed on a fresh seed ({outcome.cause}: {outcome.message})",
+        )
+        for (spec, _), outcome in zip(jobs, outcomes, strict=True)
+        if outcome.outcome != "complete"
+    ]
