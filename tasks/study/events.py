@@ -194,7 +194,8 @@ _ANY: TypeAdapter[Event] = TypeAdapter(Event)
 
 def encode(event: Event) -> bytes:
     """The event as one line of JSON, newline included; ValueError when it holds NaN or infinity."""
-    fields = {"event": event.event, **event.model_dump(mode="json")}
+    # Not pydantic's own JSON, which would turn NaN into null without a word.
+    fields = {"event": event.event, **event.model_dump()}
     text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode() + b"\n"
 

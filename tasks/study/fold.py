@@ -41,7 +41,7 @@ def fold_file(path: Path, lines: Iterable[events.Event], direction: Direction) -
 
 def apply(state: State, event: events.Event) -> State:
     """The state after one more event; BadInput when it does not fit."""
-    return replace(_STEPS[event.event](state, event), time=event.time)
+    return _STEPS[event.event](state, event).but(time=event.time)
 
 
 def _asked(state: State, event: events.Asked) -> State:
@@ -59,8 +59,7 @@ def _asked(state: State, event: events.Asked) -> State:
         )
         ready = ready.add((0, given.number))
     taken = sum(given.origin == "enqueued" for given in event.suggestions) + event.dropped
-    return replace(
-        state,
+    return state.but(
         trials=trials,
         ready=ready,
         batches=state.batches + 1,
@@ -79,7 +78,7 @@ def _attempt(state: State, event: events.Attempt) -> State:
         raise _misfit(event, f"its last attempt was {trial.attempt}")
     if event.until < trial.rung:
         raise _misfit(event, f"it reported at epoch {trial.rung}")
-    return replace(_put(state, begun(trial, event)), stopped=None)
+    return _put(state, begun(trial, event)).but(stopped=None)
 
 
 def _reported(state: State, event: events.Reported) -> State:
@@ -90,14 +89,14 @@ def _reported(state: State, event: events.Reported) -> State:
     key = (state.sign * event.value, trial.number)
     rungs = {**state.rungs, event.rung: replace(rung, reported=rung.reported.add(key))}
     reports = (*trial.reports, (event.rung, event.value))
-    return replace(_put(state, replace(trial, reports=reports)), rungs=rungs)
+    return _put(state, replace(trial, reports=reports)).but(rungs=rungs)
 
 
 def _promoted(state: State, event: events.Promoted) -> State:
     trial = _trial(state, event, "paused")
     if event.until <= trial.rung:
         raise _misfit(event, f"it reported at epoch {trial.rung}")
-    state = replace(state, rungs=_waiting(state, trial, SortedSet.discard), stopped=None)
+    state = state.but(rungs=_waiting(state, trial, SortedSet.discard), stopped=None)
     return _put(state, replace(trial, status="queued", until=event.until))
 
 
@@ -107,7 +106,7 @@ def _finished(state: State, event: events.Finished) -> State:
         raise _misfit(event, f"no report says what it was worth at epoch {trial.until}")
     after = ended(trial, event)
     if event.outcome == "paused":
-        state = replace(state, rungs=_waiting(state, trial, SortedSet.add))
+        state = state.but(rungs=_waiting(state, trial, SortedSet.add))
     return _judged(_put(state, after), after, state.best)
 
 
@@ -118,34 +117,34 @@ def _interrupted(state: State, event: events.Interrupted) -> State:
 
 def _enqueued(state: State, event: events.Enqueued) -> State:
     _new_key(state, event.key)
-    return replace(state, enqueued=(*state.enqueued, event), keys=state.keys | {event.key})
+    return state.but(enqueued=(*state.enqueued, event), keys=state.keys | {event.key})
 
 
 def _target(state: State, event: events.Target) -> State:
     _new_key(state, event.key)
-    return replace(
-        state,
+    return state.but(
         target=event.trials,
         keys=state.keys | {event.key},
         stale=0,
         judged_from=state.asked,
+        judged_best=state.ranked.first,
         stopped=None,
     )
 
 
 def _changed(state: State, event: events.Changed) -> State:
     after = {key: values[1] for key, values in event.changes.items()}
-    return replace(state, changes={**state.changes, **after})
+    return state.but(changes={**state.changes, **after})
 
 
 def _stopped(state: State, event: events.Stopped) -> State:
     if state.running:
         raise BadInput(f"the study stopped while trial {state.running.first} was running")
-    return replace(state, stopped=event.reason, failures=0, first_failure=None)
+    return state.but(stopped=event.reason, failures=0, first_failure=None)
 
 
 def _champion(state: State, event: events.Champion) -> State:
-    return replace(state, champion=(*state.champion, event))
+    return state.but(champion=(*state.champion, event))
 
 
 # Each takes the event of its name; a mapping cannot say so to the type checker.
@@ -179,8 +178,7 @@ def _put(state: State, trial: Trial) -> State:
     if old != new:
         ranked = ranked if old is None else ranked.discard(old)
         ranked = ranked if new is None else ranked.add(new)
-    return replace(
-        state,
+    return state.but(
         trials=state.trials.replace(trial.number, trial),
         ready=ready,
         running=running,
@@ -193,13 +191,13 @@ def _judged(state: State, trial: Trial, best_before: Trial | None) -> State:
     """With an ended trial counted towards a plateau or a run of failures."""
     best = state.best
     if best is not None and (best_before is None or _better(state, best, best_before)):
-        state = replace(state, stale=0)
+        state = state.but(stale=0)
     elif trial.status in OVER or (trial.status == "paused" and len(trial.reports) == 1):
-        state = replace(state, stale=state.stale + 1)
+        state = state.but(stale=state.stale + 1)
     if trial.status != "failed":
         return state
     first = trial.number if state.first_failure is None else state.first_failure
-    return replace(state, failures=state.failures + 1, first_failure=first)
+    return state.but(failures=state.failures + 1, first_failure=first)
 
 
 def _better(state: State, trial: Trial, other: Trial) -> bool:

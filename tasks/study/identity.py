@@ -10,13 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from conf.errors import BadInput
-from conf.home import write_atomically
 from conf.identity import IDENTITY_FIELDS, study_identity
 from conf.study import Study
 
 STUDY_FILE = "study.json"
 JOURNAL_FILE = "journal.jsonl"
-_DATA_FILE = "data_key"
 
 
 def dumped(study: Study) -> str:
@@ -72,12 +70,6 @@ def with_changes(begun: Study, changes: Mapping[str, Any]) -> Study:
         section, name = key.split(".", 1)
         data[section][name] = value
     return Study.model_validate_json(json.dumps(data))
-
-
-def kept_data_key(folder: Path, key: str) -> str:
-    """The data key that the study in a folder began with: `key` itself at the first call."""
-    write_atomically(folder / _DATA_FILE, key, keep=True)
-    return (folder / _DATA_FILE).read_text()
 
 
 def _settings(study: Study) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from types import TracebackType
 from conf.errors import BadInput, DenseError
 from conf.home import Home, write_atomically
 from conf.study import Study
-from tasks.study.events import Changed, Event, Target
+from tasks.study.events import Changed, Event
 from tasks.study.fold import apply, fold_file
 from tasks.study.identity import (
     JOURNAL_FILE,
@@ -20,7 +20,6 @@ from tasks.study.identity import (
 )
 from tasks.study.journal import Journal
 from tasks.study.lock import Holder, StudyLock
-from tasks.study.policy import raised
 from tasks.study.state import State
 
 
@@ -83,13 +82,6 @@ class OpenStudy:
         self._journal.append(*events)
         self.state = state
         return state
-
-    def more(self, trials: int, key: str, now: float) -> State:
-        """Ask for so many trials more, once for a key: a retried flow run does not ask again."""
-        if key in self.state.keys:
-            return self.state
-        target = raised(self.state, self.study, trials)
-        return self.append(Target(trials=target, key=key, time=now))
 
     def close(self) -> None:
         """Give the study back."""

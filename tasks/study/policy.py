@@ -142,7 +142,7 @@ def _goal(state: State, study: Study, stale: int) -> Reason | None:
 
 
 def _reached(state: State, trial: Trial, target: float | None) -> bool:
-    if target is None or trial.value is None:
+    if target is None or trial.value is None or state.ranked.first == state.judged_best:
         return False
     return state.sign * trial.value <= state.sign * target
 

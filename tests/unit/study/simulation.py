@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+from conf.search import Rungs, Search
 from conf.study import Study
+from conf.train import Train
 from tasks.study.events import (
     Asked,
     Attempt,
@@ -35,6 +37,29 @@ Proposer = Callable[[State, int], Asked]
 
 class Killed(Exception):
     """The driver's death."""
+
+
+def a_study(trials: int, *, epochs: int = 4, rungs: Rungs | None = None, **search: object) -> Study:
+    searching = Search(trials=trials, rungs=rungs, **search)
+    return Study(name="simulated", search=searching, train=Train(epochs=epochs))
+
+
+def many_deaths(seed: int, count: int, gap: int = 60) -> list[int]:
+    """Lines that each driver writes before its death."""
+    chance = random.Random(seed)
+    return [chance.randrange(gap) for _ in range(count)]
+
+
+def troubles(number: int, attempt: int, epoch: int) -> str | None:
+    """Some trials fail for good, some are killed once, some need less memory."""
+    fate = unit("fate", number)
+    if fate < 0.1 and epoch == 1:
+        return "nan"
+    if 0.1 <= fate < 0.2 and attempt <= 2:
+        return "oom"
+    if 0.2 <= fate < 0.3 and attempt == 1:
+        return "killed"
+    return None
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from itertools import pairwise
 
@@ -10,38 +9,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conf.search import Rungs, Search
+from conf.search import Rungs
 from conf.study import Study
-from conf.train import Train
 from tasks.study.events import Asked, Attempt, Finished, Promoted
 from tasks.study.fold import fold
 from tasks.study.state import State
-from tests.unit.study.simulation import World, asked_lines, blind, run, unit
+from tests.unit.study.simulation import (
+    World,
+    a_study,
+    asked_lines,
+    blind,
+    many_deaths,
+    run,
+    troubles,
+    unit,
+)
 
 ENDED = ("complete", "paused", "stopped", "failed")
-
-
-def a_study(trials: int, *, epochs: int = 4, rungs: Rungs | None = None, **search: object) -> Study:
-    searching = Search(trials=trials, rungs=rungs, **search)
-    return Study(name="simulated", search=searching, train=Train(epochs=epochs))
-
-
-def many_deaths(seed: int, count: int, gap: int = 60) -> list[int]:
-    """Lines that each driver writes before its death."""
-    chance = random.Random(seed)
-    return [chance.randrange(gap) for _ in range(count)]
-
-
-def troubles(number: int, attempt: int, epoch: int) -> str | None:
-    """Some trials fail for good, some are killed once, some need less memory."""
-    fate = unit("fate", number)
-    if fate < 0.1 and epoch == 1:
-        return "nan"
-    if 0.1 <= fate < 0.2 and attempt <= 2:
-        return "oom"
-    if 0.2 <= fate < 0.3 and attempt == 1:
-        return "killed"
-    return None
 
 
 def check_history(world: World, state: State) -> None:

@@ -1,0 +1,121 @@
+"""Lines made from what happened, and what a suggestion is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tasks.study.events import Asked, Event, Finished, Interrupted, Reported
+from tasks.study.fold import apply, fold
+from tasks.study.state import State
+from tasks.study.steps import asking, ending, enqueued, observations, pending
+from tasks.suggest.propose import propose
+from tasks.train.outcome import Outcome
+from tests.unit.study import examples
+from tests.unit.study.examples import asked, attempt, complete, failed, folded, paused, promoted
+from tests.unit.study.simulation import World, a_study, many_deaths, run, troubles
+
+SPACE = {
+    "train.lr": {"low": 1e-4, "high": 1.0, "scale": "log"},
+    "train.batch_size": {"choices": [32, 64, 128]},
+}
+START = {"train.lr": 1e-3, "train.batch_size": 64}
+
+
+def test_an_end_is_a_line_with_what_the_attempt_told() -> None:
+    state = folded(asked(0, 1), attempt(0))
+    outcome = Outcome("failed", "nan", None, 2.5, 3, "the loss is no number")
+    assert ending(state, 0, outcome, 9.0) == (
+        Finished(
+            number=0,
+            attempt=1,
+            outcome="failed",
+            cause="nan",
+            seconds=2.5,
+            epochs=3,
+            message="the loss is no number",
+            time=9.0,
+        ),
+    )
+
+
+@pytest.mark.parametrize("by", ["user", "driver"])
+def test_an_interruption_is_no_outcome(by: str) -> None:
+    state = folded(asked(0, 1), attempt(0))
+    (line,) = ending(state, 0, Outcome("interrupted", by, None, 2.5, 3), 9.0)  # type: ignore[arg-type]
+    assert isinstance(line, Interrupted)
+    assert (line.by, line.seconds, line.epochs) == (by, 2.5, 3)
+
+
+def test_a_pause_is_reported_first_and_once() -> None:
+    state = folded(asked(0, 1), attempt(0, until=3))
+    outcome = Outcome("paused", None, 0.5, 2.5, 3)
+    report, finished = ending(state, 0, outcome, 9.0)
+    assert report == Reported(number=0, rung=3, value=0.5, time=9.0)
+    assert ending(apply(state, report), 0, outcome, 9.0) == (finished,), "after a death between"
+
+
+def test_what_is_known_and_what_is_on_its_way() -> None:
+    state = folded(
+        examples.enqueued("a"),
+        asked(0, 5),
+        *(attempt(n, until=3) for n in range(4)),
+        *paused(3, 3, 0.3),
+        promoted(3, 9),
+        complete(0, 0.5),
+        failed(1, "nan"),
+    )
+    told = [(o.number, o.outcome, o.value, o.rung, o.cause) for o in observations(state)]
+    assert told == [
+        (0, "complete", 0.5, None, None),
+        (1, "failed", None, None, "nan"),
+        (3, "paused", 0.3, 3, None),
+    ]
+    assert [number for number, _ in pending(state)] == [2, 3, 4]
+    assert enqueued(state) == [{"train.lr": 0.5}]
+
+
+def suggested(state: State, count: int) -> Asked:
+    """A batch from the real suggestion step."""
+    proposal = propose(
+        SPACE,
+        direction="maximize",
+        strategy="random",
+        seed=3,
+        first=state.asked,
+        count=count,
+        observations=observations(state),
+        pending=pending(state),
+        start=START,
+        enqueued=enqueued(state),
+        state=state.memory,
+    )
+    return asking(state, proposal, lambda values: json.dumps(dict(values)), 0.0)
+
+
+def test_every_asked_line_is_proposed_again_from_the_lines_before_it() -> None:
+    world = World(a_study(60, batch_size=4), 2, many_deaths(2, 4), troubles)
+    run(world, slots=3, propose=suggested)
+    lines = world.lines()
+    batches = [index for index, line in enumerate(lines) if isinstance(line, Asked)]
+    assert len(batches) == 15
+    for index in batches:
+        line = lines[index]
+        assert isinstance(line, Asked)
+        assert suggested(fold(lines[:index], "maximize"), len(line.suggestions)) == line
+
+
+def test_an_idea_is_asked_once_and_one_that_was_tried_is_dropped() -> None:
+    tried = {"train.lr": 1e-3, "train.batch_size": 64}
+    ideas = [
+        examples.enqueued(key).model_copy(update={"values": values})
+        for key, values in [("a", tried), ("b", {"train.lr": 0.25})]
+    ]
+    lines: list[Event] = [suggested(folded(), 1), *ideas]
+    state = folded(*lines)
+    line = suggested(state, 2)
+    assert line.dropped == 1
+    assert [s.origin for s in line.suggestions] == ["enqueued", "random"]
+    assert line.suggestions[0].values == {"train.lr": 0.25, "train.batch_size": 64}
+    assert apply(state, line).enqueued == ()
