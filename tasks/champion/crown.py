@@ -65,7 +65,8 @@ def crown(
     if candidate is None:
         return None
     decision = decide(candidate, held)
-    tell("decided", {"trial": candidate.number, "digest": candidate.digest, **_said(decision)})
+    if decision.verdict != "unchanged":
+        tell("decided", {"trial": candidate.number, "digest": candidate.digest, **_said(decision)})
     if held is not None and decision.verdict != "crown":
         crowned = _kept(held, decision, model)
     else:
