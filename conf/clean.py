@@ -17,6 +17,8 @@ class NearDuplicates(Section):
     """Rows that are almost the same: texts by MinHash of their shingles, images by their
     perceptual hash."""
 
+    action: Literal["drop", "refuse"] = "drop"
+    """Keep the first of each, or keep all and refuse the data where two are in different parts."""
     similarity: Annotated[float, Field(ge=0.5, le=1.0)] = 0.85
     """Texts: share of common shingles from which two are the same."""
     distance: Annotated[int, Field(ge=0, le=16)] = 2
@@ -67,6 +69,10 @@ class TextRules(Section):
     """Texts read in a wrong encoding: undo it where that is possible, else drop them."""
     ratio: Annotated[float, Field(ge=1.0, le=100.0)] = 9.0
     """Pairs: how many times longer one side may be than the other."""
+    vocabulary: Annotated[int, Field(ge=300, le=200_000)] = 8_000
+    """Tokens of the byte-pair encoding that is trained on the training part."""
+    tokens: Annotated[int, Field(ge=4, le=8_192)] = 256
+    """Tokens after which a text is cut."""
 
     @model_validator(mode="after")
     def _ordered(self) -> TextRules:
@@ -113,7 +119,7 @@ class Clean(Section):
     duplicates: Literal["drop", "keep"] = "drop"
     """Exact duplicates: keep the first of each, or keep all."""
     near: NearDuplicates | None = None
-    """Near duplicates: keep the first of each."""
+    """Near duplicates; not looked for when absent."""
     labels: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Labels that are possible; rows with others are dropped. Any when empty."""
     class_floor: Annotated[int, Field(ge=1, le=1_000_000)] = 1

@@ -80,6 +80,11 @@ class Home:
         return self.path / "data"
 
     @property
+    def assets(self) -> Path:
+        """Data and weights fetched as packages, checked and unpacked."""
+        return self.path / "assets"
+
+    @property
     def slots(self) -> Path:
         """Slot locks, a folder a host."""
         return self.path / "slots"

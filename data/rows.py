@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,6 +12,8 @@ import pyarrow as pa
 
 Kind = Literal["image", "table", "text", "pairs"]
 
+# Columns of at most so many bytes are copied into one array.
+IN_MEMORY = 64 * 2**20
 # The columns that carry a row's content, by kind of data.
 CONTENT: dict[str, tuple[str, ...]] = {
     "image": ("image",),
@@ -48,8 +51,10 @@ class Rows:
     """Rows of one data set before or after cleaning.
 
     `table` has `id` (int64, the row's number in the source), `label` (string, may be null; absent
-    for pairs) and the content columns of its kind: `image` (fixed-size list of uint8, height x
-    width x channels), `features` (fixed-size list of float32), `text`, or `source` and `target`.
+    for pairs), where the source has them `group` (string), `time` (float64) and `part` (string),
+    and the content of its kind: `features` (fixed-size list of float32), `text`, or `source` and
+    `target`. Images are large, so they stay where they are: `pixels` holds all that were read, as
+    uint8 of height x width x channels, and the column `place` says which of them a row has.
     """
 
     kind: Kind
@@ -62,25 +67,86 @@ class Rows:
     """Names of a table's features."""
     classes: tuple[str, ...] = ()
     """Names of the classes in their order; empty when they follow from the labels."""
+    pixels: Column | None = None
+    """Of images: all that were read."""
     reports: tuple[Report, ...] = ()
     """What reading itself removed."""
+    read: int | None = None
+    """Rows found in the source, those removed while reading included; all rows when None."""
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
+    def has(self, column: str) -> bool:
+        """Whether the table has a column."""
+        return column in self.table.column_names
+
+    def strings(self, column: str) -> npt.NDArray[np.object_]:
+        """A text column, None where missing."""
+        return np.array(self.table.column(column).to_pylist() or [], dtype=object)
+
     def labels(self) -> npt.NDArray[np.object_]:
         """The labels, None where missing."""
-        return np.array(self.table.column("label").to_pylist(), dtype=object)
+        return self.strings("label")
 
-    def matrix(self, column: str) -> npt.NDArray[Any]:
-        """A fixed-size list column as an array of (rows, length)."""
-        return matrix(self.table.column(column))
+    def ids(self) -> npt.NDArray[np.int64]:
+        """Each row's number in the source."""
+        return self.table.column("id").to_numpy()
+
+    def features(self) -> npt.NDArray[np.float32]:
+        """A table's features, (rows, features)."""
+        return matrix(self.table.column("features"))
+
+    def images(self, first: int = 0, last: int | None = None) -> npt.NDArray[np.uint8]:
+        """Images of the rows `first` to `last`, (rows, height, width, channels)."""
+        assert self.pixels is not None
+        places = self.table.column("place").to_numpy()[first:last]
+        return self.pixels.take(places).reshape(-1, *self.shape)
+
+    def blocks(self, size: int = 512) -> Iterator[npt.NDArray[np.uint8]]:
+        """All images, so many rows at a time."""
+        for first in range(0, len(self), size):
+            yield self.images(first, first + size)
 
     def keep(self, mask: npt.NDArray[np.bool_]) -> Rows:
         """The rows for which the mask is true."""
         if mask.all():
             return self
         return replace(self, table=self.table.filter(pa.array(mask)))
+
+    def put(self, column: str, values: pa.Array) -> Rows:
+        """The rows with one column added or replaced."""
+        names = self.table.column_names
+        if column not in names:
+            return replace(self, table=self.table.append_column(column, values))
+        return replace(self, table=self.table.set_column(names.index(column), column, values))
+
+
+class Column:
+    """A column of fixed-size lists; rows are gathered by number.
+
+    A large one stays in the file that all processes have mapped, so that it is in memory once; one
+    of at most `IN_MEMORY` bytes is copied into one array.
+    """
+
+    def __init__(self, parts: list[npt.NDArray[Any]]) -> None:
+        if len(parts) > 1 and sum(part.nbytes for part in parts) <= IN_MEMORY:
+            parts = [np.concatenate(parts)]
+        self._parts = parts
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """The rows of these numbers as (len(rows), length)."""
+        if len(self._parts) == 1:
+            return self._parts[0][rows]
+        chunk = np.searchsorted(self._starts, rows, side="right") - 1
+        out = np.empty((len(rows), self._parts[0].shape[1]), dtype=self._parts[0].dtype)
+        for place, (number, row) in enumerate(zip(chunk, rows, strict=True)):
+            out[place] = self._parts[number][row - self._starts[number]]
+        return out
 
 
 def fixed_list(values: npt.NDArray[Any]) -> pa.FixedSizeListArray:

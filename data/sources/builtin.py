@@ -30,15 +30,16 @@ class BuiltinSource:
         self.files: Sequence[Path] = [
             Path(found.origin).parent / "datasets" / "data" / FILES[data.name]
         ]
+        self.pinned = ""
         self.facts = {"place": f"scikit-learn, {data.name}", "licence": "BSD-3-Clause"}
 
-    def read(self) -> Rows:
+    def read(self, scratch: Path) -> Rows:
         """Read the rows with scikit-learn's own reader."""
         import numpy as np
         import pyarrow as pa
         from sklearn import datasets
 
-        from data.rows import Rows, fixed_list
+        from data.rows import Column, Rows, fixed_list
 
         loaders = {
             "digits": datasets.load_digits,
@@ -53,8 +54,14 @@ class BuiltinSource:
             "label": pa.array([names[target] for target in bunch.target]),
         }
         if self._name == "digits":
-            columns["image"] = fixed_list(bunch.data.astype(np.uint8))
-            return Rows("image", pa.table(columns), shape=(8, 8, 1), high=16.0, classes=names)
+            return Rows(
+                "image",
+                pa.table({**columns, "place": columns["id"]}),
+                shape=(8, 8, 1),
+                high=16.0,
+                classes=names,
+                pixels=Column([bunch.data.astype(np.uint8)]),
+            )
         columns["features"] = fixed_list(bunch.data.astype(np.float32))
         features = tuple(str(name) for name in bunch.feature_names)
         return Rows(

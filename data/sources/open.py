@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from conf.data import Data
+from conf.clean import Clean
+from conf.data import BuiltinData, Data, HubData, ImagesData, PackageData, PairsData, TableData
+from conf.home import Home
 from data.sources.base import Source
 from data.sources.builtin import BuiltinSource
+from data.sources.hub import HubSource
+from data.sources.images import ImagesSource
+from data.sources.package import PackageSource
+from data.sources.pairs import PairsSource
+from data.sources.table import TableSource
 
 
-def open_source(data: Data) -> Source:
-    """The reader for a `data` section; nothing is read yet."""
-    return BuiltinSource(data)
+def open_source(data: Data, clean: Clean, home: Home) -> Source:
+    """The reader for a `data` section; nothing is read or fetched yet.
+
+    Raises:
+        BadInput: a path lies outside the permitted folders, or is not there.
+    """
+    match data:
+        case BuiltinData():
+            return BuiltinSource(data)
+        case TableData():
+            return TableSource(data, home)
+        case ImagesData():
+            return ImagesSource(data, clean.images, home)
+        case PairsData():
+            return PairsSource(data, home)
+        case HubData():
+            return HubSource(data, clean.images, home)
+        case PackageData():
+            return PackageSource(data, clean.images, home)

@@ -1,29 +1,27 @@
-"""The chain inside prepare: read, clean, label, split, check, fit; then write what came out."""
+"""The chain inside prepare: read, clean, label, split, check, fit."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from conf.errors import BadInput
 from conf.study import Study
 from data.rows import Report, Rows
 from data.sources import Source
+from tasks.prepare import fit, fitted, tokens
 from tasks.prepare.card import card
-from tasks.prepare.clean import clean_rows, content_hashes
-from tasks.prepare.fit import inputs
 from tasks.prepare.key import PREPARE_VERSION
-from tasks.prepare.labels import PARTS, check_usable, class_names, encode
+from tasks.prepare.labels import check_usable, class_names, encode
 from tasks.prepare.leakage import refuse_leaks
-from tasks.prepare.split import TRAIN, Parts, stratified
-
-FOLDERS = {"train": "parts/train", "validation": "parts/validation", "test": "test"}
+from tasks.prepare.privacy import anonymity
+from tasks.prepare.rules import clean_rows
+from tasks.prepare.split import TRAIN, Parts, divide
 
 
 @dataclass(frozen=True)
@@ -35,63 +33,95 @@ class Built:
     parts: Parts
     classes: tuple[str, ...]
     card: dict[str, Any]
+    tokenizer: str | None = None
+    """The encoding of texts, as JSON."""
 
 
-def build(study: Study, source: Source, seed: int) -> Built:
-    """Read and prepare in memory; nothing is written.
+def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
+    """Read and prepare; only what is large is written, into the folder `scratch`.
 
     Raises:
         BadInput: no usable data comes out.
     """
-    raw = source.read()
+    raw = source.read(scratch)
+    _check_kind(study, raw)
     rows, reports = clean_rows(raw, study.clean)
+    classes, labels = _labelled(rows)
+    parts, folds = divide(rows, labels, study.split, seed)
+    if folds is not None:
+        rows = rows.put("fold", pa.array(folds))
+    facts = _facts(study, source, raw)
+    facts["leakage"] = refuse_leaks(rows, parts, study)
+    facts["anonymity"] = anonymity(
+        rows, study.clean.privacy.anonymity if study.clean.privacy else ()
+    )
+    rows, parts, more, filling = _fitted(study, rows, parts, labels, seed)
+    facts["rules"] = [report.as_json() for report in [*reports, *more]]
+    kept = parts >= 0
+    rows, labels, parts = rows.keep(kept), labels[kept], parts[kept]
+    rows, facts["inputs"], tokenizer = _inputs(study, rows, parts, filling)
+    facts["folds"] = getattr(study.split, "folds", None)
+    return Built(rows, labels, parts, classes, card(facts, rows, labels, parts, classes), tokenizer)
+
+
+def _check_kind(study: Study, rows: Rows) -> None:
+    """Refuse an augmentation that the data has no use for, before any work."""
+    from data.presets import wrong_for
+
+    if wrong := wrong_for(study.augment, rows.kind):
+        raise BadInput(
+            f"augment.{wrong[0]} is not for {rows.kind} data; leave out "
+            f"{', '.join(f'augment.{name}' for name in wrong)}"
+        )
+
+
+def _labelled(rows: Rows) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Class names and numbers; pairs have none, and all the number 0."""
+    if rows.kind == "pairs":
+        if len(rows) < 3:
+            raise BadInput(
+                f"data: {len(rows)} pairs are left after cleaning; three parts need three"
+            )
+        return (), np.zeros(len(rows), dtype=np.int64)
     classes = class_names(rows)
     labels = encode(rows, classes)
     check_usable(rows, classes, np.bincount(labels, minlength=len(classes)))
-    parts = stratified(labels, study.split, seed)
-    leakage = refuse_leaks(content_hashes(rows), parts)
-    facts = _facts(study, source, raw, reports, leakage)
-    facts["inputs"] = inputs(rows.keep(parts == TRAIN))
-    return Built(rows, labels, parts, classes, card(facts, rows, labels, parts, classes))
+    return classes, labels
 
 
-def _facts(
-    study: Study, source: Source, raw: Rows, reports: list[Report], leakage: dict[str, int]
-) -> dict[str, Any]:
+def _fitted(
+    study: Study, rows: Rows, parts: Parts, labels: npt.NDArray[np.int64], seed: int
+) -> tuple[Rows, Parts, list[Report], fitted.Floats | None]:
+    """The rules that are fitted on the training part, in turn."""
+    reports = []
+    filling = fitted.fill_values(rows, parts, study.clean)
+    if filling is not None:
+        rows, report = fitted.fill(rows, filling)
+        reports.append(report)
+    parts, report = fitted.drop_outliers(rows, parts, labels, study.clean, seed)
+    reports.append(report)
+    parts, report = fitted.find_suspects(rows, parts, labels, study.clean, seed)
+    return rows, parts, [*reports, report], filling
+
+
+def _inputs(
+    study: Study, rows: Rows, parts: Parts, filling: fitted.Floats | None
+) -> tuple[Rows, dict[str, Any], str | None]:
+    """How a model is to read the rows; texts get their tokens."""
+    train = rows.keep(parts == TRAIN)
+    if rows.kind in ("image", "table"):
+        return rows, fit.inputs(train, study.clean, filling), None
+    tokenizer = tokens.trained(train, study.clean.text)
+    rows = tokens.encoded(rows, tokenizer)
+    return rows, tokens.inputs(rows, tokenizer, study.clean.text), tokenizer.to_str()
+
+
+def _facts(study: Study, source: Source, raw: Rows) -> dict[str, Any]:
     return {
         "version": PREPARE_VERSION,
         "kind": raw.kind,
         "task": study.data.task,
         "source": {**study.data.model_dump(mode="json"), **source.facts},
-        "read": len(raw),
-        "rules": [report.as_json() for report in reports],
-        "leakage": leakage,
+        "split": study.split.model_dump(mode="json"),
+        "read": len(raw) if raw.read is None else raw.read,
     }
-
-
-def write(built: Built, folder: Path, names: dict[str, str]) -> None:
-    """Write the parts and the card into a folder that nobody else sees yet."""
-    for number, part in enumerate(PARTS):
-        chosen = built.parts == number
-        table = _stored(built.rows.keep(chosen).table, built.labels[chosen])
-        features = _features(table, built.classes)
-        arrow = datasets.Dataset(
-            table,
-            info=datasets.DatasetInfo(features=features),
-            # The library's own fingerprint is drawn at random; equal keys give equal bytes.
-            fingerprint=f"{names['key']}-{part}",
-        )
-        arrow.save_to_disk(str(folder / FOLDERS[part]))
-    (folder / "card.json").write_text(json.dumps({**names, **built.card}, indent=1))
-
-
-def _stored(table: pa.Table, labels: npt.NDArray[np.int64]) -> pa.Table:
-    """The table with its label as a number."""
-    place = table.column_names.index("label")
-    return table.set_column(place, "label", pa.array(labels))
-
-
-def _features(table: pa.Table, classes: tuple[str, ...]) -> datasets.Features:
-    features = datasets.Features.from_arrow_schema(table.schema)
-    features["label"] = datasets.ClassLabel(names=list(classes))
-    return features

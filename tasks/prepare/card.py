@@ -31,7 +31,7 @@ def card(
     }
     removed = {rule["rule"]: rule["in"] - rule["out"] for rule in facts["rules"]}
     return {
-        **{name: facts[name] for name in ("version", "kind", "task", "source")},
+        **{name: facts[name] for name in ("version", "kind", "task", "source", "split")},
         "rows": {
             "read": facts["read"],
             "kept": len(rows),
@@ -41,6 +41,8 @@ def card(
         "missing": removed.get("missing", 0),
         "duplicates": removed.get("duplicates", 0),
         "leakage": facts["leakage"],
+        "anonymity": facts["anonymity"],
+        "folds": facts["folds"],
         "classes": list(classes),
         "counts": counts,
         "shape": list(rows.shape),

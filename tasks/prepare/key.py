@@ -24,8 +24,8 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fingerprint(files: Sequence[Path], home: Home) -> str:
-    """One hash over the contents of the files, in their order, wherever they lie.
+def fingerprint(files: Sequence[Path], pinned: str, home: Home) -> str:
+    """One hash over the contents of the files, in their order, wherever they lie, and a pin.
 
     Raises:
         BadInput: a file is missing or cannot be read.
@@ -33,7 +33,7 @@ def fingerprint(files: Sequence[Path], home: Home) -> str:
     cache = home.data / "files.json"
     known: dict[str, list[str]] = json.loads(cache.read_text()) if cache.exists() else {}
     found: dict[str, list[str]] = {}
-    digests = []
+    digests = [pinned]
     for path in files:
         try:
             facts = path.stat()
@@ -65,10 +65,14 @@ def split_seed(study: Study) -> int:
     return study.seed if study.split.seed is None else study.split.seed
 
 
-def data_key(study: Study, source_fingerprint: str) -> str:
-    """Name of the prepared data: source bytes, settings, the split's seed, this code's version."""
+def data_key(study: Study, source_fingerprint: str, privacy_mark: str = "") -> str:
+    """Name of the prepared data: source bytes, settings, the split's seed, this code's version.
+
+    `privacy_mark` tells pseudonyms of one secret key from those of another.
+    """
     settings = study.model_dump(mode="json", include={"data", "clean", "split"})
     settings["split"]["seed"] = split_seed(study)
+    settings["pseudonyms"] = privacy_mark
     identity = {"settings": settings, "source": source_fingerprint, "version": PREPARE_VERSION}
     return sha256_text(canonical_json(identity))[:32]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from conf.home import Home
 from conf.study import Study
 from data.sources import Source, open_source
@@ -19,9 +22,9 @@ def prepare(study: Study, home: Home) -> Prepared:
         BadInput: the source or the settings cannot give usable data; nothing is left on disk.
         DenseError: prepared data is there but damaged.
     """
-    source = open_source(study.data)
-    digest = fingerprint(source.files, home)
-    key = data_key(study, digest)
+    source = open_source(study.data, study.clean, home)
+    digest = fingerprint(source.files, source.pinned, home)
+    key = data_key(study, digest, _privacy_mark(study))
     if (prepared := open_prepared(home, key)) is not None:
         return prepared
     with lock(home, key):
@@ -33,8 +36,17 @@ def prepare(study: Study, home: Home) -> Prepared:
 
 
 def _make(study: Study, home: Home, source: Source, digest: str, key: str) -> None:
-    from tasks.prepare.build import build, write
+    from tasks.prepare.build import build
+    from tasks.prepare.write import write
 
-    built = build(study, source, split_seed(study))
-    with building(home, key) as folder:
-        write(built, folder, {"key": key, "fingerprint": digest})
+    with building(home, key) as folder, tempfile.TemporaryDirectory(dir=folder) as scratch:
+        built = build(study, source, split_seed(study), Path(scratch))
+        write(built, folder, Path(scratch), {"key": key, "fingerprint": digest})
+
+
+def _privacy_mark(study: Study) -> str:
+    if study.clean.privacy is None:
+        return ""
+    from tasks.prepare.privacy import key_mark
+
+    return key_mark(study.clean.privacy)

@@ -131,7 +131,7 @@ def test_steps_per_epoch_continue_through_the_passes():
 
 def test_large_columns_stay_mapped_and_give_the_same_rows(prepared, monkeypatch):
     plain = epoch(made(prepared))
-    monkeypatch.setattr("data.columns.IN_MEMORY", 0)
+    monkeypatch.setattr("data.rows.IN_MEMORY", 0)
     assert equal(plain, epoch(made(prepared)))
 
 

@@ -34,8 +34,8 @@ class MadeSource:
     def __init__(self, rows: Rows, file: Path) -> None:
         file.write_text("made")
         self.rows, self.files, self.facts = rows, [file], {"place": "made"}
-        self.reads = 0
+        self.reads, self.pinned = 0, ""
 
-    def read(self) -> Rows:
+    def read(self, scratch: Path) -> Rows:
         self.reads += 1
         return self.rows

@@ -91,10 +91,10 @@ def test_of_two_who_ask_at_once_one_works_and_the_other_waits(home, tmp_path, mo
     reading, go_on = threading.Event(), threading.Event()
     read = source.read
 
-    def slow_read():
+    def slow_read(scratch):
         reading.set()
         assert go_on.wait(10)
-        return read()
+        return read(scratch)
 
     source.read = slow_read
     results = []

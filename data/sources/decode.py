@@ -1,0 +1,165 @@
+"""Images from their bytes to pixels of one size, and the reasons for which one is refused."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from PIL import Image, ImageOps
+
+from conf.clean import ImageRules
+from data.rows import Column, Report, Rows, chunks, fixed_list
+from data.sources.base import spill
+
+BLOCK = 256
+REASONS = ("unreadable", "too large", "blank", "blurred", "low contrast")
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image of a source: its bytes (or the file that has them), label and group."""
+
+    name: str
+    content: bytes | Path
+    label: str | None
+    group: str | None = None
+
+
+@dataclass
+class Refused:
+    """Images that were refused, by reason."""
+
+    found: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, name: str) -> None:
+        """Count one."""
+        self.found.setdefault(reason, []).append(name)
+
+    def reports(self, read: int) -> tuple[Report, ...]:
+        """A report a reason, in the order in which they are looked for."""
+        out = []
+        for reason in REASONS:
+            names = self.found.get(reason, [])
+            out.append(
+                Report(f"images: {reason}", read, read - len(names), examples=tuple(names[:5]))
+            )
+            read -= len(names)
+        return tuple(out)
+
+
+def decode(content: bytes | Path, shape: tuple[int, ...], rules: ImageRules) -> Pixels | str:
+    """Pixels of (height, width, channels), or the reason to refuse the image.
+
+    The size is known from the file's first bytes, so a bomb is refused before it is unpacked.
+    """
+    height, width, channels = shape
+    try:
+        with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as image:
+            if image.width * image.height > rules.pixels:
+                return "too large"
+            # Decodes a JPEG at a fraction of its size where that is still large enough.
+            image.draft(None, (width, height))
+            image.load()
+            return resized(image, height, width, channels)
+    except Image.DecompressionBombError:
+        return "too large"
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError):
+        return "unreadable"
+
+
+def resized(image: Image.Image, height: int, width: int, channels: int) -> Pixels:
+    """An image upright, of one size, in grey or colour."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I") or upright.mode == "F":  # more than 8 bits a pixel
+        values = np.asarray(upright, dtype=np.float64)
+        top = max(255.0, float(values.max()))
+        upright = Image.fromarray((values * (255.0 / top)).astype(np.uint8))
+    plain = upright.convert("L" if channels == 1 else "RGB")
+    if plain.size != (width, height):
+        plain = plain.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(plain, dtype=np.uint8).reshape(height, width, channels)
+
+
+def poor(pixels: Pixels, rules: ImageRules) -> str | None:
+    """Why an image is not worth training on; None where it is."""
+    if rules.blank and pixels.min() == pixels.max():
+        return "blank"
+    if not rules.sharpness and not rules.contrast:
+        return None
+    grey = pixels if pixels.shape[2] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    if rules.sharpness and cv2.Laplacian(grey, cv2.CV_64F).var() < rules.sharpness:
+        return "blurred"
+    return "low contrast" if rules.contrast and grey.std() < rules.contrast else None
+
+
+def image_rows(
+    entries: Iterable[Entry],
+    shape: tuple[int, ...],
+    rules: ImageRules,
+    scratch: Path,
+    *,
+    classes: tuple[str, ...] = (),
+) -> Rows:
+    """Decode all images, a block at a time, into a file that is mapped."""
+    refused = Refused()
+    kept: list[tuple[int, str | None, str | None]] = []
+    read = 0
+
+    def usable() -> Iterator[pa.RecordBatch]:
+        nonlocal read
+        for numbered in _decoded(entries, shape, rules):
+            pixels = []
+            for entry, found in numbered:
+                if isinstance(found, str):
+                    refused.add(found, entry.name)
+                else:
+                    kept.append((read, entry.label, entry.group))
+                    pixels.append(found.reshape(-1))
+                read += 1
+            if pixels:
+                yield pa.RecordBatch.from_arrays([fixed_list(np.stack(pixels))], schema=schema)
+
+    schema = pa.schema({"image": pa.list_(pa.uint8(), int(np.prod(shape)))})
+    table = spill(usable(), schema, scratch)
+    columns = {
+        "id": pa.array([number for number, _, _ in kept], type=pa.int64()),
+        "label": pa.array([label for _, label, _ in kept], type=pa.string()),
+        "place": pa.array(np.arange(len(kept))),
+    }
+    if any(group is not None for _, _, group in kept):
+        columns["group"] = pa.array([group for _, _, group in kept], type=pa.string())
+    pixels = Column(chunks(table.column("image"))) if len(kept) else None
+    return Rows(
+        "image",
+        pa.table(columns),
+        shape=shape,
+        classes=classes,
+        pixels=pixels,
+        reports=refused.reports(read),
+        read=read,
+    )
+
+
+def _decoded(
+    entries: Iterable[Entry], shape: tuple[int, ...], rules: ImageRules
+) -> Iterator[list[tuple[Entry, Pixels | str]]]:
+    """Blocks of entries with their pixels or the reason against them, in order."""
+
+    def one(entry: Entry) -> tuple[Entry, Pixels | str]:
+        found = decode(entry.content, shape, rules)
+        return entry, found if isinstance(found, str) else poor(found, rules) or found
+
+    stream = iter(entries)
+    with ThreadPoolExecutor(2) as pool:  # decoding and scaling release the interpreter's lock
+        while block := list(islice(stream, BLOCK)):
+            yield list(pool.map(one, block))

@@ -1,0 +1,133 @@
+"""The source `hub`: a Hugging Face data set at a commit, or one saved on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conf.clean import ImageRules
+from conf.data import HubData
+from conf.errors import BadInput
+from conf.home import Home
+from data.sources.places import confined
+
+if TYPE_CHECKING:  # Arrow is imported only when something is read
+    import pyarrow as pa
+
+    from data.rows import Rows
+    from data.sources.decode import Entry
+
+
+class HubSource:
+    """A data set of the `datasets` library."""
+
+    def __init__(self, data: HubData, rules: ImageRules, home: Home) -> None:
+        self._data = data
+        self._rules = rules
+        self._cache = home.path / "assets" / "hub"
+        self._folder = confined(data.path, home, folder=True) if data.path else None
+        inside = sorted(self._folder.rglob("*")) if self._folder else []
+        self.files: Sequence[Path] = [path for path in inside if path.is_file()]
+        self.pinned = "" if self._folder else f"{data.name}@{data.revision}"
+        self.facts = {"place": str(self._folder or f"Hugging Face, {self.pinned}")}
+
+    def read(self, scratch: Path) -> Rows:
+        """Read the named columns."""
+        found = self._open()
+        labels = self._labels(found)
+        if self._data.image:
+            from data.sources.decode import image_rows
+
+            shape = (self._data.height, self._data.width, self._data.channels)
+            return image_rows(self._entries(found, labels), shape, self._rules, scratch)
+        return self._plain(found, labels)
+
+    def _open(self) -> Any:
+        import datasets
+
+        data = self._data
+        try:
+            if self._folder is None:
+                found = datasets.load_dataset(
+                    data.name, revision=data.revision, split=data.split, cache_dir=str(self._cache)
+                )
+            else:
+                found = datasets.load_from_disk(str(self._folder))
+        except Exception as error:  # the library raises many kinds, also its own
+            raise BadInput(
+                f"data: {self.facts['place']} cannot be opened "
+                f"({type(error).__name__}: {str(error).splitlines()[0][:200]}); check the name, "
+                "the revision and the network, or give the path of a saved copy"
+            ) from error
+        if isinstance(found, datasets.DatasetDict):
+            if data.split not in found:
+                raise BadInput(f"data.split: {data.split} is not among {', '.join(found)}")
+            found = found[data.split]
+        named = [data.label, data.text, data.image, data.group, *data.features]
+        absent = [name for name in named if name and name not in found.column_names]
+        if absent:
+            raise BadInput(
+                f"data: {self.facts['place']} has no column {', '.join(map(repr, absent))}; "
+                f"it has {', '.join(found.column_names)}"
+            )
+        return found
+
+    def _labels(self, found: Any) -> list[str | None]:
+        import datasets
+
+        from data.sources.labels import class_labels
+
+        values, feature = list(found[self._data.label]), found.features[self._data.label]
+        if isinstance(feature, datasets.ClassLabel):
+            # -1 is how the library marks rows of a hidden test part.
+            return [None if v is None or v < 0 else feature.int2str(v) for v in values]
+        return class_labels(values, (), self._data.label)
+
+    def _groups(self, found: Any) -> list[str | None] | None:
+        if self._data.group is None:
+            return None
+        return [None if value is None else str(value) for value in found[self._data.group]]
+
+    def _entries(self, found: Any, labels: list[str | None]) -> Iterator[Entry]:
+        import datasets
+
+        from data.sources.decode import Entry
+
+        groups = self._groups(found) or [None] * len(labels)
+        images = found.cast_column(self._data.image, datasets.Image(decode=False))
+        for number, row in enumerate(images.select_columns([self._data.image])):
+            image = row[self._data.image] or {}
+            content = image.get("bytes") or Path(image.get("path") or "")
+            yield Entry(f"row {number}", content, labels[number], groups[number])
+
+    def _plain(self, found: Any, labels: list[str | None]) -> Rows:
+        import numpy as np
+        import pyarrow as pa
+
+        from data.rows import Rows, fixed_list
+
+        columns: dict[str, pa.Array] = {
+            "id": pa.array(np.arange(len(labels))),
+            "label": pa.array(labels, type=pa.string()),
+        }
+        if (groups := self._groups(found)) is not None:
+            columns["group"] = pa.array(groups, type=pa.string())
+        if self._data.text:
+            columns["text"] = pa.array(list(found[self._data.text]), type=pa.string())
+            return Rows("text", pa.table(columns))
+        names = self._data.features or _numbers(found, {self._data.label, self._data.group})
+        if not names:
+            raise BadInput(f"data: {self.facts['place']} has no columns of numbers")
+        values = np.stack([np.asarray(found[name], dtype=np.float32) for name in names], axis=1)
+        columns["features"] = fixed_list(values)
+        return Rows("table", pa.table(columns), shape=(len(names),), names=tuple(names))
+
+
+def _numbers(found: Any, others: set[str | None]) -> list[str]:
+    kinds = ("int", "uint", "float")
+    return [
+        name
+        for name, feature in found.features.items()
+        if name not in others and str(getattr(feature, "dtype", "")).startswith(kinds)
+    ]

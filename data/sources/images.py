@@ -1,0 +1,87 @@
+"""The source `images`: a folder a class, or a table of paths and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.clean import ImageRules
+from conf.data import ImagesData
+from conf.errors import BadInput
+from conf.home import Home
+from data.sources.places import confined
+
+if TYPE_CHECKING:  # Arrow is imported only when something is read
+    from data.rows import Rows
+    from data.sources.decode import Entry
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+
+
+class ImagesSource:
+    """A folder of images."""
+
+    def __init__(self, data: ImagesData, rules: ImageRules, home: Home) -> None:
+        self._data = data
+        self._rules = rules
+        self._folder = confined(data.path, home, folder=True)
+        found = sorted(path for path in self._folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+        self._images = [path for path in found if path.resolve().is_relative_to(self._folder)]
+        self.files: Sequence[Path] = [*self._images, *self._table()]
+        # The class of an image is the name of its folder, so names count besides bytes.
+        self.pinned = "\n".join(str(path.relative_to(self._folder)) for path in self._images)
+        self.facts = {"place": str(self._folder)}
+
+    def _table(self) -> list[Path]:
+        if self._data.table is None:
+            return []
+        path = (self._folder / self._data.table).resolve()
+        if not path.is_relative_to(self._folder) or not path.is_file():
+            raise BadInput(f"data.table: there is no file {self._data.table} in {self._folder}")
+        return [path]
+
+    def read(self, scratch: Path) -> Rows:
+        """Decode every image."""
+        from data.sources.decode import image_rows
+
+        entries = self._listed() if self._data.table else self._foldered()
+        shape = (self._data.height, self._data.width, self._data.channels)
+        return image_rows(entries, shape, self._rules, scratch)
+
+    def _foldered(self) -> Iterator[Entry]:
+        from data.sources.decode import Entry
+
+        for path in self._images:
+            inner = path.relative_to(self._folder)
+            if len(inner.parts) > 1:
+                yield Entry(str(inner), path, inner.parts[0])
+
+    def _listed(self) -> Iterator[Entry]:
+        import pyarrow as pa
+
+        from data.sources.decode import Entry
+        from data.sources.labels import class_labels
+        from data.sources.lines import Broken, batches, columns_of, wanted
+
+        data, table = self._data, self._table()[0]
+        names = wanted([data.image, data.label, data.group])
+        found = columns_of(table, None, "utf-8")
+        if absent := [name for name in names if name not in found]:
+            raise BadInput(f"{table} has no column {', '.join(map(repr, absent))}")
+        for batch in batches(table, dict.fromkeys(names, pa.string()), Broken()):
+            labels = class_labels(batch.column(data.label).to_pylist(), data.bands, data.label)
+            groups = batch.column(data.group).to_pylist() if data.group else [None] * len(labels)
+            paths = batch.column(data.image).to_pylist()
+            for given, label, group in zip(paths, labels, groups, strict=True):
+                yield Entry(str(given), self._inside(given), label, group)
+
+    def _inside(self, given: str | None) -> Path:
+        """The file that the table names. One that is not there is unreadable, and counted."""
+        path = (self._folder / (given or "")).resolve()
+        if not path.is_relative_to(self._folder):
+            raise BadInput(
+                f"{self._data.table}: the path {given} leads out of {self._folder}; "
+                "paths are relative to the folder"
+            )
+        return path

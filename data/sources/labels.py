@@ -1,0 +1,81 @@
+"""Labels as names of classes, whatever a source writes them as."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from conf.data import Band
+from conf.errors import BadInput
+
+MISSING = {"", "na", "n/a", "nan", "null", "none"}
+
+
+def class_labels(values: Sequence[Any], bands: Sequence[Band], column: str) -> list[str | None]:
+    """Each value's class; None where it is missing or in no band.
+
+    Raises:
+        BadInput: a label is no name and no whole number, and no bands make classes of it.
+    """
+    if bands:
+        return [_band(value, bands, column) for value in values]
+    return [_name(value, column) for value in values]
+
+
+def _name(value: Any, column: str) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return _named(value.strip(), column)
+    if isinstance(value, int | float):
+        return _whole(float(value), column)
+    raise BadInput(f"data: the label column {column!r} holds {type(value).__name__}; name another")
+
+
+def _named(text: str, column: str) -> str | None:
+    """A label in words stays; one in digits is read as the number that it is."""
+    if text.lower() in MISSING:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return _whole(number, column)
+
+
+def _whole(number: float, column: str) -> str | None:
+    if math.isnan(number):
+        return None
+    if not number.is_integer():
+        raise BadInput(
+            f"data: the label column {column!r} holds fractions such as {number:g}; classes are "
+            "names or whole numbers: name another column, or make classes of ranges with data.bands"
+        )
+    return str(int(number))
+
+
+def _band(value: Any, bands: Sequence[Band], column: str) -> str | None:
+    number = _number(value, column)
+    if math.isnan(number):
+        return None
+    for band in bands:
+        above = band.low is None or number >= band.low
+        below = band.high is None or number < band.high
+        if above and below:
+            return band.name
+    return None
+
+
+def _number(value: Any, column: str) -> float:
+    if value is None or (isinstance(value, str) and value.strip().lower() in MISSING):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise BadInput(
+            f"data: the label column {column!r} holds {value!r}, which is no number, but "
+            "data.bands makes classes of numbers; drop the bands or name another column"
+        ) from error

@@ -1,0 +1,43 @@
+"""Local paths: confined to the folders that the user has opened to studies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from conf.errors import BadInput
+from conf.home import Home
+
+VARIABLE = "DENSE_DATA"
+
+
+def roots(home: Home) -> list[Path]:
+    """The folders that studies may read: those that `DENSE_DATA` names, and `home/sources`."""
+    named = [part for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+    return [Path(part).expanduser().resolve() for part in named] + [
+        (home.path / "sources").resolve()
+    ]
+
+
+def confined(given: str, home: Home, *, folder: bool = False) -> Path:
+    """The file or folder that a configuration names, links resolved.
+
+    Raises:
+        BadInput: it lies outside the roots, or is not there.
+    """
+    allowed = roots(home)
+    for root in allowed:
+        path = (root / given).resolve()  # an absolute `given` takes the root's place
+        inside = any(path.is_relative_to(one) for one in allowed)
+        if inside and (path.is_dir() if folder else path.is_file()):
+            return path
+    if not any((root / given).resolve().is_relative_to(root) for root in allowed):
+        raise BadInput(
+            f"data.path: {given} is outside the folders that studies may read "
+            f"({', '.join(map(str, allowed))}); name its folder in {VARIABLE}"
+        )
+    kind = "folder" if folder else "file"
+    raise BadInput(
+        f"data.path: there is no {kind} {given} in {', '.join(map(str, allowed))}; "
+        f"check the path or name its folder in {VARIABLE}"
+    )

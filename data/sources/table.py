@@ -1,0 +1,142 @@
+"""The source `table`: numbers or texts in a file with named columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.data import TableData
+from conf.errors import BadInput
+from conf.home import Home
+from data.sources.places import confined
+
+if TYPE_CHECKING:  # Arrow is imported only when something is read
+    import pyarrow as pa
+
+    from data.rows import Rows
+
+
+class TableSource:
+    """A CSV, TSV, Parquet or JSON-lines file."""
+
+    def __init__(self, data: TableData, home: Home) -> None:
+        self._data = data
+        self._path = confined(data.path, home)
+        self.files: Sequence[Path] = [self._path]
+        self.pinned = ""
+        self.facts = {"place": str(self._path)}
+
+    def read(self, scratch: Path) -> Rows:
+        """Read the named columns, batch by batch."""
+        import numpy as np
+
+        from data.rows import Rows
+        from data.sources.base import spill
+        from data.sources.lines import Broken, batches
+
+        data, broken = self._data, Broken()
+        types = self._types()
+        features = [name for name in types if name not in self._others()]
+        settings = {"separator": data.separator, "encoding": data.encoding}
+        parts = batches(self._path, types, broken, **settings)  # type: ignore[arg-type]
+        table = spill(
+            (_shaped(batch, features, data) for batch in parts), _schema(features, data), scratch
+        )
+        read = table.num_rows + broken.count
+        table = table.append_column("id", _as_arrow(np.arange(table.num_rows)))
+        return Rows(
+            "text" if data.text else "table",
+            _labelled(table, data),
+            shape=(len(features),) if features else (),
+            names=tuple(features),
+            reports=(broken.report(read, self._path),),
+            read=read,
+        )
+
+    def _others(self) -> list[str]:
+        from data.sources.lines import wanted
+
+        data = self._data
+        return wanted([data.label, data.text, data.group, data.time, data.part])
+
+    def _types(self) -> dict[str, pa.DataType]:
+        """The columns that are read, and as what: numbers for features, text for all else."""
+        import pyarrow as pa
+
+        from data.sources.lines import columns_of
+
+        found = columns_of(self._path, self._data.separator, self._data.encoding)
+        named = [*self._others(), *self._data.features]
+        if absent := [name for name in named if name not in found]:
+            raise BadInput(
+                f"{self._path} has no column {', '.join(map(repr, absent))}; "
+                f"it has {', '.join(map(repr, found))}"
+            )
+        types = dict.fromkeys(self._others(), pa.string())
+        if self._data.text:
+            return types
+        numbers = self._data.features or [
+            name
+            for name, kind in found.items()
+            if name not in types and (pa.types.is_integer(kind) or pa.types.is_floating(kind))
+        ]
+        if not numbers:
+            raise BadInput(f"{self._path} has no columns of numbers; name them in data.features")
+        return types | dict.fromkeys(numbers, pa.float64())
+
+
+def _as_arrow(values: object) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(values)
+
+
+def _schema(features: Sequence[str], data: TableData) -> pa.Schema:
+    import pyarrow as pa
+
+    fields = {"label": pa.string()}
+    if data.text:
+        fields["text"] = pa.string()
+    else:
+        fields["features"] = pa.list_(pa.float32(), len(features))
+    for name in ("group", "time", "part"):
+        if getattr(data, name):
+            fields[name] = pa.string()
+    return pa.schema(fields)
+
+
+def _shaped(batch: pa.RecordBatch, features: Sequence[str], data: TableData) -> pa.RecordBatch:
+    """A batch of the file's columns as one of ours."""
+    import numpy as np
+    import pyarrow as pa
+
+    from data.rows import fixed_list
+
+    schema = _schema(features, data)
+    columns = []
+    for name in schema.names:
+        if name == "features":
+            # A null becomes NaN, which is how a table's missing value is written everywhere.
+            values = [batch.column(one).to_numpy(zero_copy_only=False) for one in features]
+            columns.append(fixed_list(np.stack(values, axis=1).astype(np.float32)))
+        else:
+            columns.append(batch.column(getattr(data, name)))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _labelled(table: pa.Table, data: TableData) -> pa.Table:
+    """The table with its labels as names of classes, and its times as numbers."""
+    import pyarrow as pa
+
+    from data.sources.labels import class_labels
+    from data.sources.times import seconds
+
+    names = class_labels(table.column("label").to_pylist(), data.bands, data.label)
+    place = table.column_names.index("label")
+    table = table.set_column(place, "label", pa.array(names, type=pa.string()))
+    if data.time:
+        place = table.column_names.index("time")
+        times = seconds(table.column("time").to_pylist(), data.time)
+        table = table.set_column(place, "time", pa.array(times))
+    return table
