@@ -25,9 +25,10 @@ def check(home: Home, study: str) -> None:
     """
     uri = store.bootstrap(home)
     client = store.client(uri)
-    found = find(client, uri, study)
-    if found is not None:
-        parents(client, home, found.experiment_id, study)
+    with store.answering(home, uri):
+        found = find(client, uri, study)
+        if found is not None:
+            parents(client, home, found.experiment_id, study)
 
 
 def find(client: MlflowClient, uri: str, name: str) -> Experiment | None:

@@ -64,10 +64,11 @@ class Ledger:
         """
         uri = store.bootstrap(home)
         client = store.client(uri)
-        where = experiment.experiment_id(client, home, uri, facts.study.name)
         tags = project.study_tags(facts, state, live=live)
         start, _ = project.study_times(facts, state)
-        parent = experiment.parent_run(client, home, where, tags, start)
+        with store.answering(home, uri):
+            where = experiment.experiment_id(client, home, uri, facts.study.name)
+            parent = experiment.parent_run(client, home, where, tags, start)
         return cls(home, facts, uri, where, parent)
 
     def read_children(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from conf.identity import derived_seed, study_digest
@@ -50,6 +51,11 @@ class Facts:
     data_key: str
     sessions: tuple[sessions.Session, ...] = ()
 
+    @cached_property
+    def digest(self) -> str:
+        """Identity of the study."""
+        return study_digest(self.study)
+
 
 @dataclass(frozen=True)
 class Files:
@@ -70,7 +76,7 @@ def common_tags(facts: Facts, session: sessions.Session | None) -> dict[str, str
     """Tags that every run of a study carries: MLflow's filters do not look at the parent."""
     tags = {
         "dense.study": facts.study.name,
-        "dense.study_digest": study_digest(facts.study),
+        "dense.study_digest": facts.digest,
         "dense.data": facts.data_key,
         "dense.home": facts.home,
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 import conf
+from conf.errors import DenseError
 
 FILE = "sessions.jsonl"
 
@@ -48,14 +49,22 @@ def read(folder: Path) -> tuple[Session, ...]:
 
 
 def append(folder: Path, session: Session) -> None:
-    """Add a session; only the holder of the study's lock does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / FILE).open("ab") as file:
-        # A torn line before this one ends here and not in the middle of it.
-        start = b"\n" if file.tell() and not _ends_whole(folder / FILE) else b""
-        file.write(start + session.model_dump_json().encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Add a session; only the holder of the study's lock does.
+
+    Raises:
+        DenseError: the folder cannot be written.
+    """
+    path = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            # A torn line before this one ends here and not in the middle of it.
+            start = b"\n" if file.tell() and not _ends_whole(path) else b""
+            file.write(start + session.model_dump_json().encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise DenseError(f"{path} cannot be written ({error.strerror}); see to the disk") from error
 
 
 def _ends_whole(path: Path) -> bool:

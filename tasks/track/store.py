@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,14 +55,10 @@ def client(uri: str) -> MlflowClient:
 
 
 def warm(home: Home) -> None:
-    """Import MLflow and make its database ready, ahead of need.
-
-    What goes wrong here goes wrong again, and is said, in `bootstrap`.
-    """
-    try:
+    """Import MLflow and make its database ready, ahead of need, in a thread of the caller's."""
+    # What goes wrong here goes wrong again, and is said, where the record is needed.
+    with suppress(Exception):
         bootstrap(home)
-    except DenseError:
-        return
 
 
 def bootstrap(home: Home) -> str:
@@ -115,9 +111,17 @@ def _named_server(home: Home) -> str | None:
     return url if isinstance(url, str) else None
 
 
-def _require_answer(home: Home, uri: str) -> None:
+@contextmanager
+def answering(home: Home, uri: str) -> Iterator[None]:
+    """Turn whatever MLflow raises inside into one sentence.
+
+    Raises:
+        BadInput: MLflow does not answer, or not as it should.
+    """
     try:
-        client(uri).search_experiments(max_results=1)
+        yield
+    except DenseError:
+        raise
     except Exception as error:  # whatever the store behind the address raises
         remedy = (
             f"move {home.mlflow_database} away: `dense sync STUDY` writes its record again"
@@ -125,6 +129,11 @@ def _require_answer(home: Home, uri: str) -> None:
             else "start it, or unset MLFLOW_TRACKING_URI to record in the home's own database"
         )
         raise BadInput(f"MLflow at {uri} does not answer ({short(error)}); {remedy}") from error
+
+
+def _require_answer(home: Home, uri: str) -> None:
+    with answering(home, uri):
+        client(uri).search_experiments(max_results=1)
 
 
 def short(error: BaseException) -> str:

@@ -324,3 +324,14 @@ def test_an_experiment_whose_artifacts_a_server_keeps_is_refused(recorded: Recor
     client.create_experiment("letters", artifact_location="mlflow-artifacts:/7")
     with pytest.raises(BadInput, match="set MLFLOW_TRACKING_URI to that server's address"):
         recorded.track()
+
+
+def test_an_mlflow_that_went_away_since_the_last_study_is_bad_input(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.bootstrap(recorded.home)
+    whole = store.client
+    monkeypatch.setattr(store, "client", lambda uri: Failing(whole(uri), away()))
+    with pytest.raises(BadInput, match=r"does not answer .*connection refused"):
+        recorded.track()
+    assert not (recorded.home.study("letters") / "sessions.jsonl").exists()
