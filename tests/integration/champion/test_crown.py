@@ -120,5 +120,21 @@ def test_killed_before_each_part_in_turn_it_is_completed_and_nothing_done_twice(
     assert len(stage.client.search_model_versions("name = 'digits'")) == 1
 
 
+def test_the_best_are_tested_again_on_fresh_seeds_and_nothing_is_run_twice(stage: Stage) -> None:
+    settings = {"retest": 2, "repeats": 2}
+    stage.study = small_study(champion=settings)
+    stage.record = run_trials(stage.home, stage.study, stage.prepared, stage.engine, [GOOD])
+    crowned = stage.crown()
+    (found,) = [e.facts for e in stage.record.state.champion if e.step == "retested"]
+    assert [entry["number"] for entry in found["entries"]] == [1, 0]
+    assert found["chosen"] == 1
+    assert len(stage.trained) == 2 * 2 + 1
+    assert len({folder.name.split("-")[-1] for folder in stage.trained}) == 2 + 1
+    values = found["entries"][0]["values"]
+    assert crowned.validation == sum(values) / 2
+    assert stage.crown().decision.verdict == "unchanged"
+    assert len(stage.trained) == 5
+
+
 def _killed(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
