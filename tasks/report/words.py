@@ -7,6 +7,11 @@ from conf.search import Scalar
 DASH = "–"
 
 
+def name(metric: str) -> str:
+    """A metric's name in words: `F1 macro`."""
+    return metric.replace("_", " ").replace("f1", "F1")
+
+
 def number(value: float | None, digits: int = 4) -> str:
     """A metric, with so many decimals."""
     return DASH if value is None else f"{value:.{digits}f}"

@@ -27,18 +27,19 @@ CLASSES = 10
 ROWS = 360
 
 CARD: dict[str, Any] = {
+    "key": "d073f98798d5e16b",
     "version": 1,
     "kind": "image",
     "task": "classification",
-    "source": "scikit-learn digits",
+    "source": {"source": "builtin", "place": "scikit-learn, digits", "licence": "BSD-3-Clause"},
     "rows": {"read": 1797, "kept": 1790, "train": 1074, "validation": 358, "test": 358},
     "rules": [
-        {"rule": "missing", "in": 1797, "out": 1797},
-        {"rule": "duplicates", "in": 1797, "out": 1790},
+        {"rule": "missing", "in": 1797, "out": 1797, "changed": 0, "examples": []},
+        {"rule": "duplicates", "in": 1797, "out": 1790, "changed": 0, "examples": []},
     ],
     "missing": 0,
     "duplicates": 7,
-    "leakage": {"shared": 0},
+    "leakage": {"exact": 0, "near": None},
     "classes": [str(number) for number in range(CLASSES)],
     "counts": {
         part: {str(number): rows + number % 3 for number in range(CLASSES)}

@@ -1,0 +1,161 @@
+"""What the page says, as plain values: decided here, so that the template only lays it out."""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from conf.identity import study_digest
+from conf.plan import describe
+from tasks.report import figures, head, repeat, words
+from tasks.report.datacard import class_names, shown_card
+from tasks.report.gain import gain
+from tasks.report.parallel import parallel
+from tasks.report.tables import Row, leaderboard, outcome, settings, short
+from tasks.report.winner import Winner
+from tasks.study.record import StudyRecord, TrialRecord
+
+SHOWN_ROWS = 20
+MOST_ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the page shows that is not in the study's own record."""
+
+    overrides: Sequence[str] = ()
+    """Of the run's command."""
+    card: Mapping[str, Any] | None = None
+    """The data card."""
+    contact_sheet: bytes | None = None
+    """A PNG of some rows."""
+    tracking_uri: str = ""
+    versions: Mapping[str, str] = field(default_factory=repeat.versions)
+
+
+def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
+    """Names and values for the template."""
+    rows = list(leaderboard(record))
+    winner, gained, best = Winner.of(record), gain(record), record.best
+    return {
+        "study": record.study,
+        "digest": study_digest(record.study),
+        "objective": record.study.evaluate.objective,
+        "when": head.when(record),
+        "ending": head.ending(record),
+        "headline": head.headline(record, winner),
+        "tiles": head.tiles(record, winner, gained),
+        "winner": winner,
+        "best": best,
+        "gain": gained,
+        "table": _table(record, rows),
+        "failures": _failures(rows),
+        "space": [(key, describe(d)) for key, d in record.study.search.space.items()],
+        "card": shown_card(around.card),
+        "classes": _classes(best, around.card),
+        "sheet": base64.b64encode(around.contact_sheet or b"").decode(),
+        "command": repeat.command(record.study.name, around.overrides),
+        "facts": _facts(record, around),
+        "best_yaml": repeat.as_yaml(best.config) if best else "",
+        "named": words.name,
+        "figures": _figures(record, rows, best, around.card),
+    }
+
+
+def _figures(
+    record: StudyRecord,
+    rows: Sequence[Row],
+    best: TrialRecord | None,
+    card: Mapping[str, Any] | None,
+) -> dict[str, figures.Figure]:
+    """Figures by the identity of their place on the page; what there is nothing for is absent."""
+    objective, sign = record.study.evaluate.objective, record.state.sign
+    ranked = [row.trial for row in rows if row.place is not None]
+    found: dict[str, figures.Figure] = {}
+    if not ranked or best is None:
+        return found
+    found["history"] = figures.history(rows, objective, sign)
+    shown = dict.fromkeys([best.number, 0, *ranked[: figures.MOST_CURVES]])
+    lines = {number: record.trial(number).curve for number in shown}
+    if any(lines.values()):
+        found["curves"] = figures.curves(lines, objective, best.number, sign)
+    if record.study.search.space and len(ranked) > 1:
+        found["parallel"] = parallel(rows, record.study.search.space, objective, sign)
+    if evaluation := best.evaluation:
+        found["confusion"] = figures.confusion(
+            evaluation.confusion, class_names(card, len(evaluation.confusion))
+        )
+    return found
+
+
+def _table(record: StudyRecord, rows: Sequence[Row]) -> dict[str, Any]:
+    keys = settings(record)
+    ends = [end for row in rows for end in (row.low, row.high, row.value) if end is not None]
+    low, high = figures.readable_range(ends, record.state.sign)
+    return {
+        "settings": [(key, short(keys)[key]) for key in keys],
+        "rows": [_table_row(row, keys, low, high) for row in rows[:MOST_ROWS]],
+        "shown": SHOWN_ROWS,
+        "left_out": max(0, len(rows) - MOST_ROWS),
+    }
+
+
+def _table_row(row: Row, keys: Sequence[str], low: float, high: float) -> dict[str, Any]:
+    def share(value: float | None) -> float:
+        value = low if value is None else value
+        return round(100 * min(max((value - low) / (high - low), 0.0), 1.0), 2)
+
+    left = share(row.low)
+    return {
+        "row": row,
+        "value": words.number(row.value),
+        "interval": words.interval(row.low, row.high),
+        "left": left,
+        "width": max(share(row.high) - left, 0.5) if row.low is not None else 0,
+        "at": share(row.value),
+        "cells": [words.setting(row.values[key]) if key in row.values else "" for key in keys],
+        "seconds": words.duration(row.seconds),
+        "outcome": outcome(row),
+    }
+
+
+def _failures(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Failed trials by cause, the most frequent first."""
+    causes: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.status == "failed":
+            causes[row.cause or "error"].append(row)
+    return [
+        {"cause": cause, "count": len(found), "trials": ", ".join(str(r.trial) for r in found[:12])
+         + (", …" if len(found) > 12 else ""), "message": found[0].message}
+        for cause, found in sorted(causes.items(), key=lambda item: -len(item[1]))
+    ]  # fmt: skip
+
+
+def _classes(best: TrialRecord | None, card: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    evaluation = best.evaluation if best else None
+    if evaluation is None:
+        return []
+    names = class_names(card, len(evaluation.classes))
+    return [
+        {"name": name, "rows": f"{scores.rows:,}", "precision": words.number(scores.precision, 3),
+         "recall": words.number(scores.recall, 3), "f1": words.number(scores.f1, 3)}
+        for name, scores in zip(names, evaluation.classes, strict=True)
+    ]  # fmt: skip
+
+
+def _facts(record: StudyRecord, around: Surroundings) -> list[tuple[str, str]]:
+    study = record.study
+    return [
+        ("study digest", study_digest(study)),
+        ("seed", str(study.seed)),
+        ("strategy", f"{study.search.strategy}, {words.count(study.search.trials, 'trial')}"),
+        ("home", str(record.home.path)),
+        *([("data key", around.card["key"])] if around.card and "key" in around.card else []),
+        *([("tracking", around.tracking_uri)] if around.tracking_uri else []),
+        ("machine", repeat.machine()),
+        ("versions", ", ".join(f"{name} {found}" for name, found in around.versions.items())),
+    ]
