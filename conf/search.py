@@ -109,13 +109,33 @@ class Rungs(Section):
     factor: Annotated[int, Field(ge=2, le=16)] = 3
     """One of so many goes on, to a rung of so many times the epochs."""
 
-    def levels(self, epochs: int) -> tuple[int, ...]:
+    brackets: Annotated[int, Field(ge=1, le=8)] = 1
+    """Groups of trials, each of which starts a rung higher than the one before (Hyperband)."""
+
+    def levels(self, epochs: int, bracket: int = 0) -> tuple[int, ...]:
         """Epochs at which a trial of `epochs` epochs ends its process; the last is `epochs`."""
         level, levels = self.first, []
         while level < epochs:
             levels.append(level)
             level *= self.factor
-        return (*levels, epochs)
+        return (*levels[bracket:], epochs)
+
+    def bracket(self, number: int, epochs: int) -> int:
+        """The bracket of a trial, or of a batch: so that each costs about as many epochs.
+
+        A function of the number alone; the golden ratio spreads the brackets evenly.
+        """
+        rungs = len(self.levels(epochs))
+        shares = [
+            self.factor ** (rungs - 1 - skipped) / (rungs - skipped)
+            for skipped in range(min(self.brackets, rungs))
+        ]
+        place = (number * 0.6180339887498949) % 1.0 * sum(shares)
+        for bracket, share in enumerate(shares):
+            place -= share
+            if place < 0:
+                return bracket
+        return len(shares) - 1
 
 
 class Search(Section):

@@ -85,10 +85,11 @@ def _reported(state: State, event: events.Reported) -> State:
     trial = _trial(state, event, "running")
     if not trial.rung < event.rung <= (trial.until or 0):
         raise _misfit(event, f"rung {event.rung} is not between {trial.rung} and {trial.until}")
-    rung = state.rungs.get(event.rung, Rung())
-    key = (state.sign * event.value, trial.number)
-    rungs = {**state.rungs, event.rung: replace(rung, reported=rung.reported.add(key))}
     reports = (*trial.reports, (event.rung, event.value))
+    place = (reports[0][0], event.rung)
+    rung = state.rungs.get(place, Rung())
+    key = (state.sign * event.value, trial.number)
+    rungs = {**state.rungs, place: replace(rung, reported=rung.reported.add(key))}
     return _put(state, replace(trial, reports=reports)).but(rungs=rungs)
 
 
@@ -216,12 +217,13 @@ def _moved(state: State, before: str, after: str) -> Mapping[str, int]:
 
 def _waiting(
     state: State, trial: Trial, change: Callable[..., SortedSet[tuple[float, int]]]
-) -> dict[int, Rung]:
+) -> dict[tuple[int, int], Rung]:
     """The rungs with a trial put among those that wait at its rung, or taken from them."""
     epochs, value = trial.reports[-1]
-    rung = state.rungs[epochs]
+    place = (trial.reports[0][0], epochs)
+    rung = state.rungs[place]
     waiting = change(rung.waiting, (state.sign * value, trial.number))
-    return {**state.rungs, epochs: replace(rung, waiting=waiting)}
+    return {**state.rungs, place: replace(rung, waiting=waiting)}
 
 
 def _trial(state: State, event: Any, status: str) -> Trial:

@@ -83,8 +83,12 @@ def full_epochs(study: Study, trial: Trial) -> int:
 
 def levels(study: Study, trial: Trial) -> tuple[int, ...]:
     """Epochs at which a trial's attempts end: its rungs, then the whole."""
-    epochs = full_epochs(study, trial)
-    return study.search.rungs.levels(epochs) if study.search.rungs else (epochs,)
+    epochs, rungs = full_epochs(study, trial), study.search.rungs
+    if rungs is None:
+        return (epochs,)
+    # A batch that is judged by itself is of one bracket.
+    group = trial.batch if study.search.synchronous else trial.number
+    return rungs.levels(epochs, rungs.bracket(group, epochs))
 
 
 def wanted(state: State, study: Study) -> int:

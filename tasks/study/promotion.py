@@ -1,9 +1,9 @@
 """Which paused trials go on: successive halving that pauses and promotes.
 
 Steady mode promotes asynchronously: a free slot takes a trial that is among the best 1/factor of
-those that reported at its rung so far, so that no trial waits for another. Synchronous mode halves
-each batch by itself, once all of it has ended. When nothing else is left in either mode, the best
-trial goes on to the end, so that the winner of a study has been trained in full.
+those of its bracket that reported at its rung so far, so that no trial waits for another.
+Synchronous mode halves each batch by itself, once all of it has ended. When nothing else is left in
+either mode, the best trial goes on to the end: the winner of a study has been trained in full.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def of_all(state: State, study: Study) -> Promotions:
     one still waits for its slot, since later reports may change the choice."""
     if study.search.rungs is None or (state.ready.first or (0, 0))[0] < 0:
         return ()
-    for epochs in sorted(state.rungs, reverse=True):
-        rung = state.rungs[epochs]
+    for epochs, bracket in sorted(((at, first) for first, at in state.rungs), reverse=True):
+        rung = state.rungs[bracket, epochs]
         best = rung.waiting.first
         places = len(rung.reported) // study.search.rungs.factor
         if best is not None and rung.reported.rank(best) < places:

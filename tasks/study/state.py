@@ -44,8 +44,8 @@ class State:
     """Trials whose last attempt has no end yet."""
     ranked: SortedSet[Key] = field(default_factory=SortedSet)
     """Trials with an objective, best first; `Trial.rank`."""
-    rungs: Mapping[int, Rung] = field(default_factory=dict)
-    """By number of epochs."""
+    rungs: Mapping[tuple[int, int], Rung] = field(default_factory=dict)
+    """By the epochs of their trials' first rung (the bracket), and of this one."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Trials by status."""
     stale: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,19 +54,21 @@ def ending(
     told |= {"seconds": end.seconds, "epochs": end.epochs}
     if end.outcome == "interrupted":
         return (Interrupted.model_validate({**told, "by": end.cause}),)
-    finished = Finished.model_validate(
-        {
-            **told,
-            "outcome": end.outcome,
-            "cause": end.cause,
-            "value": end.value,
-            "message": end.message,
-        }
-    )
-    if end.outcome != "paused" or trial.rung == trial.until:
+    finished = Finished.model_validate({**told, **_outcome(end)})
+    if finished.outcome != "paused" or trial.rung == trial.until:
         return (finished,)
     report = {"number": number, "rung": trial.until, "value": end.value, "time": time}
     return Reported.model_validate(report), finished
+
+
+def _outcome(end: Ended) -> dict[str, object]:
+    """What came of an attempt. One that ends well without an objective is no success: it could be
+    compared with nothing."""
+    value = end.value if end.value is not None and math.isfinite(end.value) else None
+    if value is None and end.outcome in ("complete", "paused"):
+        message = end.message or f"it ended with an objective of {end.value}"
+        return {"outcome": "failed", "cause": "nan", "message": message}
+    return {"outcome": end.outcome, "cause": end.cause, "value": value, "message": end.message}
 
 
 def asking(

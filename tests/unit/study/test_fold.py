@@ -45,8 +45,8 @@ def check(state: State) -> None:
 @pytest.fixture(scope="module")
 def journal() -> list[Event]:
     """A long journal with rungs, deaths and failures in it."""
-    study = a_study(60, epochs=9, rungs=Rungs(), batch_size=4)
-    world = World(study, seed=5, deaths=many_deaths(5, 8, gap=40), fails=troubles)
+    study = a_study(30, epochs=9, rungs=Rungs(brackets=2), batch_size=4)
+    world = World(study, seed=5, deaths=many_deaths(5, 4, gap=40), fails=troubles)
     run(world, slots=3)
     return world.lines()
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from conf.run import Stop as StopSection
 from conf.search import Rungs
 from conf.study import Study
 from tasks.study.events import Event
-from tasks.study.policy import Action, Ask, Promote, Start, Stop, Wait, decide, raised, wanted
+from tasks.study.policy import (
+    Action,
+    Ask,
+    Promote,
+    Start,
+    Stop,
+    Wait,
+    decide,
+    levels,
+    raised,
+    wanted,
+)
 from tests.unit.study.examples import (
     asked,
     attempt,
@@ -251,6 +264,22 @@ def at_rung(*values: float, rung: int = 3) -> list[Event]:
 def test_steady_rungs(values: tuple[float, ...], action: Action) -> None:
     study = a_study(9, epochs=12, rungs=RUNGS, batch_size=2)
     assert after(study, *at_rung(*values)) == action
+
+
+def test_brackets_start_at_higher_rungs_and_are_judged_apart() -> None:
+    study = a_study(200, epochs=27, rungs=Rungs(brackets=3))
+    rungs = study.search.rungs
+    assert rungs is not None
+    trials = folded(asked(0, 200)).trials
+    found = Counter(levels(study, trial) for trial in trials)
+    assert set(found) == {(1, 3, 9, 27), (3, 9, 27), (9, 27)}
+    # Hyperband's sizes: 27 to 12 to 6, in parts of 45.
+    assert [round(found[at] / 200 * 45) for at in sorted(found)] == [27, 12, 6]
+    lines: list[Event] = [asked(0, 4)]
+    for number, (first, value) in enumerate([(1, 0.9), (3, 0.1), (3, 0.2), (3, 0.3)]):
+        lines += [attempt(number, until=first), *paused(number, first, value)]
+    lines += [promoted(0, 3), attempt(0, 2, until=3), *paused(0, 3, 0.9, 2)]
+    assert after(study, *lines) == Promote(((3, 9),))
 
 
 def test_the_promoted_goes_before_the_queue_and_one_at_a_time() -> None:

@@ -43,8 +43,8 @@ def check_history(world: World, state: State) -> None:
     for line in lines:
         if isinstance(line, Attempt):
             assert line.number not in over, "nothing runs after its end"
-            first = world.study.search.rungs is None or line.until == 1
-            assert first or allowed[line.number] == line.until, "promoted before its attempt"
+            until = allowed.setdefault(line.number, line.until)
+            assert until == line.until, "promoted before its attempt"
         elif isinstance(line, Promoted):
             allowed[line.number] = line.until
         elif isinstance(line, Finished) and line.outcome in ("complete", "stopped"):
@@ -55,17 +55,18 @@ def check_history(world: World, state: State) -> None:
 @pytest.mark.parametrize(
     "study",
     [
-        pytest.param(a_study(1_000, batch_size=4), id="steady"),
-        pytest.param(a_study(1_000, batch_size=7, synchronous=True), id="synchronous"),
-        pytest.param(a_study(1_000, epochs=9, rungs=Rungs(), batch_size=4), id="steady-rungs"),
+        pytest.param(a_study(600, batch_size=4), id="steady"),
+        pytest.param(a_study(600, batch_size=7, synchronous=True), id="synchronous"),
+        pytest.param(a_study(600, epochs=9, rungs=Rungs(), batch_size=4), id="steady-rungs"),
         pytest.param(
-            a_study(1_000, epochs=9, rungs=Rungs(), batch_size=9, synchronous=True),
+            a_study(600, epochs=9, rungs=Rungs(), batch_size=9, synchronous=True),
             id="synchronous-rungs",
         ),
+        pytest.param(a_study(600, epochs=9, rungs=Rungs(brackets=3), batch_size=4), id="brackets"),
     ],
 )
 def test_thousands_of_trials_survive_deaths_between_any_two_lines(study: Study) -> None:
-    world = World(study, seed=1, deaths=many_deaths(1, 75), fails=troubles)
+    world = World(study, seed=1, deaths=many_deaths(1, 35), fails=troubles)
     reason, state = run(world, slots=3, propose=blind)
     assert reason == "trials"
     assert not world.deaths, "every planned death took place"
@@ -78,14 +79,12 @@ def test_thousands_of_trials_survive_deaths_between_any_two_lines(study: Study) 
     deaths=st.lists(st.integers(0, 60), max_size=4),
     seed=st.integers(0, 2**32),
     slots=st.integers(1, 4),
-    rungs=st.booleans(),
+    rungs=st.sampled_from([None, Rungs(factor=2), Rungs(factor=2, brackets=2)]),
 )
 def test_a_synchronous_study_asks_the_same_whatever_is_killed(
-    deaths: list[int], seed: int, slots: int, rungs: bool
+    deaths: list[int], seed: int, slots: int, rungs: Rungs | None
 ) -> None:
-    study = a_study(
-        20, epochs=4, rungs=Rungs(factor=2) if rungs else None, batch_size=5, synchronous=True
-    )
+    study = a_study(20, epochs=4, rungs=rungs, batch_size=5, synchronous=True)
     calm, stormy = World(study, fails=troubles), World(study, seed, list(deaths), troubles)
     _, expected = run(calm, slots=2)
     _, found = run(stormy, slots=slots)

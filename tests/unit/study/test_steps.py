@@ -56,6 +56,15 @@ def test_a_pause_is_reported_first_and_once() -> None:
     assert ending(apply(state, report), 0, outcome, 9.0) == (finished,), "after a death between"
 
 
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+@pytest.mark.parametrize("outcome", ["complete", "paused"])
+def test_an_end_without_an_objective_is_no_success(outcome: str, value: float | None) -> None:
+    state = folded(asked(0, 1), attempt(0, until=3))
+    (line,) = ending(state, 0, Outcome(outcome, None, value, 2.5, 3), 9.0)  # type: ignore[arg-type]
+    assert isinstance(line, Finished)
+    assert (line.outcome, line.cause, line.value) == ("failed", "nan", None)
+
+
 def test_what_is_known_and_what_is_on_its_way() -> None:
     state = folded(
         examples.enqueued("a"),
