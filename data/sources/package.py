@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,12 @@ from data.catalogue import ARCHIVES
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     from data.rows import Rows
 
-# The mean of people's scores in -4..4, in steps of a twentieth; what scores below a half either
-# way is no example of an opinion.
-OPINIONS = (Band(name="negative", high=-0.475), Band(name="positive", low=0.475))
+# The mean of people's scores in -4..4; what scores below a half either way is no example of an
+# opinion. A band ends before its `high`, and -0.5 itself counts.
+OPINIONS = (
+    Band(name="negative", high=math.nextafter(-0.5, 0.0)),
+    Band(name="positive", low=0.5),
+)
 # The experts' probabilities are 0, 1/3, 2/3 and 1.
 DEFECTS = (
     Band(name="sound", high=0.2),

@@ -20,15 +20,7 @@ def card(
     classes: tuple[str, ...],
 ) -> dict[str, Any]:
     """The card as JSON, to be read by people and by the models that are built from it."""
-    counts = {
-        part: {
-            name: int(n)
-            for name, n in zip(
-                classes, np.bincount(labels[parts == number], minlength=len(classes)), strict=True
-            )
-        }
-        for number, part in enumerate(PARTS)
-    }
+    counts = {part: _counts(labels[parts == number], classes) for number, part in enumerate(PARTS)}
     removed = {rule["rule"]: rule["in"] - rule["out"] for rule in facts["rules"]}
     return {
         **{name: facts[name] for name in ("version", "kind", "task", "source", "split")},
@@ -48,3 +40,9 @@ def card(
         "shape": list(rows.shape),
         "inputs": facts["inputs"],
     }
+
+
+def _counts(labels: npt.NDArray[np.int64], classes: tuple[str, ...]) -> dict[str, int]:
+    """Rows of each class."""
+    found = np.bincount(labels, minlength=len(classes))
+    return {name: int(found[number]) for number, name in enumerate(classes)}
