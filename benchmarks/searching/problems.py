@@ -1,6 +1,6 @@
 """Real tunings of scikit-learn models on the data it ships with.
 
-A problem is a model, a data set and a loss. `evaluate` gives the visible loss (3-fold
+A problem is a model, a data set and a loss. `evaluate` gives the visible loss (2-fold
 cross-validation on three quarters of the rows) and the hidden one (the last quarter), both a
 function of the values alone, so that every searcher meets the same landscape.
 """
@@ -35,7 +35,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 Values = Mapping[str, Any]
 LARGEST_LOSS = 1e3
-LARGEST_ROWS = {"breast": 400, "digits": 300, "diabetes": 442, "wine": 178, "iris": 150}
+FOLDS = 2
+LARGEST_ROWS = {"breast": 250, "digits": 200, "diabetes": 250, "wine": 178, "iris": 150}
 
 TREE = {
     "max_depth": {"low": 1, "high": 15, "type": "int"},
@@ -48,7 +49,7 @@ SPACES: dict[str, dict[str, Any]] = {
     "tree": {**TREE, "criterion": {"choices": ["first", "second"]}},
     "forest": {
         **TREE,
-        "n_estimators": {"low": 4, "high": 24, "type": "int", "scale": "log"},
+        "n_estimators": {"low": 3, "high": 12, "type": "int", "scale": "log"},
         "bootstrap": {"choices": [True, False]},
     },
     "svm": {
@@ -58,7 +59,7 @@ SPACES: dict[str, dict[str, Any]] = {
         "kernel": {"choices": ["rbf", "sigmoid", "poly"]},
     },
     "mlp": {
-        "width": {"low": 8, "high": 96, "type": "int"},
+        "width": {"low": 8, "high": 64, "type": "int"},
         "alpha": {"low": 1e-5, "high": 1e1, "scale": "log"},
         "batch_size": {"low": 10, "high": 250, "type": "int"},
         "learning_rate_init": {"low": 1e-5, "high": 1e-1, "scale": "log"},
@@ -68,12 +69,12 @@ SPACES: dict[str, dict[str, Any]] = {
         "activation": {"choices": ["relu", "tanh", "logistic"]},
     },
     "ada": {
-        "n_estimators": {"low": 4, "high": 24, "type": "int"},
+        "n_estimators": {"low": 3, "high": 12, "type": "int"},
         "learning_rate": {"low": 1e-4, "high": 1e1, "scale": "log"},
         "max_depth": {"low": 1, "high": 4, "type": "int"},
     },
     "boosting": {
-        "n_estimators": {"low": 4, "high": 24, "type": "int", "scale": "log"},
+        "n_estimators": {"low": 3, "high": 12, "type": "int", "scale": "log"},
         "learning_rate": {"low": 1e-3, "high": 1e0, "scale": "log"},
         "max_depth": {"low": 1, "high": 6, "type": "int"},
         "subsample": {"low": 0.3, "high": 1.0},
@@ -145,7 +146,7 @@ def _parts(data: str) -> tuple[np.ndarray, ...]:
 def evaluate(problem: Problem, values: Values) -> tuple[float, float]:
     """Visible and hidden loss; a model that cannot be fitted costs the largest."""
     x, y, hidden_x, hidden_y = _parts(problem.data)
-    folds = (KFold if problem.loss == "mse" else StratifiedKFold)(3, shuffle=True, random_state=0)
+    folds = (KFold if problem.loss == "mse" else StratifiedKFold)(FOLDS, shuffle=True, random_state=0)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         visible = [
@@ -233,7 +234,7 @@ def _svm(values: dict[str, Any], regression: bool) -> Any:
 def _mlp(values: dict[str, Any], regression: bool) -> Any:
     kind = MLPRegressor if regression else MLPClassifier
     width = values.pop("width")
-    model = kind(hidden_layer_sizes=(width,), max_iter=25, random_state=0, **values)
+    model = kind(hidden_layer_sizes=(width,), max_iter=12, random_state=0, **values)
     return make_pipeline(StandardScaler(), model)
 
 

@@ -52,7 +52,7 @@ class Picker:
         self._best = model.best
         everywhere = pool(space, model.incumbents[:_CENTRES], _POOL, generator)
         scale = side * generator.random(_LOCAL) ** 0.5 / 2.0
-        near = perturbed(space, model.incumbents[:1], _LOCAL, scale, generator)
+        near = space.admitted(perturbed(space, model.incumbents[:1], _LOCAL, scale, generator))
         self._rows = np.vstack([everywhere, near])
         self._local = np.arange(len(self._rows)) >= len(everywhere)
         self._table = features(space, self._rows)
@@ -84,7 +84,7 @@ class Picker:
             at = features(self._space, rows)
             mean, variance = self._gp.predict(at)
             promise = acquisition(mean, variance, self._best) + self._model.log_feasible(at)
-            return np.asarray(promise)
+            return np.where(self._allowed(rows), promise, -np.inf)
 
         promise = acquisition(self._field.mean, self._field.variance, self._best) + self._feasible
         eligible = np.flatnonzero(self._local) if origin == "local" else np.arange(len(self._rows))
@@ -94,6 +94,11 @@ class Picker:
         climbed = climb(self._space, starts, score, self._generator, scale=scale)
         climbed = climbed[np.argsort(-score(climbed), kind="stable")]
         return self._first_untried(np.vstack([climbed, self._rows[order]]))
+
+    def _allowed(self, rows: Rows) -> NDArray[np.bool_]:
+        if not self._space.constraints:
+            return np.ones(len(rows), dtype=bool)
+        return np.array([self._space.allowed(self._space.decode(row)) for row in rows])
 
     def _first_untried(self, rows: Rows) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
         for row in rows:

@@ -13,7 +13,7 @@ from conf.search import Scalar
 from tasks.suggest.bandit import ARMS, Bandit
 from tasks.suggest.batch import Pick, Picker
 from tasks.suggest.options import DEFAULTS, Options
-from tasks.suggest.points import sobol, untried
+from tasks.suggest.points import spread, untried
 from tasks.suggest.problem import Problem
 from tasks.suggest.records import Observation, Origin
 from tasks.suggest.region import Region
@@ -52,15 +52,16 @@ def initial_count(problem: Problem, options: Options) -> int:
 
 
 def _initial(problem: Problem, number: int, count: int, tried: set[str]) -> Picked:
-    """Points of the study's Sobol sequence, so that the first ones cover the space evenly."""
+    """Points of an even sequence, so that the first ones cover the space."""
     picked: Picked = []
     for index in range(number, number + count):
-        row = sobol(problem.space, index, problem.seed)[0]
-        values: dict[str, Scalar] | None = problem.space.decode(row)
-        if values is None or problem.space.key(values) in tried:
-            values = untried(problem.space, tried, problem.generator)
-        if values is None:
-            break
+        row = spread(problem.space, index, problem.seed)
+        values = problem.space.decode(row)
+        if problem.space.key(values) in tried or not problem.space.allowed(values):
+            other = untried(problem.space, tried, problem.generator)
+            if other is None:
+                break
+            values = other
         tried.add(problem.space.key(values))
         picked.append((values, "initial"))
     return picked

@@ -58,7 +58,7 @@ def pool(space: Space, centres: Rows, count: int, generator: np.random.Generator
         return space.all_rows()
     scale = np.asarray(_SCALES)[generator.integers(len(_SCALES), size=count // 2)]
     near = perturbed(space, centres, count // 2, scale, generator)
-    return np.vstack([uniform(space, count - count // 2, generator), near])
+    return np.vstack([uniform(space, count - count // 2, generator), space.admitted(near)])
 
 
 def climb(

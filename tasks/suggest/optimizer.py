@@ -33,7 +33,8 @@ class Optimizer:
     for several threads.
 
     `space` maps a key to a range (`low`, `high`, `type`, `scale`, `step`) or to `choices`, each
-    with an optional `when`. `start` is suggested first, as trial 0.
+    with an optional `when`. `constraints` are texts like `width * depth <= 512`. `start` is
+    suggested first, as trial 0.
     """
 
     def __init__(
@@ -44,14 +45,16 @@ class Optimizer:
         strategy: Strategy = "bayes",
         seed: int = 0,
         start: Values | None = None,
+        constraints: Sequence[str] = (),
     ) -> None:
-        self._space = Space(space)
+        self._space = Space(space, constraints)
         self._start = None if start is None else self._space.complete(start, None)
         self._direction: Direction = direction
         self._strategy: Strategy = strategy
         self._seed = seed
         self._asked: dict[int, dict[str, Any]] = {}
         self._told: dict[int, Observation] = {}
+        self._reports: list[Observation] = []
         self._enqueued: list[dict[str, Any]] = []
         self._state: dict[str, Any] = {}
         self.exhausted = False
@@ -75,12 +78,13 @@ class Optimizer:
             raise BadInput(f"ask({count}): ask for one configuration at least")
         proposal = propose(
             self._space.description,
+            constraints=[constraint.text for constraint in self._space.constraints],
             direction=self._direction,
             strategy=self._strategy,
             seed=self._seed,
             first=len(self._asked),
             count=count,
-            observations=self.observations,
+            observations=(*self._reports, *self.observations),
             pending=self.pending,
             start=self._start,
             enqueued=self._enqueued,
@@ -122,6 +126,8 @@ class Optimizer:
         )
         if outcome != "failed" and not told.scored:
             told = Observation(number, told.values, None, "failed", "nan", seconds, rung)
+        if told.rung is not None:
+            self._reports.append(told)
         self._told[number] = told
 
     def to_json(self) -> str:
@@ -130,11 +136,13 @@ class Optimizer:
             {
                 "format": FORMAT,
                 "space": self._space.description,
+                "constraints": [constraint.text for constraint in self._space.constraints],
                 "direction": self._direction,
                 "strategy": self._strategy,
                 "seed": self._seed,
                 "start": self._start,
                 "asked": list(self._asked.values()),
+                "reports": [_as_json(observation) for observation in self._reports],
                 "told": [_as_json(observation) for observation in self.observations],
                 "enqueued": self._enqueued,
                 "state": self._state,
@@ -158,10 +166,13 @@ class Optimizer:
             direction=record["direction"],
             strategy=record["strategy"],
             seed=record["seed"],
+            constraints=record["constraints"],
         )
         optimizer._start = record["start"]
         optimizer._asked = dict(enumerate(record["asked"]))
-        optimizer._told = _told(record["told"], record["asked"])
+        optimizer._reports = _observations(record["reports"], record["asked"])
+        told = _observations(record["told"], record["asked"])
+        optimizer._told = {observation.number: observation for observation in told}
         optimizer._enqueued = record["enqueued"]
         optimizer._state = record["state"]
         optimizer.exhausted = record["exhausted"]
@@ -182,5 +193,7 @@ def _as_json(observation: Observation) -> dict[str, Any]:
     return {key: item for key, item in asdict(observation).items() if key != "values"}
 
 
-def _told(told: Sequence[Mapping[str, Any]], asked: Sequence[Values]) -> dict[int, Observation]:
-    return {entry["number"]: Observation(values=asked[entry["number"]], **entry) for entry in told}
+def _observations(
+    entries: Sequence[Mapping[str, Any]], asked: Sequence[Values]
+) -> list[Observation]:
+    return [Observation(values=asked[entry["number"]], **entry) for entry in entries]

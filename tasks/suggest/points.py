@@ -7,16 +7,39 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conf.search import Scalar
 from tasks.suggest.space import Rows, Space
 
 _TRIES = 64
+_REDRAWS = 8
 
 
 def uniform(space: Space, count: int, generator: np.random.Generator) -> Rows:
-    """Random rows, every parameter uniform on its scale."""
-    return space.snap(generator.random((count, len(space))))
+    """Random rows, every parameter uniform on its scale; fewer where constraints leave little."""
+    rows = space.admitted(space.snap(generator.random((count, len(space)))))
+    for _ in range(_REDRAWS):
+        if len(rows) >= count:
+            break
+        more = space.admitted(space.snap(generator.random((count, len(space)))))
+        rows = np.vstack([rows, more])
+    return rows[:count]
+
+
+def spread(space: Space, number: int, seed: int) -> NDArray[np.float64]:
+    """The row of that number in an even sequence over the whole space, from a seeded origin.
+
+    Multiples of powers of the generalised golden ratio, modulo 1: as even as Sobol's for the few
+    points of an initial design, in any dimension, and it costs no import of scipy's statistics.
+    """
+    d = len(space)
+    ratio = 2.0
+    for _ in range(50):  # the positive root of x^(d+1) = x + 1
+        ratio = (1.0 + ratio) ** (1.0 / (d + 1))
+    origin = np.random.default_rng([seed, d]).random(d)
+    point = (origin + (number + 1) * ratio ** -np.arange(1.0, d + 1)) % 1.0
+    return np.asarray(space.snap(point[None, :])[0])
 
 
 @lru_cache(maxsize=8)
@@ -56,7 +79,7 @@ def _first_untried(
         return _crowded(space, tried, generator)
     for row in space.walk():
         values = space.decode(row)
-        if space.key(values) not in tried:
+        if space.key(values) not in tried and space.allowed(values):
             return values
     return None
 

@@ -33,6 +33,7 @@ Chooser = Callable[[Problem, int, int, set[str]], tuple[Picked, dict[str, Any]]]
 def propose(
     space: Mapping[str, Any],
     *,
+    constraints: Sequence[str] = (),
     direction: Direction = "minimize",
     strategy: Strategy = "bayes",
     seed: int = 0,
@@ -52,7 +53,7 @@ def propose(
     come back when the space is exhausted. BadInput for an unsound space or enqueued values.
     """
     problem = Problem(
-        space=Space(space),
+        space=Space(space, constraints),
         direction=direction,
         seed=seed,
         first=first,
@@ -128,7 +129,7 @@ def _sobol(
     for number in range(number, number + count):  # noqa: B020
         values = problem.space.decode(sobol(problem.space, number, problem.seed)[0])
         origin: Origin = "sobol"
-        if problem.space.key(values) in tried:
+        if problem.space.key(values) in tried or not problem.space.allowed(values):
             other = untried(problem.space, tried, generator)
             if other is None:
                 break
@@ -146,7 +147,7 @@ def _grid(
     picked: Picked = []
     if count > 0:
         for cursor, values in grid_rows(problem.space, problem.seed, cursor):  # noqa: B007, B020
-            if (key := problem.space.key(values)) not in tried:
+            if (key := problem.space.key(values)) not in tried and problem.space.allowed(values):
                 tried.add(key)
                 picked.append((values, "grid"))
                 if len(picked) == count:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from conf.errors import BadInput
 from conf.search import Choices, Dimension, Range, Scalar
+from tasks.suggest.constraints import parse
 from tasks.suggest.parameters import Integer, Listed, Parameter, Real, build
 from tasks.suggest.records import Values
 
@@ -46,8 +47,8 @@ class Space:
     not matter.
     """
 
-    def __init__(self, space: Mapping[str, Any]) -> None:
-        """BadInput when a dimension is unsound or a condition can never be read."""
+    def __init__(self, space: Mapping[str, Any], constraints: Sequence[str] = ()) -> None:
+        """BadInput when a dimension, a condition or a constraint cannot be understood."""
         if not space:
             raise BadInput("search.space is empty: name at least one setting to search")
         dimensions = {key: _parsed(key, space[key]) for key in sorted(space)}
@@ -59,6 +60,8 @@ class Space:
             self._conditions(key, dimension.when or {}) for key, dimension in dimensions.items()
         )
         self._order = self._parents_first()
+        numeric = {parameter.key: _only_numbers(parameter) for parameter in self.parameters}
+        self.constraints = tuple(parse(text, numeric) for text in constraints)
         self.description: dict[str, Any] = {
             key: dimension.model_dump(mode="json", exclude_defaults=True)
             for key, dimension in dimensions.items()
@@ -115,6 +118,16 @@ class Space:
             snapped[:, i] = np.where(active, column, np.nan)
         return snapped
 
+    def allowed(self, values: Values) -> bool:
+        """Whether a configuration keeps all constraints."""
+        return all(constraint.holds(values) for constraint in self.constraints)
+
+    def admitted(self, rows: Rows) -> Rows:
+        """The rows that keep all constraints."""
+        if not self.constraints:
+            return rows
+        return rows[np.array([self.allowed(self.decode(row)) for row in rows], dtype=bool)]
+
     def decode(self, row: NDArray[np.float64]) -> dict[str, Scalar]:
         """The configuration of a snapped row: its active settings alone."""
         return {
@@ -159,12 +172,19 @@ class Space:
         }
 
     def complete(self, values: Values, base: Values | None) -> dict[str, Scalar]:
-        """A configuration from some of its settings, the others from `base` or mid-range."""
+        """A configuration from some of its settings, the others from `base` or mid-range.
+
+        BadInput when a value is not of the space, or the whole breaks a constraint.
+        """
         unknown = sorted(set(values) - set(self._index))
         if unknown:
             raise BadInput(f"{unknown[0]} is not in the space; drop it")
         middle = {parameter.key: parameter.value(0.5) for parameter in self.parameters}
-        return self.canonical({**middle, **(base or {}), **values})
+        whole = self.canonical({**middle, **(base or {}), **values})
+        for constraint in self.constraints:
+            if not constraint.holds(whole):
+                raise BadInput(f"{whole} breaks the constraint {constraint.text}; mend one of them")
+        return whole
 
     def key(self, values: Values) -> str:
         """One text for one configuration, also for one that is not of this space."""
@@ -182,7 +202,7 @@ class Space:
         total = 1
         for parameter in self.parameters:
             total *= parameter.levels or 1
-        if not self.conditional:
+        if not self.conditional and not self.constraints:
             return total if total <= _LARGEST_COUNT else None
         return len(self.all_rows()) if total <= _LARGEST_COUNT // 10 else None
 
@@ -190,7 +210,7 @@ class Space:
         """Every configuration of a finite space, as distinct rows in a fixed order."""
         axes = [self._centres(i) for i in range(len(self))]
         snapped = self.snap(np.array(list(product(*axes))))
-        return _distinct(snapped)
+        return self.admitted(_distinct(snapped))
 
     def walk(self) -> Iterator[NDArray[np.float64]]:
         """Rows of a finite space one by one, repeats included, without laying them all out."""
@@ -224,6 +244,12 @@ def grid_positions(parameter: Parameter, count: int) -> list[float]:
         return [parameter.position(parameter.low + index) for index in range(count)]
     ends = np.linspace(0.0, 1.0, count)
     return [float(position) for position in np.unique(parameter.snap(ends))]
+
+
+def _only_numbers(parameter: Parameter) -> bool:
+    if not isinstance(parameter, Listed):
+        return True
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in parameter.values)
 
 
 def _distinct(rows: Rows) -> Rows:
