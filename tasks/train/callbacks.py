@@ -17,6 +17,7 @@ from torch import Tensor
 from conf.identity import derived_seed
 from tasks.train.channel import Reporter
 from tasks.train.checkpoints import PROGRESS, checkpoint_path, prune
+from tasks.train.durable import Background
 from tasks.train.faults import NotFinite
 from tasks.train.folder import MetricLine, TrialFolder, append_line
 from tasks.train.progress import Outputs, Progress, is_better, is_out_of_patience, join, score
@@ -49,12 +50,17 @@ class EpochSeed(pl.Callback):
 
 
 class Guard(pl.Callback):
-    """Ends a trial whose loss is no number or has run away, and tells that the trial lives."""
+    """Follows the loss: ends a trial whose loss is no number or has run away, and averages it over
+    the epoch. Tells that the trial lives."""
 
     def __init__(self, reporter: Reporter) -> None:
+        self.mean = math.nan
+        """Mean training loss of the last whole epoch, by row."""
         self._reporter = reporter
         self._first: float | None = None
-        self._seen: list[Tensor] = []
+        self._seen: list[tuple[Tensor, int]] = []
+        self._sum = 0.0
+        self._rows = 0
 
     def on_train_batch_end(
         self,
@@ -66,22 +72,28 @@ class Guard(pl.Callback):
     ) -> None:
         """Look at the loss: of each batch on the CPU, now and then on a device."""
         self._reporter.beat()
-        self._seen.append(outputs["loss"])
-        if self._seen[0].device.type == "cpu" or len(self._seen) >= CHECK_EVERY:
+        self._seen.append((outputs["loss"], len(batch["id"])))
+        if outputs["loss"].device.type == "cpu" or len(self._seen) >= CHECK_EVERY:
             self._check()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Average anew."""
+        self._sum, self._rows = 0.0, 0
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look at what is left."""
         self._check()
+        self.mean = self._sum / max(self._rows, 1)
 
     def on_validation_batch_end(self, *_: Any, **__: Any) -> None:
         """Validation is life too."""
         self._reporter.beat()
 
     def _check(self) -> None:
-        losses = [float(loss) for loss in self._seen]
-        self._seen.clear()
-        for loss in losses:
+        seen, self._seen = [(float(loss), rows) for loss, rows in self._seen], []
+        for loss, rows in seen:
+            self._sum += loss * rows
+            self._rows += rows
             if not math.isfinite(loss):
                 raise NotFinite(f"the training loss is {loss}")
             if self._first is None:
@@ -93,8 +105,9 @@ class Guard(pl.Callback):
 class Curve(pl.Callback):
     """Scores each epoch, and keeps the best one's predictions and weights."""
 
-    def __init__(self, spec: TrialSpec, progress: Progress) -> None:
+    def __init__(self, spec: TrialSpec, progress: Progress, guard: Guard) -> None:
         self.progress = progress
+        self._guard = guard
         self._spec = spec
         self._batches: list[Outputs] = []
         self._scores: dict[str, float] = {}
@@ -128,12 +141,10 @@ class Curve(pl.Callback):
         self._scores = score(self._outputs, self._spec.config.evaluate)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Add the epoch's line, unless an earlier attempt has written it, and judge the epoch."""
+        """Add the epoch's line, and keep the epoch if it is the best."""
         epoch = trainer.current_epoch + 1
-        lines = self.progress.lines
-        if not any(line.epoch == epoch for line in lines):
-            lines = (*lines, self._line(trainer, epoch))
-        self.progress = replace(self.progress, lines=lines)
+        line = self._line(trainer, epoch)
+        self.progress = replace(self.progress, lines=(*self.progress.lines, line))
         value = self._scores.get(self._spec.config.evaluate.objective)
         if self._is_kept(value):
             self.progress = replace(
@@ -151,9 +162,9 @@ class Curve(pl.Callback):
         return is_better(value, self.progress.best_value, direction)
 
     def _line(self, trainer: pl.Trainer, epoch: int) -> MetricLine:
-        metrics = {f"val/{name}": value for name, value in self._scores.items()}
-        if (loss := trainer.callback_metrics.get(TRAIN_LOSS)) is not None:
-            metrics[TRAIN_LOSS] = float(loss)
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        scores = {f"val/{name}": value for name, value in self._scores.items()}
+        metrics = logged | scores | {TRAIN_LOSS: self._guard.mean}
         return MetricLine(
             epoch=epoch,
             step=trainer.global_step,
@@ -189,26 +200,34 @@ class Saver(pl.Callback):
         folder: TrialFolder,
         curve: Curve,
         written: Sequence[int],
+        background: Background,
         is_stopped: Callable[[], bool],
     ) -> None:
-        """`written` are the epochs that have a line on disk; `is_stopped` a user's wish."""
+        """`written` are the epochs that have a line on disk; `is_stopped` a user's wish.
+
+        The disk is waited for while the next epoch trains: at most one epoch is not on it yet.
+        """
         self._spec = spec
         self._folder = folder
         self._curve = curve
         self._written = set(written)
+        self._background = background
         self._is_stopped = is_stopped
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, write, decide."""
-        epoch = trainer.current_epoch + 1
-        trainer.save_checkpoint(checkpoint_path(self._folder.checkpoints, epoch))
-        prune(self._folder.checkpoints)
-        if epoch not in self._written:
-            line = next(line for line in self._curve.progress.lines if line.epoch == epoch)
-            append_line(self._folder, line)
-            self._written.add(epoch)
+        self._background.flush()
+        line = self._curve.progress.lines[-1]
+        trainer.save_checkpoint(checkpoint_path(self._folder.checkpoints, line.epoch))
+        self._background.submit(lambda: self._after_checkpoint(line))
         if is_over(self._spec, self._curve.progress) or self._is_stopped():
             trainer.should_stop = True
+
+    def _after_checkpoint(self, line: MetricLine) -> None:
+        prune(self._folder.checkpoints)
+        if line.epoch not in self._written:
+            append_line(self._folder, line)
+            self._written.add(line.epoch)
 
 
 def is_over(spec: TrialSpec, progress: Progress) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from tasks.train.durable import write_durably
+from tasks.train.durable import Background, write_durably
 from tasks.train.progress import Progress
 
 KEPT = 2
@@ -60,19 +61,23 @@ def restore(folder: Path) -> Restored:
 
 
 class DurableCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, synced to disk before they get their name.
+    """Lightning's checkpoint files, written and synced in the background.
 
     The content of the checkpoint that is continued from was read already; it is handed out once.
     """
 
-    def __init__(self, restored: Restored) -> None:
+    def __init__(self, restored: Restored, background: Background) -> None:
         self._restored: Restored | None = restored
+        self._background = background
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Write one checkpoint."""
-        write_durably(Path(path), lambda file: torch.save(checkpoint, file))
+        """Take the checkpoint as it is now; it gets its name when it is on disk."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        view = content.getbuffer()
+        self._background.submit(lambda: write_durably(Path(path), lambda file: file.write(view)))
 
     def load_checkpoint(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
@@ -19,8 +20,8 @@ from tasks.train import progress as trial_progress
 from tasks.train.callbacks import Curve, EpochSeed, Guard, Saver, is_over, seed_everything
 from tasks.train.channel import Reporter
 from tasks.train.checkpoints import DurableCheckpointIO, Restored, prune, restore
-from tasks.train.durable import write_durably
-from tasks.train.folder import MetricLine, TrialFolder, file_fact, mend_metrics
+from tasks.train.durable import Background, at_once, write_durably
+from tasks.train.folder import TrialFolder, file_fact, mend_metrics
 from tasks.train.progress import Progress
 from tasks.train.spec import FileFact, Result, TrialSpec
 
@@ -45,12 +46,14 @@ def fit(
     restored, notes = go_on_from(folder)
     card = json.loads(Path(spec.card).read_bytes())
     module, data = build(spec, card)
-    reached = restored.progress
+    reached, background = restored.progress, Background()
     if not is_over(spec, reached):
-        reached = train(spec, folder, restored, module, data, reporter, is_stopped)
+        reached = train(spec, folder, restored, module, data, reporter, background, is_stopped)
     if not is_over(spec, reached):
+        background.flush()
         return None
-    return save(spec, folder, reached, module, notes, time.monotonic() - started)
+    files = save(spec, folder, reached, background)
+    return result_of(spec, reached, module, files, notes, time.monotonic() - started)
 
 
 def quiet() -> None:
@@ -93,19 +96,25 @@ def train(
     module: pl.LightningModule,
     data: StudyData,
     reporter: Reporter,
+    background: Background,
     is_stopped: Callable[[], bool],
 ) -> Progress:
-    """Run Lightning from the restored state, and return the progress made."""
-    curve = Curve(spec, restored.progress)
+    """Run Lightning from the restored state, and return the progress made.
+
+    The last epoch's files may still be on their way to the disk.
+    """
+    guard = Guard(reporter)
+    curve = Curve(spec, restored.progress, guard)
     written = [line.epoch for line in folder.read_metrics()]
-    callbacks = [
-        EpochSeed(spec.seed),
-        Guard(reporter),
-        curve,
-        Saver(spec, folder, curve, written, is_stopped),
-    ]
-    trainer = build_trainer(spec, callbacks, DurableCheckpointIO(restored))
-    trainer.fit(module, datamodule=data, ckpt_path=restored.path)
+    saver = Saver(spec, folder, curve, written, background, is_stopped)
+    callbacks = [EpochSeed(spec.seed), guard, curve, saver]
+    trainer = build_trainer(spec, callbacks, DurableCheckpointIO(restored, background))
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=restored.path)
+    except BaseException:
+        with contextlib.suppress(Exception):  # what ended the training is what is told
+            background.flush()
+        raise
     return curve.progress
 
 
@@ -130,25 +139,35 @@ def build_trainer(
 
 
 def save(
+    spec: TrialSpec, folder: TrialFolder, reached: Progress, background: Background
+) -> dict[str, FileFact]:
+    """Write predictions and, at the trial's end, weights; return what is vouched for."""
+    writers: dict[Path, Callable[[], None]] = {}
+    if (outputs := reached.outputs) is not None:
+        writers[folder.predictions] = lambda: save_predictions(folder.predictions, outputs)
+    if is_complete(spec, reached):
+        writers[folder.weights] = lambda: save_weights(folder.weights, reached)
+    at_once(background.flush, *writers.values())
+    return {str(path.relative_to(folder.path)): file_fact(path) for path in writers}
+
+
+def is_complete(spec: TrialSpec, reached: Progress) -> bool:
+    """Whether the trial as a whole is over: at its last epoch, or out of patience before."""
+    return reached.epochs >= spec.last_epoch or reached.epochs < spec.until
+
+
+def result_of(
     spec: TrialSpec,
-    folder: TrialFolder,
     reached: Progress,
     module: pl.LightningModule,
+    files: dict[str, FileFact],
     notes: tuple[str, ...],
     seconds: float,
 ) -> Result:
-    """Write predictions and, at the trial's end, weights; what is vouched for is in the result."""
-    complete = reached.epochs >= spec.last_epoch or reached.epochs < spec.until
+    """The result of an attempt that reached its end."""
     parameters = list(module.parameters())
-    files: dict[str, FileFact] = {}
-    if reached.outputs is not None:
-        save_predictions(folder.predictions, reached.outputs)
-        files[folder.predictions.name] = file_fact(folder.predictions)
-    if complete:
-        save_weights(folder.weights, reached)
-        files[str(folder.weights.relative_to(folder.path))] = file_fact(folder.weights)
     return Result(
-        outcome="complete" if complete else "paused",
+        outcome="complete" if is_complete(spec, reached) else "paused",
         attempt=spec.attempt,
         until=spec.until,
         epochs=reached.epochs,
@@ -191,6 +210,3 @@ def save_weights(path: Path, reached: Progress) -> None:
 def remove_checkpoints(folder: TrialFolder) -> None:
     """Remove the state to continue from, once the result stands."""
     prune(folder.checkpoints, keep=0)
-
-
-__all__ = ["MetricLine", "fit", "remove_checkpoints"]

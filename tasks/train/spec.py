@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from conf.errors import DenseError
-from conf.home import write_atomically
 from conf.study import TrialConfig
+from tasks.train.durable import write_durably, write_whole
 from tasks.train.outcome import Cause
 
 SPEC = "spec.json"
@@ -65,8 +65,8 @@ class TrialSpec(Document):
         return self.until if self.keep == "last" else self.config.train.epochs
 
     def write(self, folder: Path) -> None:
-        """Write `spec.json` atomically."""
-        write_atomically(folder / SPEC, self.model_dump_json() + "\n")
+        """Write `spec.json`; it follows from the journal, so that a power cut may take it."""
+        write_whole(folder / SPEC, lambda file: file.write(self.model_dump_json().encode()))
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -116,8 +116,8 @@ class Result(Document):
     warnings: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
-        """Write `result.json` atomically."""
-        write_atomically(folder / RESULT, self.model_dump_json() + "\n")
+        """Write `result.json` durably."""
+        write_durably(folder / RESULT, lambda file: file.write(self.model_dump_json().encode()))
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:

@@ -11,11 +11,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
-from tasks.train import callbacks, fit, server
+from tasks.train import callbacks, checkpoints, fit, server
 from tasks.train.folder import MetricLine, TrialFolder, as_text
 from tasks.train.spec import Result, TrialSpec
 
@@ -101,7 +102,7 @@ class Fault(pl.Callback):
 def install() -> None:
     """Wrap the steps of a trial with the places where a process may die."""
     build_trainer = fit.build_trainer
-    save_checkpoint = pl.Trainer.save_checkpoint
+    write_durably = checkpoints.write_durably
     append_line = callbacks.append_line
     write_result = Result.write
     now: dict[str, str] = {"fault": ""}
@@ -113,11 +114,14 @@ def install() -> None:
     def build_with_fault(spec: TrialSpec, given: list[pl.Callback], *args: Any) -> pl.Trainer:
         return build_trainer(spec, [*given, Fault(now["fault"])], *args)
 
-    def save_with_fault(self: pl.Trainer, path: Any, *args: Any, **kwargs: Any) -> None:
-        due = self.current_epoch + 1 == EPOCH
+    def save_with_fault(path: Path, write: Any) -> None:
+        due = path.stem == f"{EPOCH:06d}"
         if now["fault"] == "die-before-checkpoint" and due:
             die()
-        save_checkpoint(self, path, *args, **kwargs)
+        if now["fault"] == "die-in-checkpoint" and due:
+            path.with_name(f".{path.name}.tmp").write_bytes(b"half")
+            die()
+        write_durably(path, write)
         if now["fault"] == "die-before-line" and due:
             die()
 
@@ -141,7 +145,7 @@ def install() -> None:
 
     original_fit, fit.fit = fit.fit, fit_with_fault  # type: ignore[assignment]
     fit.build_trainer = build_with_fault  # type: ignore[assignment]
-    pl.Trainer.save_checkpoint = save_with_fault  # type: ignore[method-assign, assignment]
+    checkpoints.write_durably = save_with_fault
     callbacks.append_line = append_with_fault
     Result.write = write_with_fault  # type: ignore[method-assign]
 

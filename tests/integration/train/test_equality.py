@@ -17,6 +17,7 @@ from tests.integration.train.conftest import EPOCHS, MakeSpec, assert_same
 DEATHS = (
     "die-in-batch",
     "die-before-checkpoint",
+    "die-in-checkpoint",
     "die-before-line",
     "die-in-line",
     "die-after-line",

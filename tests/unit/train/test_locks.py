@@ -1,0 +1,115 @@
+"""Locks and slots: held by processes, free with their death."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.train import locks, slots
+
+HOLD = (
+    "import sys, time; from pathlib import Path; from tasks.train import locks\n"
+    "import os; os.setpgid(0, 0)\n"
+    "locks.lock_trial(Path(sys.argv[1]), wait=1); print('held', flush=True); time.sleep(100)\n"
+)
+
+
+def hold(path: Path) -> subprocess.Popen[str]:
+    """A process in a group of its own that holds a lock."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_lock_is_free_when_its_holder_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    holder = hold(path)
+    assert locks.is_held(path) and locks.try_lock(path) is None
+    assert locks.read_holder(path)["pid"] == holder.pid
+    holder.kill()
+    holder.wait()
+    assert not locks.is_held(path)
+
+
+def test_a_holder_is_ended(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    holder = hold(path)
+    assert locks.end_holder(path, wait=10)
+    assert holder.wait() == -signal.SIGKILL
+    assert not locks.end_holder(path, wait=10)
+
+
+def test_a_lock_that_another_holds_is_waited_for_only_so_long(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    handle = locks.try_lock(path)
+    with pytest.raises(TimeoutError):
+        locks.lock_trial(path, wait=0.1)
+    os.close(handle or 0)
+    os.close(locks.lock_trial(path, wait=0.1))
+
+
+def test_a_process_that_took_over_a_number_is_not_killed(tmp_path: Path) -> None:
+    holder = hold(tmp_path / "lock")
+    facts = locks.read_holder(tmp_path / "lock")
+    locks.kill_recorded_group(facts | {"started": facts["started"] + 1})
+    locks.kill_recorded_group(facts | {"host": "elsewhere"})
+    locks.kill_recorded_group({})
+    assert holder.poll() is None
+    locks.kill_recorded_group(facts)
+    assert holder.wait() == -signal.SIGKILL
+
+
+def test_facts_are_added(tmp_path: Path) -> None:
+    handle = locks.lock_trial(tmp_path / "lock", wait=1)
+    locks.add_facts(handle, {"began": 1.5})
+    facts = locks.read_holder(tmp_path / "lock")
+    assert (facts["pid"], facts["began"]) == (os.getpid(), 1.5)
+    os.close(handle)
+
+
+def test_slots_are_taken_in_turn_and_given_back(tmp_path: Path) -> None:
+    first, second = (slots.take_slot(tmp_path, 2, 1) for _ in range(2))
+    assert (first.number, second.number) == (0, 1)
+    assert slots.try_slot(tmp_path, 0, 1) is None
+    first.release()
+    assert slots.take_slot(tmp_path, 2, 1).number == 0
+
+
+def test_studies_with_other_thread_counts_share_the_cores(tmp_path: Path) -> None:
+    one_thread = slots.take_slot(tmp_path, 4, 1)  # core 0
+    two_threads = slots.take_slot(tmp_path, 2, 2)  # cores 2 and 3
+    assert (one_thread.number, two_threads.number) == (0, 1)
+    assert slots.try_slot(tmp_path, 0, 2) is None
+    assert slots.try_slot(tmp_path, 1, 1) is not None
+    assert slots.try_slot(tmp_path, 2, 1) is None
+
+
+def test_a_slot_that_is_half_free_is_left_alone(tmp_path: Path) -> None:
+    taken = slots.try_slot(tmp_path, 1, 1)
+    assert slots.try_slot(tmp_path, 0, 2) is None
+    assert slots.try_slot(tmp_path, 0, 1) is not None, "its first core was kept"
+    assert taken is not None
+
+
+@given(
+    slot=st.integers(0, 20),
+    threads=st.integers(1, 8),
+    cores=st.sets(st.integers(0, 63), min_size=1),
+)
+def test_cores_of_two_slots_never_overlap(slot: int, threads: int, cores: set[int]) -> None:
+    mine = slots.cores_of(slot, threads, cores)
+    assert mine <= cores and mine
+    if (slot + 1) * threads <= len(cores):
+        assert len(mine) == threads
+        assert not slot or not mine & slots.cores_of(slot - 1, threads, cores)
+    else:
+        assert mine == cores
