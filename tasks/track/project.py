@@ -136,9 +136,11 @@ def trial_points(trial: Trial, files: Files) -> list[Point]:
         for line in files.lines
         for name, value in line.metrics.items()
     ]
-    if trial.started is not None:
-        waited = max(0.0, trial.started - trial.asked)
-        points.append(Point("seconds/wait", waited, milliseconds(trial.started), 0))
+    if files.lines:
+        # From being asked to its first step: queue, slot, process and model.
+        first = files.lines[0]
+        waited = max(0.0, first.time - first.seconds - trial.asked)
+        points.append(Point("seconds/wait", waited, milliseconds(first.time), 0))
     times = {line.epoch: milliseconds(line.time) for line in files.lines}
     for rung, value in trial.reports:
         if rung in times:
