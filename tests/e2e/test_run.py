@@ -87,7 +87,7 @@ import mlflow, sklearn.datasets
 mlflow.set_tracking_uri(sys.argv[1])
 digits = sklearn.datasets.load_digits()
 model = mlflow.pyfunc.load_model("models:/tiny@champion")
-found = model.predict(digits.images[:200].astype("float32"))
+found = model.predict(digits.images[:200])
 print(float((found["label"].to_numpy().astype(int) == digits.target[:200]).mean()))
 """
 
