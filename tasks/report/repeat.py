@@ -12,7 +12,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from conf.study import TrialConfig
+from conf.section import Section
 
 PACKAGES = (
     "dense", "torch", "pytorch-lightning", "scikit-optimize", "scikit-learn", "numpy",
@@ -41,12 +41,12 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count() or 1} cores"
 
 
-def as_yaml(config: TrialConfig) -> str:
-    """A whole configuration as YAML, in the order of its sections."""
+def as_yaml(config: Section) -> str:
+    """A whole configuration as YAML, in the order of its sections; a study's can be run."""
     text = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    plain: dict[str, Any] = config.model_dump(mode="json", exclude_none=True)
+    plain: dict[str, Any] = config.model_dump(mode="json")
     yaml.dump(plain, text)
     return text.getvalue()

@@ -59,6 +59,7 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "sheet": base64.b64encode(around.contact_sheet or b"").decode(),
         "command": repeat.command(record.study.name, around.overrides),
         "facts": _facts(record, around),
+        "study_yaml": repeat.as_yaml(record.study),
         "best_yaml": repeat.as_yaml(best.config) if best else "",
         "named": words.name,
         "figures": _figures(record, rows, best, around.card),

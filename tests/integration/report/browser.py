@@ -102,15 +102,20 @@ class Browser:
             width=width, height=844, deviceScaleFactor=1, mobile=width < 600,
         )  # fmt: skip
         self.call("Page.navigate", url=path.as_uri())
-        deadline = time.monotonic() + 60
-        while self.value("document.readyState") != "complete" and time.monotonic() < deadline:
-            time.sleep(0.1)
+        self.wait("document.readyState === 'complete'")
         time.sleep(0.3)
 
     def value(self, expression: str) -> Any:
         """The value of an expression on the page."""
         found = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         return found["result"].get("value")
+
+    def wait(self, condition: str, seconds: float = 60) -> bool:
+        """Whether a condition comes to hold on the page in time."""
+        deadline = time.monotonic() + seconds
+        while not (held := bool(self.value(condition))) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return held
 
     def picture(self, path: Path) -> None:
         """The whole page as PNG."""

@@ -1,0 +1,169 @@
+"""The page: well-formed, in need of nothing else, and safe against hostile names."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from conf.load import load_study
+from conf.study import Study
+from tasks.report.page import page, script_json, write_page
+from tasks.report.repeat import as_yaml, command
+from tasks.report.view import Surroundings
+from tasks.study import events
+from tasks.study.record import StudyRecord
+from tests.unit.report.made import CARD, contact_sheet, crowned, made_home, made_study
+
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+EVIL = "</script><img src=https://evil.example/x onerror=alert(1)>{{ 7 * 7 }}&\"'"
+
+
+class Reader(HTMLParser):
+    """Checks that elements nest, and keeps text, attributes and scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.texts: list[str] = []
+        self.scripts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("script", "style"):
+            self.scripts.append(data)
+        else:
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        """All that a person reads."""
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture(scope="module")
+def reader(record: StudyRecord) -> Reader:
+    """The page of the study, read."""
+    around = Surroundings(overrides=["search.trials=16"], card=CARD, contact_sheet=contact_sheet())
+    return Reader(page(record, around))
+
+
+def test_it_says_what_a_reader_wants_to_know(reader: Reader, record: StudyRecord) -> None:
+    best = record.best
+    assert best is not None
+    for part in (
+        "0.9861 accuracy on rows that the search never saw", "gain over trial 0", "16", "2 failed",
+        f"trial {best.number}, trained again", "no version of digits holds the alias yet",
+        "the loss became nan in epoch 2", "1,797", "dense run digits search.trials=16",
+        "weight_decay", "torch",
+    ):  # fmt: skip
+        assert part in reader.text
+
+
+def test_it_loads_nothing(reader: Reader) -> None:
+    for tag, name, value in reader.attributes:
+        if name in ("src", "href", "srcset", "action", "data", "poster"):
+            assert value.startswith("data:"), (tag, name, value[:80])
+        assert "url(" not in value and not name.startswith("on")
+    policy = next(value for _, name, value in reader.attributes if "default-src" in value)
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    assert not any("@import" in script[:100_000] for script in reader.scripts)
+
+
+def test_plotly_is_there_once(record: StudyRecord) -> None:
+    assert page(record).count("plotly.js v") == 1
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    record = made_study(made_home(tmp_path), trials=3, failed=(1,))
+    suggested = record.state.trials[1]
+    evil = dataclasses.replace(suggested, message=EVIL, origin=EVIL)
+    trials = record.state.trials.replace(1, evil)
+    state = dataclasses.replace(record.state, trials=trials)
+    record = dataclasses.replace(record, state=state)
+    card = {**CARD, "classes": [EVIL] * 10, "source": {"place": EVIL, "licence": EVIL},
+            "counts": {"train": {EVIL: 1}}}  # fmt: skip
+    around = Surroundings(overrides=[f"a={EVIL}"], card=card, tracking_uri=EVIL)
+    reader = Reader(page(record, around))
+    assert reader.text.count("<img src=https://evil.example/x onerror=alert(1)>{{ 7 * 7 }}") >= 5
+    assert "49&" not in reader.text
+    assert not any("evil" in value for tag, _, value in reader.attributes if tag == "img")
+    json.loads(next(s for s in reader.scripts if s.startswith('{"history')))
+
+
+def test_script_json_cannot_end_its_element() -> None:
+    given = {"a": "</script><!--\u2028&"}
+    text = script_json(given)
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == given
+
+
+@pytest.mark.parametrize("trials", [0, 1, 2], ids=["nothing asked", "one failed", "two failed"])
+def test_a_study_without_success_has_a_page(tmp_path: Path, trials: int) -> None:
+    record = made_study(made_home(tmp_path), trials=max(trials, 1), failed=(0, 1))
+    if trials == 0:
+        (record.folder / "journal.jsonl").write_bytes(b"")
+        record = StudyRecord.read(record.home, "digits")
+    text = Reader(page(record)).text
+    assert "No trial has an objective yet" in text
+    assert ("No trial was asked yet" in text) == (trials == 0)
+
+
+def test_a_running_study_has_a_page(tmp_path: Path) -> None:
+    record = made_study(made_home(tmp_path), trials=4, failed=())
+    lines = (record.folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (record.folder / "journal.jsonl").write_bytes(b"".join(lines[:-2]))
+    text = Reader(page(StudyRecord.read(record.home, "digits"))).text
+    assert "running" in text
+
+
+def test_a_study_without_a_space_has_a_page(tmp_path: Path) -> None:
+    search = load_study("digits").search.model_copy(update={"space": {}})
+    record = made_study(made_home(tmp_path), trials=1, failed=(), search=search)
+    assert "Settings" not in Reader(page(record)).text
+
+
+def test_the_whole_study_on_the_page_can_be_run(record: StudyRecord, tmp_path: Path) -> None:
+    (tmp_path / "again.yaml").write_text(as_yaml(record.study))
+    assert load_study(str(tmp_path / "again.yaml"), allow_path=True) == record.study
+
+
+def test_the_command_is_ready_for_a_shell() -> None:
+    assert command("digits", ["name=a b"]) == "dense run digits 'name=a b'"
+
+
+def test_it_is_written_where_reports_belong(tmp_path: Path) -> None:
+    home = made_home(tmp_path)
+    path = write_page(crowned(home, made_study(home, trials=3, failed=())))
+    assert path == home.path / "reports" / "digits.html"
+    assert path.read_text().startswith("<!doctype html>")
+
+
+def test_the_champion_of_an_earlier_study_is_named_so(tmp_path: Path) -> None:
+    home = made_home(tmp_path)
+    record = crowned(home, made_study(home, trials=3, failed=()))
+    last = record.state.champion[-1]
+    facts = {**last.facts, "digest": "0" * 64}
+    event = events.Champion(step="crowned", facts=facts, time=last.time + 1)
+    state = dataclasses.replace(record.state, champion=(*record.state.champion, event))
+    assert "an earlier study" in Reader(page(dataclasses.replace(record, state=state))).text
+
+
+def test_the_names_of_studies_cannot_carry_markup() -> None:
+    with pytest.raises(ValueError, match="pattern"):
+        Study.model_validate({"name": EVIL})
