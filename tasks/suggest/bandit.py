@@ -52,15 +52,13 @@ class Bandit:
             self._account[arm][1] += earned
             self.settled.append((origin, loss is not None and best - loss > 1e-3 * spread))
 
-    def shares(self) -> np.ndarray:
-        """The chance of each arm, in the order of `ARMS`."""
+    def shares(self, arms: Sequence[str]) -> np.ndarray:
+        """The chance of each arm, in order."""
+        accounts = [self._account[arm] for arm in arms]
         rates = np.array(
-            [
-                (earned + _PRIOR_EARNED) / (pulls + _PRIOR_PULLS)
-                for pulls, earned in self._account.values()
-            ]
+            [(earned + _PRIOR_EARNED) / (pulls + _PRIOR_PULLS) for pulls, earned in accounts]
         )
-        return _FLOOR + (1.0 - _FLOOR * len(ARMS)) * rates / rates.sum()
+        return _FLOOR + (1.0 - _FLOOR * len(arms)) * rates / rates.sum()
 
     def opened(self, number: int, arm: str, origin: str, best: float) -> None:
         """Remember who picked a trial, and the best loss known then."""

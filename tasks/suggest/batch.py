@@ -12,7 +12,7 @@ from tasks.suggest.acquisition import ACQUISITIONS
 from tasks.suggest.candidates import climb, perturbed, pool
 from tasks.suggest.field import Field
 from tasks.suggest.gp import Gp
-from tasks.suggest.kernel import features
+from tasks.suggest.kernel import Features, features
 from tasks.suggest.points import untried
 from tasks.suggest.records import Origin
 from tasks.suggest.space import Rows, Space
@@ -74,6 +74,11 @@ class Picker:
         self._field.believe(self._gp, at)
         self._gp = self._gp.believe(at)
         return Pick(values, origin, arm, row)
+
+    def promising(self, count: int) -> Features:
+        """Points of the table where the loss may lie low, by the lower bound."""
+        bound = self._field.mean - 2.0 * np.sqrt(self._field.variance)
+        return self._table.take(np.argsort(bound, kind="stable")[:count])
 
     def _found(
         self, arm: str, origin: Origin

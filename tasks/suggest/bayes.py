@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from conf.search import Scalar
-from tasks.suggest.bandit import ARMS, Bandit
+from tasks.suggest.bandit import Bandit
 from tasks.suggest.batch import Pick, Picker
+from tasks.suggest.forecast import forecast
+from tasks.suggest.kernel import features
 from tasks.suggest.options import DEFAULTS, Options
 from tasks.suggest.points import spread, untried
-from tasks.suggest.problem import Problem
+from tasks.suggest.problem import Choice, Picked, Problem
 from tasks.suggest.records import Observation, Origin
 from tasks.suggest.region import Region
 from tasks.suggest.space import Rows
 from tasks.suggest.surrogate import surrogate
 
-Picked = list[tuple[dict[str, Scalar], Origin]]
 Vector = NDArray[np.float64]
 _FEWEST = 3
 """Scored trials without which there is nothing to model."""
+_FORECAST_POINTS = 200
 OPTIONS = DEFAULTS
 
 
-def choose(
-    problem: Problem, number: int, count: int, tried: set[str]
-) -> tuple[Picked, dict[str, Any]]:
+def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
     """`count` configurations: the initial design first, then what the model finds promising."""
     observations, rows = problem.encoded()
     scored = sum(observation.scored for observation in observations)
@@ -38,12 +36,12 @@ def choose(
     early = count if scored < _FEWEST else max(0, min(count, wanted - known))
     picked = _initial(problem, number, early, tried)
     if count == early:
-        return picked, dict(problem.state)
+        return Choice(picked, dict(problem.state))
     with threadpool_limits(1):  # the order of sums, and so the last bit, depends on the threads
-        chosen, state = _modelled(
+        modelled = _modelled(
             problem, observations, rows, number + early, count - early, tried, OPTIONS
         )
-    return picked + chosen, state
+    return Choice(picked + modelled.picked, modelled.state, modelled.forecast)
 
 
 def initial_count(problem: Problem, options: Options) -> int:
@@ -75,7 +73,7 @@ def _modelled(
     count: int,
     tried: set[str],
     options: Options,
-) -> tuple[Picked, dict[str, Any]]:
+) -> Choice:
     losses = problem.losses(observations)
     vector = np.array([losses[o.number] for o in observations if o.scored])
     model, state = surrogate(problem, observations, rows, vector, options)
@@ -95,7 +93,16 @@ def _modelled(
         bandit.opened(number + index, arm, origin, float(np.min(vector)))
         picks.append(pick)
     state |= {"bandit": bandit.state(), "region": region.state()}
-    return [(pick.values, pick.origin) for pick in picks], state
+    picked: Picked = [(pick.values, pick.origin) for pick in picks]
+    rows_picked = np.array([pick.row for pick in picks]).reshape(len(picks), len(problem.space))
+    expected = forecast(
+        model,
+        features(problem.space, rows_picked),
+        picker.promising(_FORECAST_POINTS),
+        observations,
+        generator,
+    )
+    return Choice(picked, state, expected if picks else None)
 
 
 def _arms(
@@ -103,7 +110,8 @@ def _arms(
 ) -> list[str]:
     """Who picks: arms in proportion to their shares, in random order."""
     if not options.bandit:
-        return [ARMS[((number + index) // 2) % len(ARMS)] for index in range(count)]
+        return [options.arms[((number + i) // 2) % len(options.arms)] for i in range(count)]
     ticks = (np.arange(count) + generator.random()) / count
-    chosen = np.searchsorted(np.cumsum(bandit.shares()), ticks)
-    return [ARMS[min(int(arm), len(ARMS) - 1)] for arm in generator.permutation(chosen)]
+    chosen = np.searchsorted(np.cumsum(bandit.shares(options.arms)), ticks)
+    last = len(options.arms) - 1
+    return [options.arms[min(int(arm), last)] for arm in generator.permutation(chosen)]

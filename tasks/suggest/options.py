@@ -16,8 +16,10 @@ class Options:
     """Bend the axes of ordered settings."""
     region: bool = True
     """Half of each batch in a trust region around the incumbent."""
+    arms: tuple[str, ...] = ("ei", "lcb", "pi", "mean")
+    """The acquisition functions that pick."""
     bandit: bool = True
-    """Learn the shares of the acquisition functions; off: they take turns."""
+    """Learn their shares; off: they take turns."""
     feasibility: bool = True
     """Keep away from where trials failed."""
     initial: int | None = None

@@ -9,8 +9,21 @@ from typing import Any
 import numpy as np
 
 from conf.errors import BadInput
-from tasks.suggest.records import Direction, Observation, Values
+from conf.search import Scalar
+from tasks.suggest.records import Direction, Forecast, Observation, Origin, Values
 from tasks.suggest.space import Rows, Space
+
+Picked = list[tuple[dict[str, Scalar], Origin]]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a strategy chose."""
+
+    picked: Picked
+    state: dict[str, Any]
+    """What its next step is given."""
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True)

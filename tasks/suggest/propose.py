@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from conf.errors import BadInput
-from conf.search import Scalar
 from tasks.suggest.points import grid_rows, sobol, untried
-from tasks.suggest.problem import Problem, in_order, reports_of
+from tasks.suggest.problem import Choice, Picked, Problem, in_order, reports_of
 from tasks.suggest.records import (
     Direction,
     Observation,
@@ -25,9 +24,8 @@ from tasks.suggest.records import (
 )
 from tasks.suggest.space import Space
 
-Picked = list[tuple[dict[str, Scalar], Origin]]
-Chooser = Callable[[Problem, int, int, set[str]], tuple[Picked, dict[str, Any]]]
-"""(problem, number of the first, how many, keys tried: added to) -> (what was picked, state)"""
+Chooser = Callable[[Problem, int, int, set[str]], Choice]
+"""(problem, number of the first, how many, keys tried: added to) -> what was chosen"""
 
 
 def propose(
@@ -65,12 +63,14 @@ def propose(
     )
     tried = problem.tried()
     given, dropped = _given(problem, enqueued, tried, count)
-    chosen, new_state = _chooser(strategy)(problem, first + len(given), count - len(given), tried)
+    choice = _chooser(strategy)(problem, first + len(given), count - len(given), tried)
     suggestions = tuple(
         Suggestion(first + index, values, origin)
-        for index, (values, origin) in enumerate(given + chosen)
+        for index, (values, origin) in enumerate(given + choice.picked)
     )
-    return Proposal(suggestions, new_state, len(suggestions) < count, tuple(dropped))
+    return Proposal(
+        suggestions, choice.state, len(suggestions) < count, tuple(dropped), choice.forecast
+    )
 
 
 def _given(
@@ -106,9 +106,7 @@ def _chooser(strategy: Strategy) -> Chooser:
     return choosers[strategy]
 
 
-def _random(
-    problem: Problem, number: int, count: int, tried: set[str]
-) -> tuple[Picked, dict[str, Any]]:
+def _random(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
     generator = problem.generator
     picked: Picked = []
     while len(picked) < count:
@@ -117,12 +115,10 @@ def _random(
             break
         tried.add(problem.space.key(values))
         picked.append((values, "random"))
-    return picked, {}
+    return Choice(picked, {})
 
 
-def _sobol(
-    problem: Problem, number: int, count: int, tried: set[str]
-) -> tuple[Picked, dict[str, Any]]:
+def _sobol(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
     """The study's Sobol sequence, a point a number; where that was tried, a random one."""
     picked: Picked = []
     generator = problem.generator
@@ -136,12 +132,10 @@ def _sobol(
             values, origin = other, "random"
         tried.add(problem.space.key(values))
         picked.append((values, origin))
-    return picked, {}
+    return Choice(picked, {})
 
 
-def _grid(
-    problem: Problem, number: int, count: int, tried: set[str]
-) -> tuple[Picked, dict[str, Any]]:
+def _grid(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
     """The grid from where the last batch left it."""
     cursor = int(problem.state.get("cursor", 0))
     picked: Picked = []
@@ -152,4 +146,4 @@ def _grid(
                 picked.append((values, "grid"))
                 if len(picked) == count:
                     break
-    return picked, {"cursor": cursor}
+    return Choice(picked, {"cursor": cursor})

@@ -56,6 +56,18 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class Forecast:
+    """What the model expects of a batch before it runs; all in the user's units."""
+
+    gain: float
+    """Expected improvement of the best objective by this batch, never negative."""
+    regret: float
+    """Expected improvement that is left anywhere in the space; small: time to stop."""
+    seconds: float | None
+    """Expected training seconds of the batch, summed over its trials; None: nothing timed yet."""
+
+
+@dataclass(frozen=True)
 class Proposal:
     """A batch of suggestions and the state that the next step is given."""
 
@@ -66,3 +78,5 @@ class Proposal:
     """No configuration is left that was not tried: the batch is shorter than asked."""
     dropped: tuple[Values, ...] = field(default=())
     """Enqueued values that were not asked because they had been tried before."""
+    forecast: Forecast | None = None
+    """What to expect; None where no model was asked."""
