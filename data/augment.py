@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -17,44 +18,76 @@ from conf.identity import derived_seed
 cv2.setNumThreads(0)
 
 Images = npt.NDArray[Any]
+Matrix = npt.NDArray[np.float64]
+
+GEOMETRY = ("rotate", "shift", "shear", "zoom", "flip", "crop")
 
 
 class Warp(A.ImageOnlyTransform):
-    """Rotation and shift in one resampling: sharper than one after the other, and cheaper.
+    """All geometry in one resampling: sharper than one after the other, and several times cheaper.
 
-    Each has a chance of its own; where neither comes up the image stays as it is. Pixels from
+    Each change has a chance of its own; where none comes up the image stays as it is. Pixels from
     outside the image are zero.
     """
 
     def __init__(self, augment: Augment) -> None:
         super().__init__(p=1.0)
-        self._rotate = augment.rotate
-        self._shift = augment.shift
+        self._augment = augment
 
     def get_params_dependent_on_data(
         self, params: dict[str, Any], data: dict[str, Any]
     ) -> dict[str, Any]:
-        """Draw the matrix for one image."""
-        draw = self.py_random
+        """Draw the matrix for one image; None leaves it as it is."""
         height, width = params["shape"][:2]
-        angle = across = down = 0.0
-        if self._rotate is not None and draw.random() < self._rotate.p:
-            angle = draw.uniform(-self._rotate.degrees, self._rotate.degrees)
-        if self._shift is not None and draw.random() < self._shift.p:
-            across = draw.uniform(-self._shift.fraction, self._shift.fraction) * width
-            down = draw.uniform(-self._shift.fraction, self._shift.fraction) * height
-        if angle == across == down == 0.0:
-            return {"matrix": None}
-        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
-        matrix[:, 2] += (across, down)
-        return {"matrix": matrix}
+        return {"matrix": drawn(self._augment, self.py_random, height, width)}
 
-    def apply(self, img: Images, matrix: Images | None = None, **_: Any) -> Images:
+    def apply(self, img: Images, matrix: Matrix | None = None, **_: Any) -> Images:
         """Resample one image of (height, width, channels)."""
         if matrix is None:
             return img
         height, width = img.shape[:2]
         return cv2.warpAffine(img, matrix, (width, height)).reshape(img.shape)
+
+
+def drawn(augment: Augment, draw: random.Random, height: int, width: int) -> Matrix | None:
+    """A matrix of (2, 3) from pixels of the image to pixels of the changed one, about its centre.
+
+    None where nothing came up.
+    """
+    # Linear part a b / c d and shift x y, applied to coordinates that start at the centre.
+    a, b, c, d, x, y = 1.0, 0.0, 0.0, 1.0, 0.0, 0.0
+    touched = False
+    if (crop := augment.crop) is not None and draw.random() < crop.p:
+        side = 1 / math.sqrt(draw.uniform(crop.smallest, 1.0))
+        reach = (side - 1) / 2
+        a, d, touched = side, side, True
+        x, y = draw.uniform(-reach, reach) * width, draw.uniform(-reach, reach) * height
+    if (flip := augment.flip) is not None and draw.random() < flip.p:
+        across = flip.axis == "horizontal" or (flip.axis == "both" and draw.random() < 0.5)
+        a, x, d, y = (-a, -x, d, y) if across else (a, x, -d, -y)
+        touched = True
+    if (zoom := augment.zoom) is not None and draw.random() < zoom.p:
+        factor = 1 + draw.uniform(-zoom.fraction, zoom.fraction)
+        a, d, x, y, touched = a * factor, d * factor, x * factor, y * factor, True
+    if (shear := augment.shear) is not None and draw.random() < shear.p:
+        slope = math.tan(math.radians(draw.uniform(-shear.degrees, shear.degrees)))
+        a, b, x, touched = a + slope * c, b + slope * d, x + slope * y, True
+    if (rotate := augment.rotate) is not None and draw.random() < rotate.p:
+        angle = math.radians(draw.uniform(-rotate.degrees, rotate.degrees))
+        cos, sin = math.cos(angle), math.sin(angle)
+        a, b, x, c, d, y = (
+            *(cos * a + sin * c, cos * b + sin * d, cos * x + sin * y),
+            *(cos * c - sin * a, cos * d - sin * b, cos * y - sin * x),
+        )
+        touched = True
+    if (shift := augment.shift) is not None and draw.random() < shift.p:
+        x += draw.uniform(-shift.fraction, shift.fraction) * width
+        y += draw.uniform(-shift.fraction, shift.fraction) * height
+        touched = True
+    if not touched:
+        return None
+    left, top = (width - 1) / 2, (height - 1) / 2
+    return np.array([[a, b, x + left - a * left - b * top], [c, d, y + top - c * left - d * top]])
 
 
 class Pipeline:
@@ -64,14 +97,14 @@ class Pipeline:
     batch they come in, nor the process that draws has a part in it.
     """
 
-    def __init__(self, augment: Augment, seed: int) -> None:
+    def __init__(self, augment: Augment, seed: int, channels: int) -> None:
         self._seed = seed
         self._epoch = -1
         self._key = 0
         self._bits = np.random.Philox(0)
         self._fresh = self._bits.state
         self._draw = random.Random(0)
-        self._compose = A.Compose(transforms(augment), seed=0)
+        self._compose = A.Compose(transforms(augment, channels), seed=0)
         # One pair of generators serves all transforms; it is reseeded in place, which costs a few
         # microseconds a row where albumentations' own seeding costs a hundred.
         self._compose.set_random_state(np.random.Generator(self._bits), self._draw)
@@ -79,7 +112,7 @@ class Pipeline:
     def __call__(self, image: Images, epoch: int, row: int) -> Images:
         """Change one image of (height, width, channels), uint8 or float32 in [0, 1]."""
         self._reseed(epoch, row)
-        return self._compose(image=image)["image"]
+        return self._compose(image=image)["image"].reshape(image.shape)
 
     def _reseed(self, epoch: int, row: int) -> None:
         if epoch != self._epoch:
@@ -89,9 +122,42 @@ class Pipeline:
         self._bits.state = self._fresh
 
 
-def transforms(augment: Augment) -> list[A.BasicTransform]:
+def transforms(augment: Augment, channels: int) -> list[A.BasicTransform]:
     """The permitted transforms that the section turns on, in the order they are applied."""
     chain: list[A.BasicTransform] = []
-    if augment.rotate is not None or augment.shift is not None:
+    if any(getattr(augment, name) is not None for name in GEOMETRY):
         chain.append(Warp(augment))
+    if augment.colour is not None:
+        chain.append(_colour(augment, channels))
+    if (blur := augment.blur) is not None:
+        chain.append(A.GaussianBlur(blur_limit=0, sigma_limit=(0.1, blur.sigma), p=blur.p))
+    if (noise := augment.noise) is not None:
+        chain.append(A.GaussNoise(std_range=(0.0, noise.deviation), p=noise.p))
+    if (erase := augment.erase) is not None:
+        side = (min(0.02, erase.size), erase.size)
+        chain.append(
+            A.CoarseDropout(
+                num_holes_range=(1, erase.holes),
+                hole_height_range=side,
+                hole_width_range=side,
+                fill=0,
+                p=erase.p,
+            )
+        )
     return chain
+
+
+def _colour(augment: Augment, channels: int) -> A.BasicTransform:
+    colour = augment.colour
+    assert colour is not None
+    if channels == 1:
+        return A.RandomBrightnessContrast(
+            brightness_limit=colour.brightness, contrast_limit=colour.contrast, p=colour.p
+        )
+    return A.ColorJitter(
+        brightness=(1 - colour.brightness, 1 + colour.brightness),
+        contrast=(1 - colour.contrast, 1 + colour.contrast),
+        saturation=(1 - colour.saturation, 1 + colour.saturation),
+        hue=(-colour.hue, colour.hue),
+        p=colour.p,
+    )

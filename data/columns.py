@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -12,20 +13,59 @@ import pyarrow as pa
 
 from data.rows import Column, chunks
 
+Numbers = npt.NDArray[np.int64]
+
+
+class Ragged:
+    """A column of lists of numbers, each of its own length; nothing is copied."""
+
+    def __init__(self, columns: Sequence[pa.ChunkedArray]) -> None:
+        parts = [chunk for column in columns for chunk in column.chunks if len(chunk)]
+        self._values = [chunk.values.to_numpy() for chunk in parts]
+        self._offsets = [chunk.offsets.to_numpy() for chunk in parts]
+        self._starts = np.cumsum([0, *(len(chunk) for chunk in parts)])
+        self.lengths: Numbers = np.concatenate(
+            [np.diff(offsets).astype(np.int64) for offsets in self._offsets]
+        )
+
+    def take(self, rows: Numbers) -> list[npt.NDArray[Any]]:
+        """The lists of these rows."""
+        chunk = np.searchsorted(self._starts, rows, side="right") - 1
+        out = []
+        for number, row in zip(chunk, rows - self._starts[chunk], strict=True):
+            offsets = self._offsets[number]
+            out.append(self._values[number][offsets[row] : offsets[row + 1]])
+        return out
+
 
 class Part:
-    """One or several prepared parts as one: `ids`, `labels` (in memory) and the content column."""
+    """One or several prepared parts as one; columns are opened when they are asked for."""
 
-    def __init__(self, paths: Sequence[Path], column: str) -> None:
-        tables = [datasets.load_from_disk(str(path)).data.table for path in paths]
-        self.ids = _numbers(tables, "id")
-        self.labels = _numbers(tables, "label")
-        self.content = Column([part for table in tables for part in chunks(table.column(column))])
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._tables = [datasets.load_from_disk(str(path)).data.table for path in paths]
+        self.ids = self.numbers("id")
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    def has(self, column: str) -> bool:
+        """Whether there is such a column."""
+        return column in self._tables[0].column_names
 
-def _numbers(tables: Sequence[pa.Table], column: str) -> npt.NDArray[np.int64]:
-    """A column of whole numbers, over all tables."""
-    return np.concatenate([table.column(column).to_numpy() for table in tables])
+    def numbers(self, column: str) -> Numbers:
+        """A column of whole numbers, in memory."""
+        found = [table.column(column).to_numpy() for table in self._tables]
+        return np.concatenate(found).astype(np.int64)
+
+    def vectors(self, column: str) -> Column:
+        """A column of lists of one length."""
+        return Column([part for table in self._tables for part in chunks(table.column(column))])
+
+    def lists(self, column: str) -> Ragged:
+        """A column of lists of any length."""
+        return Ragged([table.column(column) for table in self._tables])
+
+    def texts(self, column: str) -> pa.ChunkedArray:
+        """A column of texts, mapped."""
+        columns = [chunk for table in self._tables for chunk in table.column(column).chunks]
+        return pa.chunked_array(columns, type=pa.string())

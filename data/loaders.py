@@ -7,84 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from tokenizers import Tokenizer
 from torch.utils.data import DataLoader, Dataset
 
+from conf.augment import Augment
 from conf.identity import derived_seed
 from conf.study import TrialConfig
 from data.augment import Pipeline, transforms
+from data.batches import Batch, Numbers, VectorBatches
 from data.columns import Part
-from data.normalize import shift_and_scale
-from data.rows import CONTENT
+from data.mix import Mixer
+from data.oversample import made, repeats
+from data.presets import resolved
+from data.rows import CONTENT, Column
 from data.sampler import EpochSampler, Index
+from data.text import TextPipeline
+from data.texts import Bucketed, TextBatches
+from data.thesaurus import synonyms
 
-Batch = dict[str, Tensor]
 VALIDATION_ROWS = 256
-
-
-class Batches(Dataset[Batch]):
-    """Whole batches of a part: gathered, augmented if `pipeline` is given, normalised.
-
-    A batch is `id` int64[n], `x` float32[n, channels, height, width] (image) or float32[n,
-    features] (table), and `y` int64[n].
-    """
-
-    def __init__(
-        self, part: Part, inputs: Mapping[str, Any], pipeline: Pipeline | None = None
-    ) -> None:
-        self._part = part
-        self._inputs = inputs
-        self._pipeline = pipeline
-        self._shift, self._scale = shift_and_scale(inputs)
-
-    def __len__(self) -> int:
-        return len(self._part)
-
-    def __getitem__(self, index: Index) -> Batch:
-        return self.__getitems__([index])
-
-    def __getitems__(self, indices: Sequence[Index]) -> Batch:
-        """The batch of these (epoch, row) pairs; the loader asks for a batch at once."""
-        epoch = indices[0][0]
-        rows = np.fromiter((row for _, row in indices), dtype=np.int64, count=len(indices))
-        ids = self._part.ids[rows]
-        raw = self._part.content.take(rows)
-        x = self._images(raw, epoch, ids) if self._inputs["kind"] == "image" else raw
-        x = (x.astype(np.float32, copy=False) - self._shift) / self._scale
-        return {
-            "id": torch.from_numpy(ids),
-            "x": torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)),
-            "y": torch.from_numpy(self._part.labels[rows]),
-        }
-
-    def _images(
-        self, raw: npt.NDArray[Any], epoch: int, ids: npt.NDArray[np.int64]
-    ) -> npt.NDArray[Any]:
-        """Raw pixels as (n, channels, height, width), augmented."""
-        facts = self._inputs
-        images = raw.reshape(len(raw), facts["height"], facts["width"], facts["channels"])
-        if self._pipeline is not None:
-            images = _augmented(images, float(facts["high"]), self._pipeline, epoch, ids)
-        return images.transpose(0, 3, 1, 2)
-
-
-def _augmented(
-    images: npt.NDArray[Any],
-    high: float,
-    pipeline: Pipeline,
-    epoch: int,
-    ids: npt.NDArray[np.int64],
-) -> npt.NDArray[Any]:
-    """Augment each image; albumentations knows bytes of 0-255 and floats of 0-1 only."""
-    bytewise = images.dtype == np.uint8 and high == 255.0
-    unit = images if bytewise else images.astype(np.float32) / high
-    changed = np.stack(
-        [pipeline(image, epoch, int(row)) for image, row in zip(unit, ids, strict=True)]
-    )
-    return changed if bytewise else changed * np.float32(high)
 
 
 def _same(batch: Any) -> Any:
@@ -96,8 +39,8 @@ class StudyData(pl.LightningDataModule):
     """The train and validation loaders of one trial.
 
     Everything random in an epoch is a function of (seed, epoch) alone: the order by the sampler's
-    `set_epoch`, the augmentation by (seed, epoch, row). Neither the number of workers, nor the size
-    of a batch, nor an interruption changes a sample.
+    `set_epoch`, the changes of a row by (seed, epoch, row). Neither the number of workers, nor an
+    interruption, nor (mixup and length buckets aside) the size of a batch changes a sample.
     """
 
     def __init__(
@@ -111,6 +54,7 @@ class StudyData(pl.LightningDataModule):
         *,
         also: Sequence[Path] = (),
         batch_size: int | None = None,
+        fold: int | None = None,
     ) -> None:
         """Name the parts; nothing is opened yet.
 
@@ -123,79 +67,156 @@ class StudyData(pl.LightningDataModule):
             workers: processes that load; 0 loads in the trial's own.
             also: folders of further parts to train on.
             batch_size: rows loaded at once where that is less than `train.batch_size`.
+            fold: of data with folds, the one to validate on; all others are trained on.
         """
         super().__init__()
         self.config = (
             config if isinstance(config, TrialConfig) else TrialConfig.model_validate(config)
         )
         self.card = card
-        self._paths = ([train, *also], validation)
+        self._folder = Path(train)
+        self._paths = ([Path(train), *map(Path, also)], validation and Path(validation))
         self._seed = seed
         self._workers = workers
         self._batch_size = batch_size or self.config.train.batch_size
-        self._train: Part | None = None
-        self._validation: Part | None = None
+        self._fold = fold
+        self._augment = resolved(self.config.augment, card["inputs"]["kind"])
+        self._train: Dataset[Batch] | None = None
+        self._validation: Dataset[Batch] | None = None
 
     def setup(self, stage: str | None = None) -> None:
         """Open the parts; a second call does nothing."""
-        column = CONTENT[self.card["inputs"]["kind"]][0]
+        if self._train is not None:
+            return
         train, validation = self._paths
-        if self._train is None:
-            self._train = Part(train, column)
-        if self._validation is None and validation is not None:
-            self._validation = Part([validation], column)
+        if self._fold is not None:
+            assert validation is not None  # folds cross the two parts
+            part = Part([*train, validation])
+            folds = part.numbers("fold")
+            self._train = self._training(part, np.flatnonzero(folds != self._fold))
+            self._validation = plain(part, np.flatnonzero(folds == self._fold), self.card)
+            return
+        part = Part(train)
+        self._train = self._training(part, np.arange(len(part)))
+        if validation is not None:
+            held = Part([validation])
+            self._validation = plain(held, np.arange(len(held)), self.card)
+
+    def _training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+        """Augmented batches of some rows of a part."""
+        if self.card["inputs"]["kind"] in ("text", "pairs"):
+            return self._text_training(part, rows)
+        return self._vector_training(part, rows)
+
+    def _text_training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+        augment = self._augment
+        slots = rows
+        if augment.oversample is not None and part.has("label"):
+            slots = _with_repeats(rows, part.numbers("label"), augment, self._seed)
+        if not any((augment.swap, augment.delete, augment.typos, augment.synonyms)):
+            return TextBatches(part, slots, self.card["inputs"])
+        tokenizer = Tokenizer.from_file(str(self._folder.parent / "tokenizer.json"))
+        words = {word.strip("Ġ").lower() for word in tokenizer.get_vocab()}
+        # `home/data/<key>/parts/train`: the assets lie beside the prepared data.
+        known = synonyms(augment, self._folder.parents[3] / "assets", words)
+        pipeline = TextPipeline(augment, self._seed, known)
+        return TextBatches(part, slots, self.card["inputs"], pipeline=pipeline, tokenizer=tokenizer)
+
+    def _vector_training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+        augment, inputs = self._augment, self.card["inputs"]
+        content = part.vectors(CONTENT[inputs["kind"]][0])
+        ids, labels, slots = part.ids, part.numbers("label"), rows
+        if augment.oversample is not None:
+            if augment.oversample.kind == "smote" and inputs["kind"] == "table":
+                known = content.take(rows)
+                scale = np.asarray(inputs["scale"], dtype=np.float32)
+                new, classes = made(known, labels[rows], augment.oversample, self._seed, scale)
+                content = Column([np.concatenate([known, new])])
+                # Made rows have no number in the source.
+                ids = np.concatenate([ids[rows], np.full(len(new), -1)])
+                labels = np.concatenate([labels[rows], classes])
+                slots = np.arange(len(labels))
+            else:
+                slots = _with_repeats(rows, labels, augment, self._seed)
+        channels = inputs.get("channels", 0)
+        changes = inputs["kind"] == "image" and transforms(augment, channels)
+        blends = augment.mixup is not None or augment.cutmix is not None
+        return VectorBatches(
+            content,
+            ids,
+            labels,
+            slots,
+            inputs,
+            pipeline=Pipeline(augment, self._seed, channels) if changes else None,
+            jitter=(augment.jitter, self._seed) if augment.jitter is not None else None,
+            mixer=Mixer(augment, len(self.card["classes"]), self._seed) if blends else None,
+        )
 
     @property
     def train_rows(self) -> int:
-        """Rows of one epoch of training."""
+        """Rows of one epoch of training, repeated ones counted."""
         self.setup()
         assert self._train is not None
         steps = self.config.train.steps_per_epoch
-        return len(self._train) if steps is None else steps * self.config.train.batch_size
+        rows = len(self._train)  # type: ignore[arg-type]
+        return rows if steps is None else steps * self.config.train.batch_size
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Augmented batches in an order of the epoch's own."""
-        rows = self.train_rows
+        """Augmented batches in an order of the epoch's own; texts of like length together."""
+        length = self.train_rows
         assert self._train is not None
-        augment = self.config.augment if self.card["inputs"]["kind"] == "image" else None
-        pipeline = Pipeline(augment, self._seed) if augment and transforms(augment) else None
-        return self._loader(
-            Batches(self._train, self.card["inputs"], pipeline),
-            EpochSampler(len(self._train), self._seed, rows),
-            self._batch_size,
-        )
+        order = EpochSampler(len(self._train), self._seed, length)  # type: ignore[arg-type]
+        if isinstance(self._train, TextBatches):
+            lengths = self._train.tokens.lengths[self._train.slots]
+            buckets = Bucketed(order, lengths, self._batch_size, self._seed)
+            return self._loader(self._train, batch_sampler=buckets)
+        return self._loader(self._train, sampler=order, batch_size=self._batch_size)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
         """Plain batches in the part's own order; nothing where the trial has no validation part."""
         self.setup()
-        return [] if self._validation is None else self.plain_loader(self._validation)
+        if self._validation is None:
+            return []
+        size = max(self._batch_size, VALIDATION_ROWS)
+        if isinstance(self._validation, TextBatches):
+            size = self._batch_size
+        return self._loader(self._validation, sampler=_in_order(self._validation), batch_size=size)
 
-    def plain_loader(self, part: Part) -> DataLoader[Batch]:
-        """Every row of a part once, in order, as it is."""
-        order = [(0, row) for row in range(len(part))]
-        data = Batches(part, self.card["inputs"])
-        return self._loader(data, order, max(self._batch_size, VALIDATION_ROWS))
-
-    def _loader(
-        self, data: Batches, order: EpochSampler | list[Index], size: int
-    ) -> DataLoader[Batch]:
+    def _loader(self, data: Dataset[Batch], **order: Any) -> DataLoader[Batch]:
         # Without a generator of its own a loader draws from torch's global one, and a resumed
         # epoch then draws one number less than one that was not interrupted.
         generator = torch.Generator().manual_seed(derived_seed(self._seed, "loader"))
         return DataLoader(
             data,
-            batch_size=size,
-            sampler=order,  # a list of indices is a sampler too
             collate_fn=_same,
             num_workers=self._workers,
             persistent_workers=self._workers > 0,
             generator=generator,
+            **order,
         )
+
+
+def _with_repeats(rows: Numbers, labels: Numbers, augment: Augment, seed: int) -> Numbers:
+    """The rows, and those of rare classes once more."""
+    assert augment.oversample is not None
+    return np.concatenate([rows, rows[repeats(labels[rows], augment.oversample, seed)]])
+
+
+def plain(part: Part, rows: Numbers, card: Mapping[str, Any]) -> Dataset[Batch]:
+    """Batches of some rows of a part as they are."""
+    inputs = card["inputs"]
+    if inputs["kind"] in ("text", "pairs"):
+        return TextBatches(part, rows, inputs)
+    content = part.vectors(CONTENT[inputs["kind"]][0])
+    return VectorBatches(content, part.ids, part.numbers("label"), rows, inputs)
+
+
+def _in_order(data: Dataset[Batch]) -> list[Index]:
+    return [(0, slot) for slot in range(len(data))]  # type: ignore[arg-type]
 
 
 def part_loader(card: Mapping[str, Any], path: Path, batch_size: int) -> DataLoader[Batch]:
     """Every row of one prepared part once, in order: for scoring the test part."""
-    part = Part([path], CONTENT[card["inputs"]["kind"]][0])
-    order = [(0, row) for row in range(len(part))]
-    data = Batches(part, card["inputs"])
-    return DataLoader(data, batch_size=batch_size, sampler=order, collate_fn=_same)
+    part = Part([path])
+    data = plain(part, np.arange(len(part)), card)
+    return DataLoader(data, batch_size=batch_size, sampler=_in_order(data), collate_fn=_same)

@@ -1,0 +1,113 @@
+"""Batches of images and tables: gathered, augmented, normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from conf.augment import Jitter
+from conf.identity import derived_seed
+from data.augment import Pipeline
+from data.mix import Mixer
+from data.normalize import shift_and_scale
+from data.rows import Column
+from data.sampler import Index
+
+Batch = dict[str, Tensor]
+Numbers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+class VectorBatches(Dataset[Batch]):
+    """Whole batches: `id` int64[n], `x` float32[n, channels, height, width] (images) or float32[n,
+    features] (tables), `y` int64[n], or float32[n, classes] where labels are blended.
+
+    An index is (epoch, slot); `slots` says which row stands in a slot, so that a row can stand in
+    several, each with changes of its own.
+    """
+
+    def __init__(
+        self,
+        content: Column,
+        ids: Numbers,
+        labels: Numbers,
+        slots: Numbers,
+        inputs: Mapping[str, Any],
+        *,
+        pipeline: Pipeline | None = None,
+        jitter: tuple[Jitter, int] | None = None,
+        mixer: Mixer | None = None,
+    ) -> None:
+        """`jitter` comes with the seed it is drawn by."""
+        self._content, self._ids, self._labels, self._slots = content, ids, labels, slots
+        self._inputs, self._pipeline, self._jitter, self._mixer = inputs, pipeline, jitter, mixer
+        self._shift, self._scale = shift_and_scale(inputs)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __getitem__(self, index: Index) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[Index]) -> Batch:
+        """The batch of these (epoch, slot) pairs; the loader asks for a batch at once."""
+        epoch = indices[0][0]
+        slots = np.fromiter((slot for _, slot in indices), dtype=np.int64, count=len(indices))
+        rows = self._slots[slots]
+        raw = self._content.take(rows)
+        image = self._inputs["kind"] == "image"
+        x = self._images(raw, epoch, slots) if image else _filled(raw, self._inputs)
+        x = (x.astype(np.float32, copy=False) - self._shift) / self._scale
+        if self._jitter is not None:
+            x = jittered(x, *self._jitter, epoch, slots)
+        y: npt.NDArray[Any] = self._labels[rows]
+        if self._mixer is not None:
+            x, y = self._mixer(x, y, epoch, int(slots[0]))
+        return {
+            "id": torch.from_numpy(self._ids[rows]),
+            "x": torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)),
+            "y": torch.from_numpy(y),
+        }
+
+    def _images(self, raw: npt.NDArray[Any], epoch: int, slots: Numbers) -> npt.NDArray[Any]:
+        """Raw pixels as (n, channels, height, width), augmented."""
+        facts = self._inputs
+        images = raw.reshape(len(raw), facts["height"], facts["width"], facts["channels"])
+        if self._pipeline is not None:
+            images = augmented(images, float(facts["high"]), self._pipeline, epoch, slots)
+        return images.transpose(0, 3, 1, 2)
+
+
+def augmented(
+    images: npt.NDArray[Any], high: float, pipeline: Pipeline, epoch: int, slots: Numbers
+) -> npt.NDArray[Any]:
+    """Augment each image; albumentations knows bytes of 0-255 and floats of 0-1 only."""
+    bytewise = images.dtype == np.uint8 and high == 255.0
+    unit = images if bytewise else images.astype(np.float32) / high
+    out = np.empty_like(unit)
+    for place, slot in enumerate(slots):
+        out[place] = pipeline(unit[place], epoch, int(slot))
+    return out if bytewise else out * np.float32(high)
+
+
+def jittered(x: Floats, jitter: Jitter, seed: int, epoch: int, slots: Numbers) -> Floats:
+    """Noise on scaled features, for each slot its own."""
+    key = derived_seed(seed, "jitter", epoch)
+    out = x.copy()
+    for place, slot in enumerate(slots):
+        random = np.random.Generator(np.random.Philox(key=[key, int(slot)]))
+        if random.random() < jitter.p:
+            out[place] += jitter.deviation * random.standard_normal(x.shape[1], dtype=np.float32)
+    return out
+
+
+def _filled(raw: Floats, inputs: Mapping[str, Any]) -> Floats:
+    """A value that is missing counts as an average one where nothing else was decided."""
+    middle = inputs["shift"] if inputs.get("fill") is None else inputs["fill"]
+    return np.where(np.isnan(raw), np.asarray(middle, dtype=np.float32), raw)

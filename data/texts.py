@@ -1,0 +1,121 @@
+"""Batches of texts and pairs: tokens padded to the longest of the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+from tokenizers import Tokenizer
+from torch.utils.data import Dataset, Sampler
+
+from conf.identity import derived_seed
+from data.batches import Batch, Numbers
+from data.columns import Part, Ragged
+from data.sampler import EpochSampler, Index
+from data.text import TextPipeline
+
+WINDOW = 50
+"""Batches whose rows are sorted by length together."""
+
+
+class TextBatches(Dataset[Batch]):
+    """Whole batches: `id` int64[n], `x` int64[n, tokens] with `mask` bool[n, tokens] (true where
+    there is a token), and `y`: int64[n] classes, or of pairs int64[n, tokens] from start to end.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        slots: Numbers,
+        inputs: Mapping[str, Any],
+        *,
+        pipeline: TextPipeline | None = None,
+        tokenizer: Tokenizer | None = None,
+    ) -> None:
+        """A changed text is written in tokens anew, by `tokenizer`."""
+        pairs = inputs["kind"] == "pairs"
+        self._name = "source" if pairs else "text"
+        self.slots, self._inputs, self._ids = slots, inputs, part.ids
+        self.tokens: Ragged = part.lists(f"{self._name}_tokens")
+        self._targets = part.lists("target_tokens") if pairs else None
+        self._labels = None if pairs else part.numbers("label")
+        self._pipeline, self._tokenizer = pipeline, tokenizer
+        self._texts = part.texts(self._name) if pipeline is not None else None
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def __getitem__(self, index: Index) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[Index]) -> Batch:
+        """The batch of these (epoch, slot) pairs."""
+        epoch = indices[0][0]
+        slots = np.array([slot for _, slot in indices], dtype=np.int64)
+        rows = self.slots[slots]
+        x, mask = padded(self._read(rows, slots, epoch), self._inputs["pad"])
+        batch = {"id": self._ids[rows], "x": x, "mask": mask}
+        if self._targets is not None:
+            ends = self._inputs["start"], self._inputs["end"]
+            targets = [[ends[0], *tokens.tolist(), ends[1]] for tokens in self._targets.take(rows)]
+            batch["y"], batch["y_mask"] = padded(targets, self._inputs["pad"])
+        else:
+            assert self._labels is not None
+            batch["y"] = self._labels[rows]
+        return {name: torch.from_numpy(values) for name, values in batch.items()}
+
+    def _read(self, rows: Numbers, slots: Numbers, epoch: int) -> Sequence[Sequence[int]]:
+        if self._pipeline is None or self._texts is None or self._tokenizer is None:
+            return [one.tolist() for one in self.tokens.take(rows)]
+        texts = self._texts.take(pa.array(rows)).to_pylist()
+        changed = [
+            self._pipeline(text, epoch, int(slot)) for text, slot in zip(texts, slots, strict=True)
+        ]
+        found = self._tokenizer.encode_batch_fast(changed)
+        plain = self.tokens.take(rows)
+        return [new.ids or old.tolist() for new, old in zip(found, plain, strict=True)]
+
+
+def padded(
+    tokens: Sequence[Sequence[int]], pad: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Tokens as (n, longest), and where they are."""
+    longest = max(len(one) for one in tokens)
+    out = np.full((len(tokens), longest), pad, dtype=np.int64)
+    mask = np.zeros((len(tokens), longest), dtype=bool)
+    for place, one in enumerate(tokens):
+        out[place, : len(one)] = one
+        mask[place, : len(one)] = True
+    return out, mask
+
+
+class Bucketed(Sampler[list[Index]]):
+    """Batches of rows of like length, so that little is padding; their order is random.
+
+    A function of (seed, epoch) alone, as `sampler` is; Lightning tells the epoch to `sampler`.
+    """
+
+    def __init__(self, sampler: EpochSampler, lengths: Numbers, batch_size: int, seed: int) -> None:
+        self.sampler = sampler
+        self._lengths = lengths
+        self._size = batch_size
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return -(-len(self.sampler) // self._size)
+
+    def __iter__(self) -> Iterator[list[Index]]:
+        drawn = list(self.sampler)
+        if not drawn:
+            return
+        batches = []
+        for first in range(0, len(drawn), WINDOW * self._size):
+            window = drawn[first : first + WINDOW * self._size]
+            window.sort(key=lambda index: int(self._lengths[index[1]]))
+            batches += [window[i : i + self._size] for i in range(0, len(window), self._size)]
+        random = np.random.default_rng(derived_seed(self._seed, "buckets", drawn[0][0]))
+        yield from (batches[number] for number in random.permutation(len(batches)))
