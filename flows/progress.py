@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def shown_end(trial: Trial) -> Ended:
     """A trial whose attempt ended, as a line of the display."""
-    outcome = "again" if trial.status == "queued" else trial.status
+    outcome = trial.status
+    if trial.status == "queued":
+        outcome = "again" if trial.cause else "saved"
     note = f"{trial.cause}: {trial.message}" if trial.cause else trial.message
     return Ended(trial.number, outcome, trial.value, trial.seconds, note, trial.values)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from pathlib import Path
 
 from prefect import task
+from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled, Failed, State
 
@@ -21,6 +23,9 @@ from tasks.champion.records import Crowned
 from tasks.evaluate import evaluation
 from tasks.prepare import Prepared
 from tasks.prepare.pin import pinned
+from tasks.report.page import write_page
+from tasks.report.tables import as_records
+from tasks.report.view import Surroundings
 from tasks.study.record import StudyRecord
 from tasks.study.steps import enqueued, observations, pending
 from tasks.suggest.propose import propose
@@ -106,5 +111,17 @@ def evaluate(session: Session, job: Job, outcome: Outcome) -> None:
 
 
 @step(name="report", task_run_name="report on {session.study.name}")
-def report(session: Session) -> None:
-    """The study's page, and its leaderboard as a table in Prefect."""
+def report(session: Session) -> Path:
+    """The study's page, an artifact of its run in MLflow; its leaderboard, a table in Prefect."""
+    record = StudyRecord.read(session.home, session.study.name)
+    around = Surroundings(
+        overrides=session.overrides, card=session.data.card, tracking_uri=session.tracker.uri
+    )
+    page = write_page(record, around)
+    session.tracker.artifact(page)
+    create_table_artifact(
+        as_records(record),
+        key=f"{session.study.name}-leaderboard",
+        description=f"The best trials of {session.study.name}; the whole page is {page}",
+    )
+    return page

@@ -49,7 +49,7 @@ def study(
     from_command = LAUNCH.get() is not None
     config = load_study(study, overrides, allow_path=from_command)
     try:
-        session = Session.open(config, more=more, flow_run=flow_run_id())
+        session = Session.open(config, overrides=overrides, more=more, flow_run=flow_run_id())
     except Held as error:
         if from_command:
             raise
@@ -59,7 +59,8 @@ def study(
         session.settle()
         reason = search(session)
         champion = None if reason == "user" else crown(quote(session))
-        report(quote(session))
+        if not session.idle or champion_is_new(champion):
+            report(quote(session))
         return last_state(session, reason, champion)
 
 
@@ -89,10 +90,15 @@ def last_state(session: Session, reason: Reason, champion: Crowned | None) -> St
         return Cancelled(message=f"Stopped by the user; {again}")
     if champion is None:
         return Failed(message=no_champion(session))
-    if session.idle and champion.decision.verdict != "crown":
+    if session.idle and not champion_is_new(champion):
         return Completed(message=f"Skipped: nothing is left to do ({reason})", name="Skipped")
     done = session.state.count("complete", "stopped", "paused", "failed")
     return Completed(message=f"{done} trials; {champion.model} version {champion.version}")
+
+
+def champion_is_new(champion: Crowned | None) -> bool:
+    """Whether this run crowned somebody."""
+    return champion is not None and champion.decision.verdict == "crown"
 
 
 def no_champion(session: Session) -> str:

@@ -13,8 +13,10 @@ from rich.table import Table
 
 from conf.errors import BadInput, DenseError
 from conf.home import Home
+from conf.study import TRIAL_SECTIONS
 from tasks.report import words
 from tasks.report.gain import gain
+from tasks.report.repeat import as_yaml
 from tasks.report.tables import rich_table, settings
 from tasks.report.winner import Winner
 from tasks.study.policy import full_epochs, wanted
@@ -86,10 +88,15 @@ def show_trial(name: str, number: int) -> None:
 
 def build_report(name: str) -> None:
     """Write the page anew from the study's files."""
+    from tasks.prepare.pin import card_of
     from tasks.report.page import write_page
+    from tasks.report.view import Surroundings
+    from tasks.track.store import tracking_uri
 
     home = Home.open()
-    OUT.print(str(write_page(StudyRecord.read(home, name))))
+    record = StudyRecord.read(home, name)
+    around = Surroundings(card=card_of(home, name), tracking_uri=tracking_uri(home))
+    OUT.print(str(write_page(record, around)))
 
 
 def stop_study(name: str) -> None:
@@ -174,18 +181,8 @@ def _curve(curve: list) -> Table:  # type: ignore[type-arg]
 
 def _as_study_file(record: StudyRecord) -> str:
     """The best configuration as a study to start from: its trial 0 is the winner."""
-    import io
-
-    from ruamel.yaml import YAML
-
     best = record.best
     assert best is not None
-    sections = best.config.model_dump(mode="json", exclude_defaults=True)
-    search = record.study.search.model_dump(mode="json", exclude_defaults=True)
-    content = {"name": f"{record.study.name}-next", **sections, "search": search}
-    out = io.StringIO()
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.dump({"extends": "base", **content}, out)
-    return f"# trial {best.number} of {record.study.name}\n{out.getvalue()}".rstrip()
+    sections = {name: getattr(best.config, name) for name in TRIAL_SECTIONS}
+    study = record.study.model_copy(update={**sections, "name": f"{record.study.name}-next"})
+    return f"# trial {best.number} of {record.study.name}\n{as_yaml(study)}".rstrip()

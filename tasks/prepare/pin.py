@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from conf.errors import BadInput
 from conf.home import Home, write_atomically
 from conf.study import Study
 from tasks.prepare.run import prepare
 from tasks.prepare.store import Prepared, open_prepared
+
+
+PIN = "data.json"
+
+
+def pinned_key(home: Home, study: str) -> str | None:
+    """The data key of a study; None before its first run."""
+    pin = home.study(study) / PIN
+    return str(json.loads(pin.read_text())["key"]) if pin.exists() else None
+
+
+def card_of(home: Home, study: str) -> dict[str, Any] | None:
+    """The data card of a study; None where nothing is prepared."""
+    key = pinned_key(home, study)
+    prepared = open_prepared(home, key) if key else None
+    return prepared.card if prepared else None
 
 
 def pinned(study: Study, home: Home) -> Prepared:
@@ -21,8 +38,8 @@ def pinned(study: Study, home: Home) -> Prepared:
         BadInput: the prepared data is gone and the source now gives other data.
         DenseError: the prepared data is damaged.
     """
-    pin = home.study(study.name) / "data.json"
-    key = json.loads(pin.read_text())["key"] if pin.exists() else None
+    pin = home.study(study.name) / PIN
+    key = pinned_key(home, study.name)
     if key is not None and (prepared := open_prepared(home, key)) is not None:
         return prepared
     prepared = prepare(study, home)
