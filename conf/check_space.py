@@ -17,7 +17,7 @@ from conf.search import Choices, Range, Scalar, Search
 from conf.shape import leaf_keys, shape_of
 from conf.space import Space, contains, levels, size
 from conf.study import SEARCHABLE, TRIAL_SECTIONS, TrialConfig
-from conf.values import apply_values, is_active, lookup, options, same
+from conf.values import apply_values, chooses_kind, is_active, lookup, options, same
 from conf.yaml import KeyPath
 
 _MOST_ACTIVATIONS = 64
@@ -113,7 +113,7 @@ def _ancestors(key: str, space: Space) -> set[str]:
 
 def _refused_values(key: str, space: Space, config: TrialConfig) -> Iterator[tuple[str, str]]:
     """The values of a dimension that its field does not take as they are."""
-    for activation in islice(_activations(key, space), _MOST_ACTIVATIONS):
+    for activation in islice(_activations(key, space, config), _MOST_ACTIVATIONS):
         try:
             active = apply_values(config, activation)
         except BadConfig:
@@ -131,7 +131,8 @@ def _refusal(key: str, value: Scalar, config: TrialConfig) -> tuple[str, str] | 
         if isinstance(value, float) and first.message.endswith("is not a whole number"):
             return "takes whole numbers", "add type: int"
         if first.message == "unknown key":
-            return "is no setting of this kind", "add the kind as its condition (when)"
+            remedy = f"drop it (search.space.{key}=null), or make the kind its condition (when)"
+            return "is no setting of this kind", remedy
         return f"the field refuses {shown(value)}: {first.message}", first.remedy
     if not same(held, value):
         return f"the field reads {shown(value)} as {shown(held)}", f"write {shown(held)}"
@@ -145,16 +146,32 @@ def _probes(dimension: Range | Choices) -> tuple[Scalar, ...]:
     return tuple(map(int, ends)) if dimension.type == "int" else ends
 
 
-def _activations(key: str, space: Space) -> Iterator[dict[str, Scalar]]:
-    """Settings under which a key is active, one for each combination of what its `when` admits."""
+def _activations(key: str, space: Space, config: TrialConfig) -> Iterator[dict[str, Scalar]]:
+    """Settings under which a key is active: every combination of what its conditions admit, and
+    of the kinds that its section may have beside them."""
+    free = _kinds_above(key, space, config)
     when = {
         parent: options(wanted)
         for name in (key, *_ancestors(key, space))
         for parent, wanted in (space[name].when or {}).items()
         if parent in space
     }
-    for combination in product(*when.values()):
-        yield dict(zip(when, combination, strict=True))
+    both = {**free, **when}
+    for combination in product(*both.values()):
+        yield dict(zip(both, combination, strict=True))
+
+
+def _kinds_above(key: str, space: Space, config: TrialConfig) -> dict[str, tuple[Scalar, ...]]:
+    """The searched keys that choose the kind of a section around a key, and their choices."""
+    data = config.model_dump()
+    return {
+        other: dimension.choices
+        for other, dimension in space.items()
+        if other != key
+        and isinstance(dimension, Choices)
+        and key.startswith(other.rpartition(".")[0] + ".")
+        and chooses_kind(TrialConfig, data, other)
+    }
 
 
 def _outside(key: str, space: Space, config: TrialConfig) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ def apply_values(config: Config, values: Mapping[str, Scalar]) -> Config:
         BadConfig: a key is unknown, or a field refuses its value.
     """
     data = config.model_dump(mode="json")
-    kinds = [key for key in values if _chooses_kind(type(config), data, key)]
+    kinds = [key for key in values if chooses_kind(type(config), data, key)]
     for key in sorted(kinds, key=lambda key: key.count(".")):
         _set_kind(data, key, values[key])
     for key in values.keys() - set(kinds):
@@ -100,7 +100,8 @@ def space_value(dimension: Range | Choices, value: Any) -> Scalar:
     return float(value) if dimension.type == "float" and type(value) is int else value
 
 
-def _chooses_kind(model: type[BaseModel], data: Mapping[str, Any], key: str) -> bool:
+def chooses_kind(model: type[BaseModel], data: Mapping[str, Any], key: str) -> bool:
+    """Whether a key says which kind its section is."""
     shape, here = shape_of(model), data
     *path, last = key.split(".")
     for part in path:

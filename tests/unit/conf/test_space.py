@@ -62,6 +62,17 @@ def test_a_space_that_its_fields_take(override: str) -> None:
     load_study("digits", [SPACE + override])
 
 
+KIND = SPACE + "model.kind={choices: [cnn, mlp]}"
+DEPTH = SPACE + "model.depth={low: 0, high: 3, type: int%s}"
+
+
+def test_a_setting_of_one_kind_needs_the_kind_as_its_condition() -> None:
+    load_study("digits", [KIND, DEPTH % ", when: {model.kind: mlp}"])
+    for overrides in ([KIND, DEPTH % ""], [DEPTH % ""]):
+        with pytest.raises(BadConfig, match="make the kind its condition"):
+            load_study("digits", overrides)
+
+
 def test_conditions_that_go_round_are_refused() -> None:
     with pytest.raises(BadConfig, match="circle"):
         load_study(
