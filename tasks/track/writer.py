@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from conf.home import Home
@@ -18,23 +16,12 @@ from conf.study import Study
 from tasks.study.events import Event
 from tasks.study.state import State
 from tasks.track import experiment, project, sessions, store
+from tasks.track.faults import is_away
 from tasks.track.ledger import Ledger
+from tasks.track.pending import ArtifactJob, Job, ParentJob, Pending, TrialJob
 
 POLL = 5.0  # seconds between looks at the curves of running trials
 LONGEST_PAUSE = 15.0  # seconds between tries while MLflow is away
-
-# MLflow's words for "this will not do, now or later"; all others may pass.
-REFUSALS = frozenset(
-    {
-        "BAD_REQUEST",
-        "INVALID_PARAMETER_VALUE",
-        "INVALID_STATE",
-        "RESOURCE_ALREADY_EXISTS",
-        "RESOURCE_DOES_NOT_EXIST",
-    }
-)
-
-Job = Callable[[], None]
 
 
 class Tracker:
@@ -46,17 +33,13 @@ class Tracker:
 
     def __init__(self, ledger: Ledger, state: State, *, poll: float = POLL) -> None:
         self.ledger = ledger
-        self._poll_seconds = poll
         self._state = state
-        self._news = threading.Condition()
-        self._trials: dict[int, bool] = {}  # number to whether it is written again if whole
-        self._artifacts: list[tuple[Path, str | None]] = []
-        self._parent_due = True
-        self._closing = False
+        self._poll = poll
+        self._pending = Pending(range(state.asked))
         self._abandoned = threading.Event()
         self._away: Exception | None = None
-        self._refused: dict[int, Exception] = {}
-        self._failed: list[str] = []
+        self._doing: Job | None = None
+        self._refused: dict[Job, Exception] = {}
         self._sizes: dict[int, int] = {}
         self._thread = threading.Thread(target=self._run, name="mlflow-writer", daemon=True)
 
@@ -94,7 +77,6 @@ class Tracker:
         known = sessions.read(home.study(study.name))
         facts = project.Facts(study, home.id, data_key, known)
         tracker = cls(Ledger.open(home, facts, state, live=True), state, poll=poll)
-        tracker._trials = dict.fromkeys(range(state.asked), False)
         tracker._thread.start()
         return tracker
 
@@ -115,24 +97,18 @@ class Tracker:
 
     def event(self, event: Event, state: State) -> None:
         """Something was appended to the journal, which made the state what it is."""
+        self._state = state
         number = getattr(event, "number", None)
-        with self._news:
-            self._state = state
-            if number is not None:
-                self._trials.setdefault(number, False)
-                self._news.notify()
+        if number is not None:
+            self._pending.add(TrialJob(number))
 
     def update(self, number: int) -> None:
         """A trial's folder has news; it is written even if MLflow has its last word."""
-        with self._news:
-            self._trials[number] = True
-            self._news.notify()
+        self._pending.add(TrialJob(number, again=True))
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Copy a file to the parent run's artifacts, into a folder there if one is named."""
-        with self._news:
-            self._artifacts.append((path, folder))
-            self._news.notify()
+        self._pending.add(ArtifactJob(path, folder))
 
     def close(self, patience: float) -> bool:
         """Write what is left and set the parent's terminal status.
@@ -142,146 +118,91 @@ class Tracker:
         Returns:
             Whether MLflow has everything; `complaint` says what it lacks.
         """
-        with self._news:
-            self._closing = self._parent_due = True
-            for trial in self._state.trials:
-                if trial.attempt and trial.status in ("queued", "running"):
-                    self._trials.setdefault(trial.number, False)
-            self._news.notify()
+        unfinished = ("queued", "running")
+        trials = [t for t in self._state.trials if t.attempt and t.status in unfinished]
+        self._pending.close(trial.number for trial in trials)
         begun = time.monotonic()
         while self._thread.is_alive():
             self._thread.join(0.1)
             if self._away is not None and time.monotonic() - begun >= patience:
                 self._abandoned.set()
                 break
-        return not self.unwritten and not self._failed
+        return not self.unwritten
 
     @property
     def unwritten(self) -> int:
-        """Runs that MLflow does not have as the files have them."""
-        with self._news:
-            return len(self._trials.keys() | self._refused.keys()) + self._parent_due
+        """Runs and files that MLflow does not have as the home has them."""
+        return len(self._pending) + len(self._refused) + (self._doing is not None)
 
     @property
     def complaint(self) -> str:
         """One sentence: what MLflow lacks, why, and how to go on. Empty when it has everything."""
-        if not self.unwritten and not self._failed:
+        count = self.unwritten
+        if not count:
             return ""
         error = self._away or next(iter(self._refused.values()), None)
-        why = store.short(error) if error else "; ".join(self._failed) or "its answer is awaited"
+        why = store.short(error) if error else "its answer is awaited"
         name = self.ledger.facts.study.name
         return (
-            f"{self.unwritten} runs of {name!r} are not whole in MLflow at {self.uri} ({why}); "
-            f"nothing is lost: `dense sync {name}` writes them from {self.ledger.home.path}"
+            f"{count} {'part' if count == 1 else 'parts'} of the record of {name!r} did not reach "
+            f"MLflow at {self.uri} ({why}); nothing is lost: `dense sync {name}` writes it from "
+            f"{self.ledger.home.path}"
         )
 
     def _run(self) -> None:
         pause = 0.0
         while not self._abandoned.wait(pause):
-            job = self._next()
+            job = self._pending.take(self._poll)
             if job is None:
-                return
-            self._away = self._attempt(job)
+                if self._pending.closing:
+                    return
+                self._look()
+                continue
+            self._attempt(job)
             pause = 0.0 if self._away is None else min(LONGEST_PAUSE, max(0.5, 2 * pause))
 
-    def _attempt(self, job: Job) -> Exception | None:
-        """Do a job; the error when MLflow is away and the job is to be done again."""
+    def _attempt(self, job: Job) -> None:
+        self._doing = job
         try:
-            job()
-        except Away as away:
-            return away.error
-        return None
+            self._do(job)
+        except Exception as error:  # whatever a store or a damaged folder raises
+            if is_away(error):
+                self._pending.add(job)
+                self._away = error
+            else:
+                self._refuse(job, error)
+                self._away = None
+        else:
+            self._refused.pop(job, None)
+            self._away = None
+        self._doing = None
 
-    def _next(self) -> Job | None:
-        """What to write now, waiting for it; None when everything is written and closed."""
-        with self._news:
-            while True:
-                if self._parent_due and not self._closing:
-                    self._parent_due = False
-                    return self._write_parent
-                if self._trials:
-                    number = next(iter(self._trials))
-                    return partial(self._write, number, self._trials.pop(number))
-                if self._artifacts:
-                    return partial(self._copy, *self._artifacts.pop(0))
-                if self._parent_due:
-                    self._parent_due = False
-                    return self._write_parent
-                if self._closing:
-                    return None
-                if not self._news.wait(self._poll_seconds):
-                    self._look()
+    def _do(self, job: Job) -> None:
+        state, live = self._state, not self._pending.closing
+        match job:
+            case TrialJob(number, again):
+                self.ledger.write(state.trials[number], live=live, again=again)
+            case ArtifactJob(path, folder):
+                self.ledger.artifact(path, folder)
+            case ParentJob():
+                self.ledger.write_study(state, live=live)
+
+    def _refuse(self, job: Job, error: Exception) -> None:
+        """Note what MLflow does not take; a run that somebody deleted is made anew, once."""
+        if isinstance(job, TrialJob) and job not in self._refused:
+            self.ledger.forget()
+            self._pending.add(job)
+        self._refused[job] = error
 
     def _look(self) -> None:
-        """Find running trials whose curve has grown; called with the lock held."""
-        for number in self._state.running:
-            path = self.ledger.files(self._state.trials[number]).metrics
+        """Find running trials whose curve has grown."""
+        state = self._state
+        for number in state.running:
+            path = self.ledger.files(state.trials[number]).metrics
             try:
                 size = path.stat().st_size
             except OSError:
                 continue  # its first epoch is not over
             if size != self._sizes.get(number):
                 self._sizes[number] = size
-                self._trials.setdefault(number, False)
-
-    def _write(self, number: int, again: bool) -> None:
-        with self._news:
-            trial, live = self._state.trials[number], not self._closing
-        try:
-            self.ledger.write(trial, live=live, again=again)
-        except Exception as error:  # whatever a store or a damaged folder raises
-            if _is_away(error):
-                with self._news:
-                    self._trials[number] = again or self._trials.get(number, False)
-                raise Away(error) from error
-            self._refuse(number, error, again)
-        else:
-            with self._news:
-                self._refused.pop(number, None)
-
-    def _refuse(self, number: int, error: Exception, again: bool) -> None:
-        """Note what MLflow does not take; a run that somebody deleted is made anew, once."""
-        with self._news:
-            if number not in self._refused:
-                self.ledger.forget()
-                self._trials[number] = again
-            self._refused[number] = error
-
-    def _copy(self, path: Path, folder: str | None) -> None:
-        try:
-            self.ledger.artifact(path, folder)
-        except Exception as error:  # as above
-            if _is_away(error) and path.exists():
-                with self._news:
-                    self._artifacts.insert(0, (path, folder))
-                raise Away(error) from error
-            self._failed.append(f"{path.name}: {store.short(error)}")
-
-    def _write_parent(self) -> None:
-        with self._news:
-            state, live = self._state, not self._closing
-        try:
-            self.ledger.write_study(state, live=live)
-        except Exception as error:  # as above
-            if not _is_away(error):
-                self._failed.append(f"the study's own run: {store.short(error)}")
-                return
-            with self._news:
-                self._parent_due = True
-            raise Away(error) from error
-
-
-class Away(Exception):
-    """MLflow did not answer; what was to be written is still to be written."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-def _is_away(error: Exception) -> bool:
-    """Whether the same call may succeed later."""
-    code = getattr(error, "error_code", None)
-    if code is None:
-        return isinstance(error, OSError)
-    return code not in REFUSALS
+                self._pending.add(TrialJob(number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -233,10 +234,13 @@ class Failing:
         self.client = client
         self.error = error
         self.calls = 0
+        self.hang: threading.Event | None = None
 
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
             self.calls += 1
+            if self.hang is not None:
+                self.hang.wait(30)
             if self.error is not None:
                 raise self.error
             return getattr(self.client, name)(*args, **kwargs)
@@ -285,6 +289,22 @@ def test_patience_ends_and_the_sentence_says_how_to_go_on(recorded: Recorded) ->
     recorded.track()
     assert recorded.close()
     assert recorded.child(0)["latest"]["objective"] == 0.8
+
+
+def test_a_call_that_hangs_at_the_end_counts_as_unwritten(recorded: Recorded) -> None:
+    tracker = recorded.track()
+    eventually(lambda: not tracker.unwritten)
+    client, hung = failing(tracker, away()), threading.Event()
+    recorded.ask(8)
+    recorded.attempt(0)
+    eventually(lambda: client.calls > 0)
+    client.hang = hung
+    try:
+        assert not tracker.close(0.5)
+        assert tracker.complaint
+    finally:
+        hung.set()
+        recorded.trackers.clear()
 
 
 def test_what_mlflow_refuses_holds_nothing_else_up(recorded: Recorded) -> None:
