@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import platform
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from conf.errors import BadInput
+from conf.load import load_study
 from conf.section import Section
+from conf.study import Study
 
 PACKAGES = (
     "dense", "torch", "pytorch-lightning", "scikit-optimize", "scikit-learn", "numpy",
@@ -20,9 +24,36 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def command(study: str, overrides: Sequence[str] = ()) -> str:
-    """The command that runs a study, ready for a shell."""
-    return shlex.join(["dense", "run", study, *overrides])
+def command(study: Study) -> str:
+    """The command that runs exactly this study, ready for a shell.
+
+    Where the study's name leads to another one (its file is not here, or was changed beyond what
+    overrides can say), it is that of the whole study as one file.
+    """
+    try:
+        overrides = differences(load_study(study.name), study)
+        if load_study(study.name, overrides) == study:
+            return shlex.join(["dense", "run", study.name, *overrides])
+    except BadInput:
+        pass
+    return f"dense run {study.name}.yaml"
+
+
+def differences(begun: Study, study: Study) -> list[str]:
+    """The overrides that make one study the other."""
+    return list(_overrides(begun.model_dump(mode="json"), study.model_dump(mode="json"), ""))
+
+
+def _overrides(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key in [*now, *(key for key in before if key not in now)]:
+        old, new = before.get(key), now.get(key)
+        if old == new:
+            continue
+        free = prefix == "search." and key == "space"  # its keys come and go
+        if isinstance(old, dict) and isinstance(new, dict) and (free or old.keys() == new.keys()):
+            yield from _overrides(old, new, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}={json.dumps(new)}"
 
 
 def versions() -> dict[str, str]:

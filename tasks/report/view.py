@@ -26,8 +26,6 @@ MOST_ROWS = 1_000
 class Surroundings:
     """What the page shows that is not in the study's own record."""
 
-    overrides: Sequence[str] = ()
-    """Of the run's command."""
     card: Mapping[str, Any] | None = None
     """The data card."""
     contact_sheet: bytes | None = None
@@ -57,7 +55,7 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "card": shown_card(around.card),
         "classes": _classes(best, around.card),
         "sheet": base64.b64encode(around.contact_sheet or b"").decode(),
-        "command": repeat.command(record.study.name, around.overrides),
+        "command": repeat.command(record.study),
         "facts": _facts(record, around),
         "study_yaml": repeat.as_yaml(record.study),
         "best_yaml": repeat.as_yaml(best.config) if best else "",

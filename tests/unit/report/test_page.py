@@ -12,7 +12,7 @@ import pytest
 from conf.load import load_study
 from conf.study import Study
 from tasks.report.page import page, script_json, write_page
-from tasks.report.repeat import as_yaml, command
+from tasks.report.repeat import as_yaml
 from tasks.report.view import Surroundings
 from tasks.study import events
 from tasks.study.record import StudyRecord
@@ -58,7 +58,7 @@ class Reader(HTMLParser):
 @pytest.fixture(scope="module")
 def reader(record: StudyRecord) -> Reader:
     """The page of the study, read."""
-    around = Surroundings(overrides=["search.trials=16"], card=CARD, contact_sheet=contact_sheet())
+    around = Surroundings(card=CARD, contact_sheet=contact_sheet())
     return Reader(page(record, around))
 
 
@@ -68,7 +68,7 @@ def test_it_says_what_a_reader_wants_to_know(reader: Reader, record: StudyRecord
     for part in (
         "0.9861 accuracy on rows that the search never saw", "gain over trial 0", "16", "2 failed",
         f"trial {best.number}, trained again", "no version of digits holds the alias yet",
-        "the loss became nan in epoch 2", "1,797", "dense run digits search.trials=16",
+        "the loss became nan in epoch 2", "1,797", "dense run digits Copy",
         "weight_decay", "torch",
     ):  # fmt: skip
         assert part in reader.text
@@ -98,7 +98,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     record = dataclasses.replace(record, state=state)
     card = {**CARD, "classes": [EVIL] * 10, "source": {"place": EVIL, "licence": EVIL},
             "counts": {"train": {EVIL: 1}}}  # fmt: skip
-    around = Surroundings(overrides=[f"a={EVIL}"], card=card, tracking_uri=EVIL)
+    around = Surroundings(card=card, tracking_uri=EVIL)
     reader = Reader(page(record, around))
     assert reader.text.count("<img src=https://evil.example/x onerror=alert(1)>{{ 7 * 7 }}") >= 5
     assert "49&" not in reader.text
@@ -141,10 +141,6 @@ def test_a_study_without_a_space_has_a_page(tmp_path: Path) -> None:
 def test_the_whole_study_on_the_page_can_be_run(record: StudyRecord, tmp_path: Path) -> None:
     (tmp_path / "again.yaml").write_text(as_yaml(record.study))
     assert load_study(str(tmp_path / "again.yaml"), allow_path=True) == record.study
-
-
-def test_the_command_is_ready_for_a_shell() -> None:
-    assert command("digits", ["name=a b"]) == "dense run digits 'name=a b'"
 
 
 def test_it_is_written_where_reports_belong(tmp_path: Path) -> None:
