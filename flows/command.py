@@ -87,7 +87,7 @@ def call_flow(name: str, overrides: Sequence[str], more: int) -> State:
     """The study flow's last state."""
     from flows.study import study
 
-    return study(name, list(overrides), more, return_state=True)  # type: ignore[no-any-return]
+    return study(name, list(overrides), more, return_state=True)
 
 
 def flush_prefect() -> None:

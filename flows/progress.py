@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def shown_end(trial: Trial) -> Ended:
     """A trial whose attempt ended, as a line of the display."""
-    outcome = trial.status
+    outcome: str = trial.status
     if trial.status == "queued":
         outcome = "again" if trial.cause else "saved"
     note = f"{trial.cause}: {trial.message}" if trial.cause else trial.message

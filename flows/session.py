@@ -11,7 +11,7 @@ import os
 import queue
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,6 @@ class Session:
         self, home: Home, opened: OpenStudy, engine: Engine, flow_run: str, wish: StopWish
     ) -> None:
         self.home = home
-        self.overrides: Sequence[str] = ()
         self.opened = opened
         self.engine = engine
         self.flow_run = flow_run
@@ -90,9 +89,7 @@ class Session:
         self._resources = ExitStack()
 
     @classmethod
-    def open(
-        cls, study: Study, *, overrides: Sequence[str] = (), more: int = 0, flow_run: str
-    ) -> Self:
+    def open(cls, study: Study, *, more: int, flow_run: str) -> Self:
         """Take the study and open everything it needs; close it again if one of them fails.
 
         Raises:
@@ -108,7 +105,6 @@ class Session:
             slots = slot_count(study.resources)
             engine = stack.enter_context(Engine(home, slots=slots, server=launch.server))
             session = cls(home, opened, engine, flow_run, wish)
-            session.overrides = tuple(overrides)
             wish.then = engine.stop
             session._raise_target(more)
             session._resources = stack.pop_all()
@@ -123,6 +119,9 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Give everything back; a record that an error left open says that nobody runs any more."""
+        if error is not None and self._tracker is not None:
+            self._tracker.close(patience=0)
         self._resources.close()
 
     # What the session knows

@@ -7,13 +7,14 @@ step happen once, also across flow runs.
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 from pathlib import Path
+from typing import TypeVar, cast
 
 from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled, Failed, State
+from prefect.utilities.annotations import quote
 
 from conf.home import Home
 from conf.study import Study
@@ -33,16 +34,21 @@ from tasks.suggest.records import Proposal
 from tasks.track import store
 from tasks.train.outcome import Outcome
 
-step = partial(task, cache_policy=NO_CACHE, persist_result=False)
+T = TypeVar("T")
 
 
-@step(name="prepare", task_run_name="prepare {study.name}")
+def as_is(value: T) -> T:
+    """A value that Prefect hands to a task without looking for futures in all that it holds."""
+    return cast(T, quote(value))
+
+
+@task(name="prepare", task_run_name="prepare {study.name}", cache_policy=NO_CACHE)
 def prepare(study: Study, home: Home) -> Prepared:
     """Clean, split and store the data, or open what a run before has stored."""
     return pinned(study, home)
 
 
-@step(name="suggest", task_run_name="suggest {count}")
+@task(name="suggest", task_run_name="suggest {count}", cache_policy=NO_CACHE)
 def suggest(session: Session, count: int) -> Proposal:
     """The next batch: a function of the study's record and of nothing else."""
     study, state = session.study, session.state
@@ -61,7 +67,7 @@ def suggest(session: Session, count: int) -> Proposal:
     )
 
 
-@step(name="champion", task_run_name="champion of {session.study.name}")
+@task(name="champion", task_run_name="champion of {session.study.name}", cache_policy=NO_CACHE)
 def crown(session: Session) -> Crowned | None:
     """Train, score and register the winner, if it is new and better than the champion."""
     record = StudyRecord.read(session.home, session.study.name)
@@ -75,7 +81,7 @@ def crown(session: Session) -> Crowned | None:
     )
 
 
-@step(name="train", task_run_name="{job.label}")
+@task(name="train", task_run_name="{job.label}", cache_policy=NO_CACHE)
 def train(session: Session, job: Job) -> Outcome | State:
     """One attempt at a trial, in a process of its own."""
     try:
@@ -92,7 +98,7 @@ def train(session: Session, job: Job) -> Outcome | State:
     return Failed(message=message)
 
 
-@step(name="evaluate", task_run_name="evaluate {job.label}")
+@task(name="evaluate", task_run_name="evaluate {job.label}", cache_policy=NO_CACHE)
 def evaluate(session: Session, job: Job, outcome: Outcome) -> None:
     """Metrics with intervals from the trial's saved predictions; then the trial has ended."""
     try:
@@ -110,13 +116,11 @@ def evaluate(session: Session, job: Job, outcome: Outcome) -> None:
     session.ends.put(AttemptEnd(job.number, outcome))
 
 
-@step(name="report", task_run_name="report on {session.study.name}")
+@task(name="report", task_run_name="report on {session.study.name}", cache_policy=NO_CACHE)
 def report(session: Session) -> Path:
     """The study's page, an artifact of its run in MLflow; its leaderboard, a table in Prefect."""
     record = StudyRecord.read(session.home, session.study.name)
-    around = Surroundings(
-        overrides=session.overrides, card=session.data.card, tracking_uri=session.tracker.uri
-    )
+    around = Surroundings(card=session.data.card, tracking_uri=session.tracker.uri)
     page = write_page(record, around)
     session.tracker.artifact(page)
     create_table_artifact(

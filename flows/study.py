@@ -9,17 +9,16 @@ from __future__ import annotations
 from typing import Annotated
 
 from prefect import flow
-from prefect.context import FlowRunContext
+from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.utilities.annotations import quote
 from pydantic import Field
 
 from conf.errors import Held
 from conf.load import load_study
 from flows.launch import LAUNCH
 from flows.session import Session
-from flows.steps import crown, evaluate, prepare, report, suggest, train
+from flows.steps import as_is, crown, evaluate, prepare, report, suggest, train
 from tasks.champion.records import Crowned
 from tasks.study.events import Reason
 from tasks.study.policy import Ask, Promote, Start, Stop, Wait
@@ -31,7 +30,7 @@ THREADS = 2 * 1_024
 @flow(
     name="study",
     flow_run_name="{study}",
-    task_runner=ThreadPoolTaskRunner(max_workers=THREADS),
+    task_runner=ThreadPoolTaskRunner(max_workers=THREADS),  # type: ignore[arg-type]
     persist_result=False,
 )
 def study(
@@ -49,18 +48,18 @@ def study(
     from_command = LAUNCH.get() is not None
     config = load_study(study, overrides, allow_path=from_command)
     try:
-        session = Session.open(config, overrides=overrides, more=more, flow_run=flow_run_id())
+        session = Session.open(config, more=more, flow_run=str(flow_run.id))
     except Held as error:
         if from_command:
             raise
         return Completed(message=f"Skipped: {error}", name="Skipped")
     with session:
-        session.begin_record(prepare(quote(config), quote(session.home)))
+        session.begin_record(prepare(as_is(config), as_is(session.home)))
         session.settle()
         reason = search(session)
-        champion = None if reason == "user" else crown(quote(session))
+        champion = None if reason == "user" else crown(as_is(session))
         if not session.idle or champion_is_new(champion):
-            report(quote(session))
+            report(as_is(session))
         return last_state(session, reason, champion)
 
 
@@ -69,12 +68,13 @@ def search(session: Session) -> Reason:
     while True:
         match session.next_action():
             case Ask(count):
-                session.asked(suggest(quote(session), count))
+                session.asked(suggest(as_is(session), count))
             case Promote() as promotion:
                 session.promoted(promotion)
             case Start() as start:
-                job = quote(session.begin(start))
-                evaluate.submit(quote(session), job, train.submit(quote(session), job))
+                job = as_is(session.begin(start))
+                trained = train.submit(as_is(session), job)
+                evaluate.submit(as_is(session), job, trained)  # type: ignore[call-overload]
             case Wait():
                 session.wait()
             case Stop(reason):
@@ -110,8 +110,3 @@ def no_champion(session: Session) -> str:
         f"Ended without a champion: every trial failed, the first (trial {failed.number}) of "
         f"{failed.cause}: {failed.message}"
     )
-
-
-def flow_run_id() -> str:
-    """Prefect's id of this flow run."""
-    return str(FlowRunContext.get().flow_run.id)

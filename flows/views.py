@@ -24,6 +24,7 @@ from tasks.study.record import StudyRecord, studies
 
 if TYPE_CHECKING:
     from tasks.evaluate.evaluation import Interval
+    from tasks.train.folder import MetricLine
 
 OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 
@@ -168,7 +169,7 @@ def _interval(found: Interval) -> str:
     return f"{found.value:.4f} ({found.low:.4f} {words.DASH} {found.high:.4f})"
 
 
-def _curve(curve: list) -> Table:  # type: ignore[type-arg]
+def _curve(curve: list[MetricLine]) -> Table:
     names = list(curve[-1].metrics)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("epoch", *names, "seconds"):
