@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from conf.augment import (
     Augment,
     Blur,
@@ -83,10 +85,7 @@ def resolved(augment: Augment, kind: str) -> Augment:
     return Augment(**{**PRESETS[kind, augment.preset], **named})
 
 
-def wrong_for(augment: Augment, kind: str) -> list[str]:
-    """The changes named that a kind of data does not know."""
-    return [
-        name
-        for name, value in augment
-        if value is not None and name != "preset" and name not in KNOWN[kind]
-    ]
+def wrong_for(augment: Augment, kind: str, searched: Collection[str] = ()) -> list[str]:
+    """The changes named, or searched over, that a kind of data does not know."""
+    named = [name for name, value in augment if value is not None or name in searched]
+    return [name for name in named if name != "preset" and name not in KNOWN[kind]]

@@ -92,7 +92,7 @@ def resized(image: Image.Image, height: int, width: int, channels: int) -> Pixel
 
 def poor(pixels: Pixels, rules: ImageRules) -> str | None:
     """Why an image is not worth training on; None where it is."""
-    if rules.blank and pixels.min() == pixels.max():
+    if rules.blank and (pixels == pixels[0, 0]).all():
         return "blank"
     if not rules.sharpness and not rules.contrast:
         return None

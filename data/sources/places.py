@@ -26,18 +26,18 @@ def confined(given: str, home: Home, *, folder: bool = False) -> Path:
         BadInput: it lies outside the roots, or is not there.
     """
     allowed = roots(home)
-    for root in allowed:
-        path = (root / given).resolve()  # an absolute `given` takes the root's place
-        inside = any(path.is_relative_to(one) for one in allowed)
-        if inside and (path.is_dir() if folder else path.is_file()):
+    found = [(root / given).resolve() for root in allowed]  # an absolute path replaces the root
+    inside = [path for path in found if any(path.is_relative_to(root) for root in allowed)]
+    for path in inside:
+        if path.is_dir() if folder else path.is_file():
             return path
-    if not any((root / given).resolve().is_relative_to(root) for root in allowed):
+    places = ", ".join(map(str, allowed))
+    if not inside or any(path.exists() for path in found):
         raise BadInput(
-            f"data.path: {given} is outside the folders that studies may read "
-            f"({', '.join(map(str, allowed))}); name its folder in {VARIABLE}"
+            f"data.path: {given} is outside the folders that studies may read ({places}); "
+            f"name its folder in {VARIABLE}"
         )
-    kind = "folder" if folder else "file"
     raise BadInput(
-        f"data.path: there is no {kind} {given} in {', '.join(map(str, allowed))}; "
+        f"data.path: there is no {'folder' if folder else 'file'} {given} in {places}; "
         f"check the path or name its folder in {VARIABLE}"
     )

@@ -74,6 +74,8 @@ class TableSource:
                 f"it has {', '.join(map(repr, found))}"
             )
         types = dict.fromkeys(self._others(), pa.string())
+        if twice := [name for name in self._data.features if name in types]:
+            raise BadInput(f"data.features: {twice[0]!r} is already the label or another column")
         if self._data.text:
             return types
         numbers = self._data.features or [

@@ -16,6 +16,7 @@ from data.rows import Report, Rows
 from data.sources import Source
 from tasks.prepare import fit, fitted, tokens
 from tasks.prepare.card import card
+from tasks.prepare.fitting import check_kind
 from tasks.prepare.key import PREPARE_VERSION
 from tasks.prepare.labels import check_usable, class_names, encode
 from tasks.prepare.leakage import refuse_leaks
@@ -44,7 +45,7 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
         BadInput: no usable data comes out.
     """
     raw = source.read(scratch)
-    _check_kind(study, raw)
+    check_kind(study, raw.kind)
     rows, reports = clean_rows(raw, study.clean)
     classes, labels = _labelled(rows)
     parts, folds = divide(rows, labels, study.split, seed)
@@ -62,17 +63,6 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
     rows, facts["inputs"], tokenizer = _inputs(study, rows, parts, filling)
     facts["folds"] = getattr(study.split, "folds", None)
     return Built(rows, labels, parts, classes, card(facts, rows, labels, parts, classes), tokenizer)
-
-
-def _check_kind(study: Study, rows: Rows) -> None:
-    """Refuse an augmentation that the data has no use for, before any work."""
-    from data.presets import wrong_for
-
-    if wrong := wrong_for(study.augment, rows.kind):
-        raise BadInput(
-            f"augment.{wrong[0]} is not for {rows.kind} data; leave out "
-            f"{', '.join(f'augment.{name}' for name in wrong)}"
-        )
 
 
 def _labelled(rows: Rows) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:

@@ -11,7 +11,6 @@ from conf.study import Study
 from tasks.prepare.run import prepare
 from tasks.prepare.store import Prepared, open_prepared
 
-
 PIN = "data.json"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from conf.home import Home
 from conf.study import Study
 from data.sources import Source, open_source
+from tasks.prepare.fitting import check_kind, fetch_assets
 from tasks.prepare.key import data_key, fingerprint, split_seed
 from tasks.prepare.store import Prepared, building, lock, open_prepared
 
@@ -25,13 +26,15 @@ def prepare(study: Study, home: Home) -> Prepared:
     source = open_source(study.data, study.clean, home)
     digest = fingerprint(source.files, source.pinned, home)
     key = data_key(study, digest, _privacy_mark(study))
-    if (prepared := open_prepared(home, key)) is not None:
-        return prepared
-    with lock(home, key):
-        if (prepared := open_prepared(home, key)) is None:
-            _make(study, home, source, digest, key)
-            prepared = open_prepared(home, key)
-    assert prepared is not None
+    prepared = open_prepared(home, key)
+    if prepared is None:
+        with lock(home, key):
+            if (prepared := open_prepared(home, key)) is None:
+                _make(study, home, source, digest, key)
+                prepared = open_prepared(home, key)
+    assert prepared is not None  # it was written whole, or an error was raised
+    check_kind(study, prepared.card["kind"])
+    fetch_assets(study, home)
     return prepared
 
 

@@ -1,0 +1,35 @@
+"""Whether a study's augmentation is for the data that it names, and the assets that it needs."""
+
+from __future__ import annotations
+
+from conf.errors import BadInput
+from conf.home import Home
+from conf.study import Study
+from data.presets import wrong_for
+
+
+def check_kind(study: Study, kind: str) -> None:
+    """Refuse an augmentation that the data has no use for, named or searched.
+
+    Raises:
+        BadInput: names the keys.
+    """
+    searched = {key.split(".")[1] for key in study.search.space if key.startswith("augment.")}
+    if wrong := wrong_for(study.augment, kind, searched):
+        raise BadInput(
+            f"augment.{wrong[0]} is not for {kind} data; leave out "
+            f"{', '.join(f'augment.{name}' for name in wrong)}"
+        )
+    if kind == "pairs" and study.augment.oversample is not None:
+        raise BadInput("augment.oversample needs classes, and pairs have none; leave it out")
+
+
+def fetch_assets(study: Study, home: Home) -> None:
+    """Fetch what trials need besides the data: a thesaurus where texts get synonyms."""
+    if study.augment.synonyms is None:
+        return
+    from data.assets import fetched
+    from data.catalogue import ARCHIVES
+    from data.thesaurus import ASSET
+
+    fetched(ARCHIVES[ASSET[study.augment.synonyms.language]], home)

