@@ -38,8 +38,11 @@ EPHEMERAL = {
 class PrefectServer(AbstractContextManager["PrefectServer"]):
     """Prefect's server in a session of its own, ended by the end of this process."""
 
-    def __init__(self, home: Home) -> None:
-        """Start the server and return at once; `wait` says when it answers."""
+    def __init__(self, home: Home, *, full: bool = False) -> None:
+        """Start the server and return at once; `wait` says when it answers.
+
+        `full`: with the services that deployments need (late runs, cancellation, schedules).
+        """
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}/api"
         self._log = home.logs / f"prefect-{self.port}.log"
@@ -48,13 +51,13 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
         # One server at a time creates or migrates the database.
         self._migration = os.open(home.prefect / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._migration, fcntl.LOCK_EX)
-        self._process = self._launch(home.prefect)
+        self._process = self._launch(home.prefect, {} if full else EPHEMERAL)
 
-    def _launch(self, prefect_home: Path) -> subprocess.Popen[bytes]:
+    def _launch(self, prefect_home: Path, switches: dict[str, str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "flows.guard", sys.executable, "-m", "uvicorn"]
         command += ["--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--log-level", "error", "--lifespan", "on"]
-        environment = {**os.environ, **EPHEMERAL, "PREFECT_HOME": str(prefect_home)}
+        environment = {**os.environ, **switches, "PREFECT_HOME": str(prefect_home)}
         environment.pop("PREFECT_API_URL", None)
         with self._log.open("wb") as log:
             return subprocess.Popen(
