@@ -23,6 +23,8 @@ _POOL = 1024
 _LOCAL = 512
 _STARTS = 6
 _CENTRES = 5
+_SAME = 1e-3
+"""Rows that differ by less in every position teach the same: the second is not worth its run."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Picker:
         model: Surrogate,
         side: float,
         tried: set[str],
+        known: Rows,
         generator: np.random.Generator,
     ) -> None:
         self._space, self._model, self._side = space, model, side
@@ -57,6 +60,7 @@ class Picker:
         self._local = np.arange(len(self._rows)) >= len(everywhere)
         self._table = features(space, self._rows)
         self._field = Field(self._gp, self._table)
+        self._known = [np.nan_to_num(known, nan=-1.0)]
         self._feasible = model.log_feasible(self._table)
 
     def pick(self, arm: str, origin: Origin) -> Pick | None:
@@ -69,6 +73,7 @@ class Picker:
             return None
         values, row = found
         self._tried.add(self._space.key(values))
+        self._known.append(np.nan_to_num(row[None, :], nan=-1.0))
         at = features(self._space, row[None, :])
         self._best = min(self._best, float(self._gp.predict(at)[0][0]))
         self._field.believe(self._gp, at)
@@ -106,9 +111,11 @@ class Picker:
         return np.array([self._space.allowed(self._space.decode(row)) for row in rows])
 
     def _first_untried(self, rows: Rows) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+        known = np.vstack(self._known)
         for row in rows:
+            gaps = np.max(np.abs(known - np.nan_to_num(row, nan=-1.0)), axis=1)
             values = self._space.decode(row)
-            if self._space.key(values) not in self._tried:
+            if gaps.min() > _SAME and self._space.key(values) not in self._tried:
                 return values, row
         other = untried(self._space, self._tried, self._generator)
         return None if other is None else (other, self._space.encode(other))

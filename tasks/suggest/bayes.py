@@ -83,7 +83,8 @@ def _modelled(
     local = [improved for origin, improved in bandit.settled if origin == "local"]
     region = Region.of(problem.state).after(local, patience=max(4, len(problem.space)))
     generator = problem.generator
-    picker = Picker(problem.space, model, region.side, tried, generator)
+    known = np.vstack([rows, problem.pending_rows()])
+    picker = Picker(problem.space, model, region.side, tried, known, generator)
     picks: list[Pick] = []
     for index, arm in enumerate(_arms(bandit, count, generator, number, options)):
         origin: Origin = "local" if options.region and (number + index) % 2 else "model"
@@ -95,6 +96,8 @@ def _modelled(
     state |= {"bandit": bandit.state(), "region": region.state()}
     picked: Picked = [(pick.values, pick.origin) for pick in picks]
     rows_picked = np.array([pick.row for pick in picks]).reshape(len(picks), len(problem.space))
+    if not picks:
+        return Choice([], state)
     expected = forecast(
         model,
         features(problem.space, rows_picked),
@@ -102,7 +105,7 @@ def _modelled(
         observations,
         generator,
     )
-    return Choice(picked, state, expected if picks else None)
+    return Choice(picked, state, expected)
 
 
 def _arms(

@@ -24,6 +24,7 @@ _FITTED = 400
 _KEPT = 800
 """Points that the process is conditioned on."""
 _FEASIBILITY = 200
+_MARGIN = 0.3
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Surrogate:
     feasibility: Gp | None
     """Of 1 where a trial ended well and -1 where its configuration failed; None: none failed."""
     best: float
-    """Smallest expected standardised loss of a tried configuration: luck apart, the incumbent."""
+    """Smallest expected standardised loss of a configuration tried or pending, luck apart."""
     incumbents: Rows
     """Tried configurations, the best expected ones first."""
     raw: Vector
@@ -44,11 +45,14 @@ class Surrogate:
     """The same losses as the model sees them."""
 
     def log_feasible(self, at: Features) -> Vector:
-        """Logarithm of the chance that a configuration does not fail."""
+        """Twice the logarithm of the chance that a configuration does not fail, with a margin.
+
+        Twice, since a failure costs its run and shows nothing of the loss.
+        """
         if self.feasibility is None:
             return np.zeros(len(at))
         mean, variance = self.feasibility.predict(at)
-        return np.asarray(log_ndtr(mean / np.sqrt(0.1 + variance)))
+        return np.asarray(2.0 * log_ndtr((mean - _MARGIN) / np.sqrt(0.1 + variance)))
 
 
 def surrogate(
@@ -71,13 +75,14 @@ def surrogate(
     expected = conditioned.predict(points)[0]
     order = np.argsort(expected, kind="stable")
     pending = features(problem.space, problem.pending_rows())
+    hoped = conditioned.predict(pending)[0]
     failed = np.array([observation.infeasible for observation in observations])
     feasibility, state = _feasibility(problem, rows, scored, failed, options)
     sorting = np.argsort(losses, kind="stable")
     model = Surrogate(
         loss=conditioned.believe(pending),
         feasibility=feasibility,
-        best=float(expected[order[0]]),
+        best=float(min(expected[order[0]], *hoped)) if len(hoped) else float(expected[order[0]]),
         incumbents=rows[scored][order],
         raw=losses[sorting],
         levels=levels[sorting],

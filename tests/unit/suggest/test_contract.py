@@ -11,7 +11,9 @@ import sys
 import pytest
 
 from conf.errors import BadInput
-from tasks.suggest import Observation, Optimizer, propose
+from tasks.suggest import Observation, Optimizer, bayes, propose
+from tasks.suggest.options import Options
+from tasks.suggest.problem import Problem, in_order, reports_of
 from tasks.suggest.space import Space
 
 STRATEGIES = ["bayes", "random", "grid", "sobol"]
@@ -124,24 +126,52 @@ def test_order_of_results_and_of_the_space_do_not_matter(strategy: str) -> None:
 
 
 SECOND = """
-import sys
-from tests.unit.suggest.test_contract import played
-optimizer = played(sys.argv[1])
-optimizer.ask(3)
-optimizer.ask(2)
-print(optimizer.to_json())
+from tests.unit.suggest.test_contract import STRATEGIES, continued
+for strategy in STRATEGIES:
+    print(continued(strategy))
 """
 
 
-@pytest.mark.parametrize("hash_seed", ["1", "4711"])
-def test_the_same_in_another_process(strategy: str, hash_seed: str) -> None:
+def continued(strategy: str) -> str:
+    """An optimizer that has asked twice more, as JSON."""
     optimizer = played(strategy)
     optimizer.ask(3)
     optimizer.ask(2)
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    command = [sys.executable, "-c", SECOND, strategy]
+    return optimizer.to_json()
+
+
+def test_the_same_in_another_process_with_another_hash_seed() -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": "4711"}
+    command = [sys.executable, "-c", SECOND]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == optimizer.to_json()
+    assert run.stdout.splitlines() == [continued(strategy) for strategy in STRATEGIES]
+
+
+def test_every_batch_of_a_journal_is_proposed_again_from_the_lines_before(strategy: str) -> None:
+    optimizer, lines, told = Optimizer(MIXED, strategy=strategy, seed=5), [], []
+    state: dict = {}
+    for turn in range(6):
+        first = len(optimizer._asked)
+        before = (first, tuple(told), tuple(optimizer.pending), state)
+        asked = optimizer.ask(3)
+        state = json.loads(json.dumps(optimizer._state))
+        lines.append((before, asked, state))
+        for suggestion in asked[: 1 + turn % 3]:
+            value = objective(suggestion.values)
+            optimizer.tell(suggestion.number, value)
+            told.append(Observation(suggestion.number, suggestion.values, value))
+    for (first, observations, pending, carried), asked, after in lines:
+        again = propose(
+            MIXED,
+            strategy=strategy,
+            seed=5,
+            first=first,
+            count=3,
+            observations=observations,
+            pending=pending,
+            state=carried,
+        )
+        assert (list(again.suggestions), again.state) == (asked, after)
 
 
 def test_trial_zero_is_the_start_and_ideas_go_next(strategy: str) -> None:
@@ -202,6 +232,58 @@ def test_maximise_is_minimise_of_the_negative(strategy: str) -> None:
     rising = propose(MIXED, direction="maximize", observations=up, **same)
     falling = propose(MIXED, direction="minimize", observations=down, **same)
     assert rising == falling
+
+
+def failures_near_the_optimum() -> int:
+    """Of the last 16 of 40 trials, how many failed: the loss falls on beyond what memory holds."""
+    space = {"m.width": {"low": 0.0, "high": 1.0}, "m.rate": {"low": 0.0, "high": 1.0}}
+    optimizer = Optimizer(space, seed=1)
+    for _ in range(10):
+        for suggestion in optimizer.ask(4):
+            width, rate = suggestion.values["m.width"], suggestion.values["m.rate"]
+            if width > 0.5:
+                optimizer.tell(suggestion.number, outcome="failed", cause="oom")
+            else:
+                optimizer.tell(suggestion.number, (rate - 0.3) ** 2 - width)
+    assert min(o.value for o in optimizer.observations if o.scored) < -0.45
+    return sum(not o.scored for o in optimizer.observations[-16:])
+
+
+def test_where_trials_fail_few_more_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    careful = failures_near_the_optimum()
+    monkeypatch.setattr(bayes, "OPTIONS", Options(feasibility=False))
+    careless = failures_near_the_optimum()
+    assert careful <= 8 < careless
+
+
+def test_a_failure_of_the_machine_says_nothing_about_the_configuration() -> None:
+    values = [s.values for s in Optimizer(MIXED, seed=2).ask(12)]
+    fine = [Observation(n, v, objective(v)) for n, v in enumerate(values)]
+    lost = [*fine[:-1], Observation(11, values[11], None, "failed", "infrastructure")]
+    bad = [*fine[:-1], Observation(11, values[11], None, "failed", "oom")]
+    assert "failures" not in propose(MIXED, first=12, count=1, observations=lost).state
+    assert "failures" in propose(MIXED, first=12, count=1, observations=bad).state
+
+
+def test_pending_trials_push_the_next_ones_away() -> None:
+    space = {"m.x": {"low": 0.0, "high": 1.0}}
+    told = [Observation(n, {"m.x": n / 8}, (n / 8 - 0.4) ** 2) for n in range(9)]
+    alone = propose(space, first=9, count=1, observations=told).suggestions[0]
+    pending = [(8 + n, {"m.x": alone.values["m.x"] + shift}) for n, shift in ((1, 0.0), (2, 1e-3))]
+    beside = propose(space, first=9, count=1, observations=told, pending=pending).suggestions[0]
+    assert abs(beside.values["m.x"] - alone.values["m.x"]) > 1e-3
+
+
+def test_values_at_a_rung_are_levelled_by_what_others_gained_from_there() -> None:
+    space = Space({"m.x": {"low": 0.0, "high": 1.0}})
+    at = {n: {"m.x": n / 10} for n in range(3)}
+    told = [
+        Observation(0, at[0], 0.5, "paused", rung=3),
+        Observation(1, at[1], 0.4, "paused", rung=3),
+        Observation(1, at[1], 0.1),
+    ]
+    problem = Problem(space, "minimize", 0, 3, in_order(told), (), reports_of(told), None, {})
+    assert problem.losses(problem.observations) == pytest.approx({0: 0.2, 1: 0.1})
 
 
 def test_a_rung_keeps_the_trial_pending(strategy: str) -> None:

@@ -1,0 +1,172 @@
+"""The surrogate: gradients, conditioning, transforms, and what the pieces that learn do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from tasks.suggest import Observation, propose
+from tasks.suggest.acquisition import ACQUISITIONS, log_expected_improvement
+from tasks.suggest.bandit import ARMS, Bandit
+from tasks.suggest.field import Field
+from tasks.suggest.gp import _loss_and_slope, condition, fit, prior
+from tasks.suggest.kernel import Features, Theta, covariance
+from tasks.suggest.region import FIRST, Region
+from tasks.suggest.transform import standardised
+
+
+def table(count: int, seed: int = 0) -> Features:
+    generator = np.random.default_rng(seed)
+    return Features(generator.uniform(0.01, 0.99, (count, 3)), generator.integers(0, 3, (count, 2)))
+
+
+def values(points: Features) -> np.ndarray:
+    y = np.sin(5 * points.numeric[:, 0]) + (points.labels[:, 0] == 1) + points.numeric[:, 1]
+    return (y - y.mean()) / y.std()
+
+
+def theta(seed: int = 1) -> Theta:
+    beliefs = prior(3, 2)
+    step = np.random.default_rng(seed).standard_normal(len(beliefs.mean))
+    return Theta(beliefs.mean + 0.3 * step, 3, 2)
+
+
+def test_the_gradient_of_the_likelihood_is_its_slope() -> None:
+    points, vector = table(25), theta().vector
+    arguments = (points, values(points), prior(3, 2))
+    slope = _loss_and_slope(vector, *arguments)[1]
+    for index, step in enumerate(np.eye(len(vector)) * 1e-5):
+        up = _loss_and_slope(vector + step, *arguments)[0]
+        down = _loss_and_slope(vector - step, *arguments)[0]
+        assert slope[index] == pytest.approx((up - down) / 2e-5, abs=1e-4)
+
+
+def test_covariances_are_those_of_a_process() -> None:
+    points = table(40)
+    eigenvalues = np.linalg.eigvalsh(covariance(points, points, theta()))
+    assert eigenvalues.min() > -1e-9
+
+
+def test_believing_the_mean_is_observing_it() -> None:
+    points, more = table(20), table(3, seed=9)
+    process = condition(theta(), points, values(points))
+    told = np.concatenate([values(points), process.predict(more)[0]])
+    observed = condition(theta(), points.join(more), told)
+    at = table(15, seed=4)
+    mean, variance = observed.predict(at)
+    believed_mean, believed_variance = process.believe(more).predict(at)
+    assert believed_mean == pytest.approx(mean, abs=1e-5)
+    assert believed_variance == pytest.approx(variance, abs=1e-5)
+
+
+def test_the_field_follows_the_process() -> None:
+    points, at = table(20), table(15, seed=4)
+    process = condition(theta(), points, values(points))
+    field = Field(process, at)
+    for seed in (7, 8):
+        pick = table(1, seed=seed)
+        field.believe(process, pick)
+        process = process.believe(pick)
+    mean, variance = process.predict(at)
+    assert field.mean == pytest.approx(mean, abs=1e-6)
+    assert field.variance == pytest.approx(variance, abs=1e-5)
+
+
+def test_a_fit_explains_the_data_better_than_its_start() -> None:
+    points = table(40)
+    y = values(points)
+    beliefs = prior(3, 2)
+    fitted = fit(points, y)
+    before = _loss_and_slope(beliefs.mean, points, y, beliefs)[0]
+    assert _loss_and_slope(fitted.vector, points, y, beliefs)[0] < before - 5.0
+    at = table(30, seed=3)
+    mean, _ = condition(fitted, points, y).predict(at)
+    assert np.corrcoef(mean, values(at))[0, 1] > 0.8
+
+
+@given(arrays(float, st.integers(2, 40), elements=st.floats(-1e6, 1e6)))
+def test_the_transform_keeps_the_order_and_is_finite(losses: np.ndarray) -> None:
+    levels = standardised(losses)
+    assert np.all(np.isfinite(levels))
+    order = np.argsort(losses, kind="stable")
+    assert np.all(np.diff(levels[order]) >= -1e-9)
+
+
+def test_a_diverged_run_does_not_flatten_the_others() -> None:
+    levels = standardised(np.array([0.1, 0.12, 0.15, 0.2, 0.3, 1e9]))
+    assert np.ptp(levels[:5]) > 1.0
+
+
+def test_log_expected_improvement_is_finite_and_rising_far_out() -> None:
+    means = np.linspace(200.0, -5.0, 500)
+    scores = log_expected_improvement(means, np.full(500, 0.01), 0.0)
+    assert np.all(np.isfinite(scores)) and np.all(np.diff(scores) > 0)
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_every_acquisition_prefers_the_lower_of_two_as_certain(arm: str) -> None:
+    scores = ACQUISITIONS[arm](np.array([0.5, -0.5]), np.array([0.2, 0.2]), 0.0)
+    assert scores[1] > scores[0]
+
+
+def test_an_arm_whose_picks_improve_gets_a_greater_share() -> None:
+    bandit = Bandit(None)
+    for number in range(20):
+        bandit.opened(number, ARMS[number % 4], "model", best=1.0)
+    losses = {n: 0.2 if n % 4 == 2 else 1.5 for n in range(20)}
+    told = [Observation(n, {}, loss) for n, loss in losses.items()]
+    again = Bandit(bandit.state())
+    again.credit(told, losses, spread=1.0)
+    shares = again.shares(ARMS)
+    assert shares.sum() == pytest.approx(1.0)
+    assert shares.argmax() == 2 and shares.min() >= 0.1
+    assert again.state()["open"] == {}
+
+
+def test_the_units_of_the_objective_do_not_matter() -> None:
+    space = {"m.x": {"low": 0.0, "high": 1.0}, "m.y": {"low": 0.0, "high": 1.0}}
+    generator = np.random.default_rng(0)
+    points = [dict(zip(space, map(float, generator.random(2)), strict=True)) for _ in range(12)]
+    loss = [(v["m.x"] - 0.3) ** 2 + v["m.y"] for v in points]
+    told = [Observation(n, v, y) for n, (v, y) in enumerate(zip(points, loss, strict=True))]
+    scaled = [Observation(o.number, o.values, o.value * 1024.0) for o in told]
+    plain = propose(space, first=12, count=4, observations=told)
+    large = propose(space, first=12, count=4, observations=scaled)
+    assert plain.suggestions == large.suggestions
+    assert large.forecast.gain == pytest.approx(1024.0 * plain.forecast.gain)
+
+
+def test_the_region_grows_with_success_and_shrinks_without() -> None:
+    assert Region().after([True, True], patience=3).side == 2 * FIRST
+    assert Region().after([False] * 3, patience=3).side == FIRST / 2
+    assert Region().after([False, False, True, False], patience=3).side == FIRST
+    assert Region().after([False] * 15, patience=3).side == FIRST  # opens again
+
+
+def test_the_forecast_falls_as_the_best_is_found() -> None:
+    space = {"m.x": {"low": 0.0, "high": 1.0}}
+
+    def step(count: int) -> float:
+        xs = np.linspace(0.0, 1.0, count)
+        told = [
+            Observation(n, {"m.x": float(x)}, float(np.sin(6 * x)), seconds=2.0)
+            for n, x in enumerate(xs)
+        ]
+        proposal = propose(space, first=count, count=2, observations=told)
+        assert proposal.forecast.seconds == 4.0
+        assert 0.0 <= proposal.forecast.gain <= proposal.forecast.regret
+        return proposal.forecast.regret
+
+    assert step(24) < step(6)
+
+
+def test_two_thousand_observations_are_modelled_by_some_of_them() -> None:
+    from tasks.suggest.surrogate import chosen_points
+
+    losses = np.random.default_rng(1).random(2000)
+    kept = chosen_points(losses, 800, np.random.default_rng(0))
+    assert len(kept) == 800
+    assert set(np.argsort(losses)[:400]) <= set(kept)
