@@ -63,7 +63,7 @@ class Command:
             text=True,
         )
 
-    def run(self, *arguments: str, seconds: float = 170) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, seconds: float = 400) -> subprocess.CompletedProcess[str]:
         """Run `dense ARGUMENTS` to its end."""
         process = self.start(*arguments)
         try:

@@ -25,6 +25,13 @@ def used_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home.path
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs of the command take their time on a busy machine."""
+    for item in items:
+        if "e2e" in item.path.parts and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))
+
+
 @pytest.fixture
 def make_command(
     used_home: Path, prefect_api: str, tmp_path: Path
@@ -44,6 +51,18 @@ def make_command(
     for command in made:
         for process in command.processes():
             process.kill()
+
+
+@pytest.fixture(scope="session")
+def straight(
+    used_home: Path, prefect_api: str, tmp_path_factory: pytest.TempPathFactory
+) -> Command:
+    """The small study of four epochs, run to its end by nobody disturbed."""
+    home = tmp_path_factory.mktemp("straight") / "home"
+    shutil.copytree(used_home, home)
+    command = Command(home, {"PREFECT_API_URL": prefect_api})
+    command.json("run", str(command.study(epochs=4)))
+    return command
 
 
 @pytest.fixture

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
 
 import pytest
 
 from tests.e2e.command import Command, kill, of
 from tests.e2e.same import assert_same
-
-MakeCommand = Callable[[str], Command]
 
 
 @pytest.fixture(scope="module")
@@ -19,15 +16,9 @@ def seeds() -> random.Random:
     return random.Random(7)
 
 
-def straight(make_command: MakeCommand, **study: int) -> Command:
-    """The study run to its end by nobody disturbed."""
-    dense = make_command("straight")
-    dense.json("run", str(dense.study(**study)))
-    return dense
-
-
-def test_the_command_killed_twice_ends_as_one_never_killed(make_command: MakeCommand) -> None:
-    dense = make_command("killed")
+def test_the_command_killed_twice_ends_as_one_never_killed(
+    dense: Command, straight: Command
+) -> None:
     study = str(dense.study(epochs=4))
     for attempts in (2, 4):
         process = dense.start("run", study)
@@ -38,13 +29,12 @@ def test_the_command_killed_twice_ends_as_one_never_killed(make_command: MakeCom
         dense.assert_no_process_left()
     dense.json("run", study)
     assert "driver" in {line["by"] for line in of(dense.journal(), "interrupted")}
-    assert_same(dense, straight(make_command, epochs=4))
+    assert_same(dense, straight)
 
 
 def test_trials_and_their_server_killed_are_made_good_in_the_same_run(
-    make_command: MakeCommand,
+    dense: Command, straight: Command
 ) -> None:
-    dense = make_command("killed")
     process = dense.start("run", str(dense.study(epochs=4)))
     dense.until(lambda lines: len(of(lines, "attempt")) >= 1)
     deadline = time.monotonic() + 30
@@ -53,20 +43,19 @@ def test_trials_and_their_server_killed_are_made_good_in_the_same_run(
     kill(trials[0])
     dense.until(lambda lines: len(of(lines, "attempt")) >= 4)
     kill(dense.trial_server())
-    _out, err = process.communicate(timeout=170)
+    _out, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     assert "killed" in {line["cause"] for line in of(dense.journal(), "finished")}
     dense.assert_no_process_left()
-    assert_same(dense, straight(make_command, epochs=4))
+    assert_same(dense, straight)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("round_", range(8))
 def test_killed_at_random_moments(
-    make_command: MakeCommand, seeds: random.Random, round_: int
+    dense: Command, straight: Command, seeds: random.Random, round_: int
 ) -> None:
-    dense = make_command("killed")
-    study = str(dense.study(epochs=4, trials=8))
+    study = str(dense.study(epochs=4))
     for _ in range(4):
         process = dense.start("run", study)
         time.sleep(seeds.uniform(2.0, 25.0))
@@ -77,4 +66,4 @@ def test_killed_at_random_moments(
         process.communicate()
         dense.assert_no_process_left()
     dense.json("run", study)
-    assert_same(dense, straight(make_command, epochs=4, trials=8))
+    assert_same(dense, straight)
