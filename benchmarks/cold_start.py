@@ -1,0 +1,101 @@
+"""python -m benchmarks.cold_start
+
+From the command to the first training step, in a fresh and in a used home, and what the parts that
+start side by side take by themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from conf.home import Home
+
+OVERRIDES = ("search.trials=1", "train.epochs=1")
+
+
+def first_step(home: Path) -> float:
+    """Seconds from the command to the moment at which the first trial holds its slot."""
+    started = time.time()
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "flows.cli",
+            "run",
+            "digits",
+            f"name=cold-{started:.0f}",
+            *OVERRIDES,
+        ],
+        env={**os.environ, "DENSE_HOME": str(home)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    lock = next((home / "trials" / f"cold-{started:.0f}").glob("0-*/lock"))
+    return float(json.loads(lock.read_text())["began"]) - started
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long something takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def importing(module: str) -> float:
+    """Seconds in which a new process imports a module."""
+    return seconds(lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True))
+
+
+def prefect_server(home: Path) -> float:
+    """Seconds until a Prefect server answers."""
+    from flows.server import PrefectServer
+
+    def start() -> None:
+        server = PrefectServer(Home.open(home))
+        try:
+            server.wait()
+        finally:
+            measured.append(time.perf_counter() - began)
+            server.close()
+
+    measured: list[float] = []
+    began = time.perf_counter()
+    start()
+    return measured[0]
+
+
+def trial_server(home: Path) -> float:
+    """Seconds until a trial server is ready to fork."""
+    from tasks.train.client import TrialServer
+
+    began = time.perf_counter()
+    server = TrialServer.start(home / "logs" / "trial-server.log")
+    try:
+        server.wait_ready()
+        return time.perf_counter() - began
+    finally:
+        server.close()
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        print(f"first training step, fresh home   {first_step(home):6.1f} s")
+        print(f"first training step, used home    {first_step(home):6.1f} s")
+        print(f"  Prefect server, used home       {prefect_server(home):6.1f} s")
+        print(f"  Prefect server, fresh home      {prefect_server(Path(folder) / 'other'):6.1f} s")
+        print(f"  trial server                    {trial_server(home):6.1f} s")
+        print(f"  import of the flow              {importing('flows.study'):6.1f} s")
+        print(f"  import of MLflow                {importing('mlflow'):6.1f} s")
+
+
+if __name__ == "__main__":
+    main()
