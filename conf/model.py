@@ -20,4 +20,19 @@ class Cnn(Section):
     """Dropout before the last layer."""
 
 
-Model = Cnn
+class Mlp(Section):
+    """A network of fully connected layers, for tables (and for images, flattened)."""
+
+    kind: Literal["mlp"] = "mlp"
+    """A network of fully connected layers."""
+    width: Annotated[int, Field(ge=1, le=8_192)] = 128
+    """Units of each hidden layer."""
+    depth: Annotated[int, Field(ge=0, le=64)] = 2
+    """Hidden layers; without any it is logistic regression."""
+    dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.1
+    """Dropout after each hidden layer."""
+    norm: bool = True
+    """Layer normalisation in each hidden layer."""
+
+
+Model = Annotated[Cnn | Mlp, Field(discriminator="kind")]

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from conf.evaluate import MetricName
 from conf.section import Section
 
 ModelName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$")]
@@ -33,6 +34,31 @@ class Resources(Section):
     """CPU threads of one trial."""
     trial_seconds: Annotated[float, Field(gt=0)] = 600.0
     """Seconds that one trial may train, summed over its attempts."""
+    hang_seconds: Annotated[float, Field(ge=1)] | None = 300.0
+    """Seconds without a finished batch after which a trial is ended and tried again."""
+    devices: Annotated[int, Field(ge=1, le=1_024)] = 1
+    """Processes that train one trial together, each on a GPU of its own, or on the CPU."""
+    gpu_share: Annotated[int, Field(ge=1, le=64)] = 1
+    """Trials at once on one GPU."""
+    weights: Annotated[int, Field(ge=0, le=100_000)] = 5
+    """The best so many trials keep their weights when they have ended."""
+
+
+class Gate(Section):
+    """What a final model must pass, on the test part, before the alias moves to it."""
+
+    minimum: dict[MetricName, float] = Field(default_factory=dict)
+    """Least value of a metric; the most where less is better."""
+    class_recall: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Least recall of every class."""
+    no_loss: bool = True
+    """Refuse what is significantly worse (95 %, paired by row) than the champion."""
+    invariance: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Least share of rows whose label stays under the study's own augmentations."""
+    latency_ms: Annotated[float, Field(gt=0)] | None = None
+    """Longest time for one row, in milliseconds: 95th percentile, on one thread."""
+    size_mb: Annotated[float, Field(gt=0)] | None = None
+    """Largest size of the registered model, in megabytes."""
 
 
 class Champion(Section):
@@ -48,6 +74,8 @@ class Champion(Section):
     """Fresh seeds of each re-tested trial."""
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
     """Re-tested trials that are not worse at this level (one-sided paired test) tie."""
+    gate: Gate = Gate()
+    """What the final model must pass."""
 
 
 class Report(Section):

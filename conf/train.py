@@ -28,3 +28,11 @@ class Train(Section):
     """Optimiser steps of one epoch; a pass over the training part when absent."""
     patience: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Stop a trial after so many epochs without a better objective."""
+    micro_batch: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    """Most rows that go through the model at once; gradients are summed up to `batch_size`."""
+    clip: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
+    """Largest norm of the gradient; unlimited when absent."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Number format of the forward pass; the weights stay float32."""
+    compile: bool = False
+    """Compile the network with torch.compile: slow to start, faster in long trainings."""

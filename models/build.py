@@ -7,15 +7,31 @@ from typing import Any
 
 from torch import nn
 
+from conf.errors import BadInput
+from conf.model import Cnn
 from conf.study import TrialConfig
 from models.classifier import Classifier
 from models.cnn import CnnNet
+from models.mlp import mlp_net
 
 
 def build_net(config: TrialConfig, card: Mapping[str, Any]) -> nn.Module:
-    """The bare network: takes what the loaders give as `x`, gives logits."""
-    inputs, classes = card["inputs"], len(card["classes"])
-    return CnnNet(config.model, inputs["channels"], inputs["height"], inputs["width"], classes)
+    """The bare network: takes what the loaders give as `x`, gives logits.
+
+    Raises:
+        BadInput: the model does not take what the data are made of.
+    """
+    inputs, classes, model = card["inputs"], len(card["classes"]), config.model
+    kind = inputs["kind"]
+    if kind == "image":
+        size = (inputs["channels"], inputs["height"], inputs["width"])
+        if isinstance(model, Cnn):
+            return CnnNet(model, *size, classes)
+        return mlp_net(model, size[0] * size[1] * size[2], classes)
+    if kind == "table" and not isinstance(model, Cnn):
+        return mlp_net(model, inputs["features"], classes)
+    fitting = "; use model.kind: mlp" if kind == "table" else ""
+    raise BadInput(f"model.kind {model.kind} does not take data of kind {kind}{fitting}")
 
 
 def build(config: TrialConfig, card: Mapping[str, Any], total_steps: int) -> Classifier:
@@ -25,5 +41,11 @@ def build(config: TrialConfig, card: Mapping[str, Any], total_steps: int) -> Cla
         config: the trial's configuration.
         card: the data card: `inputs` says what goes in, `classes` what comes out.
         total_steps: optimiser steps of a full trial; the schedule is laid out over them.
+
+    Raises:
+        BadInput: the model does not take what the data are made of.
     """
-    return Classifier(build_net(config, card), config.train, total_steps)
+    net = build_net(config, card)
+    if config.train.compile:
+        net.compile()  # in place, so that names of weights stay
+    return Classifier(net, config.train, total_steps)

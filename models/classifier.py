@@ -24,14 +24,17 @@ class Classifier(pl.LightningModule):
         self.net = net
         self._train_config = train
         self._total_steps = total_steps
+        self.loss_weight = 1.0
+        """Set before each training step by who divides batches (`tasks.train.batches`)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of shape (n, classes)."""
         return self.net(x)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Mean cross-entropy of a batch; the trial records its mean over an epoch."""
-        return functional.cross_entropy(self.net(batch["x"]), batch["y"])
+        """Mean cross-entropy of a batch, times its weight among those of an optimiser step."""
+        loss = functional.cross_entropy(self.net(batch["x"]), batch["y"])
+        return loss * self.loss_weight
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Batch:
         """`id` and `target` (n,), `probabilities` (n, classes) in float32."""

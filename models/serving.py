@@ -23,6 +23,7 @@ class Serving(nn.Module):
 
     shift: Tensor
     scale: Tensor
+    fill: Tensor | None
 
     def __init__(self, net: nn.Module, inputs: Mapping[str, Any]) -> None:
         super().__init__()
@@ -31,12 +32,16 @@ class Serving(nn.Module):
         shift, scale = shift_and_scale(inputs)
         self.register_buffer("shift", torch.from_numpy(shift.copy()))
         self.register_buffer("scale", torch.from_numpy(scale.copy()))
+        fill = inputs.get("fill")
+        self.register_buffer("fill", None if fill is None else torch.tensor(fill).float())
         self.eval()
 
     def forward(self, raw: Tensor) -> Tensor:
         x = raw.to(torch.float32)
         if self._image:
             x = x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2)
+        if self.fill is not None:
+            x = torch.where(torch.isnan(x), self.fill, x)
         return torch.softmax(self.net((x - self.shift) / self.scale), dim=1)
 
 

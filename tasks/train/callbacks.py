@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from conf.identity import derived_seed
+from tasks.train.batches import piece_at
 from tasks.train.channel import Reporter
 from tasks.train.checkpoints import PROGRESS, checkpoint_path, prune
 from tasks.train.durable import Background
@@ -41,12 +42,12 @@ def seed_everything(*parts: object) -> None:
 class EpochSeed(pl.Callback):
     """Makes the randomness of an epoch a function of (trial seed, epoch)."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, seed: int, rank: int = 0) -> None:
+        self._parts = (seed, "epoch") if rank == 0 else (seed, "rank", rank, "epoch")
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Reseed; also the first epoch, so that it does not depend on how the model was built."""
-        seed_everything(self._seed, "epoch", trainer.current_epoch)
+        seed_everything(*self._parts, trainer.current_epoch)
 
 
 class Guard(pl.Callback):
@@ -58,9 +59,20 @@ class Guard(pl.Callback):
         """Mean training loss of the last whole epoch, by row."""
         self._reporter = reporter
         self._first: float | None = None
-        self._seen: list[tuple[Tensor, int]] = []
+        self._seen: list[tuple[Tensor, float]] = []
         self._sum = 0.0
         self._rows = 0
+        self._share = 0.0
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Tell the model what the micro-batch weighs."""
+        piece = piece_at(trainer.train_dataloader, batch_idx)
+        self._share = len(batch["id"]) if piece is None else piece.share
+        self._rows += len(batch["id"]) if piece is None else piece.size
+        if piece is not None:
+            pl_module.loss_weight = piece.weight
 
     def on_train_batch_end(
         self,
@@ -72,7 +84,7 @@ class Guard(pl.Callback):
     ) -> None:
         """Look at the loss: of each batch on the CPU, now and then on a device."""
         self._reporter.beat()
-        self._seen.append((outputs["loss"], len(batch["id"])))
+        self._seen.append((outputs["loss"], self._share))
         if outputs["loss"].device.type == "cpu" or len(self._seen) >= CHECK_EVERY:
             self._check()
 
@@ -83,17 +95,18 @@ class Guard(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look at what is left."""
         self._check()
-        self.mean = self._sum / max(self._rows, 1)
+        sums = torch.tensor([self._sum, self._rows], device=trainer.strategy.root_device)
+        total, rows = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        self.mean = total / rows
 
     def on_validation_batch_end(self, *_: Any, **__: Any) -> None:
         """Validation is life too."""
         self._reporter.beat()
 
     def _check(self) -> None:
-        seen, self._seen = [(float(loss), rows) for loss, rows in self._seen], []
-        for loss, rows in seen:
-            self._sum += loss * rows
-            self._rows += rows
+        seen, self._seen = [(float(loss), share) for loss, share in self._seen], []
+        for loss, share in seen:
+            self._sum += loss * share
             if not math.isfinite(loss):
                 raise NotFinite(f"the training loss is {loss}")
             if self._first is None:
@@ -199,18 +212,19 @@ class Saver(pl.Callback):
         spec: TrialSpec,
         folder: TrialFolder,
         curve: Curve,
-        written: Sequence[int],
+        written: set[int] | None,
         background: Background,
         is_stopped: Callable[[], bool],
     ) -> None:
-        """`written` are the epochs that have a line on disk; `is_stopped` a user's wish.
+        """`written` are the epochs that have a line on disk, None where another process writes;
+        `is_stopped` is a user's wish.
 
         The disk is waited for while the next epoch trains: at most one epoch is not on it yet.
         """
         self._spec = spec
         self._folder = folder
         self._curve = curve
-        self._written = set(written)
+        self._written = written
         self._background = background
         self._is_stopped = is_stopped
 
@@ -219,15 +233,16 @@ class Saver(pl.Callback):
         self._background.flush()
         line = self._curve.progress.lines[-1]
         trainer.save_checkpoint(checkpoint_path(self._folder.checkpoints, line.epoch))
-        self._background.submit(lambda: self._after_checkpoint(line))
-        if is_over(self._spec, self._curve.progress) or self._is_stopped():
-            trainer.should_stop = True
+        if (written := self._written) is not None:
+            self._background.submit(lambda: self._after_checkpoint(line, written))
+        over = is_over(self._spec, self._curve.progress) or self._is_stopped()
+        trainer.should_stop = trainer.strategy.broadcast(over)
 
-    def _after_checkpoint(self, line: MetricLine) -> None:
+    def _after_checkpoint(self, line: MetricLine, written: set[int]) -> None:
         prune(self._folder.checkpoints)
-        if line.epoch not in self._written:
+        if line.epoch not in written:
             append_line(self._folder, line)
-            self._written.add(line.epoch)
+            written.add(line.epoch)
 
 
 def is_over(spec: TrialSpec, progress: Progress) -> bool:

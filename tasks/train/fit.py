@@ -8,15 +8,18 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch.utils.data import DataLoader
 
 import models
 from data.loaders import StudyData
 from tasks.train import progress as trial_progress
+from tasks.train.batches import Division, divided
 from tasks.train.callbacks import Curve, EpochSeed, Guard, Saver, is_over, seed_everything
 from tasks.train.channel import Reporter
 from tasks.train.checkpoints import DurableCheckpointIO, Restored, prune, restore
@@ -25,17 +28,27 @@ from tasks.train.folder import TrialFolder, file_fact, mend_metrics
 from tasks.train.progress import Progress
 from tasks.train.spec import FileFact, Result, TrialSpec
 
+PRECISIONS: dict[str, Any] = {
+    "float32": "32-true",
+    "bfloat16": "bf16-mixed",
+    "float16": "16-mixed",
+}
+
 
 def fit(
     spec: TrialSpec,
     folder: TrialFolder,
     reporter: Reporter,
     is_stopped: Callable[[], bool] = lambda: False,
+    *,
+    rank: int = 0,
 ) -> Result | None:
     """Train to `spec.until` from wherever the folder's checkpoints stand, and save what counts.
 
+    Of several processes that train together only the one of rank 0 writes into the folder.
+
     Returns:
-        What was reached, or None when the user's wish to stop came first.
+        What was reached, or None when the user's wish to stop came first, or for another rank.
 
     Raises:
         NotFinite: the loss is no number or has run away.
@@ -43,13 +56,16 @@ def fit(
     """
     quiet()
     started = time.monotonic()
-    restored, notes = go_on_from(folder)
+    folder.checkpoints.mkdir(parents=True, exist_ok=True)
+    restored = restore(folder.checkpoints)
+    notes = mend(folder, restored) if rank == 0 else ()
     card = json.loads(Path(spec.card).read_bytes())
-    module, data = build(spec, card)
+    module, data = build(spec, card, rank)
     reached, background = restored.progress, Background()
     if not is_over(spec, reached):
-        reached = train(spec, folder, restored, module, data, reporter, background, is_stopped)
-    if not is_over(spec, reached):
+        loop = Loop(spec, folder, reporter, background, is_stopped, rank)
+        reached = loop.run(restored, module, data)
+    if rank != 0 or not is_over(spec, reached):
         background.flush()
         return None
     files = save(spec, folder, reached, background)
@@ -63,20 +79,18 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\b.*")
 
 
-def go_on_from(folder: TrialFolder) -> tuple[Restored, tuple[str, ...]]:
-    """The state to continue from, with the lines on disk mended, and what was mended."""
-    folder.checkpoints.mkdir(parents=True, exist_ok=True)
-    restored = restore(folder.checkpoints)
+def mend(folder: TrialFolder, restored: Restored) -> tuple[str, ...]:
+    """Mend the lines on disk to go with the restored state; what was mended, for the record."""
     mended = mend_metrics(folder, restored.progress.lines)
     notes = restored.warnings
     if notes:
         notes = (*notes, f"continued from epoch {restored.progress.epochs}")
-    return restored, (*notes, mended) if mended else notes
+    return (*notes, mended) if mended else notes
 
 
-def build(spec: TrialSpec, card: dict[str, Any]) -> tuple[pl.LightningModule, StudyData]:
+def build(spec: TrialSpec, card: dict[str, Any], rank: int) -> tuple[pl.LightningModule, TrialData]:
     """Model and data of a trial, before any training."""
-    data = StudyData(
+    data = TrialData(
         spec.config,
         card,
         Path(spec.train),
@@ -84,48 +98,74 @@ def build(spec: TrialSpec, card: dict[str, Any]) -> tuple[pl.LightningModule, St
         spec.seed,
         also=[Path(part) for part in spec.also],
     )
+    data.division = Division.of(spec.config.train, spec.devices, spec.halvings, rank)
     steps = -(-data.train_rows // spec.config.train.batch_size)
     seed_everything(spec.seed, "model")
     return models.build(spec.config, card, steps * spec.config.train.epochs), data
 
 
-def train(
-    spec: TrialSpec,
-    folder: TrialFolder,
-    restored: Restored,
-    module: pl.LightningModule,
-    data: StudyData,
-    reporter: Reporter,
-    background: Background,
-    is_stopped: Callable[[], bool],
-) -> Progress:
-    """Run Lightning from the restored state, and return the progress made.
+class TrialData(StudyData):
+    """A study's data, its training batches divided as the trial's devices and memory demand."""
 
-    The last epoch's files may still be on their way to the disk.
-    """
-    guard = Guard(reporter)
-    curve = Curve(spec, restored.progress, guard)
-    written = [line.epoch for line in folder.read_metrics()]
-    saver = Saver(spec, folder, curve, written, background, is_stopped)
-    callbacks = [EpochSeed(spec.seed), guard, curve, saver]
-    trainer = build_trainer(spec, callbacks, DurableCheckpointIO(restored, background))
-    try:
-        trainer.fit(module, datamodule=data, ckpt_path=restored.path)
-    except BaseException:
-        with contextlib.suppress(Exception):  # what ended the training is what is told
-            background.flush()
-        raise
-    return curve.progress
+    division = Division()
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """This process's micro-batches."""
+        whole = super().train_dataloader()
+        alone = self.division.passes == self.division.devices == 1
+        return whole if alone else divided(whole, self.division)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Lightning's loop around a model, with the trial's own callbacks."""
+
+    spec: TrialSpec
+    folder: TrialFolder
+    reporter: Reporter
+    background: Background
+    is_stopped: Callable[[], bool]
+    rank: int = 0
+
+    def run(self, restored: Restored, module: pl.LightningModule, data: TrialData) -> Progress:
+        """Train from the restored state, and return the progress made.
+
+        The last epoch's files may still be on their way to the disk.
+        """
+        guard = Guard(self.reporter)
+        curve = Curve(self.spec, restored.progress, guard)
+        written = None
+        if self.rank == 0:
+            written = {line.epoch for line in self.folder.read_metrics()}
+        saver = Saver(self.spec, self.folder, curve, written, self.background, self.is_stopped)
+        callbacks = [EpochSeed(self.spec.seed, self.rank), guard, curve, saver]
+        checkpoints = DurableCheckpointIO(restored, self.background)
+        trainer = build_trainer(self.spec, callbacks, checkpoints, data.division.passes)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=restored.path)
+        except BaseException:
+            with contextlib.suppress(Exception):  # what ended the training is what is told
+                self.background.flush()
+            raise
+        return curve.progress
 
 
 def build_trainer(
-    spec: TrialSpec, callbacks: list[pl.Callback], checkpoints: DurableCheckpointIO
+    spec: TrialSpec,
+    callbacks: list[pl.Callback],
+    checkpoints: DurableCheckpointIO,
+    passes: int = 1,
 ) -> pl.Trainer:
     """A Trainer that does nothing but train: the trial writes its own record."""
+    train, on_gpu = spec.config.train, torch.cuda.is_available()
     return pl.Trainer(
-        max_epochs=spec.config.train.epochs,
-        accelerator="auto",
-        devices=1,
+        max_epochs=train.epochs,
+        accelerator="gpu" if on_gpu else "cpu",
+        devices=spec.devices,
+        strategy="auto" if spec.devices == 1 else "ddp",
+        precision=PRECISIONS[train.precision],
+        accumulate_grad_batches=passes,
+        gradient_clip_val=train.clip,
         callbacks=callbacks,
         plugins=[checkpoints],
         logger=False,
@@ -134,7 +174,7 @@ def build_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
-        deterministic="warn" if torch.cuda.is_available() else None,
+        deterministic="warn" if on_gpu else None,
     )
 
 

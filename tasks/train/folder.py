@@ -96,6 +96,14 @@ class TrialFolder:
             return []
         return parse_lines(content, self.metrics)[0]
 
+    def finished_epochs(self) -> int:
+        """Epochs that have a line; 0 where the lines cannot be read (the next attempt mends them
+        from its checkpoint)."""
+        try:
+            return max((line.epoch for line in self.read_metrics()), default=0)
+        except (OSError, DenseError):
+            return 0
+
 
 def parse_lines(content: bytes, path: Path) -> tuple[list[MetricLine], bool]:
     """Metric lines of a file's content, and whether a torn end was left out.

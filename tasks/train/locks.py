@@ -18,12 +18,15 @@ from typing import Any
 POLL_SECONDS = 0.02
 
 
-def try_lock(path: Path) -> int | None:
-    """Take the lock and return its descriptor, or None when another process holds it."""
+def try_lock(path: Path, kind: int = fcntl.LOCK_EX) -> int | None:
+    """Take the lock and return its descriptor, or None when another process holds it.
+
+    Of kind `fcntl.LOCK_SH` many may hold it together.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
         return None

@@ -7,6 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import Literal
 
+from conf.errors import DenseError
 from tasks.train import locks
 from tasks.train.faults import classify_status
 from tasks.train.folder import TrialFolder
@@ -34,11 +35,11 @@ def outcome_of(folder: TrialFolder, attempt: int, until: int, ended: Ended) -> O
     result = Result.read(folder.path)
     if result is not None and result.answers(attempt, until):
         return of_result(result)
-    epochs, value = reached(folder)
+    epochs = folder.finished_epochs()
     if ended.sent == "user":
-        return Outcome("interrupted", "user", value, ended.seconds, epochs, "stopped by the user")
+        return Outcome("interrupted", "user", None, ended.seconds, epochs, "stopped by the user")
     cause, message = _cause(ended)
-    return Outcome("failed", cause, value, ended.seconds, epochs, message)
+    return Outcome("failed", cause, None, ended.seconds, epochs, message)
 
 
 def settle(folder: TrialFolder, attempt: int, until: int, *, wait: float = 30.0) -> Outcome:
@@ -55,9 +56,8 @@ def settle(folder: TrialFolder, attempt: int, until: int, *, wait: float = 30.0)
     result = Result.read(folder.path)
     if result is not None and result.answers(attempt, until):
         return of_result(result)
-    epochs, value = reached(folder)
-    seconds = seconds_of(folder, attempt)
-    return Outcome("interrupted", "driver", value, seconds, epochs, "its driver died")
+    seconds, epochs = seconds_of(folder, attempt), folder.finished_epochs()
+    return Outcome("interrupted", "driver", None, seconds, epochs, "its driver died")
 
 
 def of_result(result: Result) -> Outcome:
@@ -73,20 +73,11 @@ def of_result(result: Result) -> Outcome:
     )
 
 
-def reached(folder: TrialFolder) -> tuple[int, float | None]:
-    """Finished epochs by the lines on disk; the objective is in the checkpoint, so it is None."""
-    try:
-        lines = folder.read_metrics()
-    except Exception:  # the next attempt mends the lines from its checkpoint
-        return 0, None
-    return (lines[-1].epoch if lines else 0), None
-
-
 def seconds_of(folder: TrialFolder, attempt: int) -> float:
     """Seconds of the epochs that an attempt finished."""
     try:
         return sum(line.seconds for line in folder.read_metrics() if line.attempt == attempt)
-    except Exception:
+    except (OSError, DenseError):
         return 0.0
 
 

@@ -48,6 +48,8 @@ class TrialSpec(Document):
     """CPU threads of one process of the trial."""
     devices: Annotated[int, Field(ge=1)] = 1
     """Processes that train together, each on a device of its own."""
+    gpu_share: Annotated[int, Field(ge=1)] = 1
+    """Trials at once on one GPU."""
     halvings: Annotated[int, Field(ge=0, le=16)] = 0
     """How often the micro-batch was halved after running out of memory."""
     trial_seconds: Annotated[float, Field(gt=0)] = 600.0
@@ -117,13 +119,22 @@ class Result(Document):
 
     def write(self, folder: Path) -> None:
         """Write `result.json` durably."""
-        write_durably(folder / RESULT, lambda file: file.write(self.model_dump_json().encode()))
+        self.write_file(folder / RESULT)
+
+    def write_file(self, path: Path) -> None:
+        """Write it durably under a name of its own."""
+        write_durably(path, lambda file: file.write(self.model_dump_json().encode()))
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
         """The result in a folder; None when there is none or it is not whole."""
+        return cls.read_file(folder / RESULT)
+
+    @classmethod
+    def read_file(cls, path: Path) -> Self | None:
+        """The result in a file; None when there is none or it is not whole."""
         try:
-            return cls.model_validate_json((folder / RESULT).read_bytes())
+            return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
             return None
 

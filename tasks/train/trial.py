@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from tasks.train import fit, locks, slots
+from tasks.train import capacity, distributed, fit, locks, slots
 from tasks.train.channel import Reporter
 from tasks.train.faults import classify, short
 from tasks.train.folder import TrialFolder
@@ -26,23 +27,26 @@ class Stopped(Exception):
 
 @dataclass
 class StopWish:
-    """Whether the driver has asked this trial to end after its present epoch."""
+    """Whether the driver has asked this trial to end after its present epoch.
 
-    is_set: bool = field(default=False)
+    It stands in memory that the processes which the trial forks share.
+    """
+
+    shared: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, 1))
 
     def listen(self) -> None:
         """The wish comes as SIGUSR2; Lightning gives SIGTERM a meaning of its own."""
         signal.signal(signal.SIGUSR2, self._hear)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        self.is_set = True
+        self.shared[0] = 1
 
     def __call__(self) -> bool:
-        return self.is_set
+        return self.shared[0] == 1
 
     def raise_if_set(self) -> None:
         """End the wait for a slot."""
-        if self.is_set:
+        if self():
             raise Stopped
 
 
@@ -71,18 +75,20 @@ def main(path: Path, reporter: Reporter) -> int:
 
 
 def take_slot(spec: TrialSpec, wish: StopWish) -> slots.Slot | None:
-    """Wait for a slot, then use its cores only."""
+    """Wait for a slot, then use its cores and GPUs only."""
     import torch
 
     torch.set_num_threads(spec.threads)
     if not spec.slots:
         return None
-    slot = slots.take_slot(
-        Path(spec.slots_dir), spec.slots, spec.threads, waiting=wish.raise_if_set
-    )
+    share = slots.Share(spec.threads * spec.devices, spec.devices, spec.gpu_share)
+    gpus = capacity.visible_gpus()
+    folder = Path(spec.slots_dir)
+    slot = slots.take_slot(folder, spec.slots, share, gpus, waiting=wish.raise_if_set)
     if hasattr(os, "sched_setaffinity"):
-        cores = slots.cores_of(slot.number, spec.threads, os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cores)
+        os.sched_setaffinity(0, slots.pinned(slot.number, share, capacity.usable_cores()))
+    if gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(share.gpus(slot.number, gpus))
     return slot
 
 
@@ -92,7 +98,8 @@ def attempt(
     """Train, and make whatever is raised a result with a cause."""
     started = time.monotonic()
     try:
-        return fit.fit(spec, folder, reporter, wish)
+        run = fit.fit if spec.devices == 1 else distributed.fit_on_devices
+        return run(spec, folder, reporter, wish)
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         return Result(
@@ -101,16 +108,7 @@ def attempt(
             message=short(error),
             attempt=spec.attempt,
             until=spec.until,
-            epochs=finished_epochs(folder),
+            epochs=folder.finished_epochs(),
             seconds=time.monotonic() - started,
             threads=spec.threads,
         )
-
-
-def finished_epochs(folder: TrialFolder) -> int:
-    """Epochs with a line, as far as the lines can be read."""
-    try:
-        lines = folder.read_metrics()
-    except Exception:
-        return 0
-    return lines[-1].epoch if lines else 0

@@ -107,9 +107,9 @@ def install() -> None:
     write_result = Result.write
     now: dict[str, str] = {"fault": ""}
 
-    def fit_with_fault(spec: TrialSpec, *args: Any) -> Result | None:
+    def fit_with_fault(spec: TrialSpec, *args: Any, **kwargs: Any) -> Result | None:
         now["fault"] = spec.study if spec.attempt == 1 else ""
-        return original_fit(spec, *args)
+        return original_fit(spec, *args, **kwargs)
 
     def build_with_fault(spec: TrialSpec, given: list[pl.Callback], *args: Any) -> pl.Trainer:
         return build_trainer(spec, [*given, Fault(now["fault"])], *args)

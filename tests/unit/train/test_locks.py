@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf.run import Resources
 from tasks.train import locks, slots
+from tasks.train.capacity import slot_count, visible_gpus
+from tasks.train.slots import Share
 
 HOLD = (
     "import sys, time; from pathlib import Path; from tasks.train import locks\n"
@@ -77,39 +81,103 @@ def test_facts_are_added(tmp_path: Path) -> None:
 
 
 def test_slots_are_taken_in_turn_and_given_back(tmp_path: Path) -> None:
-    first, second = (slots.take_slot(tmp_path, 2, 1) for _ in range(2))
+    first, second = (slots.take_slot(tmp_path, 2) for _ in range(2))
     assert (first.number, second.number) == (0, 1)
-    assert slots.try_slot(tmp_path, 0, 1) is None
+    assert slots.try_slot(tmp_path, 0) is None
     first.release()
-    assert slots.take_slot(tmp_path, 2, 1).number == 0
+    assert slots.take_slot(tmp_path, 2).number == 0
 
 
 def test_studies_with_other_thread_counts_share_the_cores(tmp_path: Path) -> None:
-    one_thread = slots.take_slot(tmp_path, 4, 1)  # core 0
-    two_threads = slots.take_slot(tmp_path, 2, 2)  # cores 2 and 3
+    one_thread = slots.take_slot(tmp_path, 4, Share(1))  # core 0
+    two_threads = slots.take_slot(tmp_path, 2, Share(2))  # cores 2 and 3
     assert (one_thread.number, two_threads.number) == (0, 1)
-    assert slots.try_slot(tmp_path, 0, 2) is None
-    assert slots.try_slot(tmp_path, 1, 1) is not None
-    assert slots.try_slot(tmp_path, 2, 1) is None
+    assert slots.try_slot(tmp_path, 0, Share(2)) is None
+    assert slots.try_slot(tmp_path, 1, Share(1)) is not None
+    assert slots.try_slot(tmp_path, 2, Share(1)) is None
 
 
 def test_a_slot_that_is_half_free_is_left_alone(tmp_path: Path) -> None:
-    taken = slots.try_slot(tmp_path, 1, 1)
-    assert slots.try_slot(tmp_path, 0, 2) is None
-    assert slots.try_slot(tmp_path, 0, 1) is not None, "its first core was kept"
+    taken = slots.try_slot(tmp_path, 1, Share(1))
+    assert slots.try_slot(tmp_path, 0, Share(2)) is None
+    assert slots.try_slot(tmp_path, 0, Share(1)) is not None, "its first core was kept"
     assert taken is not None
 
 
-@given(
-    slot=st.integers(0, 20),
-    threads=st.integers(1, 8),
-    cores=st.sets(st.integers(0, 63), min_size=1),
+def test_a_gpu_is_one_trials_or_shared_never_both(tmp_path: Path) -> None:
+    gpus = ("0",)
+    packed = [slots.try_slot(tmp_path, n, Share(gpu_share=2), gpus) for n in (0, 1)]
+    assert None not in packed
+    assert slots.try_slot(tmp_path, 5, Share(), gpus) is None, "the GPU is shared already"
+    for slot in packed:
+        assert slot is not None
+        slot.release()
+    alone = slots.try_slot(tmp_path, 5, Share(), gpus)
+    assert alone is not None
+    assert slots.try_slot(tmp_path, 0, Share(gpu_share=2), gpus) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        (Share(), [("a",), ("b",), ("c",), ("d",)]),
+        (Share(devices=2), [("a", "b"), ("c", "d")]),
+        (Share(gpu_share=2), [("a",), ("a",), ("b",), ("b",)]),
+        (Share(devices=2, gpu_share=2), [("a", "b"), ("a", "b"), ("c", "d"), ("c", "d")]),
+    ],
+    ids=["one-each", "two-each", "packed", "packed-pairs"],
 )
-def test_cores_of_two_slots_never_overlap(slot: int, threads: int, cores: set[int]) -> None:
-    mine = slots.cores_of(slot, threads, cores)
+def test_slots_stand_for_gpus(share: Share, expected: list[tuple[str, ...]]) -> None:
+    assert [share.gpus(slot, "abcd") for slot in range(len(expected))] == expected
+
+
+@given(
+    slot=st.integers(0, 20), width=st.integers(1, 8), cores=st.sets(st.integers(0, 63), min_size=1)
+)
+def test_cores_of_two_slots_never_overlap(slot: int, width: int, cores: set[int]) -> None:
+    share = Share(width)
+    mine = slots.pinned(slot, share, cores)
     assert mine <= cores and mine
-    if (slot + 1) * threads <= len(cores):
-        assert len(mine) == threads
-        assert not slot or not mine & slots.cores_of(slot - 1, threads, cores)
+    if (slot + 1) * width <= len(cores):
+        assert len(mine) == width
+        assert not slot or not mine & slots.pinned(slot - 1, share, cores)
     else:
         assert mine == cores
+
+
+@pytest.mark.parametrize(
+    ("resources", "cores", "gpus", "count"),
+    [
+        ({}, 4, 0, 4),
+        ({"threads": 3}, 8, 0, 2),
+        ({"threads": 8}, 4, 0, 1),
+        ({"slots": 7}, 4, 0, 7),
+        ({"devices": 2}, 8, 0, 4),
+        ({}, 16, 2, 2),
+        ({"gpu_share": 4}, 16, 2, 8),
+        ({"devices": 2}, 16, 8, 4),
+    ],
+    ids=str,
+)
+def test_as_many_slots_as_the_machine_holds(
+    resources: dict[str, Any], cores: int, gpus: int, count: int
+) -> None:
+    assert slot_count(Resources(**resources), cores=cores, gpus=gpus) == count
+
+
+@pytest.mark.parametrize(
+    ("environment", "gpus"),
+    [
+        ({}, ("0", "1")),
+        ({"CUDA_VISIBLE_DEVICES": ""}, ()),
+        ({"CUDA_VISIBLE_DEVICES": "-1"}, ()),
+        ({"CUDA_VISIBLE_DEVICES": "3, GPU-1f"}, ("3", "GPU-1f")),
+    ],
+    ids=str,
+)
+def test_gpus_are_those_that_may_be_used(
+    environment: dict[str, str], gpus: tuple[str, ...], tmp_path: Path
+) -> None:
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert visible_gpus(environment, tmp_path) == gpus

@@ -1,0 +1,130 @@
+"""However a step's rows are divided over passes and processes, the trial is the same."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.home import Home
+from conf.study import TrialConfig
+from tasks.train.engine import Engine
+from tasks.train.folder import TrialFolder
+from tests.integration.train.conftest import MakeSpec
+from tests.integration.train.test_processes import (
+    assert_nothing_left,
+    began,
+    group_of,
+    living_group,
+    wait_until,
+)
+
+
+def config_with(config: TrialConfig, **train: Any) -> TrialConfig:
+    """Without dropout, whose masks depend on the division; with other settings of `train`."""
+    raw = config.model_dump(mode="json")
+    raw["model"]["dropout"] = 0.0
+    raw["train"] |= train
+    return TrialConfig.model_validate(raw)
+
+
+def losses(folder: Path) -> list[float]:
+    return [line.metrics["train/loss"] for line in TrialFolder(folder).read_metrics()]
+
+
+@pytest.fixture
+def whole(engine: Engine, make_spec: MakeSpec, tmp_path: Path) -> list[float]:
+    """The losses of the trial on one device, a whole batch at once."""
+    config = config_with(make_spec().config)
+    assert engine.run(make_spec(config=config), tmp_path / "whole").outcome == "complete"
+    return losses(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"halvings": 1},
+        {"halvings": 3},
+        {"micro": 48},
+        {"devices": 2},
+        {"devices": 2, "halvings": 1},
+    ],
+    ids=["halved", "halved-thrice", "micro-batch", "two-devices", "two-devices-halved"],
+)
+def test_a_division_follows_the_same_trajectory(
+    fields: dict[str, Any],
+    engine: Engine,
+    train_home: Home,
+    make_spec: MakeSpec,
+    whole: list[float],
+    tmp_path: Path,
+) -> None:
+    micro = fields.pop("micro", None)
+    config = config_with(make_spec().config, micro_batch=micro)
+    outcome = engine.run(make_spec(config=config, **fields), tmp_path / "divided")
+    assert outcome.outcome == "complete", outcome
+    assert losses(tmp_path / "divided") == pytest.approx(whole, rel=1e-3)
+    steps = [line.step for line in TrialFolder(tmp_path / "divided").read_metrics()]
+    assert steps == [line.step for line in TrialFolder(tmp_path / "whole").read_metrics()]
+    assert_nothing_left(train_home, TrialFolder(tmp_path / "divided"))
+
+
+def test_two_devices_resume_from_a_rung(
+    engine: Engine, make_spec: MakeSpec, whole: list[float], tmp_path: Path
+) -> None:
+    config = config_with(make_spec().config)
+    first = engine.run(make_spec(config=config, devices=2, until=2), tmp_path / "trial")
+    assert (first.outcome, first.epochs) == ("paused", 2)
+    spec = make_spec(config=config, devices=2, attempt=2)
+    assert engine.run(spec, tmp_path / "trial").outcome == "complete"
+    assert losses(tmp_path / "trial") == pytest.approx(whole, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"), [("raise", "error"), ("nan", "nan"), ("die-in-batch", "killed")]
+)
+def test_a_failure_on_devices_is_told_by_its_cause(
+    fault: str,
+    cause: str,
+    engine: Engine,
+    train_home: Home,
+    make_spec: MakeSpec,
+    tmp_path: Path,
+) -> None:
+    outcome = engine.run(make_spec(fault, devices=2), tmp_path)
+    assert (outcome.outcome, outcome.cause) == ("failed", cause), outcome
+    assert_nothing_left(train_home, TrialFolder(tmp_path))
+
+
+def test_a_stop_reaches_all_devices(
+    train_home: Home, make_spec: MakeSpec, server: Any, tmp_path: Path
+) -> None:
+    engine = Engine(train_home, slots=2, server=server)
+    ends: list[Any] = []
+    spec = make_spec("slow", devices=2)
+    thread = threading.Thread(target=lambda: ends.append(engine.run(spec, tmp_path)))
+    thread.start()
+    folder = TrialFolder(tmp_path)
+    wait_until(lambda: began(folder) and len(living_group(group_of(folder))) >= 3)
+    wait_until(folder.metrics.exists)
+    engine.stop(grace=60.0)
+    thread.join(90)
+    assert (ends[0].outcome, ends[0].cause) == ("interrupted", "user")
+    assert ends[0].epochs >= 1
+    assert_nothing_left(train_home, folder)
+
+
+def test_clipping_and_precision_are_settings(
+    engine: Engine, make_spec: MakeSpec, whole: list[float], tmp_path: Path
+) -> None:
+    clipped = config_with(make_spec().config, clip=1e-3, optimizer="sgd")
+    free = config_with(make_spec().config, optimizer="sgd")
+    coarse = config_with(make_spec().config, precision="bfloat16")
+    for name, config in {"clipped": clipped, "free": free, "coarse": coarse}.items():
+        assert engine.run(make_spec(config=config), tmp_path / name).outcome == "complete"
+    # With gradients of norm 1e-3 the network hardly moves.
+    assert losses(tmp_path / "clipped")[-1] > losses(tmp_path / "free")[-1]
+    coarse_losses = losses(tmp_path / "coarse")
+    assert coarse_losses != whole and coarse_losses == pytest.approx(whole, rel=0.2)
