@@ -1,4 +1,4 @@
-"""The champion step, whole: re-test -> decide -> train -> score -> register.
+"""The champion step, whole: re-test -> decide -> train -> score -> judge -> register.
 
 Every part finds what an earlier call has done, so that the step may be killed anywhere and called
 again; with an unchanged winner it does nothing.
@@ -13,14 +13,19 @@ from conf.errors import DenseError
 from conf.values import values_of
 from tasks.champion import registry
 from tasks.champion.candidate import candidate_of, retested_candidate
+from tasks.champion.compare import improvement
 from tasks.champion.decision import decide
 from tasks.champion.final import final_folder, final_spec
+from tasks.champion.gate import judge
 from tasks.champion.posterior import contenders
 from tasks.champion.records import Candidate, Crowned, Decision, Incumbent, Registered, Score
 from tasks.champion.register import register
 from tasks.champion.retest import retest
-from tasks.champion.score import score
+from tasks.champion.score import TEST, score
 from tasks.champion.training import Run, train
+from tasks.evaluate.evaluation import PREDICTIONS
+from tasks.evaluate.metrics import compute
+from tasks.evaluate.predictions import read
 from tasks.prepare import Prepared
 from tasks.study.record import StudyRecord
 
@@ -47,13 +52,13 @@ def crown(
         run: the trial engine's `run`.
         client: of MLflow, whose experiment of the study exists.
         note: called with a step's name and its facts, once each, to be written to the journal:
-            `retested`, `decided`, `trained`, `scored`, `crowned`. What the journal holds already
-            is not told.
+            `retested`, `decided`, `trained`, `scored`, `judged`, `crowned`. What the journal
+            holds already is not told.
         tags: more tags of the champion's run.
 
     Returns:
-        The champion, new or old; None while no trial has an objective, or where a training
-        was stopped by the user.
+        The champion, new or old. None while no trial has an objective, where a training was
+        stopped by the user, and where the gate refused the only candidate.
 
     Raises:
         DenseError: the final training failed, or the alias was moved meanwhile.
@@ -67,26 +72,46 @@ def crown(
     decision = decide(candidate, held)
     if decision.verdict != "unchanged":
         tell("decided", {"trial": candidate.number, "digest": candidate.digest, **_said(decision)})
-    if held is not None and decision.verdict != "crown":
-        crowned = _kept(held, decision, model)
-    else:
+    if decision.verdict == "crown":
         taken = _scored(record, candidate, prepared, run, tell)
         if taken is None:
             return None
+        decision = judged(record, client, candidate, taken, held)
+        tell("judged", {"digest": candidate.digest, **decision.model_dump(mode="json")})
         done = register(
             client,
             record.home,
             candidate,
             taken,
+            decision,
             final_folder(record.home, candidate),
             model=model,
             expected=held.version if held else None,
             params=values_of(record.study, candidate.config),
             extra_tags=tags,
         )
-        crowned = _new(done, candidate, taken, decision)
+        if decision.verdict == "crown":
+            held = incumbent_of(done, candidate, taken)
+    if held is None:
+        return None
+    crowned = _crowned(decision, model, held)
     tell("crowned", crowned.model_dump(mode="json", exclude={"decision"}))
     return crowned
+
+
+def judged(
+    record: StudyRecord,
+    client: MlflowClient,
+    candidate: Candidate,
+    taken: Score,
+    held: Incumbent | None,
+) -> Decision:
+    """What the study's gate says of a scored final model."""
+    gate = record.study.champion.gate
+    said = read(final_folder(record.home, candidate) / TEST / PREDICTIONS)
+    metrics = compute(gate.minimum, said.targets, said.predictions, said.probabilities)
+    against = improvement(client, candidate, said, held) if gate.no_loss else None
+    return judge(gate, taken, metrics=metrics, against=against)
 
 
 def contend(
@@ -164,7 +189,21 @@ def _said(decision: Decision) -> dict[str, Any]:
     return {"verdict": decision.verdict, "why": decision.why}
 
 
-def _kept(held: Incumbent, decision: Decision, model: str) -> Crowned:
+def incumbent_of(done: Registered, candidate: Candidate, taken: Score) -> Incumbent:
+    """A new champion, as its tags will tell it."""
+    return Incumbent(
+        version=done.version,
+        run_id=done.run_id,
+        study=candidate.study,
+        digest=candidate.digest,
+        data=candidate.data,
+        objective=candidate.objective,
+        value=candidate.value,
+        test=taken.metrics,
+    )
+
+
+def _crowned(decision: Decision, model: str, held: Incumbent) -> Crowned:
     return Crowned(
         decision=decision,
         model=model,
@@ -174,17 +213,4 @@ def _kept(held: Incumbent, decision: Decision, model: str) -> Crowned:
         objective=held.objective,
         validation=held.value,
         test=held.test,
-    )
-
-
-def _new(done: Registered, candidate: Candidate, taken: Score, decision: Decision) -> Crowned:
-    return Crowned(
-        decision=decision,
-        model=done.model,
-        version=done.version,
-        run_id=done.run_id,
-        digest=candidate.digest,
-        objective=candidate.objective,
-        validation=candidate.value,
-        test=taken.metrics,
     )

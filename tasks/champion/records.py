@@ -41,6 +41,13 @@ class Candidate(Record):
         return self.config.evaluate.objective
 
 
+class Latency(Record):
+    """Milliseconds of one call of the packed model, measured where it was scored."""
+
+    p50: float
+    p95: float
+
+
 class Score(Record):
     """What the final model is worth on the test part; taken once and kept."""
 
@@ -51,8 +58,16 @@ class Score(Record):
     rows: int
     """Rows of the test part."""
     metrics: dict[str, Interval]
+    recall: dict[str, float]
+    """Class to the share of its rows that were recognised."""
     package: str
     """SHA-256 of the exported program that gave these predictions."""
+    size_mb: float
+    """Megabytes of the model folder."""
+    latency: dict[int, Latency]
+    """Rows at once to the time they take."""
+    invariance: float | None
+    """Share of rows whose label stays when they are augmented; None without augmentation."""
     time: float
     """Seconds since the epoch at which the score was taken."""
 
@@ -118,17 +133,18 @@ class Decision(Record):
     """What becomes of a candidate.
 
     `crown`: it takes the alias. `keep`: the incumbent keeps it. `unchanged`: the candidate is the
-    incumbent. The reasons are all the rules that were looked at, in order.
+    incumbent. `refused`: the gate keeps it out. The reasons are all the rules that were looked at,
+    in order.
     """
 
-    verdict: Literal["crown", "keep", "unchanged"]
+    verdict: Literal["crown", "keep", "unchanged", "refused"]
     reasons: tuple[Reason, ...]
 
     @property
     def why(self) -> str:
-        """The sentence of the rule that decided: the first that failed, else the last."""
-        failed = [reason for reason in self.reasons if not reason.passed]
-        return (failed or self.reasons[-1:])[0].why
+        """The sentences of the rules that failed; of the last rule where none did."""
+        failed = [reason.why for reason in self.reasons if not reason.passed]
+        return "; ".join(failed or [self.reasons[-1].why])
 
 
 class Registered(Record):

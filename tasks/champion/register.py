@@ -10,7 +10,7 @@ from conf.errors import DenseError
 from conf.home import Home
 from conf.identity import canonical_json
 from tasks.champion import registry
-from tasks.champion.records import Candidate, Registered, Score
+from tasks.champion.records import Candidate, Decision, Registered, Score
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,6 +46,7 @@ def register(
     home: Home,
     candidate: Candidate,
     score: Score,
+    decision: Decision,
     folder: Path,
     *,
     model: str,
@@ -53,8 +54,9 @@ def register(
     params: Mapping[str, Any],
     extra_tags: Mapping[str, str] | None = None,
 ) -> Registered:
-    """Record the final run, register its package once, then move the alias.
+    """Record the final run, register its package once, then move the aliases.
 
+    `challenger` always comes to the new version, `champion` only if the decision is to crown it.
     Safe to call again after any crash: what is there is found by its tags.
 
     Args:
@@ -62,9 +64,10 @@ def register(
         home: whose lock keeps a second registration waiting.
         candidate: what won.
         score: what it is worth on the test part.
+        decision: of the gate.
         folder: of the final training; holds `model/` and `test/`.
         model: name of the registered model.
-        expected: version that held the alias when `decide` was asked; None when none did.
+        expected: version that held the alias when the decision was made; None when none did.
         params: searched keys of the configuration, dotted, and their values.
         extra_tags: more tags of the run, such as the flow run's id.
 
@@ -72,14 +75,26 @@ def register(
         DenseError: the alias was moved meanwhile.
     """
     tags = tags_of(candidate, score, home)
+    judged = {"dense.verdict": decision.verdict, "dense.reasons": reasons_of(decision)}
     with registry.held(home, model):
+        registry.expect(client, model, expected, candidate_of=tags)
         run_id = _run(client, candidate, score, folder, params, {**tags, **(extra_tags or {})})
         registry.create_model(client, model, candidate.study)
         version = registry.version_of(
-            client, model, run_id, {**tags, "dense.previous": expected or ""}
+            client, model, run_id, {**tags, "dense.previous": expected or ""}, judged
         )
-        registry.move_alias(client, model, str(version.version), expected=expected)
+        client.set_registered_model_alias(model, registry.CHALLENGER, version.version)
+        if decision.verdict == "crown":
+            client.set_registered_model_alias(model, registry.CHAMPION, version.version)
     return Registered(model=model, version=str(version.version), run_id=version.run_id)
+
+
+def reasons_of(decision: Decision) -> str:
+    """A line a rule, as people read it in the registry."""
+    return "\n".join(
+        f"{'passed' if reason.passed else 'failed'} {reason.rule}: {reason.why}"
+        for reason in decision.reasons
+    )
 
 
 def _run(

@@ -1,7 +1,8 @@
 """The registered model: its versions, found by tag before they are created, and their aliases.
 
-MLflow has no transaction. So the order is: run -> version with all its tags -> alias; whoever dies
-in between leaves a valid champion, and the same call made again completes it. One writer at a time
+MLflow has no transaction. So the order is: run -> version with all its tags -> `challenger` -> one
+write of `champion`; whoever dies in between leaves a valid champion, and the same call made again
+completes it. One writer at a time
 for a model: `held` is taken by whoever reads the alias in order to move it.
 """
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 # What makes a version the same version.
 KEYS = ("dense.digest", "dense.data", "dense.seed")
 
@@ -100,36 +101,47 @@ def create_model(client: MlflowClient, model: str, study: str) -> None:
 
 
 def version_of(
-    client: MlflowClient, model: str, run_id: str, tags: Mapping[str, str]
+    client: MlflowClient,
+    model: str,
+    run_id: str,
+    tags: Mapping[str, str],
+    judged: Mapping[str, str],
 ) -> ModelVersion:
-    """The version with these tags, created with all of them in the one call if need be."""
+    """The version with these tags, created with all of them in the one call if need be.
+
+    `judged` are tags that may change when a version is looked at again.
+    """
     found = find_version(client, model, tags)
-    if found is not None:
-        return found
-    return client.create_model_version(
-        model, source=f"runs:/{run_id}/model", run_id=run_id, tags=dict(tags)
-    )
+    if found is None:
+        return client.create_model_version(
+            model, source=f"runs:/{run_id}/model", run_id=run_id, tags={**tags, **judged}
+        )
+    for name, value in judged.items():
+        client.set_model_version_tag(model, found.version, name, value)
+    return found
 
 
-def move_alias(client: MlflowClient, model: str, version: str, *, expected: str | None) -> None:
-    """Point `champion` to a version, unless somebody moved it since it was read.
+def expect(
+    client: MlflowClient, model: str, expected: str | None, *, candidate_of: Mapping[str, str]
+) -> None:
+    """Make sure that `champion` is where it was when the decision was made.
 
     Args:
         client: of the registry.
         model: name of the registered model.
-        version: where the alias goes.
-        expected: version that held the alias when the decision was made; None when none did.
+        expected: version that held the alias; None when none did.
+        candidate_of: tags of the version that is to get it; it may hold the alias already.
 
     Raises:
         DenseError: the alias points elsewhere by now; it is left alone.
     """
     current = aliased(client, model)
-    now = str(current.version) if current else None
-    if now == version:
+    if (str(current.version) if current else None) == expected:
         return
-    if now != expected:
-        raise DenseError(
-            f"the alias {CHAMPION!r} of {model!r} was moved to version {now} while version "
-            f"{version} was being prepared; run the study again to compare with it"
-        )
-    client.set_registered_model_alias(model, CHAMPION, version)
+    if current is not None and all(current.tags.get(key) == candidate_of[key] for key in KEYS):
+        return
+    now = f"to version {current.version}" if current else "away"
+    raise DenseError(
+        f"the alias {CHAMPION!r} of {model!r} was moved {now} while a candidate was being "
+        "prepared; run the study again to compare with what it points to now"
+    )

@@ -66,17 +66,24 @@ def read_score(folder: Path) -> Score | None:
 
 
 def handle(request: dict[str, Any]) -> dict[str, Any]:
-    """Pack, predict, evaluate, and write the score last."""
+    """Pack, predict, measure, evaluate, and write the score last."""
+    from tasks.champion.measure import invariance, latencies, load, megabytes, predict
     from tasks.champion.pack import pack
-    from tasks.evaluate.evaluation import evaluate
+    from tasks.champion.rows import read_rows
+    from tasks.evaluate.evaluation import PREDICTIONS, evaluate
+    from tasks.evaluate.predictions import write
     from tasks.train.folder import file_fact
 
     candidate = Candidate.model_validate(request["candidate"])
-    folder, card = Path(request["folder"]), Path(request["card"])
-    program = pack(candidate, folder, card, Path(request["train"]), folder / PACKAGE)
-    inputs = json.loads(card.read_text())["inputs"]
-    predict(folder / PACKAGE, Path(request["test"]), inputs, folder / TEST)
+    folder, card_path = Path(request["folder"]), Path(request["card"])
+    card = json.loads(card_path.read_text())
+    program = pack(candidate, folder, card_path, Path(request["train"]), folder / PACKAGE)
+    model = load(folder / PACKAGE)
+    rows = read_rows(Path(request["test"]), card["inputs"])
+    predictions = predict(model, rows)
+    write(folder / TEST / PREDICTIONS, predictions)
     evaluation = evaluate(folder / TEST, candidate.config)
+    each = zip(card["classes"], evaluation.classes, strict=True)
     taken = Score(
         digest=candidate.digest,
         data=candidate.data,
@@ -84,27 +91,15 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
         epochs=candidate.epochs,
         rows=evaluation.rows,
         metrics=evaluation.metrics,
+        recall={name: scores.recall for name, scores in each},
         package=file_fact(program).sha256,
+        size_mb=megabytes(folder / PACKAGE),
+        latency=latencies(model, rows.values),
+        invariance=invariance(model, rows, predictions, card["inputs"], candidate),
         time=time.time(),
     )
     write_atomically(folder / SCORE, taken.model_dump_json() + "\n")
     return taken.model_dump(mode="json")
-
-
-def predict(package: Path, part: Path, inputs: dict[str, Any], destination: Path) -> None:
-    """Write what a package says about every row of a part to `predictions.parquet`."""
-    import mlflow.pyfunc
-    import numpy as np
-
-    from tasks.champion.rows import read_rows
-    from tasks.evaluate.evaluation import PREDICTIONS
-    from tasks.evaluate.predictions import Predictions, write
-
-    rows = read_rows(part, inputs)
-    answers = mlflow.pyfunc.load_model(str(package)).predict(rows.values)
-    probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
-    said = probabilities.argmax(axis=1).astype(np.int64)
-    write(destination / PREDICTIONS, Predictions(rows.ids, rows.targets, said, probabilities))
 
 
 if __name__ == "__main__":

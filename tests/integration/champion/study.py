@@ -26,7 +26,7 @@ def small_study(**changes: Any) -> Study:
         {
             "name": "digits",
             "train": {"epochs": 3, "lr": 0.01},
-            "model": {"width": 8},
+            "model": {"kind": "cnn", "width": 8},
             "search": {"trials": 3, "space": {"train.lr": {"low": 1e-4, "high": 1e-1}}},
             **changes,
         }

@@ -12,15 +12,20 @@ from mlflow import MlflowClient
 
 from conf.errors import DenseError
 from conf.home import Home
+from conf.run import Gate
 from tasks.champion import registry
 from tasks.champion.decision import decide
-from tasks.champion.records import Candidate, Registered
+from tasks.champion.gate import judge
+from tasks.champion.records import Candidate, Decision, Registered
 from tasks.champion.register import register
 from tasks.champion.score import score
 from tasks.evaluate.predictions import read
 from tasks.prepare import test_path
 from tests.integration.champion.conftest import Scored
+from tests.unit.champion.helpers import candidate
+from tests.unit.champion.helpers import scored as scored_record
 
+CROWN = judge(Gate(), scored_record(candidate()), metrics={}, against=None)
 FOREIGN = Path(__file__).with_name("foreign.py")
 
 
@@ -33,13 +38,18 @@ def client(scored: Scored) -> MlflowClient:
 
 
 def registered(
-    client: MlflowClient, scored: Scored, candidate: Candidate, expected: str | None
+    client: MlflowClient,
+    scored: Scored,
+    candidate: Candidate,
+    expected: str | None,
+    decision: Decision = CROWN,
 ) -> Registered:
     return register(
         client,
         scored.home,
         candidate,
         scored.score,
+        decision,
         scored.folder,
         model="digits",
         expected=expected,
@@ -92,7 +102,7 @@ def test_a_registration_killed_before_the_alias_is_completed(
     expected = held.version if held else None
     third = scored.candidate.model_copy(update={"digest": "9" * 64, "value": 0.99})
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "move_alias", _killed)
+        patch.setattr(MlflowClient, "set_registered_model_alias", _killed)
         with pytest.raises(KeyboardInterrupt):
             registered(client, scored, third, expected)
     assert registry.incumbent(client, "digits") == held
@@ -110,7 +120,7 @@ def test_a_registration_killed_before_the_alias_is_completed(
 def test_an_alias_moved_meanwhile_is_left_alone(client: MlflowClient, scored: Scored) -> None:
     held = registry.incumbent(client, "digits")
     fourth = scored.candidate.model_copy(update={"digest": "8" * 64, "value": 1.0})
-    with pytest.raises(DenseError, match="moved to version"):
+    with pytest.raises(DenseError, match="moved"):
         registered(client, scored, fourth, "12345")
     assert registry.incumbent(client, "digits") == held
 

@@ -20,7 +20,7 @@ from tasks.track import store
 from tasks.train.engine import Engine
 from tasks.train.outcome import Outcome
 from tasks.train.spec import TrialSpec
-from tests.integration.champion.study import note_into, run_trials, small_study
+from tests.integration.champion.study import note_into, opened, run_trials, small_study
 
 POOR, GOOD = {"train.lr": 1e-4}, {"train.lr": 1e-2}
 
@@ -71,15 +71,13 @@ def stage(home: Home, engine: Engine) -> Stage:
 def test_a_study_is_crowned_once_and_again_when_it_found_better(stage: Stage) -> None:
     first = stage.crown()
     assert first.decision.verdict == "crown"
-    assert stage.steps() == ["decided", "trained", "scored", "crowned"]
+    assert stage.steps() == ["decided", "trained", "scored", "judged", "crowned"]
     assert set(first.test) == {"accuracy", "f1_macro"}
 
     again = stage.crown()
     assert again.decision.verdict == "unchanged"
     assert (again.version, again.test) == (first.version, first.test)
     assert len(stage.trained) == 1
-    assert stage.steps()[4:] == ["decided"]
-    assert stage.crown().version == first.version
     assert len(stage.steps()) == 5
 
     stage.record = run_trials(stage.home, stage.study, stage.prepared, stage.engine, [GOOD])
@@ -115,9 +113,30 @@ def test_killed_before_each_part_in_turn_it_is_completed_and_nothing_done_twice(
     stage.record = StudyRecord.read(stage.home, "digits")
     crowned = stage.crown()
     assert (crowned.decision.verdict, crowned.version) == ("unchanged", "1")
-    assert stage.steps() == ["decided", "trained", "scored", "decided", "crowned"]
+    assert stage.steps() == ["decided", "trained", "scored", "judged", "crowned"]
     assert len(stage.trained) == 1
     assert len(stage.client.search_model_versions("name = 'digits'")) == 1
+
+
+def test_the_gate_keeps_the_alias_and_names_its_reasons(stage: Stage) -> None:
+    first = stage.crown()
+    strict = {"gate": {"minimum": {"accuracy": 1.0}, "latency_ms": 60_000}}
+    stage.study = small_study(champion=strict)
+    stage.record = run_trials(stage.home, stage.study, stage.prepared, stage.engine, [GOOD])
+    refused = stage.crown()
+    assert (refused.decision.verdict, refused.version) == ("refused", first.version)
+    rules = [(reason.rule, reason.passed) for reason in refused.decision.reasons]
+    assert rules == [("minimum", False), ("no_loss", True), ("latency", True)]
+    challenger = stage.client.get_model_version_by_alias("digits", "challenger")
+    assert (str(challenger.version), challenger.tags["dense.verdict"]) == ("2", "refused")
+    assert "failed minimum: accuracy is" in challenger.tags["dense.reasons"]
+    stage.study = small_study(champion={"gate": {"minimum": {"accuracy": 0.2}}})
+    with opened(stage.home, stage.study):
+        pass
+    stage.record = StudyRecord.read(stage.home, "digits")
+    loosened = stage.crown()
+    assert (loosened.decision.verdict, loosened.version) == ("crown", "2")
+    assert len(stage.trained) == 2
 
 
 def test_the_best_are_tested_again_on_fresh_seeds_and_nothing_is_run_twice(stage: Stage) -> None:

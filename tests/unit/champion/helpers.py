@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conf.study import TrialConfig
-from tasks.champion.records import Candidate, Incumbent, Score
+from tasks.champion.records import Candidate, Incumbent, Latency, Score
 from tasks.evaluate.evaluation import Interval
 
 
@@ -47,6 +47,10 @@ def scored(of: Candidate, value: float = 0.95) -> Score:
         epochs=of.epochs,
         rows=360,
         metrics={"accuracy": interval, "f1_macro": interval},
+        recall={str(digit): value for digit in range(10)},
         package="e" * 64,
+        size_mb=0.5,
+        latency={1: Latency(p50=1.0, p95=2.0), 32: Latency(p50=3.0, p95=4.0)},
+        invariance=0.9,
         time=1_700_000_000.0,
     )

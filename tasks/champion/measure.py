@@ -1,0 +1,90 @@
+"""What a packed model does on raw rows: predictions, time, size, steadiness."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import numpy as np
+from mlflow.pyfunc import PyFuncModel
+from numpy.typing import NDArray
+
+from conf.study import TrialConfig
+from data.augment import Pipeline, transforms
+from tasks.champion.records import Candidate, Latency
+from tasks.champion.rows import RawRows
+from tasks.evaluate.predictions import Predictions
+
+CALLS = 100  # of a latency; enough for a 95th percentile
+AT_ONCE = (1, 32)
+SAMPLE = 2_000  # rows that are augmented at most
+
+
+def load(package: Path) -> PyFuncModel:
+    """A model folder, loaded as any user of the registry loads it."""
+    return mlflow.pyfunc.load_model(str(package))
+
+
+def predict(model: PyFuncModel, rows: RawRows) -> Predictions:
+    """What the model says about every row."""
+    answers = model.predict(rows.values)
+    probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
+    said = probabilities.argmax(axis=1).astype(np.int64)
+    return Predictions(rows.ids, rows.targets, said, probabilities)
+
+
+def latencies(model: PyFuncModel, values: NDArray[np.float64]) -> dict[int, Latency]:
+    """Time of a call by the number of rows in it, the first calls left out."""
+    return {
+        count: _latency(model, np.resize(values, (count, *values.shape[1:]))) for count in AT_ONCE
+    }
+
+
+def _latency(model: PyFuncModel, rows: NDArray[np.float64]) -> Latency:
+    seconds = []
+    for _ in range(CALLS + 5):
+        start = time.perf_counter()
+        model.predict(rows)
+        seconds.append(time.perf_counter() - start)
+    p50, p95 = np.quantile(seconds[5:], (0.5, 0.95)) * 1000
+    return Latency(p50=round(float(p50), 3), p95=round(float(p95), 3))
+
+
+def megabytes(folder: Path) -> float:
+    """Size of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def invariance(
+    model: PyFuncModel,
+    rows: RawRows,
+    predictions: Predictions,
+    inputs: Mapping[str, Any],
+    candidate: Candidate,
+) -> float | None:
+    """Share of rows whose label stays under the study's own augmentations.
+
+    None where there are none. A row's change is a function of the candidate's seed and its id.
+    """
+    if inputs["kind"] != "image":
+        return None
+    if not transforms(candidate.config.augment, int(inputs["channels"])):
+        return None
+    changed = _augmented(rows, inputs, candidate.config, candidate.seed)
+    said = predict(model, changed).predictions
+    return float((said == predictions.predictions[: len(said)]).mean())
+
+
+def _augmented(rows: RawRows, inputs: Mapping[str, Any], config: TrialConfig, seed: int) -> RawRows:
+    shape = (int(inputs["height"]), int(inputs["width"]), int(inputs["channels"]))
+    pipeline, high = Pipeline(config.augment, seed, shape[2]), float(inputs["high"])
+    some = slice(0, SAMPLE)
+    images = (rows.values[some].reshape(-1, *shape) / high).astype(np.float32)
+    changed = [
+        pipeline(image, 0, int(row)) for image, row in zip(images, rows.ids[some], strict=True)
+    ]
+    values = np.stack(changed).astype(np.float64) * high
+    return RawRows(rows.ids[some], rows.targets[some], values.reshape(rows.values[some].shape))
