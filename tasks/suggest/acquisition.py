@@ -43,7 +43,7 @@ def _confidence_bound(deviations: float) -> Acquisition:
 
 ACQUISITIONS: dict[str, Acquisition] = {
     "ei": log_expected_improvement,
-    "lcb": _confidence_bound(2.0),
+    "lcb": _confidence_bound(1.5),
     "pi": log_probability_of_improvement,
     "mean": _confidence_bound(0.3),
 }

@@ -16,9 +16,9 @@ from tasks.suggest.records import Observation
 
 ARMS = ("ei", "lcb", "pi", "mean")
 _FADE = 0.98
-_FLOOR = 0.1
-_PRIOR_PULLS = 4.0
-_PRIOR_EARNED = 0.5
+_FLOOR = 0.05
+_PRIOR = {"ei": (12.0, 8.0), "lcb": (12.0, 1.8), "pi": (12.0, 1.8), "mean": (12.0, 1.8)}
+"""Pulls and earnings that each arm begins with: expected improvement has to be beaten."""
 
 
 class Bandit:
@@ -54,11 +54,13 @@ class Bandit:
 
     def shares(self, arms: Sequence[str]) -> np.ndarray:
         """The chance of each arm, in order."""
-        accounts = [self._account[arm] for arm in arms]
-        rates = np.array(
-            [(earned + _PRIOR_EARNED) / (pulls + _PRIOR_PULLS) for pulls, earned in accounts]
-        )
-        return _FLOOR + (1.0 - _FLOOR * len(arms)) * rates / rates.sum()
+        rates = np.array([self._rate(arm) for arm in arms])
+        return _FLOOR + (1.0 - _FLOOR * len(arms)) * rates**2 / np.sum(rates**2)
+
+    def _rate(self, arm: str) -> float:
+        pulls, earned = self._account[arm]
+        prior_pulls, prior_earned = _PRIOR[arm]
+        return (earned + prior_earned) / (pulls + prior_pulls)
 
     def opened(self, number: int, arm: str, origin: str, best: float) -> None:
         """Remember who picked a trial, and the best loss known then."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from conf.search import Scalar
 from tasks.suggest.acquisition import ACQUISITIONS
+from tasks.suggest.beliefs import log_belief
 from tasks.suggest.candidates import climb, perturbed, pool
 from tasks.suggest.field import Field
 from tasks.suggest.gp import Gp
@@ -61,7 +62,8 @@ class Picker:
         self._table = features(space, self._rows)
         self._field = Field(self._gp, self._table)
         self._known = [np.nan_to_num(known, nan=-1.0)]
-        self._feasible = model.log_feasible(self._table)
+        self._told = len(model.raw)
+        self._bonus = self._added(self._rows)
 
     def pick(self, arm: str, origin: Origin) -> Pick | None:
         """The best untried configuration by an acquisition function; None: the space is exhausted.
@@ -93,10 +95,10 @@ class Picker:
         def score(rows: Rows) -> Vector:
             at = features(self._space, rows)
             mean, variance = self._gp.predict(at)
-            promise = acquisition(mean, variance, self._best) + self._model.log_feasible(at)
+            promise = acquisition(mean, variance, self._best) + self._added(rows)
             return np.where(self._allowed(rows), promise, -np.inf)
 
-        promise = acquisition(self._field.mean, self._field.variance, self._best) + self._feasible
+        promise = acquisition(self._field.mean, self._field.variance, self._best) + self._bonus
         eligible = np.flatnonzero(self._local) if origin == "local" else np.arange(len(self._rows))
         order = eligible[np.argsort(-promise[eligible], kind="stable")]
         scale = self._side / 4.0 if origin == "local" else 0.1
@@ -104,6 +106,11 @@ class Picker:
         climbed = climb(self._space, starts, score, self._generator, scale=scale)
         climbed = climbed[np.argsort(-score(climbed), kind="stable")]
         return self._first_untried(np.vstack([climbed, self._rows[order]]))
+
+    def _added(self, rows: Rows) -> Vector:
+        """What else than the loss speaks for a row: that it will run, that a person expects it."""
+        belief = log_belief(self._space.beliefs, rows, self._told)
+        return np.asarray(self._model.log_feasible(features(self._space, rows)) + belief)
 
     def _allowed(self, rows: Rows) -> NDArray[np.bool_]:
         if not self._space.constraints:

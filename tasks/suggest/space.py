@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from conf.errors import BadInput
 from conf.search import Choices, Dimension, Range, Scalar
+from tasks.suggest.beliefs import Belief, believed
 from tasks.suggest.constraints import parse
 from tasks.suggest.parameters import Integer, Listed, Parameter, Real, build
 from tasks.suggest.records import Values
@@ -62,6 +63,12 @@ class Space:
         self._order = self._parents_first()
         numeric = {parameter.key: _only_numbers(parameter) for parameter in self.parameters}
         self.constraints = tuple(parse(text, numeric) for text in constraints)
+        priors = [getattr(dimension, "prior", None) for dimension in dimensions.values()]
+        self.beliefs: tuple[Belief | None, ...] = tuple(
+            None if prior is None else believed(parameter, prior)
+            for parameter, prior in zip(self.parameters, priors, strict=True)
+        )
+        """Where a person expects the best position of each parameter."""
         self.description: dict[str, Any] = {
             key: dimension.model_dump(mode="json", exclude_defaults=True)
             for key, dimension in dimensions.items()

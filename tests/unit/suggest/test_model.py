@@ -114,15 +114,15 @@ def test_every_acquisition_prefers_the_lower_of_two_as_certain(arm: str) -> None
 
 def test_an_arm_whose_picks_improve_gets_a_greater_share() -> None:
     bandit = Bandit(None)
-    for number in range(20):
+    for number in range(80):
         bandit.opened(number, ARMS[number % 4], "model", best=1.0)
-    losses = {n: 0.2 if n % 4 == 2 else 1.5 for n in range(20)}
+    losses = {n: 0.2 if n % 4 == 2 else 1.5 for n in range(80)}
     told = [Observation(n, {}, loss) for n, loss in losses.items()]
     again = Bandit(bandit.state())
     again.credit(told, losses, spread=1.0)
     shares = again.shares(ARMS)
     assert shares.sum() == pytest.approx(1.0)
-    assert shares.argmax() == 2 and shares.min() >= 0.1
+    assert shares.argmax() == 2 and shares.min() >= 0.05
     assert again.state()["open"] == {}
 
 

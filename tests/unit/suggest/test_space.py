@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -178,3 +179,32 @@ def test_an_idea_that_breaks_a_constraint_is_bad_input() -> None:
     optimizer = Optimizer({"m.a": {"low": 0, "high": 1}}, constraints=["m.a <= 0.5"])
     with pytest.raises(BadInput, match="breaks the constraint"):
         optimizer.enqueue({"m.a": 0.9})
+
+
+def test_a_right_belief_is_found_sooner_and_a_wrong_one_is_outvoted() -> None:
+    def best(prior: dict | None) -> list[float]:
+        rate = {"low": 1e-6, "high": 1.0, "scale": "log", "prior": prior}
+        space = {"t.lr": rate, "t.x": {"low": 0.0, "high": 1.0}}
+        optimizer, found, trace = Optimizer(space, seed=2), 99.0, []
+        for _ in range(8):
+            for suggestion in optimizer.ask(3):
+                lr, x = suggestion.values["t.lr"], suggestion.values["t.x"]
+                loss = (math.log10(lr) + 3.5) ** 2 + (x - 0.6) ** 2
+                found = min(found, loss)
+                optimizer.tell(suggestion.number, loss)
+            trace.append(found)
+        return trace
+
+    right, wrong = best({"around": 3e-4, "width": "3x"}), best({"around": 0.3, "width": "3x"})
+    assert right[0] < best(None)[0]
+    assert wrong[-1] < 0.05
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [{"around": 5.0}, {"around": 0.5, "width": "0.5x"}, {"around": 0.5, "width": -1}],
+    ids=["outside", "factor below one", "negative"],
+)
+def test_an_unsound_belief_is_bad_input(prior: dict) -> None:
+    with pytest.raises(BadInput, match="prior"):
+        Space({"m.a": {"low": 0.0, "high": 1.0, "prior": prior}})
