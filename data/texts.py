@@ -22,6 +22,11 @@ WINDOW = 50
 """Batches whose rows are sorted by length together."""
 
 
+def source_name(inputs: Mapping[str, Any]) -> str:
+    """The column of the texts that a model reads."""
+    return "source" if inputs["kind"] == "pairs" else "text"
+
+
 class TextBatches(Dataset[Batch]):
     """Whole batches: `id` int64[n], `x` int64[n, tokens] with `mask` bool[n, tokens] (true where
     there is a token), and `y`: int64[n] classes, or of pairs int64[n, tokens] from start to end.
@@ -38,7 +43,7 @@ class TextBatches(Dataset[Batch]):
     ) -> None:
         """A changed text is written in tokens anew, by `tokenizer`."""
         pairs = inputs["kind"] == "pairs"
-        self._name = "source" if pairs else "text"
+        self._name = source_name(inputs)
         self.slots, self._inputs, self._ids = slots, inputs, part.ids
         self.tokens: Ragged = part.lists(f"{self._name}_tokens")
         self._targets = part.lists("target_tokens") if pairs else None

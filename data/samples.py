@@ -1,0 +1,61 @@
+"""Samples of texts and tables as a trial sees them, so that a person sees what the model sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conf.study import TrialConfig
+from data.batches import jittered
+from data.columns import Part
+from data.normalize import shift_and_scale
+from data.presets import resolved
+from data.text import TextPipeline
+from data.texts import source_name
+from data.thesaurus import synonyms
+
+
+def text_samples(
+    config: TrialConfig,
+    card: Mapping[str, Any],
+    train: Path,
+    seed: int,
+    *,
+    rows: int = 5,
+    changes: int = 3,
+) -> list[list[str]]:
+    """Texts as they were stored and as in so many epochs, a list a sample."""
+    part, augment = Part([train]), resolved(config.augment, card["inputs"]["kind"])
+    texts = part.texts(source_name(card["inputs"]))
+    vocabulary = {word.lower() for text in texts.to_pylist() for word in text.split()}
+    known = synonyms(augment, train.parents[3] / "assets", vocabulary)
+    pipeline = TextPipeline(augment, seed, known)
+    chosen = range(min(rows, len(part)))
+    stored = [str(texts[row]) for row in chosen]
+    return [
+        [text, *(pipeline(text, epoch, row) for epoch in range(changes))]
+        for row, text in zip(chosen, stored, strict=True)
+    ]
+
+
+def table_samples(
+    config: TrialConfig,
+    card: Mapping[str, Any],
+    train: Path,
+    seed: int,
+    *,
+    rows: int = 5,
+    changes: int = 3,
+) -> list[list[list[float]]]:
+    """Scaled features as they are and as in so many epochs, a list a sample."""
+    part, augment = Part([train]), resolved(config.augment, "table")
+    chosen = np.arange(min(rows, len(part)))
+    shift, scale = shift_and_scale(card["inputs"])
+    x = ((part.vectors("features").take(chosen) - shift) / scale).astype(np.float32)
+    seen = [x]
+    if augment.jitter is not None:
+        seen += [jittered(x, augment.jitter, seed, epoch, chosen) for epoch in range(changes)]
+    return np.stack(seen, axis=1).round(3).tolist()

@@ -1,0 +1,30 @@
+"""What a person is shown of the changes to texts and tables."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from conf.home import Home
+from conf.study import Study
+from data.samples import table_samples, text_samples
+from tasks.prepare import prepare
+
+
+def test_samples_of_a_table(home: Home):
+    study = Study(name="w", data={"source": "builtin", "name": "wine"}, augment={"jitter": {}})
+    prepared = prepare(study, home)
+    found = np.array(table_samples(study.trial_config, prepared.card, prepared.train, 1))
+    assert found.shape == (5, 4, 13)
+    assert 0 < np.abs(found[:, 1:] - found[:, :1]).max() < 1
+
+
+def test_samples_of_texts(home: Home, tmp_path, monkeypatch):
+    monkeypatch.setenv("DENSE_DATA", str(tmp_path))
+    lines = [f"{n % 2},some words of line {n}" for n in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["label,text", *lines]))
+    data = {"source": "table", "path": "t.csv", "label": "label", "text": "text"}
+    study = Study(name="t", data=data, augment={"preset": "heavy"})
+    prepared = prepare(study, home)
+    found = text_samples(study.trial_config, prepared.card, prepared.train, 1)
+    assert [len(one) for one in found] == [4] * 5
+    assert any(changed != one[0] for one in found for changed in one[1:])
