@@ -23,6 +23,7 @@ from tasks.train.faults import NotFinite
 from tasks.train.folder import MetricLine, TrialFolder, append_line
 from tasks.train.progress import Outputs, Progress, is_better, is_out_of_patience, join, score
 from tasks.train.spec import TrialSpec
+from tasks.train.system import Meter
 
 TRAIN_LOSS = "train/loss"
 DIVERGED = 1e4
@@ -126,10 +127,12 @@ class Curve(pl.Callback):
         self._scores: dict[str, float] = {}
         self._outputs: Outputs | None = None
         self._started = 0.0
+        self._meter = Meter()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The epoch's clock starts."""
         self._started = time.monotonic()
+        self._meter = Meter()
         self._scores, self._outputs = {}, None
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -185,6 +188,7 @@ class Curve(pl.Callback):
             seconds=time.monotonic() - self._started,
             attempt=self._spec.attempt,
             metrics=metrics,
+            system=self._meter.read(),
         )
 
     def on_save_checkpoint(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from torch.utils.data import DataLoader
 import models
 from data.loaders import StudyData
 from tasks.train import progress as trial_progress
+from tasks.train import system
 from tasks.train.batches import Division, divided
 from tasks.train.callbacks import Curve, EpochSeed, Guard, Saver, is_over, seed_everything
 from tasks.train.channel import Reporter
@@ -55,7 +55,6 @@ def fit(
         Exception: whatever the model, the data or the machine raise.
     """
     quiet()
-    started = time.monotonic()
     folder.checkpoints.mkdir(parents=True, exist_ok=True)
     restored = restore(folder.checkpoints)
     notes = mend(folder, restored) if rank == 0 else ()
@@ -69,7 +68,7 @@ def fit(
         background.flush()
         return None
     files = save(spec, folder, reached, background)
-    return result_of(spec, reached, module, files, notes, time.monotonic() - started)
+    return result_of(spec, reached, module, files, notes)
 
 
 def quiet() -> None:
@@ -202,7 +201,6 @@ def result_of(
     module: pl.LightningModule,
     files: dict[str, FileFact],
     notes: tuple[str, ...],
-    seconds: float,
 ) -> Result:
     """The result of an attempt that reached its end."""
     parameters = list(module.parameters())
@@ -213,10 +211,10 @@ def result_of(
         epochs=reached.epochs,
         best_epoch=reached.best_epoch,
         value=reached.best_value,
-        seconds=seconds,
         params_total=sum(p.numel() for p in parameters),
         params_trainable=sum(p.numel() for p in parameters if p.requires_grad),
-        threads=spec.threads,
+        peak_memory=system.peak_memory(),
+        gpu_memory=system.gpu_memory(),
         files=files,
         warnings=notes,
     )

@@ -31,6 +31,8 @@ class MetricLine(Document):
     """The attempt that trained it."""
     metrics: dict[str, float]
     """`train/loss`, `val/<name>`..., by name."""
+    system: dict[str, float] = Field(default_factory=dict)
+    """What the epoch took of the machine, by name; empty for short epochs."""
 
 
 @dataclass(frozen=True)

@@ -99,16 +99,18 @@ def attempt(
     started = time.monotonic()
     try:
         run = fit.fit if spec.devices == 1 else distributed.fit_on_devices
-        return run(spec, folder, reporter, wish)
+        result = run(spec, folder, reporter, wish)
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
-        return Result(
+        result = Result(
             outcome="failed",
             cause=classify(error),
             message=short(error),
             attempt=spec.attempt,
             until=spec.until,
             epochs=folder.finished_epochs(),
-            seconds=time.monotonic() - started,
-            threads=spec.threads,
         )
+    if result is None:
+        return None
+    used = {"seconds": time.monotonic() - started, "threads": spec.threads}
+    return result.model_copy(update=used)

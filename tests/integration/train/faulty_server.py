@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -54,6 +55,26 @@ def allocate() -> None:
     torch.empty(2**46)
 
 
+def allocate_under_a_limit() -> None:
+    """Until this process has no address space left."""
+    import torch
+
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, used + 2**28))
+    hoard = [torch.ones(2**22) for _ in range(100)]
+    raise AssertionError(len(hoard))
+
+
+def allocate_in_a_group() -> None:
+    """Until the kernel kills this process: its control group has 64 MiB more than it uses."""
+    import torch
+
+    group = Path(os.environ["DENSE_TEST_CGROUP"])
+    (group / "cgroup.procs").write_text(str(os.getpid()))
+    hoard = [torch.ones(2**22) for _ in range(200)]
+    raise AssertionError(len(hoard))
+
+
 def fill_disk() -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -76,6 +97,8 @@ IN_BATCH = {
     "children-raise": fork_and_raise,
     "raise": raise_error,
     "oom": allocate,
+    "oom-limit": allocate_under_a_limit,
+    "oom-group": allocate_in_a_group,
     "disk": fill_disk,
     "slow": lambda: time.sleep(0.3),
     "exit": lambda: os._exit(7),
