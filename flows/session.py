@@ -21,7 +21,6 @@ from typing import Any, Self
 from conf.errors import DenseError
 from conf.home import Home
 from conf.identity import derived_seed, trial_digest
-from conf.run import Resources
 from conf.search import Scalar
 from conf.study import Study, TrialConfig
 from conf.values import apply_values, values_of
@@ -39,9 +38,11 @@ from tasks.study.steps import asking, ending
 from tasks.suggest.records import Proposal
 from tasks.track import experiment
 from tasks.track.writer import Tracker
+from tasks.train.capacity import slot_count
 from tasks.train.engine import Engine
 from tasks.train.folder import TrialFolder
 from tasks.train.outcome import Outcome
+from tasks.train.retention import keep_weights
 from tasks.train.settle import settle
 from tasks.train.spec import TrialSpec
 
@@ -102,8 +103,10 @@ class Session:
             holder = Holder(os.getpid(), socket.gethostname(), time.time(), flow_run)
             opened = stack.enter_context(OpenStudy.open(home, study, holder, time.time()))
             wish = stack.enter_context(listening(StopWish(say=launch.display.say)))
-            slots = slot_count(study.resources)
-            engine = stack.enter_context(Engine(home, slots=slots, server=launch.server))
+            slots, hang = slot_count(study.resources), study.resources.hang_seconds
+            engine = stack.enter_context(
+                Engine(home, slots=slots, server=launch.server, hang_seconds=hang)
+            )
             session = cls(home, opened, engine, flow_run, wish)
             wish.then = engine.stop
             session._raise_target(more)
@@ -253,6 +256,14 @@ class Session:
         """Record a step of the champion's way."""
         self.append(Champion(step=step, facts=dict(facts), time=time.time()))
 
+    def tidy(self) -> None:
+        """Remove the weights of all ended trials but the best."""
+        ranked = [key[2] for key in self.state.ranked]
+        known = set(ranked)
+        others = [trial.number for trial in self.state.trials if trial.number not in known]
+        folders = [TrialFolder(self.folder(number)) for number in (*ranked, *others)]
+        keep_weights(folders, self.study.resources.weights)
+
     def stopped(self, reason: Reason) -> Reason:
         """Record that the search came to its end in this run."""
         if self.state.stopped != reason:
@@ -296,6 +307,8 @@ class Session:
             card=str(self.data.card_path),
             until=start.until,
             threads=resources.threads,
+            devices=resources.devices,
+            gpu_share=resources.gpu_share,
             halvings=start.halvings,
             trial_seconds=max(resources.trial_seconds - spent, 0.01),
         )
@@ -304,10 +317,3 @@ class Session:
         if more and self.flow_run not in self.state.keys:
             trials = raised(self.state, self.study, more)
             self.append(Target(trials=trials, key=self.flow_run, time=time.time()))
-
-
-def slot_count(resources: Resources) -> int:
-    """Trials at once on this machine: as configured, or the usable cores divided by threads."""
-    if resources.slots != "auto":
-        return resources.slots
-    return max(1, len(os.sched_getaffinity(0)) // resources.threads)

@@ -58,6 +58,7 @@ def study(
         session.settle()
         reason = search(session)
         champion = None if reason == "user" else crown(as_is(session))
+        session.tidy()
         if not session.idle or champion_is_new(champion):
             report(as_is(session))
         return last_state(session, reason, champion)

@@ -72,7 +72,7 @@ class TrialServer:
         self._stdin, self._stdout = _pipes(process)
         self._attempts: dict[int, Attempt] = {}
         self._numbers = itertools.count()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may stop trials
         self._ready = threading.Event()
         self._lost = False
         threading.Thread(target=self._read, name="trial-server", daemon=True).start()
