@@ -18,7 +18,7 @@ IDENTITY_FIELDS = {
     "model": True,
     "train": True,
     "evaluate": True,
-    "search": {"space", "strategy", "rungs"},
+    "search": {"space", "constraints", "strategy", "rungs"},
 }
 
 

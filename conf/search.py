@@ -180,6 +180,8 @@ class Search(Section):
     """Propose the next batch only when the whole last one has ended."""
     space: dict[DottedKey, Dimension] = Field(default_factory=dict)
     """Dotted key of `augment`, `model` or `train` to the values it may take."""
+    constraints: tuple[str, ...] = ()
+    """What every configuration keeps, like `model.width * train.batch_size <= 4096`."""
     rungs: Rungs | None = None
     """Epochs at which trials are compared and only the best go on; absent: all train in full."""
 

@@ -26,7 +26,7 @@ from tasks.prepare import Prepared
 from tasks.prepare.pin import pinned
 from tasks.report.page import write_page
 from tasks.report.tables import as_records
-from tasks.report.view import Surroundings
+from tasks.report.sheet import surroundings
 from tasks.study.record import StudyRecord
 from tasks.study.steps import enqueued, observations, pending
 from tasks.suggest.propose import propose
@@ -54,6 +54,7 @@ def suggest(session: Session, count: int) -> Proposal:
     study, state = session.study, session.state
     return propose(
         study.model_dump(mode="json")["search"]["space"],
+        constraints=study.search.constraints,
         direction=study.evaluate.direction,
         strategy=study.search.strategy,
         seed=study.seed,
@@ -120,7 +121,7 @@ def evaluate(session: Session, job: Job, outcome: Outcome) -> None:
 def report(session: Session) -> Path:
     """The study's page, an artifact of its run in MLflow; its leaderboard, a table in Prefect."""
     record = StudyRecord.read(session.home, session.study.name)
-    around = Surroundings(card=session.data.card, tracking_uri=session.tracker.uri)
+    around = surroundings(record, session.data, session.tracker.uri, session.say)
     page = write_page(record, around)
     session.tracker.artifact(page)
     create_table_artifact(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,19 @@ def in_order(observations: Sequence[Observation]) -> tuple[Observation, ...]:
         known = latest.get(observation.number)
         if known is None or _progress(observation) > _progress(known):
             latest[observation.number] = observation
-    return tuple(latest[number] for number in sorted(latest))
+    rungs: dict[int, int] = {}
+    for observation in observations:
+        if observation.rung is not None:
+            known_rung = rungs.get(observation.number, 0)
+            rungs[observation.number] = max(known_rung, observation.rung)
+    return tuple(_where_it_stopped(latest[n], rungs.get(n)) for n in sorted(latest))
+
+
+def _where_it_stopped(ended: Observation, rung: int | None) -> Observation:
+    """A trial that was stopped early belongs to the last rung at which it reported."""
+    if ended.outcome != "stopped" or ended.rung is not None:
+        return ended
+    return replace(ended, rung=rung)
 
 
 def reports_of(observations: Sequence[Observation]) -> tuple[Observation, ...]:

@@ -281,9 +281,11 @@ def test_values_at_a_rung_are_levelled_by_what_others_gained_from_there() -> Non
         Observation(0, at[0], 0.5, "paused", rung=3),
         Observation(1, at[1], 0.4, "paused", rung=3),
         Observation(1, at[1], 0.1),
+        Observation(2, at[2], 0.7, "paused", rung=3),
+        Observation(2, at[2], 0.7, "stopped"),
     ]
     problem = Problem(space, "minimize", 0, 3, in_order(told), (), reports_of(told), None, {})
-    assert problem.losses(problem.observations) == pytest.approx({0: 0.2, 1: 0.1})
+    assert problem.losses(problem.observations) == pytest.approx({0: 0.2, 1: 0.1, 2: 0.4})
 
 
 def test_a_rung_keeps_the_trial_pending(strategy: str) -> None:
