@@ -13,6 +13,7 @@ from conf.errors import DenseError
 from conf.values import values_of
 from tasks.champion import registry
 from tasks.champion.candidate import candidate_of, retested_candidate
+from tasks.champion.card import model_card
 from tasks.champion.compare import improvement
 from tasks.champion.decision import decide
 from tasks.champion.final import final_folder, final_spec
@@ -87,6 +88,7 @@ def crown(
             final_folder(record.home, candidate),
             model=model,
             expected=held.version if held else None,
+            card=model_card(candidate, taken, decision, prepared.card, model),
             params=values_of(record.study, candidate.config),
             extra_tags=tags,
         )

@@ -8,7 +8,7 @@ from tasks.champion.records import Candidate, Decision, Incumbent, Reason
 def decide(candidate: Candidate, incumbent: Incumbent | None) -> Decision:
     """The alias moves only to a configuration that is new and better on validation."""
     if incumbent is None:
-        first = Reason(rule="first", passed=True, why="there is no champion yet")
+        first = Reason(rule="first", passed=True, why="there was no champion before")
         return Decision(verdict="crown", reasons=(first,))
     new = _is_new(candidate, incumbent)
     if not new.passed:

@@ -42,9 +42,13 @@ def pack(candidate: Candidate, folder: Path, card: Path, train: Path, destinatio
     write_package(
         destination,
         program,
-        {"labels": labels, "shape": list(shape)},
+        {
+            "labels": labels,
+            "shape": list(shape),
+            "fills": facts["inputs"].get("fill") is not None,
+        },
         read_rows(train, facts["inputs"]).values[:EXAMPLES],
-        metadata_of(candidate, labels),
+        metadata_of(candidate, facts, labels),
     )
     program.unlink()
     return destination / "artifacts" / program.name
@@ -65,7 +69,9 @@ def trained(candidate: Candidate, card: Mapping[str, Any], weights: Path) -> Ser
         ) from error
 
 
-def metadata_of(candidate: Candidate, labels: list[str] | list[int]) -> dict[str, Any]:
+def metadata_of(
+    candidate: Candidate, card: Mapping[str, Any], labels: list[str] | list[int]
+) -> dict[str, Any]:
     """What the model says of itself wherever it is copied to."""
     return {
         "study": candidate.study,
@@ -77,5 +83,7 @@ def metadata_of(candidate: Candidate, labels: list[str] | list[int]) -> dict[str
         "objective": candidate.objective,
         "validation": candidate.value,
         "labels": labels,
+        "inputs": dict(card["inputs"]),
+        "source": dict(card["source"]),
         "config": candidate.config.model_dump(mode="json"),
     }

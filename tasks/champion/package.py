@@ -53,7 +53,8 @@ def write_package(
     Args:
         destination: the folder; one that is there is replaced.
         program: the exported graph (`models.serving.export_program`).
-        card: `labels` and `shape` of one raw row, read by the served code.
+        card: read by the served code: `labels`, `shape` of one raw row, and `fills`, whether the
+            model fills gaps (NaN) itself.
         example: two raw rows or more.
         metadata: what the model says of itself in its `MLmodel` file.
     """

@@ -51,6 +51,7 @@ def register(
     *,
     model: str,
     expected: str | None,
+    card: str,
     params: Mapping[str, Any],
     extra_tags: Mapping[str, str] | None = None,
 ) -> Registered:
@@ -68,6 +69,7 @@ def register(
         folder: of the final training; holds `model/` and `test/`.
         model: name of the registered model.
         expected: version that held the alias when the decision was made; None when none did.
+        card: the model card, in Markdown.
         params: searched keys of the configuration, dotted, and their values.
         extra_tags: more tags of the run, such as the flow run's id.
 
@@ -81,7 +83,7 @@ def register(
         run_id = _run(client, candidate, score, folder, params, {**tags, **(extra_tags or {})})
         registry.create_model(client, model, candidate.study)
         version = registry.version_of(
-            client, model, run_id, {**tags, "dense.previous": expected or ""}, judged
+            client, model, run_id, {**tags, "dense.previous": expected or ""}, judged, card
         )
         client.set_registered_model_alias(model, registry.CHALLENGER, version.version)
         if decision.verdict == "crown":

@@ -106,18 +106,24 @@ def version_of(
     run_id: str,
     tags: Mapping[str, str],
     judged: Mapping[str, str],
+    description: str,
 ) -> ModelVersion:
     """The version with these tags, created with all of them in the one call if need be.
 
-    `judged` are tags that may change when a version is looked at again.
+    `judged` are tags that may change when a version is looked at again, and so may its description.
     """
     found = find_version(client, model, tags)
     if found is None:
         return client.create_model_version(
-            model, source=f"runs:/{run_id}/model", run_id=run_id, tags={**tags, **judged}
+            model,
+            source=f"runs:/{run_id}/model",
+            run_id=run_id,
+            tags={**tags, **judged},
+            description=description,
         )
     for name, value in judged.items():
         client.set_model_version_tag(model, found.version, name, value)
+    client.update_model_version(model, found.version, description)
     return found
 
 

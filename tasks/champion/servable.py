@@ -30,9 +30,11 @@ class Classifier(PythonModel):
         self._program = torch.export.load(context.artifacts["program"]).module()
         self._card = json.loads(Path(context.artifacts["card"]).read_text())
 
-    # No type on `model_input`: MLflow would take it for a schema and convert the rows by it.
-    def predict(  # type: ignore[no-untyped-def]
-        self, context: PythonModelContext, model_input, params: dict[str, Any] | None = None
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: np.ndarray,
+        params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Label and probabilities.
 
@@ -46,7 +48,7 @@ class Classifier(PythonModel):
             a column `p_<name>` a class.
 
         Raises:
-            ValueError: the rows have another shape, or a value is not finite.
+            ValueError: the rows have another shape, or hold a value that the model cannot take.
         """
         rows = self._checked(np.asarray(model_input, dtype=np.float64))
         probabilities = self.probabilities(rows)
@@ -71,7 +73,9 @@ class Classifier(PythonModel):
                 f"the model takes rows of shape {shape}, given {rows.shape[1:]}; "
                 f"pass an array of shape (n, {', '.join(map(str, shape))})"
             )
-        if not np.isfinite(rows).all():
+        # A model that was trained on filled gaps fills them itself.
+        wrong = np.isinf(rows) if self._card["fills"] else ~np.isfinite(rows)
+        if wrong.any():
             raise ValueError("a value is not finite; drop or fill the row before predicting")
         return np.ascontiguousarray(rows)
 

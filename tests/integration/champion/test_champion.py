@@ -53,6 +53,7 @@ def registered(
         scored.folder,
         model="digits",
         expected=expected,
+        card="# digits",
         params={"train.lr": 0.01},
     )
 

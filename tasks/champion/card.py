@@ -1,0 +1,90 @@
+"""The model card: what a registered version is, in words for whoever finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tasks.champion.records import Candidate, Decision, Score
+
+
+def model_card(
+    candidate: Candidate, score: Score, decision: Decision, card: Mapping[str, Any], model: str
+) -> str:
+    """Markdown: use, data, quality with intervals, cost, and how it was chosen.
+
+    Args:
+        candidate: what was trained.
+        score: on the test part.
+        decision: of the gate.
+        card: the data's card.
+        model: name of the registered model.
+    """
+    return "\n".join(_lines(candidate, score, decision, card, model)) + "\n"
+
+
+def _lines(
+    candidate: Candidate, score: Score, decision: Decision, card: Mapping[str, Any], model: str
+) -> Iterator[str]:
+    yield f"# {model}"
+    yield ""
+    yield f"A {candidate.config.model.kind} that tells {len(card['classes'])} classes apart."
+    yield from ("", "## Use", "", "```python")
+    yield f'mlflow.pyfunc.load_model("models:/{model}@champion").predict(rows)'
+    yield from ("```", "")
+    yield f"Rows are float64, {_rows(card['inputs'])}. The answer has a column `label` and one"
+    yield f"`p_<class>` a class. Classes: {', '.join(map(str, card['classes']))}."
+    yield from ("", "## Data", "")
+    yield from _data(card, candidate)
+    yield from ("", f"## Quality on {score.rows} rows that no trial has seen", "")
+    yield from ("| metric | value | 95 % interval |", "|---|---|---|")
+    for name, interval in score.metrics.items():
+        yield f"| {name} | {interval.value:.4f} | {interval.low:.4f} to {interval.high:.4f} |"
+    worst = min(score.recall, key=lambda name: score.recall[name])
+    yield ""
+    yield f"Least recognised class: {worst} (recall {score.recall[worst]:.3f})."
+    if score.invariance is not None:
+        yield f"Labels that stay under the study's augmentations: {score.invariance:.1%}."
+    yield from ("", "## Cost", "")
+    times = ", ".join(
+        f"{n} at once {t.p50:.1f} ms (p95 {t.p95:.1f})" for n, t in score.latency.items()
+    )
+    yield f"{score.size_mb:.2f} MB; rows: {times}."
+    yield from ("", "## How it was chosen", "")
+    yield _choice(candidate)
+    for reason in decision.reasons:
+        yield f"- {'passed' if reason.passed else 'failed'} {reason.rule}: {reason.why}"
+
+
+def _rows(inputs: Mapping[str, Any]) -> str:
+    if inputs["kind"] == "table":
+        return f"shape (n, {inputs['features']}): {', '.join(inputs['names'])}"
+    deep = f", {inputs['channels']}" if inputs["channels"] > 1 else ""
+    shape = f"(n, {inputs['height']}, {inputs['width']}{deep})"
+    return f"shape {shape}, raw values {inputs['low']:g} to {inputs['high']:g}"
+
+
+def _data(card: Mapping[str, Any], candidate: Candidate) -> Iterator[str]:
+    source = ", ".join(
+        f"{name} {value}"
+        for name, value in card["source"].items()
+        if isinstance(value, str | int | float)
+    )
+    rows = card["rows"]
+    yield f"- source: {source}"
+    yield f"- rows: {rows['read']} read, {rows['kept']} kept; trained on {_trained(rows)}"
+    yield f"- data key: `{candidate.data}`"
+
+
+def _trained(rows: Mapping[str, int]) -> str:
+    return f"{rows['train'] + rows['validation']} (train and validation part)"
+
+
+def _choice(candidate: Candidate) -> str:
+    means = f", the mean of {candidate.repeats} fresh seeds" if candidate.repeats > 1 else ""
+    return (
+        f"Trial {candidate.number} of the study `{candidate.study}`, validation "
+        f"{candidate.objective} {candidate.value:.4f}{means}; trained again for "
+        f"{candidate.epochs} epochs with seed {candidate.seed}. "
+        f"Configuration `{candidate.digest[:8]}` is in `config.yaml` of its run."
+    )

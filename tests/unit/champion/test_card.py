@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from conf.run import Gate
+from tasks.champion.card import model_card
+from tasks.champion.gate import judge
+from tests.unit.champion.helpers import candidate, scored
+from tests.unit.champion.test_package import IMAGE
+
+CARD = {
+    "inputs": IMAGE,
+    "classes": [str(digit) for digit in range(10)],
+    "source": {"source": "builtin", "name": "digits"},
+    "rows": {"read": 1797, "kept": 1797, "train": 1077, "validation": 360, "test": 360},
+}
+
+
+def test_the_card_says_what_it_takes_what_it_is_worth_and_why_it_won() -> None:
+    who = candidate(repeats=3)
+    score = scored(who, 0.95)
+    decision = judge(
+        Gate(minimum={"accuracy": 0.9}), score, metrics={"accuracy": 0.95}, against=None
+    )
+    text = model_card(who, score, decision, CARD, "digits")
+    for fact in (
+        'load_model("models:/digits@champion")',
+        "(n, 8, 8), raw values 0 to 16",
+        "trained on 1437",
+        "| accuracy | 0.9500 | 0.9300 to 0.9700 |",
+        "the mean of 3 fresh seeds",
+        "passed minimum: accuracy is 0.95, at least 0.9",
+        who.data,
+    ):
+        assert fact in text

@@ -1,0 +1,102 @@
+"""The packed model answers as the network does, whatever kind of rows it takes."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+import numpy as np
+import pytest
+import torch
+
+from conf.study import TrialConfig
+from models.build import build_net
+from models.serving import Serving
+from tasks.champion.export import export_program, raw_shape
+from tasks.champion.package import labels_of, write_package
+
+TABLE = {"kind": "table", "features": 5, "names": list("abcde"), "shift": [1.0] * 5}
+TABLE |= {"scale": [2.0] * 5, "fill": None}
+IMAGE = {"kind": "image", "height": 8, "width": 8, "channels": 1, "low": 0.0, "high": 16.0}
+IMAGE |= {"shift": [0.0], "scale": [16.0]}
+COLOUR = {**IMAGE, "channels": 3, "high": 255.0, "shift": [0.0] * 3, "scale": [255.0] * 3}
+CNN, MLP = {"kind": "cnn", "width": 4}, {"kind": "mlp", "width": 4}
+
+
+def packed(
+    folder: Path, model: dict[str, Any], inputs: dict[str, Any], classes: list[str]
+) -> tuple[Serving, Any]:
+    """An untrained network, as it is and as it is served."""
+    torch.manual_seed(0)
+    config = TrialConfig.model_validate({"model": model})
+    serving = Serving(build_net(config, {"inputs": inputs, "classes": classes}), inputs)
+    shape = raw_shape(inputs)
+    program = folder / "program.pt2"
+    export_program(serving, shape, program)
+    card = {"labels": labels_of(classes), "shape": list(shape)}
+    card["fills"] = inputs.get("fill") is not None
+    write_package(folder / "model", program, card, np.zeros((2, *shape)), {})
+    return serving, mlflow.pyfunc.load_model(str(folder / "model"))
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs"),
+    [
+        pytest.param(CNN, IMAGE, id="grey images"),
+        pytest.param(CNN, COLOUR, id="colour images"),
+        pytest.param(MLP, TABLE, id="table"),
+    ],
+)
+def test_it_answers_as_the_network_for_any_number_of_rows(
+    tmp_path: Path, model: dict[str, Any], inputs: dict[str, Any]
+) -> None:
+    serving, served = packed(tmp_path, model, inputs, ["red", "green", "blue"])
+    rows = np.random.default_rng(0).uniform(0, 16, (7, *raw_shape(inputs)))
+    for count in (1, 2, 7):
+        answers = served.predict(rows[:count])
+        with torch.no_grad():
+            wanted = serving(torch.from_numpy(rows[:count])).numpy()
+        assert list(answers.columns) == ["label", "p_red", "p_green", "p_blue"]
+        assert np.allclose(answers.iloc[:, 1:], wanted, atol=1e-6)
+        names = np.array(["red", "green", "blue"])
+        assert answers["label"].tolist() == names[wanted.argmax(1)].tolist()
+
+
+def test_gaps_are_filled_only_by_a_model_that_was_trained_on_filled_ones(tmp_path: Path) -> None:
+    for name, fill in (("plain", None), ("filling", [9.0] * 5)):
+        folder = tmp_path / name
+        folder.mkdir()
+        _, served = packed(folder, MLP, {**TABLE, "fill": fill}, ["0", "1"])
+        gap = np.array([[1.0, np.nan, 1.0, 1.0, 1.0]])
+        if fill is None:
+            with pytest.raises(ValueError, match="not finite"):
+                served.predict(gap)
+        else:
+            filled = served.predict(np.nan_to_num(gap, nan=9.0))
+            assert served.predict(gap).equals(filled)
+            with pytest.raises(ValueError, match="not finite"):
+                served.predict(gap * np.inf)
+
+
+def test_no_pickle_is_in_the_package(tmp_path: Path) -> None:
+    packed(tmp_path, CNN, IMAGE, ["0", "1"])
+    files = [path for path in (tmp_path / "model").rglob("*") if path.is_file()]
+    assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".pth", ".pt")]
+    (program,) = [path for path in files if path.suffix == ".pt2"]
+    with zipfile.ZipFile(program) as archive:
+        for name in archive.namelist():
+            assert not archive.read(name).startswith((b"\x80\x02", b"\x80\x04", b"PK"))
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        pytest.param(["0", "1", "10"], [0, 1, 10], id="whole numbers"),
+        pytest.param(["0", "01"], ["0", "01"], id="not as they are written"),
+        pytest.param(["cat", "7"], ["cat", "7"], id="mixed"),
+    ],
+)
+def test_labels(names: list[str], labels: list[object]) -> None:
+    assert labels_of(names) == labels
