@@ -25,8 +25,8 @@ from tasks.evaluate import evaluation
 from tasks.prepare import Prepared
 from tasks.prepare.pin import pinned
 from tasks.report.page import write_page
-from tasks.report.tables import as_records
 from tasks.report.sheet import surroundings
+from tasks.report.tables import as_records
 from tasks.study.record import StudyRecord
 from tasks.study.steps import enqueued, observations, pending
 from tasks.suggest.propose import propose

@@ -89,14 +89,14 @@ def show_trial(name: str, number: int) -> None:
 
 def build_report(name: str) -> None:
     """Write the page anew from the study's files."""
-    from tasks.prepare.pin import card_of
+    from tasks.prepare.pin import prepared_of
     from tasks.report.page import write_page
-    from tasks.report.view import Surroundings
+    from tasks.report.sheet import surroundings
     from tasks.track.store import tracking_uri
 
     home = Home.open()
     record = StudyRecord.read(home, name)
-    around = Surroundings(card=card_of(home, name), tracking_uri=tracking_uri(home))
+    around = surroundings(record, prepared_of(home, name), tracking_uri(home), OUT.print)
     OUT.print(str(write_page(record, around)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from conf.errors import BadInput
 from conf.home import Home, write_atomically
@@ -20,11 +19,10 @@ def pinned_key(home: Home, study: str) -> str | None:
     return str(json.loads(pin.read_text())["key"]) if pin.exists() else None
 
 
-def card_of(home: Home, study: str) -> dict[str, Any] | None:
-    """The data card of a study; None where nothing is prepared."""
+def prepared_of(home: Home, study: str) -> Prepared | None:
+    """The prepared data of a study; None where nothing is prepared."""
     key = pinned_key(home, study)
-    prepared = open_prepared(home, key) if key else None
-    return prepared.card if prepared else None
+    return open_prepared(home, key) if key else None
 
 
 def pinned(study: Study, home: Home) -> Prepared:

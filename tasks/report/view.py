@@ -29,7 +29,10 @@ class Surroundings:
     card: Mapping[str, Any] | None = None
     """The data card."""
     contact_sheet: bytes | None = None
-    """A PNG of some rows."""
+    """A PNG of some rows, for images."""
+    texts: Sequence[Sequence[str]] = ()
+    """Some rows, each as it is stored and as a trial saw it, for texts."""
+    sheet_caption: str = "Some rows of the training part"
     tracking_uri: str = ""
     versions: Mapping[str, str] = field(default_factory=repeat.versions)
 
@@ -55,6 +58,8 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "card": shown_card(around.card),
         "classes": _classes(best, around.card),
         "sheet": base64.b64encode(around.contact_sheet or b"").decode(),
+        "texts": around.texts,
+        "sheet_caption": around.sheet_caption,
         "command": repeat.command(record.study),
         "facts": _facts(record, around),
         "study_yaml": repeat.as_yaml(record.study),

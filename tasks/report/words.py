@@ -18,10 +18,12 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def setting(value: Scalar) -> str:
-    """A setting, four significant digits of a number."""
+    """A setting; of a fraction, three significant digits."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if abs(value) < 1_000 else f"{value:.6g}"
 
 
 def interval(low: float | None, high: float | None) -> str:

@@ -163,3 +163,10 @@ def test_the_champion_of_an_earlier_study_is_named_so(tmp_path: Path) -> None:
 def test_the_names_of_studies_cannot_carry_markup() -> None:
     with pytest.raises(ValueError, match="pattern"):
         Study.model_validate({"name": EVIL})
+
+
+def test_samples_of_texts_are_on_the_page(record: StudyRecord) -> None:
+    texts = [["first <b>", "frist <b>"], ["second"]]
+    around = Surroundings(card=CARD, texts=texts, sheet_caption="as trial 3 saw them")
+    read = Reader(page(record, around)).text
+    assert "first <b> frist <b> second" in read and "as trial 3 saw them" in read
