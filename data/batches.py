@@ -108,6 +108,7 @@ def jittered(x: Floats, jitter: Jitter, seed: int, epoch: int, slots: Numbers) -
 
 
 def _filled(raw: Floats, inputs: Mapping[str, Any]) -> Floats:
-    """A value that is missing counts as an average one where nothing else was decided."""
-    middle = inputs["shift"] if inputs.get("fill") is None else inputs["fill"]
-    return np.where(np.isnan(raw), np.asarray(middle, dtype=np.float32), raw)
+    """Missing values as the card says; without a word of it there are none."""
+    if inputs.get("fill") is None:
+        return raw
+    return np.where(np.isnan(raw), np.asarray(inputs["fill"], dtype=np.float32), raw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # Arrow is imported only when something is read
     from data.rows import Rows
     from data.sources.decode import Entry
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
 class ImagesSource:
@@ -26,11 +27,11 @@ class ImagesSource:
         self._data = data
         self._rules = rules
         self._folder = confined(data.path, home, folder=True)
-        found = sorted(path for path in self._folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-        self._images = [path for path in found if path.resolve().is_relative_to(self._folder)]
+        names = sorted(_found(str(self._folder)))
+        self._images = [self._folder / name for name in names]
         self.files: Sequence[Path] = [*self._images, *self._table()]
         # The class of an image is the name of its folder, so names count besides bytes.
-        self.pinned = "\n".join(str(path.relative_to(self._folder)) for path in self._images)
+        self.pinned = "\n".join(names)
         self.facts = {"place": str(self._folder)}
 
     def _table(self) -> list[Path]:
@@ -85,3 +86,14 @@ class ImagesSource:
                 "paths are relative to the folder"
             )
         return path
+
+
+def _found(folder: str, inner: str = "") -> Iterator[str]:
+    """Names of the images in a folder and those below it; links are not followed."""
+    with os.scandir(os.path.join(folder, inner)) as entries:  # noqa: PTH118  # fast for millions
+        for entry in entries:
+            name = f"{inner}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _found(folder, f"{name}/")
+            elif entry.is_file(follow_symlinks=False) and name.lower().endswith(SUFFIXES):
+                yield name

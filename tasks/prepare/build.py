@@ -85,7 +85,7 @@ def _fitted(
     """The rules that are fitted on the training part, in turn."""
     reports = []
     filling = fitted.fill_values(rows, parts, study.clean)
-    if filling is not None:
+    if filling is not None and study.clean.missing != "keep":
         rows, report = fitted.fill(rows, filling)
         reports.append(report)
     parts, report = fitted.drop_outliers(rows, parts, labels, study.clean, seed)

@@ -24,10 +24,12 @@ SIDE = 16
 def fill_values(rows: Rows, parts: Parts, clean: Clean) -> Floats | None:
     """What stands for a missing value of each feature, from the training part; None: nothing.
 
+    Values that are kept missing in the store count as the average when they are loaded.
+
     Raises:
         BadInput: a feature has no value at all in the training part.
     """
-    if rows.kind != "table" or clean.missing in ("drop", "keep"):
+    if rows.kind != "table" or clean.missing == "drop":
         return None
     train = rows.features()[parts == TRAIN].astype(np.float64)
     if clean.missing == "constant":
@@ -40,7 +42,9 @@ def fill_values(rows: Rows, parts: Parts, clean: Clean) -> Floats | None:
         )
     if clean.missing == "mode":
         return np.array([_mode(column[~np.isnan(column)]) for column in train.T])
-    return np.nanmean(train, axis=0) if clean.missing == "mean" else np.nanmedian(train, axis=0)
+    if clean.missing == "median":
+        return np.nanmedian(train, axis=0)
+    return np.nanmean(train, axis=0)
 
 
 def _mode(values: Floats) -> float:

@@ -228,3 +228,21 @@ def test_rules_are_a_function_of_the_rows(tmp_path):
     first, second = (clean_rows(given, clean) for _ in range(2))
     assert first[0].table.equals(second[0].table)
     assert first[1] == second[1]
+
+
+def test_values_kept_missing_are_loaded_as_the_average(home, monkeypatch, tmp_path):
+    from data.loaders import StudyData
+    from tasks.prepare import prepare, run
+    from tests.unit.prepare.made import MadeSource
+
+    features = np.random.default_rng(0).normal(3, 1, size=(60, 2)).astype(np.float32)
+    features[::7, 1] = np.nan
+    source = MadeSource(table_rows(features, list("ab" * 30)), tmp_path / "source")
+    monkeypatch.setattr(run, "open_source", lambda *_: source)
+    study = Study(name="t", clean={"missing": "keep"})
+    prepared = prepare(study, home)
+    data = StudyData(study.trial_config, prepared.card, prepared.train, None, 0)
+    batch = next(iter(data.train_dataloader()))
+    missing = np.isnan(features[batch["id"].numpy(), 1])
+    assert missing.any()
+    np.testing.assert_allclose(batch["x"].numpy()[missing, 1], 0, atol=1e-6)
