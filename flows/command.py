@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from conf.errors import DenseError, Held
+from conf.errors import DenseError
 from conf.home import Home
 from conf.load import load_study
 from conf.study import Study
@@ -30,10 +30,13 @@ def run_study(name: str, overrides: Sequence[str], *, more: int, json_only: bool
         BadInput, Held: the study cannot be run; whatever can be known early is, before anything
             was started.
     """
+    from tasks.study.open import refuse
+
     begun = time.monotonic()
     study = load_study(name, overrides, allow_path=True)
     home = Home.open()
-    refuse_held(home, study)
+    # What the flow would say after its servers are up, said at once.
+    refuse(home, study)
     display = make_display(quiet=json_only)
     with ExitStack() as stack:
         stack.callback(display.close)
@@ -44,27 +47,13 @@ def run_study(name: str, overrides: Sequence[str], *, more: int, json_only: bool
     return end(study, home, state, time.monotonic() - begun, json_only)
 
 
-def refuse_held(home: Home, study: Study) -> None:
-    """Say at once what the flow would say after its servers are up: held, or another study."""
-    from tasks.study.identity import refuse_another, stored_study
-    from tasks.study.lock import holder_of
-
-    folder = home.study(study.name)
-    if holder := holder_of(folder / "lock"):
-        raise Held(
-            f"the study {study.name!r} is held by {holder}; wait for its end, "
-            f"or end it with `dense stop {study.name}`"
-        )
-    if first := stored_study(folder):
-        refuse_another(first, study, folder)
-
-
 def start(home: Home, stack: ExitStack, display: Display) -> Launch:
     """Start the trial server, Prefect's server and MLflow side by side."""
     from flows.server import PrefectServer, configured_api
     from tasks.track.store import warm
     from tasks.train.client import TrialServer
 
+    display.doing("starting the trial server, Prefect and MLflow")
     trials = TrialServer.start(home.logs / "trial-server.log")
     stack.callback(trials.close)
     server = None

@@ -15,6 +15,8 @@ from conf.study import Study
 
 STUDY_FILE = "study.json"
 JOURNAL_FILE = "journal.jsonl"
+DATA_FILE = "data.json"
+"""Which prepared data the study began with; written once that is there."""
 
 
 def dumped(study: Study) -> str:

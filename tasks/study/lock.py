@@ -50,11 +50,7 @@ class StudyLock:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not _try(descriptor, fcntl.LOCK_EX):
             os.close(descriptor)
-            other = _written(path) or "another process"
-            raise Held(
-                f"the study {path.parent.name!r} is held by {other}; wait for its end, "
-                f"or end it with `dense stop {path.parent.name}`"
-            )
+            raise held_by(_written(path), path.parent.name)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
         return cls(path, descriptor)
@@ -90,6 +86,14 @@ def holder_of(path: Path) -> Holder | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def held_by(holder: Holder | None, study: str) -> Held:
+    """The error that says who drives a study."""
+    return Held(
+        f"the study {study!r} is held by {holder or 'another process'}; wait for its end, "
+        f"or end it with `dense stop {study}`"
+    )
 
 
 def _try(descriptor: int, kind: int) -> bool:

@@ -7,10 +7,12 @@ from types import TracebackType
 
 from conf.errors import BadInput, DenseError
 from conf.home import Home, write_atomically
+from conf.identity import study_identity
 from conf.study import Study
-from tasks.study.events import Changed, Event
+from tasks.study.events import Asked, Changed, Event
 from tasks.study.fold import apply, fold_file
 from tasks.study.identity import (
+    DATA_FILE,
     JOURNAL_FILE,
     STUDY_FILE,
     dumped,
@@ -18,8 +20,8 @@ from tasks.study.identity import (
     settings_changed,
     stored_study,
 )
-from tasks.study.journal import Journal
-from tasks.study.lock import Holder, StudyLock
+from tasks.study.journal import Journal, read
+from tasks.study.lock import Holder, StudyLock, held_by, holder_of
 from tasks.study.state import State
 
 
@@ -54,7 +56,7 @@ class OpenStudy:
         folder = home.study(study.name)
         lock = StudyLock.take(folder / "lock", holder)
         try:
-            first = _settled_file(folder, study)
+            first = begun_study(folder, study) or _begin(folder, study)
             journal, events, torn = Journal.open(folder / JOURNAL_FILE)
         except BaseException:
             lock.release()
@@ -100,19 +102,49 @@ class OpenStudy:
         self.close()
 
 
-def _settled_file(folder: Path, study: Study) -> Study:
-    """The study as it was begun, checked to be this one; written at its first run."""
-    first = stored_study(folder)
+def refuse(home: Home, study: Study) -> None:
+    """Raise what `OpenStudy.open` would raise now, without taking the study; changes nothing.
+
+    Raises:
+        Held: another process drives it.
+        BadInput: another study has this name, or the journal has a bad line.
+    """
+    folder = home.study(study.name)
+    if holder := holder_of(folder / "lock"):
+        raise held_by(holder, study.name)
+    begun_study(folder, study)
+
+
+def begun_study(folder: Path, study: Study) -> Study | None:
+    """The study as it was begun in a folder, checked to be this one; None before its first run.
+
+    Where nothing was asked yet (its data could not be used, say), another study may still take the
+    folder: no trial would be compared with another's.
+
+    Raises:
+        BadInput: another study was begun there, or the journal has a bad line.
+    """
+    first, path = stored_study(folder), folder / JOURNAL_FILE
     if first is None:
-        if (folder / JOURNAL_FILE).exists():
+        if path.exists():
             raise BadInput(
                 f"{folder} has a journal but no study.json; restore it from a copy, "
                 "or start the study under another name"
             )
-        try:
-            write_atomically(folder / STUDY_FILE, dumped(study))
-        except OSError as error:
-            raise DenseError(f"{folder} cannot be written ({error}); see to the disk") from error
-        return study
-    refuse_another(first, study, folder)
-    return first
+        return None
+    events, _ = read(path)
+    fold_file(path, events, first.evaluate.direction)
+    if any(isinstance(event, Asked) for event in events):
+        refuse_another(first, study, folder)
+        return first
+    return first if study_identity(first) == study_identity(study) else None
+
+
+def _begin(folder: Path, study: Study) -> Study:
+    """Write the study's file; the data of one that did not get as far as asking is let go."""
+    try:
+        (folder / DATA_FILE).unlink(missing_ok=True)
+        write_atomically(folder / STUDY_FILE, dumped(study))
+    except OSError as error:
+        raise DenseError(f"{folder} cannot be written ({error}); see to the disk") from error
+    return study

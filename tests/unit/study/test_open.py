@@ -16,7 +16,7 @@ from conf.train import Train
 from tasks.study.events import Changed
 from tasks.study.journal import read
 from tasks.study.lock import holder_of
-from tasks.study.open import OpenStudy
+from tasks.study.open import OpenStudy, refuse
 from tests.unit.study.examples import ME, STUDY, asked, attempt, complete, other
 
 
@@ -63,6 +63,7 @@ def test_another_study_under_the_name_is_refused(
     home: Home, changes: dict[str, object], listed: str
 ) -> None:
     with OpenStudy.open(home, STUDY, ME, 0.0) as study:
+        study.append(asked(0, 1))
         before = {path: path.read_bytes() for path in study.folder.iterdir()}
     with pytest.raises(BadInput) as error:
         OpenStudy.open(home, other(**changes), ME, 1.0)
@@ -73,6 +74,33 @@ def test_another_study_under_the_name_is_refused(
         path: content for path, content in before.items() if path.name != "lock"
     }
     OpenStudy.open(home, STUDY, ME, 2.0).close()
+
+
+def test_a_study_of_which_nothing_was_asked_gives_way(home: Home) -> None:
+    with OpenStudy.open(home, STUDY, ME, 0.0) as study:
+        (study.folder / "data.json").write_text('{"key": "of the data as it was"}')
+    mended = other(seed=7)
+    with OpenStudy.open(home, mended, ME, 1.0) as study:
+        assert not (study.folder / "data.json").exists(), "it would train on the first one's data"
+        study.append(asked(0, 1))
+    OpenStudy.open(home, mended, ME, 2.0).close()
+    with pytest.raises(BadInput, match="seed 7 -> 0"):
+        OpenStudy.open(home, STUDY, ME, 3.0)
+
+
+def test_what_opening_would_raise_is_known_without_it(home: Home) -> None:
+    refuse(home, STUDY)
+    assert not home.study("digits").exists()
+    with OpenStudy.open(home, STUDY, ME, 0.0) as study:
+        study.append(asked(0, 1))
+        with pytest.raises(Held, match="process"):
+            refuse(home, STUDY)
+    with pytest.raises(BadInput, match="seed 0 -> 7"):
+        refuse(home, other(seed=7))
+    journal = study.folder / "journal.jsonl"
+    journal.write_bytes(b"{}\n" + journal.read_bytes())
+    with pytest.raises(BadInput, match="line 1"):
+        refuse(home, STUDY)
 
 
 def test_each_change_of_another_setting_is_one_line(home: Home) -> None:
