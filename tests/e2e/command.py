@@ -91,7 +91,7 @@ class Command:
         self,
         reached: Callable[[list[dict[str, Any]]], bool],
         name: str = "tiny",
-        seconds: float = 120,
+        seconds: float = 300,
     ) -> None:
         """Wait until the journal says so."""
         deadline = time.monotonic() + seconds
@@ -111,7 +111,7 @@ class Command:
         except psutil.Error:
             return False
 
-    def assert_no_process_left(self, seconds: float = 15) -> None:
+    def assert_no_process_left(self, seconds: float = 60) -> None:
         """Everything that was started for this home ends by itself."""
         deadline = time.monotonic() + seconds
         while left := self.processes():

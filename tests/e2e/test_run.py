@@ -99,7 +99,7 @@ def test_the_champion_is_used_where_this_project_is_not_installed(dense: Command
         text=True,
         cwd=dense.home,
         env=dense.environment() | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
-        timeout=120,
+        timeout=400,
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.splitlines()[-1]) > 0.8
