@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from flows.display import Ended, Progress
+from flows.display import Ended, Progress, Running
+from tasks.report import words
+from tasks.report.tables import short
 from tasks.study.policy import full_epochs, wanted
 from tasks.study.trial import Trial
 from tasks.train.folder import TrialFolder
@@ -17,10 +20,30 @@ if TYPE_CHECKING:
 def shown_end(trial: Trial) -> Ended:
     """A trial whose attempt ended, as a line of the display."""
     outcome: str = trial.status
-    if trial.status == "queued":
-        outcome = "again" if trial.cause else "saved"
     note = f"{trial.cause}: {trial.message}" if trial.cause else trial.message
+    if trial.status == "queued" and trial.cause:
+        outcome = "tried again"
+    elif trial.status == "queued":
+        outcome, note = "saved", f"after {words.count(trial.epoch, 'epoch')}, to be continued"
     return Ended(trial.number, outcome, trial.value, trial.seconds, note, trial.values)
+
+
+def first_words(session: Session) -> str:
+    """What a run says first: the study, how much of it is done, and where it is kept."""
+    state, study = session.state, session.study
+    total = max(wanted(state, study), state.asked)
+    done = state.count("complete", "stopped", "failed", "paused")
+    trials = words.count(total, "trial")
+    many = f"{done} of {trials} done" if done else trials
+    return f"study {study.name}: {many}, {session.slots} at a time, kept in {session.home.path}"
+
+
+def next_words(step: str, facts: Mapping[str, Any]) -> str:
+    """What follows a step of the champion's way; empty when nothing does."""
+    if step == "decided" and facts.get("verdict") == "crown":
+        return f"training trial {facts['trial']} again, on train and validation"
+    follow = {"trained": "scoring it on the test part", "judged": "registering it"}
+    return follow.get(step, "")
 
 
 def progress_of(session: Session) -> Progress:
@@ -28,29 +51,36 @@ def progress_of(session: Session) -> Progress:
     state, study = session.state, session.study
     done = state.count("complete", "stopped", "failed", "paused")
     total = max(wanted(state, study), state.asked)
+    epochs = {number: _epochs(session, number) for number in state.running}
+    left = total - done - sum(reached / full for reached, full in epochs.values())
     return Progress(
         study=study.name,
         objective=study.evaluate.objective,
         total=total,
         done=done,
         failed=state.count("failed"),
-        running={number: _where(session, number) for number in state.running},
+        running={
+            number: Running(f"epoch {reached}/{full}", state.trials[number].values)
+            for number, (reached, full) in epochs.items()
+        },
         best=shown_end(state.best) if state.best else None,
         seconds=time.time() - session.started,
-        seconds_left=_left(session, total - done),
+        seconds_left=_left(session, left),
+        headers=short(list(study.search.space)),
     )
 
 
-def _where(session: Session, number: int) -> str:
+def _epochs(session: Session, number: int) -> tuple[int, int]:
+    """Epochs that a running trial has finished, and those of a full one."""
     trial = session.state.trials[number]
     try:
         lines = TrialFolder(session.folder(number)).metrics.read_bytes().count(b"\n")
     except FileNotFoundError:
         lines = 0
-    return f"epoch {lines}/{full_epochs(session.study, trial)}"
+    return lines, full_epochs(session.study, trial)
 
 
-def _left(session: Session, trials: int) -> float | None:
+def _left(session: Session, trials: float) -> float | None:
     """Seconds for the trials that are left, at the average of those that ended."""
     ended = [trial.seconds for trial in session.state.trials if trial.over and trial.seconds]
     if not ended or trials <= 0:

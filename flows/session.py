@@ -25,7 +25,7 @@ from conf.search import Scalar
 from conf.study import Study, TrialConfig
 from conf.values import apply_values, values_of
 from flows.launch import StopWish, current_launch, listening
-from flows.progress import progress_of, shown_end
+from flows.progress import first_words, next_words, progress_of, shown_end
 from tasks.evaluate.evaluation import evaluate
 from tasks.prepare import Prepared
 from tasks.study import inbox
@@ -110,6 +110,8 @@ class Session:
             session = cls(home, opened, engine, flow_run, wish)
             wish.then = engine.stop
             session._raise_target(more)
+            session.say(first_words(session))
+            session.doing("preparing the data")
             session._resources = stack.pop_all()
         return session
 
@@ -162,6 +164,10 @@ class Session:
         """Show a line to whoever watches."""
         self._display.say(line)
 
+    def doing(self, what: str) -> None:
+        """Show what is going on, until something else is."""
+        self._display.doing(what)
+
     # What happens
 
     def append(self, *lines: Event) -> None:
@@ -182,9 +188,11 @@ class Session:
             data_key=data.key,
             now=time.time(),
         )
+        self.doing("")
 
     def end_record(self) -> str:
         """Write what MLflow lacks; a sentence about what it still lacks, empty if nothing."""
+        self.doing("")
         self.tracker.close(self.study.tracking.patience)
         return self.tracker.complaint
 
@@ -255,6 +263,7 @@ class Session:
     def note(self, step: str, facts: Mapping[str, Any]) -> None:
         """Record a step of the champion's way."""
         self.append(Champion(step=step, facts=dict(facts), time=time.time()))
+        self.doing(next_words(step, facts))
 
     def tidy(self) -> None:
         """Remove the weights of all ended trials but the best."""

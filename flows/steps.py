@@ -72,6 +72,7 @@ def suggest(session: Session, count: int) -> Proposal:
 def crown(session: Session) -> Crowned | None:
     """Train, score and register the winner, if it is new and better than the champion."""
     record = StudyRecord.read(session.home, session.study.name)
+    session.doing("choosing the champion")
     return crown_winner(
         record,
         session.data,
@@ -120,6 +121,7 @@ def evaluate(session: Session, job: Job, outcome: Outcome) -> None:
 @task(name="report", task_run_name="report on {session.study.name}", cache_policy=NO_CACHE)
 def report(session: Session) -> Path:
     """The study's page, an artifact of its run in MLflow; its leaderboard, a table in Prefect."""
+    session.doing("writing the report")
     record = StudyRecord.read(session.home, session.study.name)
     around = surroundings(record, session.data, session.tracker.uri, session.say)
     page = write_page(record, around)

@@ -17,8 +17,8 @@ def test_durations(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.00012345, "0.0001234"), (32, "32"), (True, "true"), (None, "null"), ("adam", "adam"),
-     (10.0, "10")],
+    [(0.00012345, "0.000123"), (32, "32"), (True, "true"), (None, "null"), ("adam", "adam"),
+     (10.0, "10"), (12345.6, "12345.6")],
 )  # fmt: skip
 def test_settings(value: object, text: str) -> None:
     assert words.setting(value) == text  # type: ignore[arg-type]
