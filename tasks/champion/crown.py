@@ -70,7 +70,8 @@ def crown(
     candidate, held = contend(record, prepared, run, held, tell)
     if candidate is None:
         return None
-    decision = decide(candidate, held)
+    back = registry.withdrawn(client, model, candidate.digest, candidate.data, candidate.seed)
+    decision = decide(candidate, held, withdrawn=back)
     if decision.verdict != "unchanged":
         tell("decided", {"trial": candidate.number, "digest": candidate.digest, **_said(decision)})
     if decision.verdict == "crown":

@@ -5,8 +5,19 @@ from __future__ import annotations
 from tasks.champion.records import Candidate, Decision, Incumbent, Reason
 
 
-def decide(candidate: Candidate, incumbent: Incumbent | None) -> Decision:
-    """The alias moves only to a configuration that is new and better on validation."""
+def decide(
+    candidate: Candidate, incumbent: Incumbent | None, *, withdrawn: str | None = None
+) -> Decision:
+    """The alias moves only to a configuration that is new and better on validation.
+
+    `withdrawn` is the version of the candidate from which a person took the alias, if one did.
+    """
+    if withdrawn is not None and incumbent is not None:
+        why = (
+            f"version {withdrawn}, the same configuration, was rolled back by hand; `dense "
+            f"promote` brings it back"
+        )
+        return Decision(verdict="keep", reasons=(Reason(rule="withdrawn", passed=False, why=why),))
     if incumbent is None:
         first = Reason(rule="first", passed=True, why="there was no champion before")
         return Decision(verdict="crown", reasons=(first,))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+WITHDRAWN = "dense.withdrawn"
 # What makes a version the same version.
 KEYS = ("dense.digest", "dense.data", "dense.seed")
 
@@ -87,6 +88,15 @@ def find_version(client: MlflowClient, model: str, tags: Mapping[str, str]) -> M
         if all(version.tags.get(key) == tags[key] for key in KEYS)
     ]
     return min(found, key=lambda version: int(version.version), default=None)
+
+
+def withdrawn(client: MlflowClient, model: str, digest: str, data: str, seed: int) -> str | None:
+    """The version of a final model that a person took the alias from; None if nobody did."""
+    keys = dict(zip(KEYS, (digest, data, str(seed)), strict=True))
+    found = find_version(client, model, keys)
+    if found is None or not found.tags.get(WITHDRAWN):
+        return None
+    return str(found.version)
 
 
 def create_model(client: MlflowClient, model: str, study: str) -> None:

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from conf.errors import DenseError
+from conf.errors import BadInput, DenseError
 from conf.home import Home
 from conf.run import Gate
 from tasks.champion import registry
 from tasks.champion.decision import decide
 from tasks.champion.gate import judge
+from tasks.champion.promote import promote, rollback
 from tasks.champion.records import Candidate, Decision, Registered
 from tasks.champion.register import register
 from tasks.champion.score import score
@@ -116,6 +117,46 @@ def test_a_registration_killed_before_the_alias_is_completed(
     done = registered(client, scored, third, expected)
     assert done.version == str(left.version)
     assert registry.incumbent(client, "digits").version == done.version  # type: ignore[union-attr]
+
+
+def test_a_person_moves_the_alias_forth_and_back(client: MlflowClient, scored: Scored) -> None:
+    versions = {}
+    for letter in "12":
+        other = scored.candidate.model_copy(update={"digest": letter * 64})
+        refused = CROWN.model_copy(update={"verdict": "refused"})
+        held = registry.incumbent(client, "digits")
+        expected = held.version if held else None
+        versions[letter] = registered(client, scored, other, expected, refused).version
+    for letter in "12":
+        assert promote(client, scored.home, "digits", versions[letter]).version == versions[letter]
+    assert rollback(client, scored.home, "digits").version == versions["1"]
+    held = registry.incumbent(client, "digits")
+    assert held is not None and held.version == versions["1"]
+    keys = (scored.candidate.data, scored.candidate.seed)
+    assert registry.withdrawn(client, "digits", "2" * 64, *keys) == versions["2"]
+    promote(client, scored.home, "digits", versions["2"])
+    assert registry.withdrawn(client, "digits", "2" * 64, *keys) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "message"),
+    [
+        pytest.param("numbers", "1", "there is no registered model 'numbers'", id="no model"),
+        pytest.param("digits", "99", "has no version 99", id="no version"),
+    ],
+)
+def test_a_version_that_is_not_there(
+    client: MlflowClient, scored: Scored, model: str, version: str, message: str
+) -> None:
+    held = registry.incumbent(client, "digits")
+    if held is None:
+        held_version = registered(client, scored, scored.candidate, None).version
+    else:
+        held_version = held.version
+    with pytest.raises(BadInput, match=message):
+        promote(client, scored.home, model, version)
+    now = registry.incumbent(client, "digits")
+    assert now is not None and now.version == held_version
 
 
 def test_an_alias_moved_meanwhile_is_left_alone(client: MlflowClient, scored: Scored) -> None:

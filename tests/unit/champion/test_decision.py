@@ -49,3 +49,9 @@ def test_verdicts(ours: dict[str, Any], theirs: dict[str, Any], verdict: str, ru
     assert decision.reasons[-1].rule == rule
     assert decision.reasons[-1].passed == (verdict == "crown")
     assert decision.why == decision.reasons[-1].why
+
+
+def test_what_a_person_rolled_back_stays_back() -> None:
+    decision = decide(candidate(), incumbent(), withdrawn="2")
+    assert decision.verdict == "keep"
+    assert "version 2" in decision.why and "dense promote" in decision.why
