@@ -147,7 +147,7 @@ class LiveDisplay:
         rows += [_running_row(*each, progress) for each in sorted(progress.running.items())]
         names = ["trial", progress.objective, "time", *progress.headers.values()]
         kept = _fitting([names, *(cells for cells, _ in rows)], self._console.width)
-        table = Table(box=None, pad_edge=False, header_style="dim")
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for name in names[:kept]:
             table.add_column(Text(name), justify="right", no_wrap=True)
         for cells, style in rows:
@@ -221,8 +221,8 @@ def _fitting(rows: list[list[str]], width: int) -> int:
     """How many columns, from the left, have room in a terminal of this width."""
     room = width
     for kept, column in enumerate(zip(*rows, strict=True)):
-        room -= max(map(len, column)) + 1
-        if room < -1:
+        room -= max(map(len, column)) + 2
+        if room < -2:
             return kept
     return len(rows[0])
 

@@ -18,7 +18,7 @@ from tasks.report import words
 from tasks.report.gain import gain
 from tasks.report.repeat import as_yaml
 from tasks.report.tables import rich_table, settings
-from tasks.report.winner import Winner
+from tasks.report.winner import Winner, last_verdict
 from tasks.study.policy import full_epochs, wanted
 from tasks.study.record import StudyRecord, studies
 
@@ -32,7 +32,7 @@ OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty()
 def print_end(record: StudyRecord, uri: str) -> None:
     """What a run came to: leaderboard, gain, champion, and where to look."""
     OUT.print()
-    OUT.print(rich_table(record))
+    OUT.print(rich_table(record, width=OUT.width))
     OUT.print()
     for label, text in [*_gain(record), *_champion(record), *_where(record, uri)]:
         OUT.print(f"[dim]{label:<9}[/dim] {text}")
@@ -50,7 +50,7 @@ def show_status(name: str | None) -> None:
 
 def show_study(name: str) -> None:
     """The whole leaderboard."""
-    OUT.print(rich_table(StudyRecord.read(Home.open(), name), limit=None))
+    OUT.print(rich_table(StudyRecord.read(Home.open(), name), limit=None, width=OUT.width))
 
 
 def show_best(name: str, *, as_yaml: bool) -> None:
@@ -144,17 +144,20 @@ def _gain(record: StudyRecord) -> list[tuple[str, str]]:
         if interval
         else ""
     )
-    text = f"{words.signed(found.value)} over trial 0, the study as written{ends}"
-    return [("gained", f"{record.study.evaluate.objective} {text}")]
+    objective = record.study.evaluate.objective
+    return [("gained", f"{objective} {words.signed(found.value)} over trial 0{ends}")]
 
 
 def _champion(record: StudyRecord) -> list[tuple[str, str]]:
     winner = Winner.of(record)
     if winner is None:
-        return []
+        verdict, why = last_verdict({event.step: event.facts for event in record.state.champion})
+        return [("champion", f"none, refused: {why}")] if verdict == "refused" else []
     scores = ", ".join(f"{name} {_interval(found)}" for name, found in winner.test.items())
+    of = "an earlier study" if winner.trial is None else f"trial {winner.trial}"
+    stays = f"; it stays: {winner.why}" if winner.verdict in ("keep", "refused") else ""
     return [
-        ("champion", f"{winner.model} version {winner.version}: {winner.why}"),
+        ("champion", f"{winner.model} version {winner.version}, {of}{stays}"),
         ("test", scores),
     ]
 

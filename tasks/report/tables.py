@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from conf.search import Scalar
 from tasks.report import words
@@ -86,29 +86,73 @@ def as_records(record: StudyRecord, limit: int | None = 50) -> list[dict[str, st
     ]
 
 
-def rich_table(record: StudyRecord, limit: int | None = 10) -> Table:
-    """The leaderboard for a terminal."""
+def rich_table(record: StudyRecord, limit: int | None = 10, width: int | None = None) -> Table:
+    """The leaderboard for a terminal.
+
+    Args:
+        record: the study.
+        limit: the most rows; None for all.
+        width: characters of a line; what has no room is left out, intervals and times first.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    keys, objective = settings(record), record.study.evaluate.objective
-    table = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
-    names = ["", "trial", objective, "95 % interval", *short(keys).values(), "time", ""]
-    for name in names:
-        table.add_column(Text(name), justify="left" if not name else "right", no_wrap=True)
-    for row in islice(leaderboard(record), limit):
-        cells = [
-            str(row.place or ""),
-            str(row.trial),
-            words.number(row.value),
-            words.interval(row.low, row.high),
-            *(_cell(row, key) for key in keys),
-            words.duration(row.seconds),
-            "" if row.status == "complete" else outcome(row),
-        ]
+    rows = list(islice(leaderboard(record), limit))
+    columns, gap = fitting(_columns(record, rows), width)
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
+    for column in columns:
+        table.add_column(Text(column.name), justify=column.justify, no_wrap=True)
+    for number, row in enumerate(rows):
         style = "bold green" if row.place == 1 else "red" if row.status == "failed" else ""
-        table.add_row(*map(Text, cells), style=style)
+        table.add_row(*(Text(column.cells[number]) for column in columns), style=style)
     return table
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the leaderboard on a terminal."""
+
+    name: str
+    cells: list[str]
+    leaves: int = 0
+    """Where there is too little room the highest goes first; 0 stays."""
+    justify: Literal["left", "right"] = "right"
+
+    @property
+    def width(self) -> int:
+        """Characters of its widest cell."""
+        return max(map(len, [self.name, *self.cells]))
+
+
+def fitting(columns: list[Column], width: int | None) -> tuple[list[Column], int]:
+    """The columns that have room on a line, and the blanks between two: two, or one."""
+    kept = list(columns)
+    if width is None or sum(column.width + 2 for column in kept) - 2 <= width:
+        return kept, 2
+    while sum(column.width + 1 for column in kept) - 1 > width:
+        last = max(kept, key=lambda column: column.leaves)
+        if not last.leaves:
+            break
+        kept.remove(last)
+    return kept, 1
+
+
+def _columns(record: StudyRecord, rows: list[Row]) -> list[Column]:
+    keys = settings(record)
+    intervals = [words.interval(row.low, row.high) for row in rows]
+    outcomes = ["" if row.status == "complete" else outcome(row) for row in rows]
+    return [
+        Column("", [str(row.place or "") for row in rows]),
+        Column("trial", [str(row.trial) for row in rows]),
+        Column(record.study.evaluate.objective, [words.number(row.value) for row in rows]),
+        Column("95 % interval", intervals, leaves=len(keys) + 2),
+        *(
+            Column(name, [_cell(row, key) for row in rows], leaves=place)
+            for place, (key, name) in enumerate(short(keys).items(), start=1)
+        ),
+        Column("time", [words.duration(row.seconds) for row in rows], leaves=len(keys) + 1),
+        *([Column("", outcomes, justify="left")] if any(outcomes) else []),
+    ]
 
 
 def outcome(row: Row) -> str:

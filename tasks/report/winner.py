@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tasks.evaluate.evaluation import Interval
 from tasks.study.record import StudyRecord
@@ -25,7 +27,7 @@ class Winner:
     test: dict[str, Interval]
     """Its metrics on the test part."""
     verdict: str
-    """What was decided last: `crown`, `keep` or `unchanged`."""
+    """What was decided last: `crown`, `keep`, `unchanged`, or `refused` by the gate."""
     why: str
 
     @classmethod
@@ -34,7 +36,7 @@ class Winner:
         last = {event.step: event.facts for event in record.state.champion}
         if "crowned" not in last:
             return None
-        facts, decided = last["crowned"], last.get("decided", {})
+        facts, (verdict, why) = last["crowned"], last_verdict(last)
         same = (t.number for t in record.leaderboard() if t.trial.digest == facts["digest"])
         return cls(
             model=facts["model"],
@@ -45,6 +47,21 @@ class Winner:
             objective=facts["objective"],
             validation=facts["validation"],
             test={name: Interval.model_validate(given) for name, given in facts["test"].items()},
-            verdict=decided.get("verdict", ""),
-            why=decided.get("why", ""),
+            verdict=verdict,
+            why=why,
         )
+
+
+def last_verdict(facts: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+    """What was decided last, and why; both empty before anything was.
+
+    Args:
+        facts: the last facts of each of the champion's steps.
+    """
+    decided, judged = facts.get("decided", {}), facts.get("judged", {})
+    verdict, why = str(decided.get("verdict", "")), str(decided.get("why", ""))
+    same = judged.get("digest") == decided.get("digest")
+    if verdict == "crown" and same and judged.get("verdict") == "refused":
+        failed = [reason["why"] for reason in judged["reasons"] if not reason["passed"]]
+        return "refused", "; ".join(failed)
+    return verdict, why

@@ -66,3 +66,17 @@ def test_the_terminal_shows_it_without_markup(record: StudyRecord) -> None:
 )
 def test_short_names_tell_settings_apart(keys: list[str], names: list[str]) -> None:
     assert list(tables.short(keys).values()) == names
+
+
+@pytest.mark.parametrize("width", [40, 60, 90, 120, 160])
+def test_it_fits_the_terminal(record: StudyRecord, width: int) -> None:
+    out = io.StringIO()
+    table = tables.rich_table(record, limit=None, width=width)
+    Console(file=out, width=width, color_system=None).print(table)
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    assert len(lines) == 17 and max(map(len, lines)) <= width
+    head = lines[0].split()
+    assert head[:2] == ["trial", "accuracy"]
+    assert ("interval" in head) == (width >= 120)
+    assert ("degrees" in head) == (width >= 90)
+    assert "…" not in out.getvalue()
