@@ -34,7 +34,7 @@ class Site:
         self.dense.env["PREFECT_WORKER_QUERY_SECONDS"] = "2"
         self.worker: subprocess.Popen[str] | None = None
 
-    def prefect(self, *arguments: str, code: int = 0, seconds: float = 200) -> str:
+    def prefect(self, *arguments: str, code: int = 0, seconds: float = 500) -> str:
         """Run `prefect ARGUMENTS` in the project's folder."""
         done = subprocess.run(
             [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
@@ -93,7 +93,7 @@ def overrides(*more: str) -> str:
     return f"overrides={json.dumps([*QUICK, *more])}"
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_a_deployment_runs_a_study_and_a_cancelled_one_continues(site: Site) -> None:
     site.prefect("deployment", "run", "study/digits", "-p", overrides("name=deployed"), "--watch")
     assert len(values(site.dense, "deployed")) == 2
@@ -104,7 +104,7 @@ def test_a_deployment_runs_a_study_and_a_cancelled_one_continues(site: Site) -> 
     run = next(line.split()[-1] for line in answer.splitlines() if "UUID" in line)
     wait_until(lambda: epochs(site.dense, "cancelled") >= 2)
     site.prefect("flow-run", "cancel", run)
-    site.dense.until(lambda lines: bool(of(lines, "stopped")), "cancelled", seconds=60)
+    site.dense.until(lambda lines: bool(of(lines, "stopped")), "cancelled", seconds=120)
     assert of(site.dense.journal("cancelled"), "stopped")[-1]["reason"] == "user"
     wait_until(lambda: site.state(run) == "Cancelled")
     wait_until(lambda: not site.dense.trials())
@@ -136,7 +136,7 @@ def epochs(dense: Command, name: str) -> int:
     return sum(path.read_bytes().count(b"\n") for path in files)
 
 
-def wait_until(reached: Any, seconds: float = 60) -> None:
+def wait_until(reached: Any, seconds: float = 300) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + seconds
     while not reached():
