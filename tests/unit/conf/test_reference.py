@@ -1,0 +1,33 @@
+"""The page about the study file is what the sections say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conf.reference import page
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "studies.md"
+
+
+def test_the_page_is_up_to_date() -> None:
+    remedy = "run: python -m conf.reference > docs/studies.md"
+    assert PAGE.read_text(encoding="utf-8") == page(), remedy
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "| `trials` | whole number, at least 1, at most 100,000 | `16` | Configurations in all, "
+        "trial 0 (the YAML as written) included. |",
+        "### data: `source: builtin`",
+        "### model: `kind: cnn`",
+        "### augment.rotate",
+        "### search.space: range",
+        "| `low` | number | required | Smallest value. |",
+    ],
+    ids=["bounds", "source", "kind", "nested", "space", "required"],
+)
+def test_it_says_what_a_setting_may_be(line: str) -> None:
+    assert line in page().splitlines()
