@@ -112,11 +112,10 @@ def plain_loader(prepared: Any) -> Any:
 
     medium = resolved(Augment(preset="medium"), "image")
     rotate, shift, shear, zoom = medium.rotate, medium.shift, medium.shear, medium.zoom
-    flip, colour, noise, blur = medium.flip, medium.colour, medium.noise, medium.blur
-    assert rotate and shift and shear and zoom and flip and colour and noise and blur
+    colour, noise, blur = medium.colour, medium.noise, medium.blur
+    assert rotate and shift and shear and zoom and colour and noise and blur
     pipeline = A.Compose(
         [
-            A.HorizontalFlip(p=flip.p),
             A.Affine(
                 rotate=(-rotate.degrees, rotate.degrees),
                 translate_percent=(-shift.fraction, shift.fraction),

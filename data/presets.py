@@ -10,7 +10,6 @@ from conf.augment import (
     Colour,
     Crop,
     Erase,
-    Flip,
     Jitter,
     Mixup,
     Noise,
@@ -33,6 +32,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "table": ("jitter", "mixup", "oversample"),
 }  # fmt: skip
 
+# No preset mirrors: whether a mirrored image keeps its label, only the user knows.
 PRESETS: dict[tuple[str, str], dict[str, object]] = {
     ("image", "light"): {
         "rotate": Rotate(degrees=8),
@@ -44,7 +44,6 @@ PRESETS: dict[tuple[str, str], dict[str, object]] = {
         "shift": Shift(fraction=0.1),
         "shear": Shear(degrees=5, p=0.3),
         "zoom": Zoom(fraction=0.12),
-        "flip": Flip(),
         "colour": Colour(),
         "noise": Noise(deviation=0.03, p=0.2),
         "blur": Blur(sigma=0.8, p=0.1),
@@ -54,7 +53,6 @@ PRESETS: dict[tuple[str, str], dict[str, object]] = {
         "shift": Shift(fraction=0.15, p=0.7),
         "shear": Shear(degrees=10),
         "zoom": Zoom(fraction=0.2, p=0.7),
-        "flip": Flip(),
         "crop": Crop(smallest=0.6),
         "colour": Colour(brightness=0.3, contrast=0.3, saturation=0.3, hue=0.05, p=0.7),
         "noise": Noise(deviation=0.06),
