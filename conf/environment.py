@@ -19,6 +19,7 @@ SWITCHES = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     # Forked trials must not inherit a tokenizer's thread pool.
     "TOKENIZERS_PARALLELISM": "false",
 }

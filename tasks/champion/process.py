@@ -62,7 +62,7 @@ def call(
 def _environment(threads: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in UNWANTED}
     limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    return {**kept, **limits, "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+    return {**kept, **limits}
 
 
 def _converse(

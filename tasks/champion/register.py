@@ -15,6 +15,7 @@ from tasks.champion.records import Candidate, Decision, Registered, Score
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
 
 
 PARAMS = 100  # as many as MLflow takes at once
@@ -76,19 +77,52 @@ def register(
     Raises:
         DenseError: the alias was moved meanwhile.
     """
-    tags = tags_of(candidate, score, home)
-    judged = {"dense.verdict": decision.verdict, "dense.reasons": reasons_of(decision)}
     with registry.held(home, model):
-        registry.expect(client, model, expected, candidate_of=tags)
-        run_id = _run(client, candidate, score, folder, params, {**tags, **(extra_tags or {})})
-        registry.create_model(client, model, candidate.study)
-        version = registry.version_of(
-            client, model, run_id, {**tags, "dense.previous": expected or ""}, judged, card
+        registry.expect(client, model, expected, candidate_of=tags_of(candidate, score, home))
+        version = record_version(
+            client,
+            home,
+            candidate,
+            score,
+            decision,
+            folder,
+            model=model,
+            previous=expected,
+            card=card,
+            params=params,
+            extra_tags=extra_tags,
         )
         client.set_registered_model_alias(model, registry.CHALLENGER, version.version)
         if decision.verdict == "crown":
             client.set_registered_model_alias(model, registry.CHAMPION, version.version)
     return Registered(model=model, version=str(version.version), run_id=version.run_id)
+
+
+def record_version(
+    client: MlflowClient,
+    home: Home,
+    candidate: Candidate,
+    score: Score,
+    decision: Decision,
+    folder: Path,
+    *,
+    model: str,
+    previous: str | None,
+    card: str,
+    params: Mapping[str, Any],
+    extra_tags: Mapping[str, str] | None = None,
+) -> ModelVersion:
+    """The final run's record and its version, found or made; the caller holds the model.
+
+    Arguments as of `register`; `previous` is the version that the decision was made against.
+    """
+    tags = tags_of(candidate, score, home)
+    judged = {"dense.verdict": decision.verdict, "dense.reasons": reasons_of(decision)}
+    run_id = _run(client, candidate, score, folder, params, {**tags, **(extra_tags or {})})
+    registry.create_model(client, model, candidate.study)
+    return registry.version_of(
+        client, model, run_id, {**tags, "dense.previous": previous or ""}, judged, card
+    )
 
 
 def reasons_of(decision: Decision) -> str:

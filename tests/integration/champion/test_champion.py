@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from conf.run import Gate
 from tasks.champion import registry
 from tasks.champion.decision import decide
 from tasks.champion.gate import judge
+from tasks.champion.predict import predict_file
 from tasks.champion.promote import promote, rollback
 from tasks.champion.records import Candidate, Decision, Registered
 from tasks.champion.register import register
@@ -23,6 +25,7 @@ from tasks.champion.score import score
 from tasks.evaluate.predictions import read
 from tasks.prepare import test_path
 from tests.integration.champion.conftest import Scored
+from tests.integration.champion.serving import ask, served
 from tests.unit.champion.helpers import candidate
 from tests.unit.champion.helpers import scored as scored_record
 
@@ -215,6 +218,40 @@ def test_the_registered_model_answers_where_the_project_is_absent(
 
 def _killed(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_a_files_rows_are_answered_by_the_champion(
+    client: MlflowClient, scored: Scored, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    if registry.aliased(client, "digits") is None:
+        registered(client, scored, scored.candidate, None)
+    np.save(tmp_path / "rows.npy", images[0][:50])
+    answers = predict_file(client, "digits", tmp_path / "rows.npy")
+    assert (answers["label"] == images[1][:50]).mean() > 0.8
+    with pytest.raises(BadInput, match="no champion 'numbers'"):
+        predict_file(client, "numbers", tmp_path / "rows.npy")
+
+
+@pytest.mark.long
+def test_the_champion_is_served_over_http(
+    client: MlflowClient, scored: Scored, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    if registry.aliased(client, "digits") is None:
+        registered(client, scored, scored.candidate, None)
+    uri = f"sqlite:///{scored.home.mlflow_database}"
+    with served(uri, "models:/digits@champion", tmp_path / "server.log") as url:
+        status, answer = ask(url, {"inputs": images[0][:20].tolist()})
+        assert status == 200
+        labels = [row["label"] for row in answer["predictions"]]
+        assert np.mean(np.array(labels) == images[1][:20]) > 0.8
+        for wrong in ({"inputs": [[1, 2]]}, {"rows": []}, {"inputs": [["x"] * 8] * 8}):
+            assert ask(url, wrong)[0] == 400
+        seconds = []
+        for row in images[0][:50]:
+            start = time.perf_counter()
+            assert ask(url, {"inputs": [row.tolist()]})[0] == 200
+            seconds.append(time.perf_counter() - start)
+    print(f"p95 {np.quantile(seconds, 0.95) * 1000:.1f} ms, {1 / np.mean(seconds):.0f} a second")
 
 
 def test_a_version_from_elsewhere_is_refused(home: Home) -> None:
