@@ -17,6 +17,8 @@ from conf.errors import BadInput
 from data.rows import Report
 
 BATCH = 4_096
+BLOCK_BYTES = 16 * 2**20
+"""A line is never longer than this."""
 RAGGED_SHARE = 0.1
 """Share of broken lines above which the settings, not the lines, are wrong."""
 
@@ -123,7 +125,7 @@ def _csv_options(
     between = separator or ("\t" if _suffix(path) == "tsv" else ",")
     return (
         # One thread: with several the reader does not know the number of a line.
-        pc.ReadOptions(encoding=encoding, use_threads=False),
+        pc.ReadOptions(encoding=encoding, use_threads=False, block_size=BLOCK_BYTES),
         pc.ParseOptions(delimiter=between, invalid_row_handler=skip, newlines_in_values=True),
         pc.ConvertOptions(
             column_types=columns,

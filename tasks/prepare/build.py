@@ -18,7 +18,7 @@ from tasks.prepare import fit, fitted, tokens
 from tasks.prepare.card import card
 from tasks.prepare.fitting import check_kind
 from tasks.prepare.key import PREPARE_VERSION
-from tasks.prepare.labels import check_usable, class_names, encode
+from tasks.prepare.labels import check_trained, check_usable, class_names, encode
 from tasks.prepare.leakage import refuse_leaks
 from tasks.prepare.privacy import anonymity
 from tasks.prepare.rules import clean_rows
@@ -49,6 +49,7 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
     rows, reports = clean_rows(raw, study.clean)
     classes, labels = _labelled(rows)
     parts, folds = divide(rows, labels, study.split, seed)
+    check_trained(labels, parts == TRAIN, classes)
     if folds is not None:
         rows = rows.put("fold", pa.array(folds))
     facts = _facts(study, source, raw)

@@ -47,3 +47,19 @@ def check_usable(rows: Rows, classes: tuple[str, ...], counts: npt.NDArray[np.in
             f"data: too few rows of the classes {', '.join(few[:5])}: each part needs one; "
             "add rows or drop these classes"
         )
+
+
+def check_trained(
+    labels: npt.NDArray[np.int64], train: npt.NDArray[np.bool_], classes: tuple[str, ...]
+) -> None:
+    """Refuse a division that leaves a class without a row to train on.
+
+    Raises:
+        BadInput: names the class.
+    """
+    untrained = sorted(set(range(len(classes))) - set(labels[train].tolist()))
+    if untrained:
+        raise BadInput(
+            f"split: no row of the class {classes[untrained[0]]!r} falls into the training part; "
+            "divide otherwise, or drop the class with clean.labels"
+        )

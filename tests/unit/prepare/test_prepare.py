@@ -152,3 +152,32 @@ def test_unusable_data_is_refused_and_leaves_nothing(home, tmp_path, monkeypatch
     with pytest.raises(BadInput, match=message):
         prepare(STUDY, home)
     assert sorted(path.name for path in home.data.iterdir()) == ["files.json", "files.lock"]
+
+
+def test_a_class_that_only_the_future_has_is_refused(home, tmp_path, monkeypatch):
+    import pyarrow as pa
+
+    rows = random_rows([40, 10]).put("time", pa.array(np.arange(50.0)))
+    given(monkeypatch, tmp_path, rows)
+    with pytest.raises(BadInput, match="no row of the class '1'"):
+        prepare(Study(name="made", split={"by": "time"}), home)
+
+
+@pytest.mark.parametrize(
+    ("augment", "space", "message"),
+    [
+        ({"rotate": {}}, {}, r"augment\.rotate is not for table data"),
+        ({}, {"augment.typos.share": {"low": 0.0, "high": 0.1}}, r"augment\.typos"),
+    ],
+    ids=["named", "searched"],
+)
+def test_augmentation_that_the_data_does_not_know_is_refused(
+    home, tmp_path, monkeypatch, augment, space, message
+):
+    given(monkeypatch, tmp_path, random_rows([20, 20]))
+    study = Study(name="made", augment=augment, search={"space": space})
+    with pytest.raises(BadInput, match=message):
+        prepare(study, home)
+    prepare(STUDY, home)  # also where the data is there already
+    with pytest.raises(BadInput, match=message):
+        prepare(study, home)
