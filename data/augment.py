@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from importlib import import_module
 from typing import Any
 
 import albumentations as A
@@ -13,6 +14,8 @@ import numpy.typing as npt
 
 from conf.augment import Augment
 from conf.identity import derived_seed
+from conf.section import Section
+from data.presets import KNOWN
 
 # A trial has the threads that it was given; OpenCV would take them all, and hang after a fork.
 cv2.setNumThreads(0)
@@ -21,6 +24,10 @@ Images = npt.NDArray[Any]
 Matrix = npt.NDArray[np.float64]
 
 GEOMETRY = ("rotate", "shift", "shear", "zoom", "flip", "crop")
+HANDLED = frozenset(
+    {*GEOMETRY, "colour", "blur", "noise", "erase", "mixup", "cutmix", "oversample"}
+)
+"""Changes of images that are made here or on whole batches; any other is a file in `data/own`."""
 
 
 class Warp(A.ImageOnlyTransform):
@@ -144,7 +151,18 @@ def transforms(augment: Augment, channels: int) -> list[A.BasicTransform]:
                 p=erase.p,
             )
         )
+    for name in KNOWN["image"]:
+        if name not in HANDLED and (settings := getattr(augment, name)) is not None:
+            chain.append(own_change(name, settings, channels))
     return chain
+
+
+def own_change(name: str, settings: Section, channels: int) -> A.BasicTransform:
+    """The change that `data/own/<name>.py` defines.
+
+    Names come from the closed section in `conf.augment`, so nothing else is ever imported.
+    """
+    return import_module(f"data.own.{name}").transform(settings, channels)
 
 
 def _colour(augment: Augment, channels: int) -> A.BasicTransform:

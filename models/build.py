@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from torch import nn
 
 from conf.errors import BadInput
-from conf.model import Cnn
+from conf.model import Cnn, Mlp
 from conf.study import TrialConfig
 from models.classifier import Classifier
 from models.cnn import CnnNet
@@ -23,6 +24,8 @@ def build_net(config: TrialConfig, card: Mapping[str, Any]) -> nn.Module:
     """
     inputs, classes, model = card["inputs"], len(card["classes"]), config.model
     kind = inputs["kind"]
+    if not isinstance(model, Cnn | Mlp):
+        return own_net(model, inputs, classes)
     if kind == "image":
         size = (inputs["channels"], inputs["height"], inputs["width"])
         if isinstance(model, Cnn):
@@ -32,6 +35,15 @@ def build_net(config: TrialConfig, card: Mapping[str, Any]) -> nn.Module:
         return mlp_net(model, inputs["features"], classes)
     fitting = "; use model.kind: mlp" if kind == "table" else ""
     raise BadInput(f"model.kind {model.kind} does not take data of kind {kind}{fitting}")
+
+
+def own_net(model: Any, inputs: Mapping[str, Any], classes: int) -> nn.Module:
+    """The network that `models/own/<kind>.py` defines.
+
+    Names come from the closed union in `conf.model`, so nothing else is ever imported.
+    """
+    net: nn.Module = import_module(f"models.own.{model.kind}").net(model, inputs, classes)
+    return net
 
 
 def build(config: TrialConfig, card: Mapping[str, Any], total_steps: int) -> Classifier:

@@ -33,7 +33,7 @@ def interval(low: float | None, high: float | None) -> str:
 
 def signed(value: float) -> str:
     """A difference, its sign always shown."""
-    return f"{value:+.4f}".replace("-", "−")
+    return f"{round(value, 4) + 0.0:+.4f}".replace("-", "−")  # + 0.0: no negative zero
 
 
 def duration(seconds: float) -> str:

@@ -26,3 +26,4 @@ def test_settings(value: object, text: str) -> None:
 
 def test_a_difference_has_its_sign() -> None:
     assert (words.signed(0.01), words.signed(-0.01)) == ("+0.0100", "−0.0100")
+    assert words.signed(-1e-9) == "+0.0000"
