@@ -18,7 +18,6 @@ from tasks.champion.compare import improvement
 from tasks.champion.decision import decide
 from tasks.champion.final import final_folder, final_spec
 from tasks.champion.gate import judge
-from tasks.champion.posterior import contenders
 from tasks.champion.records import Candidate, Crowned, Decision, Incumbent, Registered, Score
 from tasks.champion.register import register
 from tasks.champion.retest import retest
@@ -125,6 +124,8 @@ def contend(
     In a re-test the incumbent takes part if it is of this study: a mean over fresh seeds is not
     compared with the luckiest of many runs. There is no candidate if the user stopped the re-test.
     """
+    from tasks.champion.posterior import contenders  # scipy's optimisers load with it
+
     settings = record.study.champion
     numbers = contenders(record, settings.retest) if settings.retest > 1 else []
     own = _trial_of(record, held)

@@ -35,6 +35,7 @@ def final_spec(
     Train and validation part together, as long as the winner took to its best epoch and on the
     same schedule; without a validation part the last epoch is the one that is kept.
     """
+    rows = prepared.card["rows"]
     return TrialSpec(
         study=candidate.study,
         number=candidate.number,
@@ -48,6 +49,9 @@ def final_spec(
         card=str(prepared.card_path),
         until=candidate.epochs,
         threads=resources.threads,
-        trial_seconds=resources.trial_seconds,
+        # More rows than a trial had take longer in proportion.
+        trial_seconds=resources.trial_seconds
+        * (rows["train"] + rows["validation"])
+        / rows["train"],
         keep="last",
     )

@@ -13,7 +13,7 @@ PREPARED = Prepared(
     Path("/data/d"),
     Path("/data/d/parts/train"),
     Path("/data/d/parts/validation"),
-    {},
+    {"rows": {"train": 60, "validation": 20, "test": 20}},
 )
 
 
@@ -22,7 +22,7 @@ def test_trains_on_train_and_validation_for_the_winners_best_epoch() -> None:
     assert [spec.train, *spec.also] == [str(PREPARED.train), str(PREPARED.validation)]
     assert spec.validation is None
     assert (spec.until, spec.keep, spec.last_epoch) == (7, "last", 7)
-    assert (spec.threads, spec.trial_seconds) == (2, 30)
+    assert (spec.threads, spec.trial_seconds) == (2, 40)
 
 
 def test_its_specification_does_not_name_the_test_part() -> None:
