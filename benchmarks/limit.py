@@ -99,9 +99,10 @@ def work(pipe: Connection, prepared: Path) -> None:
     plain_loop(TrialConfig.model_validate(pipe.recv()), card, parts, 0)
     pipe.send("ready")
     for number, config in pipe.recv():
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         accuracy = plain_loop(config, card, parts, derived_seed(0, number))
-        pipe.send((number, accuracy, time.perf_counter() - started))
+        seconds, cpu = time.perf_counter() - started, time.process_time() - worked
+        pipe.send((number, accuracy, seconds, cpu))
     pipe.send(None)
 
 
@@ -123,11 +124,12 @@ def measure(prepared: Path, configs: Sequence[TrialConfig], processes: int = 2) 
     each = []
     for pipe in pipes:
         while (answer := pipe.recv()) is not None:
-            each.append(answer[2])
+            each.append(answer[2:])
     seconds = time.perf_counter() - started
     for worker in workers:
         worker.join()
-    return {"seconds": seconds, "trial_seconds": float(np.median(each)), "trials": len(each)}
+    trial, cpu = np.median(np.array(each), axis=0)
+    return {"seconds": seconds, "trial": float(trial), "trial_cpu": float(cpu)}
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ class CnnNet(nn.Module):
             _block(channels, config.width),
             nn.MaxPool2d(2, ceil_mode=True),
             _block(config.width, 2 * config.width),
-            nn.AdaptiveMaxPool2d((min(4, -(-height // 2)), min(4, -(-width // 2)))),
+            _pool_to(4, -(-height // 2), -(-width // 2)),
         )
         with torch.no_grad():
             features = self.features.eval()(torch.zeros(1, channels, height, width)).numel()
@@ -34,6 +34,13 @@ class CnnNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x))
+
+
+def _pool_to(most: int, height: int, width: int) -> nn.Module:
+    """Bring what is larger to at most `most` by `most`."""
+    if max(height, width) <= most:
+        return nn.Identity()
+    return nn.AdaptiveMaxPool2d((min(most, height), min(most, width)))
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:

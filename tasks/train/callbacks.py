@@ -37,7 +37,10 @@ def seed_everything(*parts: object) -> None:
     seed = derived_seed(*parts)
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    # Not torch.manual_seed: where no device is in use it notes the call, with its stack, for later.
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
 
 
 class EpochSeed(pl.Callback):

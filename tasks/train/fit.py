@@ -13,6 +13,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.trainer.connectors import callback_connector
 from torch.utils.data import DataLoader
 
 import models
@@ -72,7 +73,11 @@ def fit(
 
 
 def quiet() -> None:
-    """Keep Lightning's hints out of the log; warnings of models and errors stay."""
+    """Keep Lightning's hints out of the log; warnings of models and errors stay.
+
+    Callbacks that other installed packages offer are not even looked for: a trial has its own.
+    """
+    callback_connector._load_external_callbacks = lambda group: []
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\b.*")
@@ -95,6 +100,7 @@ def build(spec: TrialSpec, card: dict[str, Any], rank: int) -> tuple[pl.Lightnin
         Path(spec.train),
         None if spec.validation is None else Path(spec.validation),
         spec.seed,
+        spec.workers,
         also=[Path(part) for part in spec.also],
     )
     data.division = Division.of(spec.config.train, spec.devices, spec.halvings, rank)

@@ -61,14 +61,14 @@ def settle(folder: TrialFolder, attempt: int, until: int, *, wait: float = 30.0)
 
 
 def of_result(result: Result) -> Outcome:
-    """A result as an outcome."""
+    """A result as an outcome; what was mended stands in its message unless something failed."""
     return Outcome(
         result.outcome,
         result.cause,
         result.value,
         result.seconds,
         result.epochs,
-        result.message,
+        result.message or "; ".join(result.warnings),
         result.warnings,
     )
 

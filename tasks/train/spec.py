@@ -48,6 +48,8 @@ class TrialSpec(Document):
     """CPU threads of one process of the trial."""
     devices: Annotated[int, Field(ge=1)] = 1
     """Processes that train together, each on a device of its own."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that load the batches of one process of the trial."""
     gpu_share: Annotated[int, Field(ge=1)] = 1
     """Trials at once on one GPU."""
     halvings: Annotated[int, Field(ge=0, le=16)] = 0
