@@ -1,7 +1,8 @@
 """Search quality beside the peers: real scikit-learn tunings, 16 rounds of 8.
 
     python -m benchmarks.search --peers dense random skopt-gp --seeds 3 [--problems tuned|held|all]
-    python -m benchmarks.search --report
+    python -m benchmarks.search                  # report what the cache holds
+    python -m benchmarks.search --time           # seconds a batch
 
 Each peer runs in an environment of its own (`--environments`, one folder a library) behind a pipe;
 runs are cached as JSON lines and never repeated. See README.md beside this file for the figures.
@@ -13,6 +14,7 @@ import argparse
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+from benchmarks.searching import timing
 from benchmarks.searching.problems import HELD_OUT, TUNED_ON, Problem
 from benchmarks.searching.report import report
 from benchmarks.searching.runs import cached, keep, latest, search, version
@@ -24,14 +26,15 @@ GROUPS: dict[str, tuple[Problem, ...]] = {
 }
 
 
-def missing(peers: list[str], group: str, seeds: int, environments: Path) -> list[tuple]:
+def missing(peers: list[str], names: list[str], seeds: int, environments: Path) -> list[tuple]:
     """Runs that the cache does not have, seed by seed, so that a stopped benchmark is balanced."""
     known = cached()
     versions = {peer: version(peer, environments) for peer in peers}
     return [
         (peer, problem, seed, environments)
         for seed in range(seeds)
-        for problem in GROUPS[group]
+        for problem in GROUPS["all"]
+        if problem.name in names
         for peer in peers
         if (peer, versions[peer], problem.name, seed) not in known
     ]
@@ -42,12 +45,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", nargs="*", default=[])
     parser.add_argument("--problems", choices=GROUPS, default="all")
+    parser.add_argument("--only", nargs="*", help="names of problems")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--environments", type=Path, default=Path(".peers"))
-    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--time", action="store_true", help="only time batches")
     given = parser.parse_args()
-    tasks = missing(given.peers, given.problems, given.seeds, given.environments)
+    if given.time:
+        print(timing.table())
+        return
+    names = given.only or [problem.name for problem in GROUPS[given.problems]]
+    tasks = missing(given.peers, names, given.seeds, given.environments)
     print(f"{len(tasks)} runs to do", flush=True)
     with ProcessPoolExecutor(given.workers) as pool:
         for done in as_completed([pool.submit(search, *task) for task in tasks]):

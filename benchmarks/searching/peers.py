@@ -250,6 +250,8 @@ SEARCHERS: dict[str, Callable[[Space, int], Searcher]] = {
     "dense-no-warp": ablated(warp=False),
     "dense-no-region": ablated(region=False),
     "dense-no-bandit": ablated(bandit=False),
+    "dense-no-plateau": ablated(plateau=False),
+    "dense-ei-only": ablated(arms=("ei",)),
     "skopt-gp": Skopt,
     "skopt-forest": lambda space, seed: Skopt(space, seed, "ET"),
     "optuna-tpe": Optuna,

@@ -146,7 +146,8 @@ def _parts(data: str) -> tuple[np.ndarray, ...]:
 def evaluate(problem: Problem, values: Values) -> tuple[float, float]:
     """Visible and hidden loss; a model that cannot be fitted costs the largest."""
     x, y, hidden_x, hidden_y = _parts(problem.data)
-    folds = (KFold if problem.loss == "mse" else StratifiedKFold)(FOLDS, shuffle=True, random_state=0)
+    splitter = KFold if problem.loss == "mse" else StratifiedKFold
+    folds = splitter(FOLDS, shuffle=True, random_state=0)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         visible = [

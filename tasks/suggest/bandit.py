@@ -30,8 +30,11 @@ class Bandit:
             arm: list(state.get("account", {}).get(arm, (0.0, 0.0))) for arm in ARMS
         }
         self._open: dict[str, list[Any]] = dict(state.get("open", {}))
-        self.settled: list[tuple[str, bool]] = []
-        """(origin, whether it improved) of the picks that ended since the last step."""
+        self.settled: list[tuple[str, float]] = []
+        """(origin, improvement on the best) of the picks that ended since the last step.
+
+        In units of the spread: negative where it was worse, 0 where it was the same.
+        """
 
     def credit(
         self, observations: Sequence[Observation], losses: Mapping[int, float], spread: float
@@ -50,7 +53,8 @@ class Bandit:
                 self._account[other] = [_FADE * entry for entry in self._account[other]]
             self._account[arm][0] += 1.0
             self._account[arm][1] += earned
-            self.settled.append((origin, loss is not None and best - loss > 1e-3 * spread))
+            change = -1.0 if loss is None else (best - loss) / max(spread, 1e-12)
+            self.settled.append((origin, change))
 
     def shares(self, arms: Sequence[str]) -> np.ndarray:
         """The chance of each arm, in order."""

@@ -68,9 +68,9 @@ class Picker:
     def pick(self, arm: str, origin: Origin) -> Pick | None:
         """The best untried configuration by an acquisition function; None: the space is exhausted.
 
-        Origin `local` looks around the incumbent only, `model` everywhere.
+        Origin `local` looks around the incumbent only, `model` everywhere, `random` draws.
         """
-        found = self._found(arm, origin)
+        found = self._drawn() if origin == "random" else self._found(arm, origin)
         if found is None:
             return None
         values, row = found
@@ -124,5 +124,8 @@ class Picker:
             values = self._space.decode(row)
             if gaps.min() > _SAME and self._space.key(values) not in self._tried:
                 return values, row
+        return self._drawn()
+
+    def _drawn(self) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
         other = untried(self._space, self._tried, self._generator)
         return None if other is None else (other, self._space.encode(other))

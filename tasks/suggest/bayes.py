@@ -24,6 +24,8 @@ Vector = NDArray[np.float64]
 _FEWEST = 3
 """Scored trials without which there is nothing to model."""
 _FORECAST_POINTS = 200
+_PLATEAU = 4
+"""Trials that share the best loss: more would only map the plateau that they lie on."""
 OPTIONS = DEFAULTS
 
 
@@ -80,18 +82,18 @@ def _modelled(
     spread = float(np.median(vector) - np.min(vector))
     bandit = Bandit(problem.state.get("bandit"))
     bandit.credit(observations, losses, spread)
-    local = [improved for origin, improved in bandit.settled if origin == "local"]
+    local = [change for origin, change in bandit.settled if origin == "local"]
     region = Region.of(problem.state).after(local, patience=max(4, len(problem.space)))
+    flat = np.sum(vector == np.min(vector)) >= _PLATEAU
     generator = problem.generator
     known = np.vstack([rows, problem.pending_rows()])
     picker = Picker(problem.space, model, region.side, tried, known, generator)
     picks: list[Pick] = []
     for index, arm in enumerate(_arms(bandit, count, generator, number, options)):
-        origin: Origin = "local" if options.region and (number + index) % 2 else "model"
-        pick = picker.pick(arm, origin)
+        pick = picker.pick(arm, _origin(number + index, flat, options))
         if pick is None:
             break
-        bandit.opened(number + index, arm, origin, float(np.min(vector)))
+        bandit.opened(number + index, arm, pick.origin, float(np.min(vector)))
         picks.append(pick)
     state |= {"bandit": bandit.state(), "region": region.state()}
     picked: Picked = [(pick.values, pick.origin) for pick in picks]
@@ -106,6 +108,13 @@ def _modelled(
         generator,
     )
     return Choice(picked, state, expected)
+
+
+def _origin(number: int, flat: bool, options: Options) -> Origin:
+    """Every other pick is local; where the best is a plateau, it is random instead."""
+    if flat and options.plateau and number % 2:
+        return "random"
+    return "local" if options.region and number % 2 else "model"
 
 
 def _arms(

@@ -20,6 +20,8 @@ class Options:
     """The acquisition functions that pick."""
     bandit: bool = True
     """Learn their shares; off: they take turns."""
+    plateau: bool = True
+    """Where several trials share the best loss, draw half of the picks at random."""
     feasibility: bool = True
     """Keep away from where trials failed."""
     initial: int | None = None

@@ -45,7 +45,12 @@ class Real:
     @property
     def levels(self) -> int | None:
         """Number of values; None where there is no end of them."""
-        return 1 if self.low == self.high else None
+        return 1 if self._single else None
+
+    @property
+    def _single(self) -> bool:
+        """Whether the ends are one number on the scale; two neighbouring floats may be."""
+        return _forward(self.low, self.scale) >= _forward(self.high, self.scale)
 
     def value(self, position: float) -> float:
         """The value at a position, rounded to what a person can read."""
@@ -67,14 +72,14 @@ class Real:
             raise ValueError(f"{value!r} is no number")
         if not self.low <= value <= self.high:
             raise ValueError(f"{value:g} is outside {self.low:g} to {self.high:g}")
-        if self.low == self.high:
+        if self._single:
             return 0.5
         start, end = _forward(self.low, self.scale), _forward(self.high, self.scale)
         return (_forward(float(value), self.scale) - start) / (end - start)
 
     def snap(self, column: Column) -> Column:
         """Positions of values that exist."""
-        return np.full_like(column, 0.5) if self.low == self.high else np.clip(column, 0.0, 1.0)
+        return np.full_like(column, 0.5) if self._single else np.clip(column, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

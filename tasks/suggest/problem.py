@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conf.errors import BadInput
 from conf.search import Scalar
@@ -51,19 +53,21 @@ class Problem:
 
     def tried(self) -> set[str]:
         """Keys of all configurations that must not be suggested again."""
-        told = {self.space.key(observation.values) for observation in self.observations}
-        return told | {self.space.key(values) for _, values in self.pending}
+        told = zip((o.values for o in self.observations), self._rows, strict=True)
+        keys = {self.space.key(values, row) for values, row in told}
+        return keys | {self.space.key(values) for _, values in self.pending}
+
+    @cached_property
+    def _rows(self) -> list[NDArray[np.float64] | None]:
+        return [row_or_none(self.space, o.values) for o in self.observations]
 
     def encoded(self) -> tuple[list[Observation], Rows]:
         """Observations that lie in this space, and their rows."""
-        kept: list[Observation] = []
-        rows = []
-        for observation in self.observations:
-            row = row_or_none(self.space, observation.values)
-            if row is not None:
-                kept.append(observation)
-                rows.append(row)
-        return kept, np.array(rows).reshape(len(rows), len(self.space))
+        known = [
+            (o, r) for o, r in zip(self.observations, self._rows, strict=True) if r is not None
+        ]
+        rows = np.array([row for _, row in known]).reshape(len(known), len(self.space))
+        return [observation for observation, _ in known], rows
 
     def pending_rows(self) -> Rows:
         """Rows of the pending trials that lie in this space."""
@@ -95,7 +99,7 @@ class Problem:
         return float(np.median(gains)) if gains else 0.0
 
 
-def row_or_none(space: Space, values: Values) -> Any:
+def row_or_none(space: Space, values: Values) -> NDArray[np.float64] | None:
     """The row of a configuration; None for one of an older, different space."""
     try:
         return space.encode(values)

@@ -1,7 +1,8 @@
 """The trust region: how far from the incumbent the local half of a batch may look.
 
 It doubles when local picks improve on the best and halves after a run of them that does not; when
-it has shrunk to nothing it opens again at its first size.
+it has shrunk to nothing it opens again at its first size. Picks exactly as good as the best lie on
+a plateau with it: the region widens, to see over its edge.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 FIRST, LARGEST, SMALLEST = 0.4, 0.8, 0.02
 _SUCCESSES = 2
+_SLIGHT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,17 @@ class Region:
         """From the state of the step before."""
         return cls(*state["region"]) if state and "region" in state else cls()
 
-    def after(self, improved: Iterable[bool], patience: int) -> Region:
-        """The region after local picks have ended, each having improved on the best or not."""
+    def after(self, changes: Iterable[float], patience: int) -> Region:
+        """The region after local picks have ended; each change is an improvement on the best."""
         region = self
-        for success in improved:
-            region = region._after_one(success, patience)
+        for change in changes:
+            region = region._after_one(change, patience)
         return region
 
-    def _after_one(self, success: bool, patience: int) -> Region:
-        if success:
+    def _after_one(self, change: float, patience: int) -> Region:
+        if change == 0.0:
+            return Region(min(LARGEST, max(FIRST, 1.5 * self.side)))
+        if change > _SLIGHT:
             grown = replace(self, successes=self.successes + 1, failures=0)
             if grown.successes < _SUCCESSES:
                 return grown

@@ -164,12 +164,15 @@ class Space:
     def _active(self, i: int, row: NDArray[np.float64]) -> bool:
         return all(bool(c.holds(row[c.parent : c.parent + 1])[0]) for c in self.conditions[i])
 
-    def canonical(self, values: Values) -> dict[str, Scalar]:
+    def canonical(
+        self, values: Values, row: NDArray[np.float64] | None = None
+    ) -> dict[str, Scalar]:
         """The same configuration in the space's own types, without inactive settings.
 
-        Reals stay as given; a whole number given as 32.0 becomes 32. BadInput as in `encode`.
+        Reals stay as given; a whole number given as 32.0 becomes 32. `row` is the configuration's,
+        where it is known. BadInput as in `encode`.
         """
-        row = self.encode(values)
+        row = self.encode(values) if row is None else row
         return {
             parameter.key: float(values[parameter.key])  # type: ignore[arg-type]
             if isinstance(parameter, Real)
@@ -193,10 +196,10 @@ class Space:
                 raise BadInput(f"{whole} breaks the constraint {constraint.text}; mend one of them")
         return whole
 
-    def key(self, values: Values) -> str:
+    def key(self, values: Values, row: NDArray[np.float64] | None = None) -> str:
         """One text for one configuration, also for one that is not of this space."""
         try:
-            values = self.canonical(values)
+            values = self.canonical(values, row)
         except BadInput:
             values = dict(values)
         return json.dumps(values, sort_keys=True)

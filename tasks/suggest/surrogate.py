@@ -72,7 +72,7 @@ def surrogate(
     kept = chosen_points(levels, _KEPT, problem.generator)
     theta = _fitted(points.take(kept), levels[kept], problem.state.get("theta"), options, problem)
     conditioned = condition(theta, points.take(kept), levels[kept])
-    expected = conditioned.predict(points)[0]
+    expected = conditioned.predict(points.take(kept))[0]
     order = np.argsort(expected, kind="stable")
     pending = features(problem.space, problem.pending_rows())
     hoped = conditioned.predict(pending)[0]
@@ -83,7 +83,7 @@ def surrogate(
         loss=conditioned.believe(pending),
         feasibility=feasibility,
         best=float(min(expected[order[0]], *hoped)) if len(hoped) else float(expected[order[0]]),
-        incumbents=rows[scored][order],
+        incumbents=rows[scored][kept][order],
         raw=losses[sorting],
         levels=levels[sorting],
     )

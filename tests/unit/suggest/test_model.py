@@ -140,10 +140,20 @@ def test_the_units_of_the_objective_do_not_matter() -> None:
 
 
 def test_the_region_grows_with_success_and_shrinks_without() -> None:
-    assert Region().after([True, True], patience=3).side == 2 * FIRST
-    assert Region().after([False] * 3, patience=3).side == FIRST / 2
-    assert Region().after([False, False, True, False], patience=3).side == FIRST
-    assert Region().after([False] * 15, patience=3).side == FIRST  # opens again
+    assert Region().after([0.1, 0.1], patience=3).side == 2 * FIRST
+    assert Region().after([-0.1] * 3, patience=3).side == FIRST / 2
+    assert Region().after([-0.1, -0.1, 0.1, -0.1], patience=3).side == FIRST
+    assert Region().after([-0.1] * 15, patience=3).side == FIRST  # opens again
+    assert Region(side=0.1).after([0.0], patience=3).side == FIRST  # a plateau
+
+
+def test_a_plateau_at_the_best_is_left_at_random() -> None:
+    space = {"m.x": {"low": 0.0, "high": 1.0}, "m.y": {"low": 0.0, "high": 1.0}}
+    generator = np.random.default_rng(0)
+    points = [dict(zip(space, map(float, generator.random(2)), strict=True)) for _ in range(16)]
+    told = [Observation(n, v, float(v["m.x"] > 0.7)) for n, v in enumerate(points)]
+    origins = [s.origin for s in propose(space, first=16, count=8, observations=told).suggestions]
+    assert origins.count("random") == 4
 
 
 def test_the_forecast_falls_as_the_best_is_found() -> None:
