@@ -28,6 +28,7 @@ from flows.launch import StopWish, current_launch, listening
 from flows.progress import first_words, next_words, progress_of, shown_end
 from tasks.evaluate.evaluation import evaluate
 from tasks.prepare import Prepared
+from tasks.report import words
 from tasks.study import inbox
 from tasks.study.events import Attempt, Champion, Event, Promoted, Reason, Stopped, Target
 from tasks.study.lock import Holder
@@ -111,6 +112,7 @@ class Session:
             wish.then = engine.stop
             session._raise_target(more)
             session.say(first_words(session))
+            session.say_mended()
             session.doing("preparing the data")
             session._resources = stack.pop_all()
         return session
@@ -167,6 +169,14 @@ class Session:
     def doing(self, what: str) -> None:
         """Show what is going on, until something else is."""
         self._display.doing(what)
+
+    def say_mended(self) -> None:
+        """Say what opening the study has mended."""
+        if torn := self.opened.torn:
+            self.say(
+                f"mended: the journal ended in the middle of a line; {words.count(torn, 'byte')} "
+                "were cut, and what it said is done again"
+            )
 
     # What happens
 
@@ -258,6 +268,8 @@ class Session:
         if end.outcome is None:
             raise DenseError(f"trial {end.number} could not be run: {end.fault}") from end.fault
         self.append(*ending(self.state, end.number, end.outcome, time.time()))
+        for warning in end.outcome.warnings:
+            self.say(f"mended: trial {end.number}: {warning}")
         self._display.ended(shown_end(self.state.trials[end.number]), progress_of(self))
 
     def note(self, step: str, facts: Mapping[str, Any]) -> None:

@@ -121,6 +121,8 @@ def trial_tags(facts: Facts, trial: Trial, *, live: bool) -> dict[str, str]:
     if trial.status == "failed":
         tags["dense.cause"] = trial.cause or "error"
         tags[NOTE] = trial.message or f"The trial failed: {trial.cause}."
+    elif trial.over and trial.message:
+        tags[NOTE] = trial.message  # what was mended on its way
     return tags
 
 
