@@ -70,7 +70,8 @@ def show_trial(name: str, number: int) -> None:
     record = StudyRecord.read(Home.open(), name)
     found = record.trial(number)
     trial = found.trial
-    cause = f" ({trial.cause}: {trial.message})" if trial.cause else ""
+    why = ": ".join(filter(None, (trial.cause, trial.message)))
+    cause = f" ({why})" if why else ""
     OUT.print(f"[bold]{name} trial {number}[/bold]  {trial.status}{cause}, from {trial.origin}")
     OUT.print(
         f"{words.count(trial.attempt, 'attempt')}, {trial.epoch} of "
@@ -113,11 +114,17 @@ def stop_study(name: str) -> None:
 
 
 def sync_study(name: str) -> None:
-    """Write the MLflow record from files."""
+    """Write the MLflow record from files: the study, its trials, its champions."""
+    from tasks.champion.restore import restore
     from tasks.track.sync import sync
 
-    done = sync(Home.open(), name)
-    OUT.print(f"{words.count(done.trials, 'trial')} of {name!r} are in MLflow at {done.uri}")
+    home = Home.open()
+    done = sync(home, name)
+    champions = restore(StudyRecord.read(home, name), done.uri)
+    runs = f"{words.count(done.trials, 'trial')} and {words.count(champions.versions, 'version')}"
+    OUT.print(f"{runs} of {name!r} are in MLflow at {done.uri}")
+    for folder in champions.lost:
+        OUT.print(f"no version was made of {folder}: the folder or its data is gone")
 
 
 def _status(record: StudyRecord) -> str:
