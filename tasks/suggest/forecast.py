@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import solve_triangular
 
-from tasks.suggest.gp import Gp
+from tasks.suggest.gp import Gp, lower_factor
 from tasks.suggest.kernel import Features, covariance
 from tasks.suggest.records import Forecast, Observation
 from tasks.suggest.surrogate import Surrogate
@@ -48,7 +48,7 @@ def _draws(process: Gp, at: Features, generator: np.random.Generator) -> NDArray
     mean = cross.T @ process.weights + process.level
     spread = covariance(at, at, process.theta) - half.T @ half
     spread[np.diag_indices_from(spread)] += 1e-6 * process.theta.signal
-    factor = cholesky(spread, lower=True, check_finite=False)
+    factor = lower_factor(spread)
     return np.asarray(mean[:, None] + factor @ generator.standard_normal((len(at), _DRAWS)))
 
 

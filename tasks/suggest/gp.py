@@ -83,7 +83,7 @@ class Gp:
         half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
         noise = (self.theta.noise + JITTER) * np.eye(len(at))
         rest = covariance(at, at, self.theta) + noise - half.T @ half
-        corner = cholesky(rest + JITTER * np.eye(len(at)), lower=True, check_finite=False)
+        corner = lower_factor(rest)
         n, m = len(self.points), len(at)
         factor = np.zeros((n + m, n + m))
         factor[:n, :n], factor[n:, :n], factor[n:, n:] = self.factor, half.T, corner
@@ -92,11 +92,23 @@ class Gp:
         return Gp(self.theta, self.points.join(at), factor, weights, self.level)
 
 
+def lower_factor(matrix: Matrix) -> Matrix:
+    """Lower Cholesky factor; where rounding left a covariance indefinite, of it plus a little."""
+    size = float(np.mean(np.diag(matrix)))
+    for share in (0.0, 1e-8, 1e-6, 1e-4):
+        try:
+            lifted = matrix + share * size * np.eye(len(matrix)) if share else matrix
+            return np.asarray(cholesky(lifted, lower=True, check_finite=False))
+        except np.linalg.LinAlgError:
+            continue
+    return np.diag(np.sqrt(np.maximum(np.diag(matrix), JITTER)))
+
+
 def condition(theta: Theta, points: Features, values: Vector) -> Gp:
     """The process with given hyper-parameters after observing values at points."""
     matrix = covariance(points, points, theta)
     matrix[np.diag_indices_from(matrix)] += theta.noise + JITTER * theta.signal
-    factor = cholesky(matrix, lower=True, check_finite=False)
+    factor = lower_factor(matrix)
     half = solve_triangular(factor, values, lower=True, check_finite=False)
     return Gp(theta, points, factor, solve_triangular(factor.T, half, check_finite=False))
 

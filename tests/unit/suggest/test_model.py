@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -88,6 +88,7 @@ def test_a_fit_explains_the_data_better_than_its_start() -> None:
 
 
 @given(arrays(float, st.integers(2, 40), elements=st.floats(-1e6, 1e6)))
+@settings(deadline=None)
 def test_the_transform_keeps_the_order_and_is_finite(losses: np.ndarray) -> None:
     levels = standardised(losses)
     assert np.all(np.isfinite(levels))
