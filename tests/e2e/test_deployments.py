@@ -110,7 +110,7 @@ def test_a_deployment_runs_a_study_and_a_cancelled_one_continues(site: Site) -> 
     wait_until(lambda: not site.dense.trials())
     asked = of(site.dense.journal("cancelled"), "asked")
 
-    site.prefect("deployment", "run", "study/digits", "-p", long, "--watch", seconds=300)
+    site.prefect("deployment", "run", "study/digits", "-p", long, "--watch", seconds=600)
     journal = site.dense.journal("cancelled")
     assert of(journal, "asked") == asked, "what was asked was asked again"
     assert any(line["epoch"] > 0 for line in of(journal, "attempt")), "nothing was continued"
