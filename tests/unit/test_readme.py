@@ -1,0 +1,83 @@
+"""The README and the pages below `docs/` say what is so."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from conf.load import load_study, study_names
+from flows.cli import app
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language: str) -> list[str]:
+    """Pieces of code of one language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_every_command_is_told_and_every_told_one_exists() -> None:
+    told = set(re.findall(r"^\| `dense (\w+)", README, re.MULTILINE))
+    assert told == set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_told_options_exist() -> None:
+    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    rows = re.findall(r"^\| `dense (\w+)(.*?)` \|", README, re.MULTILINE)
+    for name, rest in rows:
+        options = {option for each in commands[name].params for option in each.opts}
+        assert set(re.findall(r"--\w+", rest)) <= options, name
+
+
+def test_the_study_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(blocks("yaml")[0])
+    study = load_study(str(file), allow_path=True)
+    assert study.name == "mine" and len(study.search.space) == 3
+
+
+def test_overrides_are_taken() -> None:
+    lines = [line for line in README.splitlines() if line.startswith("dense run digits ")]
+    assert lines
+    for line in lines:
+        words = shlex.split(line)[2:]
+        overrides = [word for word in words[1:] if "=" in word]
+        assert load_study(words[0], overrides).name == "wide"
+
+
+def test_shipped_studies_are_told() -> None:
+    told = README[README.index("Shipped studies:") :].split("\n\n")[0]
+    assert set(re.findall(r"`([a-z-]+)`", told)) == set(study_names())
+
+
+def test_the_search_is_usable_alone() -> None:
+    code = next(code for code in blocks("python") if "Optimizer" in code)
+    seen: dict[str, Any] = {"train": lambda lr, act: (lr - 0.01) ** 2 + (act == "relu")}
+    exec(compile(code, "README.md", "exec"), seen)
+    assert len(seen["optimizer"].result().x) == 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target.partition("#")[0]).exists(), target
+
+
+def test_the_modules_that_pages_name_exist() -> None:
+    for page in PAGES:
+        for name in re.findall(
+            r"`((?:conf|data|models|tasks|flows|tests)/[\w/.]+)`", page.read_text()
+        ):
+            assert (ROOT / name).exists(), f"{page.name}: {name}"
+
+
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= 200
