@@ -32,6 +32,8 @@ class Resources(Section):
     """Trials at once on this machine; `auto`: cores divided by threads."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """CPU threads of one trial."""
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
+    """Processes that load a trial's batches; 0 loads in the trial's own, best for small data."""
     trial_seconds: Annotated[float, Field(gt=0)] = 600.0
     """Seconds that one trial may train, summed over its attempts."""
     hang_seconds: Annotated[float, Field(ge=1)] | None = 300.0

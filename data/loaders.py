@@ -166,6 +166,9 @@ class StudyData(pl.LightningDataModule):
         length = self.train_rows
         assert self._train is not None
         order = EpochSampler(len(self._train), self._seed, length)  # type: ignore[arg-type]
+        if self.trainer is not None:
+            # Of a resumed run Lightning fetches the first batches before it tells the epoch.
+            order.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
         if isinstance(self._train, TextBatches):
             lengths = self._train.tokens.lengths[self._train.slots]
             buckets = Bucketed(order, lengths, self._batch_size, self._seed)

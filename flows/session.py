@@ -328,6 +328,7 @@ class Session:
             card=str(self.data.card_path),
             until=start.until,
             threads=resources.threads,
+            workers=resources.workers,
             devices=resources.devices,
             gpu_share=resources.gpu_share,
             halvings=start.halvings,
