@@ -7,10 +7,6 @@ import signal
 
 from tasks.train.outcome import Cause
 
-MAX_HALVINGS = 3
-MAX_BARREN_ATTEMPTS = 2
-MAX_DRIVER_DEATHS = 5
-
 # Errors of the machine rather than of the configuration.
 MACHINE_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.EROFS, errno.EMFILE, errno.ENFILE}
@@ -77,19 +73,3 @@ def short(error: BaseException) -> str:
     first = lines[0] if lines else ""
     text = f"{type(error).__name__}: {first}" if first else type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."
-
-
-def is_tried_again(cause: Cause | None, *, halvings: int, barren: int) -> bool:
-    """Whether a trial that failed gets another attempt.
-
-    Args:
-        cause: why it failed.
-        halvings: how often its micro-batch was halved before this attempt.
-        barren: attempts in a row, this one included, that failed as `infrastructure` or `killed`
-            and finished no new epoch.
-    """
-    if cause == "oom":
-        return halvings < MAX_HALVINGS
-    if cause in ("infrastructure", "killed"):
-        return barren < MAX_BARREN_ATTEMPTS
-    return False

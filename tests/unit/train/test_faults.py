@@ -10,7 +10,7 @@ import sys
 import pytest
 import torch
 
-from tasks.train.faults import NotFinite, classify, classify_status, is_tried_again, short
+from tasks.train.faults import NotFinite, classify, classify_status, short
 
 
 @pytest.mark.parametrize(
@@ -59,34 +59,13 @@ def test_a_death_without_a_result_has_a_cause(
     assert classify_status(number, memory_was_short=short_of_memory) == cause
 
 
-@pytest.mark.parametrize(
-    ("cause", "halvings", "barren", "again"),
-    [
-        ("oom", 0, 9, True),
-        ("oom", 2, 9, True),
-        ("oom", 3, 0, False),
-        ("killed", 0, 0, True),
-        ("killed", 0, 1, True),
-        ("killed", 0, 2, False),
-        ("infrastructure", 9, 1, True),
-        ("infrastructure", 0, 2, False),
-        ("nan", 0, 0, False),
-        ("error", 0, 0, False),
-        ("timeout", 0, 0, False),
-        (None, 0, 0, False),
-    ],
-)
-def test_what_is_tried_again(cause: str | None, halvings: int, barren: int, again: bool) -> None:
-    assert is_tried_again(cause, halvings=halvings, barren=barren) is again  # type: ignore[arg-type]
-
-
 def test_a_message_is_one_short_line() -> None:
     assert short(ValueError("first\nsecond")) == "ValueError: first"
     assert short(ValueError()) == "ValueError"
     assert len(short(ValueError("x" * 1000))) == 300
 
 
-def test_the_retry_rules_load_no_torch() -> None:
+def test_the_causes_load_no_torch() -> None:
     code = "import sys, tasks.train.faults, tasks.train.outcome; print('torch' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.stdout.strip() == "False"
