@@ -20,6 +20,7 @@ from flows.launch import LAUNCH
 from flows.session import Session
 from flows.steps import as_is, crown, evaluate, prepare, report, suggest, train
 from tasks.champion.records import Crowned
+from tasks.report.winner import last_verdict
 from tasks.study.events import Reason
 from tasks.study.policy import Ask, Promote, Start, Stop, Wait
 
@@ -103,7 +104,10 @@ def champion_is_new(champion: Crowned | None) -> bool:
 
 
 def no_champion(session: Session) -> str:
-    """Why a study has no champion: what the first trial that failed died of."""
+    """Why a study has no champion: the gate's reasons, or what the first failed trial died of."""
+    verdict, why = last_verdict({line.step: line.facts for line in session.state.champion})
+    if verdict == "refused":
+        return f"Ended without a champion: the gate refused the only candidate ({why})"
     failed = next((t for t in session.state.trials if t.status == "failed"), None)
     if failed is None:
         return "Ended without a champion: no trial came to an end"

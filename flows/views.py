@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -16,6 +19,7 @@ from conf.home import Home
 from conf.study import TRIAL_SECTIONS
 from tasks.report import words
 from tasks.report.gain import gain
+from tasks.report.head import ending
 from tasks.report.repeat import as_yaml
 from tasks.report.tables import rich_table, settings
 from tasks.report.winner import Winner, last_verdict
@@ -44,8 +48,11 @@ def show_status(name: str | None) -> None:
     names = [name] if name else studies(home)
     if not names:
         OUT.print(f"no study was begun in {home.path}; try: dense run digits")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     for each in names:
-        OUT.print(_status(StudyRecord.read(home, each)))
+        table.add_row(*_status(StudyRecord.read(home, each)))
+    if names:
+        OUT.print(table)
 
 
 def show_study(name: str) -> None:
@@ -127,18 +134,22 @@ def sync_study(name: str) -> None:
         OUT.print(f"no version was made of {folder}: the folder or its data is gone")
 
 
-def _status(record: StudyRecord) -> str:
+def _status(record: StudyRecord) -> tuple[str, str, str, str]:
+    """Name, how much is done, the best, and whether somebody runs it."""
     state, study = record.state, record.study
     done = state.count("complete", "stopped", "paused", "failed")
-    parts = [f"{done}/{max(wanted(state, study), state.asked)} trials"]
+    trials = f"{done}/{max(wanted(state, study), state.asked)} trials"
     if failed := state.count("failed"):
-        parts.append(f"{failed} failed")
-    if (best := record.best) is not None:
-        objective = study.evaluate.objective
-        parts.append(f"best {objective} {words.number(best.trial.value)} (trial {best.number})")
-    holder = record.holder
-    where = f"running: {holder}" if holder else f"ended: {state.stopped or 'interrupted'}"
-    return f"[bold]{study.name}[/bold]  {', '.join(parts)}  [dim]{where}[/dim]"
+        trials += f", {failed} failed"
+    best = ""
+    if record.best is not None:
+        value = words.number(record.best.trial.value)
+        best = f"{study.evaluate.objective} {value} (trial {record.best.number})"
+    if (holder := record.holder) is not None:
+        where = f"running: process {holder.pid} on {holder.host}"
+    else:
+        where = ending(record) if state.stopped else "interrupted; it can be continued"
+    return f"[bold]{study.name}[/bold]", trials, best, f"[dim]{where}[/dim]"
 
 
 def _gain(record: StudyRecord) -> list[tuple[str, str]]:
@@ -171,8 +182,16 @@ def _champion(record: StudyRecord) -> list[tuple[str, str]]:
 
 def _where(record: StudyRecord, uri: str) -> list[tuple[str, str]]:
     page = record.home.report(record.study.name)
-    shown = f"mlflow ui --backend-store-uri {uri}" if uri.startswith("sqlite") else uri
+    shown = f"{_mlflow()} ui --backend-store-uri {uri}" if uri.startswith("sqlite") else uri
     return [("report", str(page))] * page.exists() + [("compare", shown)]
+
+
+def _mlflow() -> str:
+    """The command as the user's shell finds it; the one beside this Python where it does not."""
+    if shutil.which("mlflow"):
+        return "mlflow"
+    beside, here = Path(sys.executable).parent / "mlflow", Path.cwd()
+    return shlex.quote(str(beside.relative_to(here) if beside.is_relative_to(here) else beside))
 
 
 def _interval(found: Interval) -> str:
