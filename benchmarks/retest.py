@@ -135,7 +135,7 @@ def main() -> None:
     for best in (3, 5, 10):
         for alpha in (0.05, 0.2, 0.4):
             found = replayed(values, sizes, best=best, repeats=3, alpha=alpha, times=1000)
-            print(best, alpha, {name: round(value, 4) for name, value in found.items()})
+            print(best, alpha, {name: round(float(value), 4) for name, value in found.items()})
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class Champion(Section):
     """The most promising so many trials are trained again on fresh seeds; 1: none is."""
     repeats: Annotated[int, Field(ge=2, le=32)] = 3
     """Fresh seeds of each re-tested trial."""
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.2
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.4
     """Re-tested trials that are not worse at this level (one-sided paired test) tie."""
     gate: Gate = Gate()
     """What the final model must pass."""

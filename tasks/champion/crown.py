@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 Note = Callable[[str, Mapping[str, Any]], None]
+RACES = 3  # how often another writer of the alias may come first
 
 
 def crown(
@@ -61,16 +62,32 @@ def crown(
         stopped by the user, and where the gate refused the only candidate.
 
     Raises:
-        DenseError: the final training failed, or the alias was moved meanwhile.
+        DenseError: the final training failed, or the alias was moved again and again meanwhile.
     """
     tell = _teller(record, note)
+    for _ in range(RACES):
+        try:
+            return _crown(record, prepared, run, client, tell, tags or {})
+        except registry.AliasMoved as error:  # compare with whoever came first; what is done stays
+            moved = error
+    raise moved
+
+
+def _crown(
+    record: StudyRecord,
+    prepared: Prepared,
+    run: Run,
+    client: MlflowClient,
+    tell: Note,
+    tags: Mapping[str, str],
+) -> Crowned | None:
     model = record.study.registered_model
     held = registry.incumbent(client, model)
-    candidate, held = contend(record, prepared, run, held, tell)
+    candidate, rival = contend(record, prepared, run, held, tell)
     if candidate is None:
         return None
     back = registry.withdrawn(client, model, candidate.digest, candidate.data, candidate.seed)
-    decision = decide(candidate, held, withdrawn=back)
+    decision = decide(candidate, rival, withdrawn=back)
     if decision.verdict != "unchanged":
         tell("decided", {"trial": candidate.number, "digest": candidate.digest, **_said(decision)})
     if decision.verdict == "crown":
@@ -184,6 +201,7 @@ def _teller(record: StudyRecord, note: Note) -> Note:
 
     def tell(step: str, facts: Mapping[str, Any]) -> None:
         if last.get(step) != dict(facts):
+            last[step] = dict(facts)
             note(step, facts)
 
     return tell

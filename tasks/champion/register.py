@@ -75,7 +75,7 @@ def register(
         extra_tags: more tags of the run, such as the flow run's id.
 
     Raises:
-        DenseError: the alias was moved meanwhile.
+        AliasMoved: the alias was moved meanwhile.
     """
     with registry.held(home, model):
         registry.expect(client, model, expected, candidate_of=tags_of(candidate, score, home))

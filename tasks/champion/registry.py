@@ -28,6 +28,10 @@ WITHDRAWN = "dense.withdrawn"
 KEYS = ("dense.digest", "dense.data", "dense.seed")
 
 
+class AliasMoved(DenseError):
+    """Somebody moved the alias `champion` after the decision was made."""
+
+
 @contextmanager
 def held(home: Home, model: str) -> Iterator[None]:
     """Hold a registered model; a second holder waits for the first."""
@@ -149,7 +153,7 @@ def expect(
         candidate_of: tags of the version that is to get it; it may hold the alias already.
 
     Raises:
-        DenseError: the alias points elsewhere by now; it is left alone.
+        AliasMoved: the alias points elsewhere by now; it is left alone.
     """
     current = aliased(client, model)
     if (str(current.version) if current else None) == expected:
@@ -157,7 +161,7 @@ def expect(
     if current is not None and all(current.tags.get(key) == candidate_of[key] for key in KEYS):
         return
     now = f"to version {current.version}" if current else "away"
-    raise DenseError(
+    raise AliasMoved(
         f"the alias {CHAMPION!r} of {model!r} was moved {now} while a candidate was being "
         "prepared; run the study again to compare with what it points to now"
     )

@@ -13,6 +13,7 @@ from conf.study import Study
 from tasks.champion import crown as crowning
 from tasks.champion import registry
 from tasks.champion.crown import crown
+from tasks.champion.promote import rollback
 from tasks.champion.records import Crowned
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.study.record import StudyRecord
@@ -136,6 +137,10 @@ def test_the_gate_keeps_the_alias_and_names_its_reasons(stage: Stage) -> None:
     stage.record = StudyRecord.read(stage.home, "digits")
     loosened = stage.crown()
     assert (loosened.decision.verdict, loosened.version) == ("crown", "2")
+    assert str(rollback(stage.client, stage.home, "digits").version) == first.version
+    stage.record = StudyRecord.read(stage.home, "digits")
+    kept = stage.crown()
+    assert (kept.decision.verdict, kept.version) == ("keep", first.version)
     assert len(stage.trained) == 2
 
 
