@@ -113,6 +113,8 @@ def end(study: Study, home: Home, state: State, seconds: float, json_only: bool)
         print(json.dumps(found))
     else:
         print_end(record, uri)
+        if state.name == "Skipped":
+            print(f"nothing was left to do; `dense run {study.name} --more N` adds N trials")
     if not state.is_completed():
         print(f"dense: {state.message}", file=sys.stderr)
     return EXIT_STOPPED if state.is_cancelled() else 0 if state.is_completed() else 1
