@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -106,6 +107,8 @@ class LiveDisplay:
 
     ROWS = 8
     BAR = 24
+    SPARE = 3
+    """Columns left free: the `^C` that a terminal echoes must not begin another line."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -140,13 +143,17 @@ class LiveDisplay:
             parts += [self._table(progress), Text(), self._bar(progress)]
         if self._doing.plain:
             parts.append(self._spinner)
-        return Group(*parts)
+        return Constrain(Group(*parts), self._width)
+
+    @property
+    def _width(self) -> int:
+        return max(1, self._console.width - self.SPARE)
 
     def _table(self, progress: Progress) -> Table:
         rows = [_ended_row(trial, progress) for trial in self._recent]
         rows += [_running_row(*each, progress) for each in sorted(progress.running.items())]
         names = ["trial", progress.objective, "time", *progress.headers.values()]
-        kept = _fitting([names, *(cells for cells, _ in rows)], self._console.width)
+        kept = _fitting([names, *(cells for cells, _ in rows)], self._width)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for name in names[:kept]:
             table.add_column(Text(name), justify="right", no_wrap=True)
@@ -156,7 +163,7 @@ class LiveDisplay:
 
     def _bar(self, progress: Progress) -> Table:
         facts = Text(" · ".join(_facts(progress)), no_wrap=True, overflow="ellipsis")
-        room = self._console.width - len(progress.study) - facts.cell_len - 2
+        room = self._width - len(progress.study) - facts.cell_len - 2
         line = Table.grid(padding=(0, 1))
         cells: list[RenderableType] = [Text(progress.study, style="bold", no_wrap=True)]
         if room >= 8:
