@@ -25,6 +25,7 @@ def used_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home.path
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the group when it has its turn
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole runs of the command take their time; they share one Prefect server and one process."""
     for item in items:
