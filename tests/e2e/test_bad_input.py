@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 
 from conf.home import Home
 from conf.load import load_study
+from tasks.study.events import Asked, Suggested
 from tasks.study.lock import Holder, StudyLock
 from tasks.study.open import OpenStudy
 from tests.e2e.command import Command
@@ -156,9 +157,9 @@ def test_a_home_that_cannot_be_used_is_refused(
     assert "set DENSE_HOME" in refused(Command(home), verb, "digits")
 
 
-def begun(dense: Command, *overrides: str) -> Path:
+def begun(dense: Command) -> Path:
     """The folder of the study `digits`, in which one batch of one trial was asked."""
-    study = load_study("digits", overrides)
+    study = load_study("digits")
     home = Home.open(dense.home)
     with OpenStudy.open(home, study, here(), time.time()) as opened:
         opened.append(first_batch())
@@ -169,9 +170,7 @@ def here() -> Holder:
     return Holder(os.getpid(), "here", time.time(), None)
 
 
-def first_batch() -> object:
-    from tasks.study.events import Asked, Suggested
-
+def first_batch() -> Asked:
     one = Suggested(number=0, values={"train.lr": 1e-3}, digest="d" * 64, origin="yaml")
     return Asked(batch=0, first=0, suggestions=(one,), time=time.time())
 
