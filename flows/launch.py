@@ -6,7 +6,9 @@ wish to stop are not. A deployed flow run finds nothing here and starts what it 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -24,26 +26,51 @@ if TYPE_CHECKING:
 EXIT_STOPPED = 130
 
 
+SHOW_CURSOR = b"\x1b[?25h\n"
+
+
 @dataclass
 class StopWish:
     """Whether the user wants an end; set by a signal, read by the flow."""
 
     say: Callable[[str], None]
     is_set: bool = False
-    then: Callable[[], None] | None = None
-    """What passes the wish on; called in a thread of its own, as a signal may come at any line."""
+    _then: Callable[[], None] | None = None
+    _heard: queue.SimpleQueue[bool] = field(default_factory=queue.SimpleQueue)
 
     def hear(self, number: int, frame: FrameType | None) -> None:
         """The first signal lets trials save; the second ends everything at once.
 
-        Trials and servers are guarded by this process's life, so ending it ends them.
+        A signal may come at any line, also in the middle of printing or of starting a thread, so
+        that nothing is done here that takes a lock: the rest is another thread's. Trials and
+        servers are guarded by this process's life, so ending it ends them.
         """
         if self.is_set:
+            if os.isatty(1):
+                os.write(1, SHOW_CURSOR)
             os._exit(EXIT_STOPPED)
         self.is_set = True
-        self.say("stopping: running trials save and end; once more ends everything at once")
-        if self.then is not None:
-            threading.Thread(target=self.then, name="stop", daemon=True).start()
+        self._heard.put(True)
+
+    def tell(self, then: Callable[[], None]) -> None:
+        """Pass the wish on to `then`: when it comes, or now if it has come already."""
+        self._then = then
+        if self.is_set:
+            then()
+
+    def pass_on(self) -> None:
+        """Wait for the wish and pass it on, in a thread of its own."""
+        if not self._heard.get():
+            return
+        if self._then is not None:
+            self._then()
+        # Last: whoever reads what is printed may be slow, or gone.
+        with contextlib.suppress(OSError):
+            self.say("stopping: running trials save and end; once more ends everything at once")
+
+    def forget(self) -> None:
+        """End the thread that waits for the wish."""
+        self._heard.put(False)
 
 
 @contextmanager
@@ -52,6 +79,7 @@ def listening(wish: StopWish) -> Iterator[StopWish]:
     if threading.current_thread() is not threading.main_thread():
         yield wish
         return
+    threading.Thread(target=wish.pass_on, name="stop", daemon=True).start()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         signal.signal(number, wish.hear)
@@ -60,6 +88,7 @@ def listening(wish: StopWish) -> Iterator[StopWish]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        wish.forget()
 
 
 @dataclass(frozen=True)

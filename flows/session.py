@@ -102,14 +102,15 @@ class Session:
         experiment.check(home, study.name)
         with ExitStack() as stack:
             holder = Holder(os.getpid(), socket.gethostname(), time.time(), flow_run)
-            opened = stack.enter_context(OpenStudy.open(home, study, holder, time.time()))
+            # Before the lock: whoever is named in it as its holder can be told to stop.
             wish = stack.enter_context(listening(StopWish(say=launch.display.say)))
+            opened = stack.enter_context(OpenStudy.open(home, study, holder, time.time()))
             slots, hang = slot_count(study.resources), study.resources.hang_seconds
             engine = stack.enter_context(
                 Engine(home, slots=slots, server=launch.server, hang_seconds=hang)
             )
             session = cls(home, opened, engine, flow_run, wish)
-            wish.then = engine.stop
+            wish.tell(engine.stop)
             session._raise_target(more)
             session.say(first_words(session))
             session.say_mended()

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from flows.launch import StopWish, listening
+
+# A command whose display is blocked by a slow reader when the signal comes.
+BLOCKED = """
+import os, signal, sys, threading, time
+from flows.display import PlainDisplay
+from flows.launch import StopWish, listening
+
+display = PlainDisplay()
+with listening(StopWish(say=display.say)) as wish:
+    wish.tell(lambda: os.write(2, b"passed on\\n"))
+    pid = os.getpid()
+    threading.Thread(target=lambda: (time.sleep(0.5), os.kill(pid, signal.SIGINT))).start()
+    display.say("x" * 1_000_000)
+print(wish.is_set)
+"""
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 20
+    while not true() and time.monotonic() < end:
+        time.sleep(0.01)
+    return true()
+
+
+def test_a_signal_is_passed_on_and_said() -> None:
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+    passed = threading.Event()
+    before = signal.getsignal(signal.SIGTERM)
+    with listening(StopWish(said.put)) as wish:
+        wish.tell(passed.set)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert passed.wait(20) and wish.is_set
+        assert said.get(timeout=20).startswith("stopping")
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_wish_that_came_before_anyone_could_act_on_it_is_not_lost() -> None:
+    with listening(StopWish(lambda line: None)) as wish:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert wish.is_set
+        passed = threading.Event()
+        wish.tell(passed.set)
+        assert passed.is_set()
+
+
+def test_listening_leaves_no_thread_behind() -> None:
+    with listening(StopWish(lambda line: None)):
+        pass
+    assert eventually(lambda: "stop" not in {each.name for each in threading.enumerate()})
+
+
+def test_a_signal_in_the_middle_of_printing_is_heard() -> None:
+    buffered = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", BLOCKED],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=buffered,
+    )
+    assert child.stderr is not None
+    assert child.stderr.readline() == b"passed on\n"
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err.decode()
+    assert out.endswith(b"True\n")
