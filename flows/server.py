@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 
-from conf.errors import DenseError
+from conf.errors import BadInput, DenseError
 from conf.home import Home
 
 START_SECONDS = 120.0
@@ -54,7 +54,8 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
         self._process = self._launch(home.prefect, {} if full else EPHEMERAL)
 
     def _launch(self, prefect_home: Path, switches: dict[str, str]) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "flows.guard", sys.executable, "-m", "uvicorn"]
+        python = [sys.executable, "-P", "-m"]  # no package of where the user works
+        command = [*python, "flows.guard", *python, "uvicorn"]
         command += ["--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--log-level", "error", "--lifespan", "on"]
         environment = {**os.environ, **switches, "PREFECT_HOME": str(prefect_home)}
@@ -110,17 +111,30 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
 
 
 def configured_api(home: Home) -> str | None:
-    """The Prefect API that the user chose: environment, active profile, or the home's servers."""
+    """The Prefect API that the user chose: environment, active profile, or the home's servers.
+
+    Raises:
+        BadInput: the file that would say so cannot be read.
+    """
     if url := os.environ.get("PREFECT_API_URL"):
         return url
     if url := _profile_api():
         return url
-    servers = home.path / "servers.json"
-    if servers.is_file():
+    url = _named_server(home.path / "servers.json")
+    return url if url is not None and answers(url) else None
+
+
+def _named_server(servers: Path) -> str | None:
+    """The API that the home's servers offer."""
+    if not servers.is_file():
+        return None
+    try:
         url = json.loads(servers.read_text()).get("prefect")
-        if isinstance(url, str) and answers(url):
-            return url
-    return None
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadInput(
+            f"{servers} cannot be read ({error}); remove it, or set PREFECT_API_URL"
+        ) from error
+    return url if isinstance(url, str) else None
 
 
 def _profile_api() -> str | None:
@@ -131,9 +145,15 @@ def _profile_api() -> str | None:
         return None
     import tomllib
 
-    content = tomllib.loads(profiles.read_text())
-    name = os.environ.get("PREFECT_PROFILE") or content.get("active")
-    url = content.get("profiles", {}).get(name, {}).get("PREFECT_API_URL")
+    try:
+        content = tomllib.loads(profiles.read_text())
+        name = os.environ.get("PREFECT_PROFILE") or content.get("active")
+        url = content.get("profiles", {}).get(name, {}).get("PREFECT_API_URL")
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadInput(
+            f"Prefect's profiles {profiles} cannot be read ({error}); mend the file, "
+            "or set PREFECT_API_URL"
+        ) from error
     return url if isinstance(url, str) else None
 
 

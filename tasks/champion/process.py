@@ -44,7 +44,8 @@ def call(
     try:
         with log.open("a") as errors:
             child = subprocess.Popen(
-                [sys.executable, "-m", module, str(held)],
+                # -P: no package of where the user works, a `models` of their own say.
+                [sys.executable, "-P", "-m", module, str(held)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

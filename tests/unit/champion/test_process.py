@@ -14,6 +14,11 @@ from tasks.champion import process
 MODULE = "tests.unit.champion.echo"
 
 
+@pytest.fixture(autouse=True)
+def _tests_are_found(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(request.config.rootpath))
+
+
 def ask(tmp_path: Path, seconds: float = 30, **request: object) -> dict[str, object]:
     return process.call(MODULE, request, log=tmp_path / "log", threads=1, seconds=seconds)
 
@@ -29,6 +34,15 @@ def test_an_error_is_passed_on_as_its_sentence(
 ) -> None:
     with pytest.raises(error, match=r"^the sentence$"):
         ask(tmp_path, error=kind)
+
+
+def test_packages_of_where_the_user_works_are_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/__init__.py").write_text("raise RuntimeError('of another project')")
+    monkeypatch.chdir(tmp_path)
+    assert ask(tmp_path, say="hello")["said"] == "hello"
 
 
 def test_a_crash_names_the_log(tmp_path: Path) -> None:
