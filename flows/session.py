@@ -13,7 +13,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -67,6 +67,25 @@ class AttemptEnd:
     number: int
     outcome: Outcome | None = None
     fault: BaseException | None = None
+
+
+def measured(folder: Path, config: TrialConfig, outcome: Outcome) -> Outcome:
+    """The outcome of a trial whose saved predictions are evaluated: it failed if they cannot be, or
+    are worth something else than it said."""
+    try:
+        found = evaluate(folder, config)
+    except Exception as error:  # whatever reading damaged predictions raises
+        return failed(outcome, str(error) or type(error).__name__)
+    value = found.metrics[found.objective].value
+    if value == outcome.value:
+        return outcome
+    said = f"the trial measured {found.objective} {outcome.value!r}"
+    return failed(outcome, f"{said}, its saved predictions give {value!r}")
+
+
+def failed(outcome: Outcome, message: str) -> Outcome:
+    """The outcome of a trial that seemed to end well."""
+    return replace(outcome, outcome="failed", cause="error", message=message)
 
 
 class Session:
@@ -214,7 +233,7 @@ class Session:
             folder = self.folder(number)
             outcome = settle(TrialFolder(folder), trial.attempt, trial.until or 1)
             if outcome.outcome in ("complete", "paused"):
-                evaluate(folder, self.config(trial.values))
+                outcome = measured(folder, self.config(trial.values), outcome)
             self.ended(AttemptEnd(number, outcome))
 
     def next_action(self) -> Action:

@@ -6,7 +6,6 @@ step happen once, also across flow runs.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -18,10 +17,9 @@ from prefect.utilities.annotations import quote
 
 from conf.home import Home
 from conf.study import Study
-from flows.session import AttemptEnd, Job, Session
+from flows.session import AttemptEnd, Job, Session, measured
 from tasks.champion.crown import crown as crown_winner
 from tasks.champion.records import Crowned
-from tasks.evaluate import evaluation
 from tasks.prepare import Prepared
 from tasks.prepare.pin import pinned
 from tasks.report.page import write_page
@@ -101,21 +99,13 @@ def train(session: Session, job: Job) -> Outcome | State:
 
 
 @task(name="evaluate", task_run_name="evaluate {job.label}", cache_policy=NO_CACHE)
-def evaluate(session: Session, job: Job, outcome: Outcome) -> None:
+def evaluate(session: Session, job: Job, outcome: Outcome) -> State | None:
     """Metrics with intervals from the trial's saved predictions; then the trial has ended."""
-    try:
-        found = evaluation.evaluate(job.folder, job.spec.config)
-        measured = found.metrics[found.objective].value
-        if measured != outcome.value:
-            raise ArithmeticError(
-                f"the trial measured {found.objective} {outcome.value!r}, "
-                f"its saved predictions give {measured!r}"
-            )
-    except Exception as error:
-        failed = dataclasses.replace(outcome, outcome="failed", cause="error", message=str(error))
-        session.ends.put(AttemptEnd(job.number, failed))
-        raise
-    session.ends.put(AttemptEnd(job.number, outcome))
+    ended = measured(job.folder, job.spec.config, outcome)
+    session.ends.put(AttemptEnd(job.number, ended))
+    if ended.outcome == "failed":
+        return Failed(message=f"{ended.cause}: {ended.message}")
+    return None
 
 
 @task(name="report", task_run_name="report on {session.study.name}", cache_policy=NO_CACHE)

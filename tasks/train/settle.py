@@ -10,7 +10,7 @@ from typing import Literal
 from conf.errors import DenseError
 from tasks.train import locks
 from tasks.train.faults import classify_status
-from tasks.train.folder import TrialFolder
+from tasks.train.folder import TrialFolder, file_fact
 from tasks.train.outcome import Cause, Outcome
 from tasks.train.spec import Result
 
@@ -46,7 +46,8 @@ def settle(folder: TrialFolder, attempt: int, until: int, *, wait: float = 30.0)
     """The outcome of an attempt whose driver died before it could say how it ended.
 
     Whatever still runs for it is ended first, and its lock waited for. An attempt without a result
-    is `interrupted` by `driver`.
+    is `interrupted` by `driver`; so is one whose result vouches for files that are gone or damaged:
+    the next attempt writes them again.
 
     Raises:
         TimeoutError: its lock is still held after `wait` seconds.
@@ -54,7 +55,7 @@ def settle(folder: TrialFolder, attempt: int, until: int, *, wait: float = 30.0)
     if folder.lock.exists():
         locks.end_holder(folder.lock, wait=wait)
     result = Result.read(folder.path)
-    if result is not None and result.answers(attempt, until):
+    if result is not None and result.answers(attempt, until) and is_whole(folder, result):
         return of_result(result)
     seconds, epochs = seconds_of(folder, attempt), folder.finished_epochs()
     return Outcome("interrupted", "driver", None, seconds, epochs, "its driver died")
@@ -71,6 +72,14 @@ def of_result(result: Result) -> Outcome:
         result.message or "; ".join(result.warnings),
         result.warnings,
     )
+
+
+def is_whole(folder: TrialFolder, result: Result) -> bool:
+    """Whether the files that a result vouches for are those that were written."""
+    try:
+        return all(file_fact(folder.path / name) == fact for name, fact in result.files.items())
+    except OSError:
+        return False
 
 
 def seconds_of(folder: TrialFolder, attempt: int) -> float:
