@@ -190,7 +190,7 @@ def test_the_commands_that_look_tell_of_an_ended_study(ran: Ran, tmp_path: Path)
         return done.stdout if code == 0 else done.stderr
 
     before = ran.dense.journal("faulty")
-    assert "4/4 trials, 3 failed, best accuracy" in said("status", "faulty")
+    assert "4/4 trials, 3 failed" in said("status", "faulty")
     assert said("status") == said("status", "faulty")
     board = said("show", "faulty")
     assert all(f"failed: {cause}" in board for cause in ("nan", "timeout", "error"))
