@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tasks.train.client import TrialServer
 
 EXIT_STOPPED = 130
+TELL_SECONDS = 10.0
 
 
 SHOW_CURSOR = b"\x1b[?25h\n"
@@ -79,7 +80,8 @@ def listening(wish: StopWish) -> Iterator[StopWish]:
     if threading.current_thread() is not threading.main_thread():
         yield wish
         return
-    threading.Thread(target=wish.pass_on, name="stop", daemon=True).start()
+    teller = threading.Thread(target=wish.pass_on, name="stop", daemon=True)
+    teller.start()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         signal.signal(number, wish.hear)
@@ -89,6 +91,7 @@ def listening(wish: StopWish) -> Iterator[StopWish]:
         for number, handler in before.items():
             signal.signal(number, handler)
         wish.forget()
+        teller.join(TELL_SECONDS)  # an interpreter that ends while a thread prints aborts
 
 
 @dataclass(frozen=True)
