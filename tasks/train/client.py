@@ -148,14 +148,16 @@ class TrialServer:
 
     def _read(self) -> None:
         buffer = LineBuffer()
-        while received := os.read(self._stdout.fileno(), READ_SIZE):
-            for report in buffer.feed(received):
-                self._dispatch(report)
-        with self._lock:
-            self._lost = True
-            for attempt in self._attempts.values():
-                attempt.tell({"lost": True})
-        self._ready.set()
+        try:
+            while received := os.read(self._stdout.fileno(), READ_SIZE):
+                for report in buffer.feed(received):
+                    self._dispatch(report)
+        finally:  # whoever waits for a report is told that none comes
+            with self._lock:
+                self._lost = True
+                for attempt in self._attempts.values():
+                    attempt.tell({"lost": True})
+            self._ready.set()
 
     def _dispatch(self, report: dict[str, Any]) -> None:
         if "ready" in report:

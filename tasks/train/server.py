@@ -28,6 +28,8 @@ from tasks.train.channel import LineBuffer, Reporter, guard_own_group, write_lin
 
 STDIN = 0
 READ_SIZE = 65_536
+NOT_FORKED = 71 << 8
+"""Wait status of a trial for which there was no process (EX_OSERR)."""
 
 # What a trial imports sooner or later. The second half is what libraries import only when they are
 # first used: named here, a trial does not spend half a second on them.
@@ -62,7 +64,14 @@ class Server:
     def fork(self, number: int, folder: Path) -> None:
         """Start a trial; the child never returns from here."""
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # no process to be had: this trial's affair, not the others'
+            print(
+                f"trial {number} in {folder} was not forked: {error}", file=sys.stderr, flush=True
+            )
+            write_line(self.reports, {"id": number, "status": NOT_FORKED})
+            return
         if pid == 0:
             become_trial(number, folder, parent, self.reports)
         with contextlib.suppress(OSError):  # so that a kill right now meets the group
