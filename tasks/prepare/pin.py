@@ -14,9 +14,21 @@ PIN = "data.json"
 
 
 def pinned_key(home: Home, study: str) -> str | None:
-    """The data key of a study; None before its first run."""
+    """The data key of a study; None before its first run.
+
+    Raises:
+        BadInput: the file that names it is damaged.
+    """
     pin = home.study(study) / PIN
-    return str(json.loads(pin.read_text())["key"]) if pin.exists() else None
+    if not pin.exists():
+        return None
+    try:
+        return str(json.loads(pin.read_bytes())["key"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{pin} does not say which data the study began with; restore it from a copy, "
+            "or start anew with name=<new name>"
+        ) from error
 
 
 def prepared_of(home: Home, study: str) -> Prepared | None:

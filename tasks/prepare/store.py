@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -59,8 +59,7 @@ def open_prepared(home: Home, key: str) -> Prepared | None:
     path = home.data / key
     if not (path / MANIFEST).exists():
         return None
-    manifest = json.loads((path / MANIFEST).read_text())
-    for name, facts in manifest["files"].items():
+    for name, facts in _manifest(path).items():
         file = path / name
         if not file.is_file() or file.stat().st_size != facts["size"]:
             raise _damaged(path, name)
@@ -68,6 +67,15 @@ def open_prepared(home: Home, key: str) -> Prepared | None:
             raise _damaged(path, name)
     card = json.loads((path / CARD).read_text())
     return Prepared(key, path, path / "parts" / "train", path / "parts" / "validation", card)
+
+
+def _manifest(path: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of each file of a folder, by its path there."""
+    try:
+        files: dict[str, dict[str, Any]] = json.loads((path / MANIFEST).read_bytes())["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, MANIFEST) from error
+    return files
 
 
 def _damaged(path: Path, name: str) -> DenseError:
@@ -97,8 +105,9 @@ def _locked(path: Path) -> IO[str]:
     while True:
         file = path.open("a")
         fcntl.flock(file, fcntl.LOCK_EX)
-        if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
-            return file
+        with suppress(FileNotFoundError):  # who held it before us has removed it
+            if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                return file
         file.close()
 
 

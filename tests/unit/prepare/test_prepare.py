@@ -15,6 +15,7 @@ from conf.home import Home
 from conf.split import Stratified
 from conf.study import Study
 from tasks.prepare import prepare, run, test_path
+from tasks.prepare.pin import pinned
 from tests.unit.prepare.made import MadeSource, random_rows, table_rows
 
 STUDY = Study(name="made")
@@ -120,6 +121,22 @@ def test_what_a_killed_process_left_is_no_prepared_data_and_is_swept(home, tmp_p
     (left / "card.json").write_text("{")
     assert prepare(STUDY, home).card["rows"]["kept"] == 40
     assert (left.exists(), source.reads) == (False, 2)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}"])
+def test_a_damaged_manifest_is_refused(home, tmp_path, monkeypatch, content):
+    given(monkeypatch, tmp_path, random_rows([20, 20]))
+    (prepare(STUDY, home).path / "manifest.json").write_text(content)
+    with pytest.raises(DenseError, match="damaged: manifest"):
+        prepare(STUDY, home)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}"])
+def test_a_damaged_note_of_the_data_is_refused(home, content):
+    (home.study("made")).mkdir(parents=True)
+    (home.study("made") / "data.json").write_text(content)
+    with pytest.raises(BadInput, match="which data the study began with"):
+        pinned(STUDY, home)
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
