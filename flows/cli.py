@@ -136,6 +136,10 @@ def main() -> None:
         raise SystemExit(130) from None
     except OSError as error:
         fail(BadInput(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
+    except Exception as error:  # a library's, or a mistake of ours: said in a sentence all the same
+        what = (str(error).strip().splitlines() or [""])[0][:300]
+        said = ": ".join(filter(None, (type(error).__name__, what)))
+        fail(DenseError(f"{said}; what was done is kept, run again; `dense --debug` says where"))
 
 
 def fail(error: DenseError) -> None:

@@ -69,16 +69,17 @@ def suggest(session: Session, count: int) -> Proposal:
 @task(name="champion", task_run_name="champion of {session.study.name}", cache_policy=NO_CACHE)
 def crown(session: Session) -> Crowned | None:
     """Train, score and register the winner, if it is new and better than the champion."""
-    record = StudyRecord.read(session.home, session.study.name)
+    record, uri = StudyRecord.read(session.home, session.study.name), session.tracker.uri
     session.doing("choosing the champion")
-    return crown_winner(
-        record,
-        session.data,
-        session.engine.run,
-        store.client(session.tracker.uri),
-        session.note,
-        tags={"prefect.flow_run_id": session.flow_run},
-    )
+    with store.at_work(uri, f"`dense run {session.study.name}` goes on from there"):
+        return crown_winner(
+            record,
+            session.data,
+            session.engine.run,
+            store.client(uri),
+            session.note,
+            tags={"prefect.flow_run_id": session.flow_run},
+        )
 
 
 @task(name="train", task_run_name="{job.label}", cache_policy=NO_CACHE)

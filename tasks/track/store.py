@@ -131,6 +131,21 @@ def answering(home: Home, uri: str) -> Iterator[None]:
         raise BadInput(f"MLflow at {uri} does not answer ({short(error)}); {remedy}") from error
 
 
+@contextmanager
+def at_work(uri: str, remedy: str) -> Iterator[None]:
+    """Turn what an MLflow that goes away in the middle of work raises into one sentence.
+
+    Raises:
+        DenseError: MLflow refused or did not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise DenseError(f"MLflow at {uri} failed ({short(error)}); {remedy}") from error
+
+
 def _require_answer(home: Home, uri: str) -> None:
     with answering(home, uri):
         client(uri).search_experiments(max_results=1)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conf.errors import BadInput
+from conf.errors import BadInput, DenseError
 from conf.home import Home
 from tasks.track import store
 
@@ -90,3 +90,13 @@ def test_importing_the_room_loads_no_mlflow_and_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_mlflow_that_goes_away_at_work_is_a_sentence() -> None:
+    from mlflow.exceptions import MlflowException
+
+    with (
+        pytest.raises(DenseError, match=r"^MLflow at http://there failed \(gone\); go on$"),
+        store.at_work("http://there", "go on"),
+    ):
+        raise MlflowException("gone\nand more")
