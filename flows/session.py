@@ -31,12 +31,14 @@ from tasks.prepare import Prepared
 from tasks.report import words
 from tasks.study import inbox
 from tasks.study.events import Attempt, Champion, Event, Promoted, Reason, Stopped, Target
+from tasks.study.identity import JOURNAL_FILE
 from tasks.study.lock import Holder
 from tasks.study.open import OpenStudy
 from tasks.study.policy import Action, Promote, Start, decide, raised
 from tasks.study.state import State
 from tasks.study.steps import asking, ending
 from tasks.suggest.records import Proposal
+from tasks.suggest.space import Space
 from tasks.track import experiment
 from tasks.track.writer import Tracker
 from tasks.train.capacity import slot_count
@@ -182,6 +184,15 @@ class Session:
             raise DenseError(f"the record of {self.study.name!r} was not begun yet")
         return self._tracker
 
+    @property
+    def page_is_old(self) -> bool:
+        """Whether the study's page does not tell of all that the journal does, or is not there.
+
+        A run before this one may have died between its last line and its page.
+        """
+        page, journal = self.home.report(self.study.name), self.opened.folder / JOURNAL_FILE
+        return not page.exists() or page.stat().st_mtime_ns < journal.stat().st_mtime_ns
+
     def say(self, line: str) -> None:
         """Show a line to whoever watches."""
         self._display.say(line)
@@ -238,7 +249,8 @@ class Session:
 
     def next_action(self) -> Action:
         """What the policy says is to be done now."""
-        inbox.collect(self.opened, self._check_values, time.time())
+        for refusal in inbox.collect(self.opened, self._check_values, time.time()):
+            self.say(refusal)
         return decide(
             self.state,
             self.study,
@@ -330,7 +342,10 @@ class Session:
         return values_of(self.study, self.study.trial_config)
 
     def _check_values(self, values: Mapping[str, Scalar]) -> None:
-        self.config({**self.start_values(), **values})
+        """Refuse what the suggestion step could not be given: from the journal it never goes."""
+        space = self.study.model_dump(mode="json")["search"]["space"]
+        whole = Space(space, self.study.search.constraints).complete(values, self.start_values())
+        self.config(whole)
 
     def _spec(
         self, start: Start, values: Mapping[str, Scalar], digest: str, spent: float

@@ -60,7 +60,7 @@ def study(
         reason = search(session)
         champion = None if reason == "user" else crown(as_is(session))
         session.tidy()
-        if not session.idle or champion_is_new(champion):
+        if session.page_is_old:
             report(as_is(session))
         return last_state(session, reason, champion)
 

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
-from conf.study import TrialConfig
-from flows.session import measured
+import pytest
+
+from conf.errors import BadInput
+from conf.home import Home
+from conf.study import Study, TrialConfig
+from flows.session import Session, measured
 from tasks.train.outcome import Outcome
 from tests.unit.track.helpers import predict
 
@@ -28,3 +34,51 @@ def test_predictions_that_cannot_be_read_fail_the_trial(tmp_path: Path) -> None:
     found = measured(tmp_path, CONFIG, Outcome("complete", value=0.8))
     assert (found.outcome, found.cause) == ("failed", "error")
     assert "predictions.parquet" in found.message
+
+
+STUDY = Study(
+    name="made",
+    search={"space": {"train.lr": {"low": 1e-4, "high": 1e-1, "scale": "log"}}},
+)
+
+
+def session_of(home: Home) -> Session:
+    """A session that has taken nothing."""
+    session = Session.__new__(Session)
+    session.home = home
+    session.opened = SimpleNamespace(study=STUDY, folder=home.study("made"))  # type: ignore[assignment]
+    return session
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"train.weight_decay": 0.1}, id="not-searched"),
+        pytest.param({"train.lr": 0.5}, id="outside"),
+        pytest.param({"train.lr": "high"}, id="no-number"),
+    ],
+)
+def test_an_enqueued_configuration_outside_the_space_is_refused_before_the_journal(
+    tmp_path: Path, values: dict[str, object]
+) -> None:
+    with pytest.raises(BadInput):
+        session_of(Home.open(tmp_path))._check_values(values)  # type: ignore[arg-type]
+
+
+def test_an_enqueued_configuration_of_the_space_is_taken(tmp_path: Path) -> None:
+    session_of(Home.open(tmp_path))._check_values({"train.lr": 0.01})
+
+
+def test_the_page_is_written_until_it_is_newer_than_the_journal(tmp_path: Path) -> None:
+    home = Home.open(tmp_path)
+    session, page = session_of(home), home.report("made")
+    journal = home.study("made") / "journal.jsonl"
+    for path in (journal, page):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    journal.touch()
+    assert session.page_is_old
+    page.touch()
+    os.utime(journal, ns=(1, 1))
+    assert not session.page_is_old
+    os.utime(page, ns=(0, 0))
+    assert session.page_is_old
