@@ -25,14 +25,11 @@ def used_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home.path
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the group when it has its turn
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole runs of the command take their time; they share one Prefect server and one process."""
+    """Whole runs of the command take their time."""
     for item in items:
-        if "e2e" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("e2e"))
-            if not item.get_closest_marker("timeout"):
-                item.add_marker(pytest.mark.timeout(900))
+        if "e2e" in item.path.parts and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture
