@@ -107,12 +107,12 @@ def end(study: Study, home: Home, state: State, seconds: float, json_only: bool)
             record,
             seconds=seconds,
             report=page if page.exists() else None,
-            tracking_uri=uri,
+            tracking_uri=store.shown(uri),
             experiment_id=_experiment_id(study.name, uri),
         )
         print(json.dumps(found))
     else:
-        print_end(record, uri)
+        print_end(record, store.shown(uri))
         if state.name == "Skipped":
             print(f"nothing was left to do; `dense run {study.name} --more N` adds N trials")
     if not state.is_completed():

@@ -114,7 +114,7 @@ def report(session: Session) -> Path:
     """The study's page, an artifact of its run in MLflow; its leaderboard, a table in Prefect."""
     session.doing("writing the report")
     record = StudyRecord.read(session.home, session.study.name)
-    around = surroundings(record, session.data, session.tracker.uri, session.say)
+    around = surroundings(record, session.data, store.shown(session.tracker.uri), session.say)
     page = write_page(record, around)
     session.tracker.artifact(page)
     create_table_artifact(

@@ -100,11 +100,12 @@ def build_report(name: str) -> None:
     from tasks.prepare.pin import prepared_of
     from tasks.report.page import write_page
     from tasks.report.sheet import surroundings
-    from tasks.track.store import tracking_uri
+    from tasks.track.store import shown, tracking_uri
 
     home = Home.open()
     record = StudyRecord.read(home, name)
-    around = surroundings(record, prepared_of(home, name), tracking_uri(home), OUT.print)
+    uri = shown(tracking_uri(home))
+    around = surroundings(record, prepared_of(home, name), uri, OUT.print)
     OUT.print(str(write_page(record, around)))
 
 
@@ -123,13 +124,14 @@ def stop_study(name: str) -> None:
 def sync_study(name: str) -> None:
     """Write the MLflow record from files: the study, its trials, its champions."""
     from tasks.champion.restore import restore
+    from tasks.track.store import shown
     from tasks.track.sync import sync
 
     home = Home.open()
     done = sync(home, name)
     champions = restore(StudyRecord.read(home, name), done.uri)
     runs = f"{words.count(done.trials, 'trial')} and {words.count(champions.versions, 'version')}"
-    OUT.print(f"{runs} of {name!r} are in MLflow at {done.uri}")
+    OUT.print(f"{runs} of {name!r} are in MLflow at {shown(done.uri)}")
     for folder in champions.lost:
         OUT.print(f"no version was made of {folder}: the folder or its data is gone")
 

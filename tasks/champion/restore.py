@@ -69,7 +69,7 @@ def restore(record: StudyRecord, uri: str) -> Restored:
         raise
     except Exception as error:  # whatever the store raises
         raise DenseError(
-            f"MLflow at {uri} went away ({store.short(error)}); "
+            f"MLflow at {store.shown(uri)} went away ({store.short(error)}); "
             f"run `dense sync {record.study.name}` again when it answers"
         ) from error
 

@@ -42,8 +42,8 @@ def find(client: MlflowClient, uri: str, name: str) -> Experiment | None:
         return None
     if found.lifecycle_stage == "deleted":
         raise BadInput(
-            f"the MLflow experiment {name!r} at {uri} was deleted; bring it back with `mlflow "
-            f"experiments restore --experiment-id {found.experiment_id}` (MLFLOW_TRACKING_URI set "
+            f"the MLflow experiment {name!r} at {store.shown(uri)} was deleted; bring it back with "
+            f"`mlflow experiments restore --experiment-id {found.experiment_id}` (MLFLOW_TRACKING_URI set "
             "to that address), or choose another name: name=<new name>"
         )
     if (found.artifact_location or "").startswith("mlflow-artifacts:") and "http" not in uri[:4]:
@@ -71,7 +71,8 @@ def experiment_id(client: MlflowClient, home: Home, uri: str, name: str) -> str:
             found = find(client, uri, name)  # another home was quicker, or it cannot be made
             if found is None:
                 raise BadInput(
-                    f"MLflow at {uri} refuses the experiment {name!r} ({store.short(error)})"
+                    f"MLflow at {store.shown(uri)} refuses the experiment {name!r} "
+                    f"({store.short(error)})"
                 ) from error
     return str(found.experiment_id)
 

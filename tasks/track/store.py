@@ -10,6 +10,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from conf.home import Home
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s]*@")
 _READY: set[tuple[str, Path]] = set()
 _STARTING = threading.Lock()
 
@@ -34,6 +36,11 @@ def tracking_uri(home: Home) -> str:
         BadInput: `servers.json` cannot be read.
     """
     return os.environ.get("MLFLOW_TRACKING_URI") or _named_server(home) or own_uri(home)
+
+
+def shown(text: str) -> str:
+    """An address, or a text with addresses, as people and records may see it: no password."""
+    return _PASSWORD.sub(r"\1***@", text)
 
 
 def own_uri(home: Home) -> str:
@@ -128,7 +135,9 @@ def answering(home: Home, uri: str) -> Iterator[None]:
             if uri == own_uri(home)
             else "start it, or unset MLFLOW_TRACKING_URI to record in the home's own database"
         )
-        raise BadInput(f"MLflow at {uri} does not answer ({short(error)}); {remedy}") from error
+        raise BadInput(
+            f"MLflow at {shown(uri)} does not answer ({short(error)}); {remedy}"
+        ) from error
 
 
 @contextmanager
@@ -143,7 +152,7 @@ def at_work(uri: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise DenseError(f"MLflow at {uri} failed ({short(error)}); {remedy}") from error
+        raise DenseError(f"MLflow at {shown(uri)} failed ({short(error)}); {remedy}") from error
 
 
 def _require_answer(home: Home, uri: str) -> None:
@@ -152,8 +161,8 @@ def _require_answer(home: Home, uri: str) -> None:
 
 
 def short(error: BaseException) -> str:
-    """The first line of an error, of a length that fits a sentence."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The first line of an error, of a length that fits a sentence, without passwords."""
+    line = shown((str(error).strip().splitlines() or [type(error).__name__])[0])
     return line if len(line) <= 200 else f"{line[:200]}..."
 
 

@@ -48,7 +48,7 @@ def sync(home: Home, name: str) -> Synced:
             raise
         except Exception as error:  # whatever the store raises
             raise DenseError(
-                f"MLflow at {ledger.uri} went away ({store.short(error)}); "
+                f"MLflow at {store.shown(ledger.uri)} went away ({store.short(error)}); "
                 f"run `dense sync {name}` again when it answers"
             ) from error
 

@@ -100,3 +100,25 @@ def test_an_mlflow_that_goes_away_at_work_is_a_sentence() -> None:
         store.at_work("http://there", "go on"),
     ):
         raise MlflowException("gone\nand more")
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("postgresql://me:hunter2@db/mlflow", "postgresql://me:***@db/mlflow"),
+        ("http://me:p@ss:w@there:5000", "http://me:***@there:5000"),
+        ("http://there:5000/a@b", "http://there:5000/a@b"),
+        ("sqlite:////home/me/mlflow.db", "sqlite:////home/me/mlflow.db"),
+    ],
+)
+def test_no_password_is_shown(uri: str, expected: str) -> None:
+    assert store.shown(uri) == expected
+    assert store.shown(f"no answer from {uri}, twice") == f"no answer from {expected}, twice"
+
+
+def test_a_refusal_shows_no_password(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(BadInput, match="does not answer") as refused:
+        store.bootstrap(home)
+    assert "hunter2" not in str(refused.value)
