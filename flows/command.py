@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from conf.errors import DenseError
 from conf.home import Home
-from conf.load import load_study
 from conf.study import Study
 from flows.display import Display, make_display
 from flows.launch import EXIT_STOPPED, LAUNCH, Launch
+from flows.load import runnable
 
 if TYPE_CHECKING:
     from prefect.states import State
@@ -33,7 +33,7 @@ def run_study(name: str, overrides: Sequence[str], *, more: int, json_only: bool
     from tasks.study.open import refuse
 
     begun = time.monotonic()
-    study = load_study(name, overrides, allow_path=True)
+    study = runnable(name, overrides, allow_path=True)
     home = Home.open()
     # What the flow would say after its servers are up, said at once.
     refuse(home, study)
@@ -136,7 +136,7 @@ def check_study(name: str, overrides: Sequence[str], *, attempt: bool) -> None:
     """Validate a study and print its plan; with `attempt`, also train and validate one batch."""
     from conf.plan import plan_text
 
-    study = load_study(name, overrides, allow_path=True)
+    study = runnable(name, overrides, allow_path=True)
     home = Home.open()
     print(plan_text(study, home))
     if attempt:

@@ -15,8 +15,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from conf.errors import Held
-from conf.load import load_study
 from flows.launch import LAUNCH
+from flows.load import runnable
 from flows.session import Session
 from flows.steps import as_is, crown, evaluate, prepare, report, suggest, train
 from tasks.champion.records import Crowned
@@ -47,7 +47,7 @@ def study(
         more: so many trials beyond the last target.
     """
     from_command = LAUNCH.get() is not None
-    config = load_study(study, overrides, allow_path=from_command)
+    config = runnable(study, overrides, allow_path=from_command)
     try:
         session = Session.open(config, more=more, flow_run=str(flow_run.id))
     except Held as error:

@@ -1,0 +1,33 @@
+"""A study for a run: as it is configured, with what only the search can judge checked too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from conf.errors import BadInput
+from conf.load import load_study
+from conf.study import Study
+from conf.values import values_of
+
+
+def runnable(name: str, overrides: Sequence[str] = (), *, allow_path: bool = False) -> Study:
+    """The study of that name, which can be run: as `load_study`, and its constraints are sound.
+
+    Raises:
+        BadInput: also where a constraint states nothing, or trial 0 does not keep it.
+    """
+    study = load_study(name, overrides, allow_path=allow_path)
+    if study.search.constraints:
+        check_constraints(study)
+    return study
+
+
+def check_constraints(study: Study) -> None:
+    """BadInput where a constraint cannot be read, or trial 0 does not keep it."""
+    from tasks.suggest.space import Space  # numpy loads with it
+
+    space = study.model_dump(mode="json")["search"]["space"]
+    try:
+        Space(space, study.search.constraints).complete(values_of(study, study.trial_config), None)
+    except RecursionError:
+        raise BadInput("search.constraints: one is nested too deeply; write it shorter") from None
