@@ -43,8 +43,8 @@ def find(client: MlflowClient, uri: str, name: str) -> Experiment | None:
     if found.lifecycle_stage == "deleted":
         raise BadInput(
             f"the MLflow experiment {name!r} at {store.shown(uri)} was deleted; bring it back with "
-            f"`mlflow experiments restore --experiment-id {found.experiment_id}` (MLFLOW_TRACKING_URI set "
-            "to that address), or choose another name: name=<new name>"
+            f"`mlflow experiments restore --experiment-id {found.experiment_id}` "
+            "(MLFLOW_TRACKING_URI set to that address), or choose another name: name=<new name>"
         )
     if (found.artifact_location or "").startswith("mlflow-artifacts:") and "http" not in uri[:4]:
         raise BadInput(

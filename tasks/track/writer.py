@@ -145,8 +145,8 @@ class Tracker:
         name = self.ledger.facts.study.name
         return (
             f"{count} {'part' if count == 1 else 'parts'} of the record of {name!r} did not reach "
-            f"MLflow at {store.shown(self.uri)} ({why}); nothing is lost: `dense sync {name}` writes it from "
-            f"{self.ledger.home.path}"
+            f"MLflow at {store.shown(self.uri)} ({why}); nothing is lost: `dense sync {name}` "
+            f"writes it from {self.ledger.home.path}"
         )
 
     def _run(self) -> None:
