@@ -58,10 +58,12 @@ def study(
         session.begin_record(prepare(as_is(config), as_is(session.home)))
         session.settle()
         reason = search(session)
-        champion = None if reason == "user" else crown(as_is(session))
-        session.tidy()
-        if session.page_is_old:
-            report(as_is(session))
+        try:
+            champion = None if reason == "user" else crown(as_is(session))
+        finally:  # the search is worth its page, whatever became of its winner
+            session.tidy()
+            if session.page_is_old:
+                report(as_is(session))
         return last_state(session, reason, champion)
 
 

@@ -51,7 +51,10 @@ def finished(spec: TrialSpec, folder: Path) -> Outcome | None:
     result = Result.read(folder)
     if result is None or result.outcome != "complete" or not TrialFolder(folder).weights.exists():
         return None
-    kept = TrialSpec.read(folder)
+    try:
+        kept = TrialSpec.read(folder)
+    except DenseError:
+        return None  # damaged, or of another version: trained again
     same = ("digest", "seed", "until", "keep", "train", "also", "validation")
     if any(getattr(kept, name) != getattr(spec, name) for name in same):
         return None

@@ -124,6 +124,7 @@ def building(home: Home, key: str) -> Iterator[Path]:
         yield folder
         _seal(folder)
         folder.chmod(0o755)
+        shutil.rmtree(home.data / key, ignore_errors=True)  # without a manifest it is no data
         folder.rename(home.data / key)
         sync_folder(home.data)
     finally:

@@ -79,3 +79,11 @@ def test_weights_that_are_gone_are_trained_again(tmp_path: Path) -> None:
     TrialFolder(tmp_path).weights.unlink()
     train(engine.run, SPEC, tmp_path)
     assert len(engine.specs) == 2
+
+
+def test_a_training_whose_specification_is_damaged_is_trained_again(tmp_path: Path) -> None:
+    engine = FakeEngine(COMPLETE, COMPLETE)
+    train(engine.run, SPEC, tmp_path)
+    TrialFolder(tmp_path).spec.write_text("{")
+    assert train(engine.run, SPEC, tmp_path).outcome == "complete"
+    assert len(engine.specs) == 2

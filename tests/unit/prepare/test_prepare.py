@@ -117,8 +117,9 @@ def test_what_a_killed_process_left_is_no_prepared_data_and_is_swept(home, tmp_p
     source = given(monkeypatch, tmp_path, random_rows([20, 20]))
     key = prepare(STUDY, Home.open(tmp_path / "elsewhere")).key
     left = home.data / f".{key}.killed"
-    left.mkdir(parents=True)
-    (left / "card.json").write_text("{")
+    for folder in (left, home.data / key):  # the second lost its manifest
+        folder.mkdir(parents=True)
+        (folder / "card.json").write_text("{")
     assert prepare(STUDY, home).card["rows"]["kept"] == 40
     assert (left.exists(), source.reads) == (False, 2)
 
