@@ -67,7 +67,10 @@ class Site:
         """End the worker, the server and whatever they started."""
         if self.worker is not None:
             self.worker.terminate()
-            self.worker.wait(30)
+            try:
+                self.worker.communicate(timeout=30)  # it may have more to say than a pipe holds
+            except subprocess.TimeoutExpired:
+                self.worker.kill()
         self.server.close()
         for process in self.dense.processes():
             process.kill()
