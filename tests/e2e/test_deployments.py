@@ -50,13 +50,14 @@ class Site:
     def start_worker(self) -> None:
         """A process worker on the pool `dense`."""
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "dense"]
-        self.worker = subprocess.Popen(
-            [*command, "--type", "process", "--name", "here"],
-            env=self.dense.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with (self.dense.home / "worker.log").open("w") as log:
+            self.worker = subprocess.Popen(
+                [*command, "--type", "process", "--name", "here"],
+                env=self.dense.environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
 
     def state(self, run: str) -> str:
         """Name of a flow run's state."""
@@ -68,7 +69,7 @@ class Site:
         if self.worker is not None:
             self.worker.terminate()
             try:
-                self.worker.communicate(timeout=30)  # it may have more to say than a pipe holds
+                self.worker.wait(30)
             except subprocess.TimeoutExpired:
                 self.worker.kill()
         self.server.close()
