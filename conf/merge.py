@@ -37,15 +37,17 @@ class Layer:
     def place(self, path: KeyPath) -> str:
         """Where the value at a path was written.
 
-        An override of a part of it comes first: it is what most likely made the whole wrong.
+        An override of a part of it, or of its neighbour where nothing else was written, comes
+        first: it is what most likely made the whole wrong.
         """
-        below = [place for key, place in self.places.items() if key[: len(path)] == path]
-        for place in reversed(below):
-            if place.startswith(OVERRIDE):
-                return place
         for depth in range(len(path), 0, -1):
-            if path[:depth] in self.places:
-                return self.places[path[:depth]]
+            head = path[:depth]
+            if depth == len(path) or head not in self.places:
+                for key, place in reversed(list(self.places.items())):
+                    if key[:depth] == head and place.startswith(OVERRIDE):
+                        return place
+            if head in self.places:
+                return self.places[head]
         return ""
 
 
@@ -69,11 +71,12 @@ def merge(parent: Any, child: Any, shape: Shape) -> Any:
     """Lay `child` over `parent`, mapping by mapping; anything else replaces what was there.
 
     Where the child makes a union another kind, that part starts anew with the child's keys alone:
-    settings of one kind mean nothing to another.
+    settings of one kind mean nothing to another. A mapping with free keys is emptied by an empty
+    one (`search.space={}`).
     """
     if not isinstance(parent, dict) or not isinstance(child, dict):
         return child
-    if shape.changes_kind(parent, child):
+    if shape.changes_kind(parent, child) or (shape.values is not None and not child):
         return child
     both = {**parent, **child}
     for key in parent.keys() & child.keys():

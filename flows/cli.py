@@ -41,6 +41,9 @@ def options(
 
 _debug = False
 
+NAMED_FILE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""Of a file that the user named. Any other trouble with files is the machine's."""
+
 
 @app.command()
 def run(
@@ -135,7 +138,8 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except OSError as error:
-        fail(BadInput(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
+        kind = BadInput if isinstance(error, NAMED_FILE) else DenseError
+        fail(kind(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
     except Exception as error:  # a library's, or a mistake of ours: said in a sentence all the same
         what = (str(error).strip().splitlines() or [""])[0][:300]
         said = ": ".join(filter(None, (type(error).__name__, what)))

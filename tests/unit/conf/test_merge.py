@@ -93,6 +93,17 @@ def test_a_range_that_becomes_choices_starts_anew(parent: Any, child: Any, merge
     assert merge(wrap(parent), wrap(child), shape_of(Study)) == wrap(merged)
 
 
+@pytest.mark.parametrize(
+    ("child", "space"),
+    [({}, {}), ({"model.width": {"low": 1, "high": 2}}, None)],
+    ids=["emptied", "added to"],
+)
+def test_an_empty_space_empties_the_parents(child: Any, space: Any) -> None:
+    parent = {"train.lr": {"choices": [1]}}
+    merged = merge({"search": {"space": parent}}, {"search": {"space": child}}, shape_of(Study))
+    assert merged["search"]["space"] == ({**parent, **child} if space is None else space)
+
+
 def test_leaf_keys_are_those_of_all_kinds() -> None:
     assert set(leaf_keys(shape_of(Config))) == {
         "head.layers",
@@ -112,3 +123,10 @@ def test_places_follow_the_values() -> None:
     assert both.place(("a", "b", 0)) == "override 'a.b=[5]'"
     assert both.place(("a",)) == "override 'a.b=[5]'"
     assert both.place(("z",)) == ""
+
+
+def test_what_is_missing_beside_an_override_is_the_overrides() -> None:
+    parent = Layer({"a": {"b": 1}}, {("a",): "p:1", ("a", "b"): "p:2"})
+    both = Layer({"a": {"c": {"low": 0}}}, {("a", "c", "low"): "override 'a.c.low=0'"})
+    assert both.over(parent, NONE).place(("a", "c", "high")) == "override 'a.c.low=0'"
+    assert both.over(parent, NONE).place(("a", "x")) == "p:1"
