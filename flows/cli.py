@@ -73,6 +73,19 @@ def check(
 
 
 @app.command()
+def enqueue(
+    study: NameArgument,
+    settings: Annotated[
+        list[str], typer.Argument(metavar="key=value ...", help="Settings to try next.")
+    ],
+) -> None:
+    """Let a study try a configuration of yours next, also while it runs."""
+    from flows.enqueue import enqueue
+
+    print(enqueue(study, settings))
+
+
+@app.command()
 def status(study: Annotated[str | None, typer.Argument(metavar="[STUDY]")] = None) -> None:
     """Say where one study stands, or all of them."""
     from flows.views import show_status

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from conf.errors import BadInput
 from conf.load import load_study
+from conf.search import Scalar
 from conf.study import Study
 from conf.values import values_of
 
@@ -24,10 +25,20 @@ def runnable(name: str, overrides: Sequence[str] = (), *, allow_path: bool = Fal
 
 def check_constraints(study: Study) -> None:
     """BadInput where a constraint cannot be read, or trial 0 does not keep it."""
+    try:
+        whole_values(study, {})
+    except RecursionError:
+        raise BadInput("search.constraints: one is nested too deeply; write it shorter") from None
+
+
+def whole_values(study: Study, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Some settings made a configuration of the space, the others as trial 0 has them.
+
+    Raises:
+        BadInput: one is not of the space, or the whole breaks a constraint.
+    """
     from tasks.suggest.space import Space  # numpy loads with it
 
     space = study.model_dump(mode="json")["search"]["space"]
-    try:
-        Space(space, study.search.constraints).complete(values_of(study, study.trial_config), None)
-    except RecursionError:
-        raise BadInput("search.constraints: one is nested too deeply; write it shorter") from None
+    start = values_of(study, study.trial_config)
+    return Space(space, study.search.constraints).complete(values, start)

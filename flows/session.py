@@ -25,6 +25,7 @@ from conf.search import Scalar
 from conf.study import Study, TrialConfig
 from conf.values import apply_values, values_of
 from flows.launch import StopWish, current_launch, listening
+from flows.load import whole_values
 from flows.progress import first_words, next_words, progress_of, shown_end
 from tasks.evaluate.evaluation import evaluate
 from tasks.prepare import Prepared
@@ -38,7 +39,6 @@ from tasks.study.policy import Action, Promote, Start, decide, raised
 from tasks.study.state import State
 from tasks.study.steps import asking, ending
 from tasks.suggest.records import Proposal
-from tasks.suggest.space import Space
 from tasks.track import experiment
 from tasks.track.writer import Tracker
 from tasks.train.capacity import slot_count
@@ -343,9 +343,7 @@ class Session:
 
     def _check_values(self, values: Mapping[str, Scalar]) -> None:
         """Refuse what the suggestion step could not be given: from the journal it never goes."""
-        space = self.study.model_dump(mode="json")["search"]["space"]
-        whole = Space(space, self.study.search.constraints).complete(values, self.start_values())
-        self.config(whole)
+        self.config(whole_values(self.study, values))
 
     def _spec(
         self, start: Start, values: Mapping[str, Scalar], digest: str, spent: float
