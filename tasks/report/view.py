@@ -13,6 +13,7 @@ from conf.plan import describe
 from tasks.report import figures, head, repeat, words
 from tasks.report.datacard import class_names, shown_card
 from tasks.report.gain import gain
+from tasks.report.importance import shown_importance
 from tasks.report.parallel import parallel
 from tasks.report.tables import Row, leaderboard, outcome, settings, short
 from tasks.report.winner import Winner
@@ -54,6 +55,7 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "gain": gained,
         "table": _table(record, rows),
         "failures": _failures(rows),
+        "importance": shown_importance(record),
         "space": [(key, describe(d)) for key, d in record.study.search.space.items()],
         "card": shown_card(around.card),
         "classes": _classes(best, around.card),
