@@ -6,8 +6,8 @@ lies in `home/assets/<package>-<version>-<digest>/`, written whole or not at all
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,7 @@ from typing import IO
 from conf.errors import BadInput, DenseError
 from conf.home import Home
 from conf.identity import canonical_json, sha256_text
+from data.locks import file_lock
 
 SECONDS = 900
 MOST_BYTES = 2 * 2**30
@@ -58,19 +60,29 @@ def fetched(archive: Archive, home: Home) -> Path:
         DenseError: it does not hold what it should.
     """
     folder = home.assets / archive.folder
-    if folder.is_dir():
-        return folder
-    home.assets.mkdir(parents=True, exist_ok=True)
-    with (home.assets / f"{archive.folder}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            with tempfile.TemporaryDirectory(dir=home.assets, prefix=".fetch.") as temporary:
-                file = _download(archive, Path(temporary))
-                _check(archive, file)
-                unpacked = Path(temporary) / "files"
-                unpack(file, archive.members, unpacked)
-                unpacked.rename(folder)
+    if not folder.is_dir():
+        with lock(home, archive.folder):
+            if not folder.is_dir():
+                _fetch(archive, folder)
+    os.utime(folder)  # it is in use: nobody clears it away
     return folder
+
+
+def lock(home: Home, name: str, *, wait: bool = True) -> AbstractContextManager[bool]:
+    """The lock of an asset's folder; wait while another process fetches it."""
+    return file_lock(home.assets / f"{name}.lock", wait=wait)
+
+
+def _fetch(archive: Archive, folder: Path) -> None:
+    """Fetch, check and unpack into a folder that is there whole or not at all; its lock is held."""
+    for left in folder.parent.glob(f".{folder.name}.*"):  # of a process that was killed
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        file = _download(archive, Path(temporary))
+        _check(archive, file)
+        unpacked = Path(temporary) / "files"
+        unpack(file, archive.members, unpacked)
+        unpacked.rename(folder)
 
 
 def _download(archive: Archive, folder: Path) -> Path:

@@ -20,7 +20,7 @@ def rehearse(study: Study, home: Home) -> str:
     Raises:
         BadInput: the trial failed; the sentence says why.
     """
-    prepared = prepare(study, home)
+    prepared = prepare(study, home, print)
     with tempfile.TemporaryDirectory(prefix="dense-") as scratch, Engine(home, slots=0) as engine:
         spec = one_step(study, prepared)
         outcome = engine.run(spec, Path(scratch))

@@ -17,6 +17,7 @@ from prefect.utilities.annotations import quote
 
 from conf.home import Home
 from conf.study import Study
+from flows.launch import current_launch
 from flows.session import AttemptEnd, Job, Session, measured
 from tasks.champion.crown import crown as crown_winner
 from tasks.champion.records import Crowned
@@ -43,7 +44,7 @@ def as_is(value: T) -> T:
 @task(name="prepare", task_run_name="prepare {study.name}", cache_policy=NO_CACHE)
 def prepare(study: Study, home: Home) -> Prepared:
     """Clean, split and store the data, or open what a run before has stored."""
-    return pinned(study, home)
+    return pinned(study, home, current_launch().display.say)
 
 
 @task(name="suggest", task_run_name="suggest {count}", cache_policy=NO_CACHE)

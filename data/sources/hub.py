@@ -19,13 +19,17 @@ if TYPE_CHECKING:  # Arrow is imported only when something is read
     from data.sources.decode import Entry
 
 
+HUB = "hub"
+"""Folder among the assets of what the library fetches."""
+
+
 class HubSource:
     """A data set of the `datasets` library."""
 
     def __init__(self, data: HubData, rules: ImageRules, home: Home) -> None:
         self._data = data
         self._rules = rules
-        self._cache = home.path / "assets" / "hub"
+        self._cache = home.assets / HUB
         self._folder = confined(data.path, home, folder=True) if data.path else None
         inside = sorted(self._folder.rglob("*")) if self._folder else []
         self.files: Sequence[Path] = [path for path in inside if path.is_file()]

