@@ -98,10 +98,18 @@ def _early_end(study: Study) -> list[str]:
     ]
     if stop.seconds is not None:
         lines.append(f"nothing new after {stop.seconds:g} seconds")
+    if stop.gpu_hours is not None:
+        lines.append(f"nothing new after {stop.gpu_hours:g} GPU-hours")
+    if stop.money is not None:
+        lines.append(
+            f"nothing new once {stop.money:g} is spent, at {stop.cost_per_gpu_hour:g} a GPU-hour"
+        )
     if stop.target is not None:
         lines.append(f"ends at {study.evaluate.objective} {stop.target:g}")
     if stop.plateau is not None:
         lines.append(f"ends after {stop.plateau} trials without a better one")
+    if stop.regret is not None:
+        lines.append(f"ends when less than {stop.regret:g} is left to gain")
     return lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from conf.evaluate import MetricName
 from conf.section import Section
@@ -21,8 +21,24 @@ class Stop(Section):
     """Value of the objective that is good enough."""
     plateau: Annotated[int, Field(ge=1)] | None = None
     """Finished trials in a row without a better one."""
+    regret: Annotated[float, Field(ge=0)] | None = None
+    """What is left to gain, in units of the objective, below which the search ends: by the model of
+    strategy `bayes`, twice in a row."""
+    gpu_hours: Annotated[float, Field(gt=0)] | None = None
+    """Hours of training after which nothing new is asked or started, over all runs of the study: a
+    trial's, times its devices, by the trials that share one."""
+    cost_per_gpu_hour: Annotated[float, Field(gt=0)] | None = None
+    """What such an hour costs, in any currency."""
+    money: Annotated[float, Field(gt=0)] | None = None
+    """What the trials may cost, in that currency."""
     failures: Annotated[int, Field(ge=1)] | None = 5
     """Failed trials, none having succeeded, after which a run gives up; null: never."""
+
+    @model_validator(mode="after")
+    def _money_has_a_price(self) -> Stop:
+        if self.money is not None and self.cost_per_gpu_hour is None:
+            raise ValueError("money needs a price; set stop.cost_per_gpu_hour too")
+        return self
 
 
 class Resources(Section):

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from flows.display import Ended, Progress, Running
 from tasks.report import words
 from tasks.report.tables import short
-from tasks.study.policy import full_epochs, wanted
+from tasks.study.policy import full_epochs, gpus, wanted
 from tasks.study.trial import Trial
 from tasks.train.folder import TrialFolder
 
 if TYPE_CHECKING:
+    from conf.study import Study
     from flows.session import Session
+    from tasks.suggest.records import Proposal
 
 
 def shown_end(trial: Trial) -> Ended:
@@ -44,6 +46,19 @@ def next_words(step: str, facts: Mapping[str, Any]) -> str:
         return f"training trial {facts['trial']} again, on train and validation"
     follow = {"trained": "scoring it on the test part", "judged": "registering it"}
     return follow.get(step, "")
+
+
+def batch_words(study: Study, proposal: Proposal) -> str:
+    """What is to be expected of a batch and what it costs; empty where no model was asked."""
+    found, many = proposal.forecast, len(proposal.suggestions)
+    if found is None or not many:
+        return ""
+    text = f"next {words.count(many, 'trial')}: expected to gain {words.number(found.gain)}"
+    if found.seconds is not None:
+        text += f" for {words.duration(found.seconds)} of training"
+        if price := study.stop.cost_per_gpu_hour:
+            text += f" ({found.seconds / 3600 * gpus(study) * price:.3g})"
+    return f"{text}; left to gain {words.number(found.regret)}"
 
 
 def progress_of(session: Session) -> Progress:

@@ -26,7 +26,7 @@ from conf.study import Study, TrialConfig
 from conf.values import apply_values, values_of
 from flows.launch import StopWish, current_launch, listening
 from flows.load import whole_values
-from flows.progress import first_words, next_words, progress_of, shown_end
+from flows.progress import batch_words, first_words, next_words, progress_of, shown_end
 from tasks.evaluate.evaluation import evaluate
 from tasks.prepare import Prepared
 from tasks.report import words
@@ -262,6 +262,7 @@ class Session:
 
     def asked(self, proposal: Proposal) -> None:
         """Record a batch; from here on its trials exist."""
+        self.doing(batch_words(self.study, proposal))
         self.append(asking(self.state, proposal, self.digest, time.time()))
 
     def promoted(self, promotion: Promote) -> None:

@@ -16,8 +16,11 @@ _ENDINGS = {
     "exhausted": "the space has no other configuration",
     "target": "the target was reached",
     "plateau": "no better trial came for a while",
+    "regret": "too little was left to gain",
     "failures": "too many trials failed",
     "seconds": "the time was up",
+    "gpu_hours": "the GPU-hours were used up",
+    "money": "the money was spent",
     "user": "stopped by the user; it can be continued",
 }
 

@@ -19,7 +19,18 @@ Positive = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0)]
 Outcome = Literal["complete", "paused", "stopped", "failed"]
 Cause = Literal["oom", "infrastructure", "killed", "nan", "error", "timeout", "driver"]
-Reason = Literal["trials", "exhausted", "target", "plateau", "failures", "seconds", "user"]
+Reason = Literal[
+    "trials",
+    "exhausted",
+    "target",
+    "plateau",
+    "regret",
+    "failures",
+    "seconds",
+    "gpu_hours",
+    "money",
+    "user",
+]
 
 
 class Suggested(Section):
@@ -33,6 +44,15 @@ class Suggested(Section):
     """Identity of the whole configuration."""
     origin: str
     """What proposed it."""
+
+
+class Forecast(Section):
+    """What the model expected before a batch, in units of the objective."""
+
+    gain: Annotated[float, Field(ge=0)]
+    """Improvement of the best by the batch."""
+    regret: Annotated[float, Field(ge=0)]
+    """Improvement that is left anywhere in the space."""
 
 
 class _Event(Section):
@@ -56,6 +76,8 @@ class Asked(_Event):
     """The space has no other configuration."""
     dropped: Count = 0
     """Enqueued configurations that were passed over because they had been tried."""
+    forecast: Forecast | None = None
+    """What to expect of it; None where no model was asked."""
 
 
 class Attempt(_Event):

@@ -67,6 +67,7 @@ def _asked(state: State, event: events.Asked) -> State:
         memory=event.state,
         exhausted=event.exhausted,
         enqueued=state.enqueued[taken:],
+        forecasts=(*state.forecasts, event.forecast)[-2:] if event.forecast else state.forecasts,
         counts=_counted(state, queued=len(numbers)),
         stopped=None,
     )
@@ -127,6 +128,7 @@ def _target(state: State, event: events.Target) -> State:
         target=event.trials,
         keys=state.keys | {event.key},
         stale=0,
+        forecasts=(),
         judged_from=state.asked,
         judged_best=state.ranked.first,
         stopped=None,
@@ -184,6 +186,7 @@ def _put(state: State, trial: Trial) -> State:
         ready=ready,
         running=running,
         ranked=ranked,
+        seconds=state.seconds + trial.seconds - before.seconds,
         counts=_moved(state, before.status, trial.status),
     )
 

@@ -70,9 +70,10 @@ def decide(
     if len(state.running) >= slots:
         return Wait()
     step = _step(state, study, slots)
-    if isinstance(step, Stop) or not (stopping or _late(study, now, started)):
+    end: Reason | None = "user" if stopping else _spent(state, study, now, started)
+    if isinstance(step, Stop) or end is None:
         return Wait() if state.running and isinstance(step, Stop) else step
-    return Wait() if state.running else Stop("user" if stopping else "seconds")
+    return Wait() if state.running else Stop(end)
 
 
 def full_epochs(study: Study, trial: Trial) -> int:
@@ -99,7 +100,7 @@ def wanted(state: State, study: Study) -> int:
 def raised(state: State, study: Study, more: int) -> int:
     """The target that `--more` sets: beyond what was asked where the study had come to its end,
     beyond what is wanted where it had not."""
-    ended = state.stopped not in (None, "user", "seconds")
+    ended = state.stopped not in (None, "user", "seconds", "gpu_hours", "money")
     return (state.asked if ended else wanted(state, study)) + more
 
 
@@ -129,8 +130,37 @@ def _synchronous(state: State, study: Study, slots: int) -> Action:
     return _more(state, study, slots)
 
 
-def _late(study: Study, now: float, started: float) -> bool:
-    return study.stop.seconds is not None and now - started >= study.stop.seconds
+def _spent(state: State, study: Study, now: float, started: float) -> Reason | None:
+    """The budget that is used up; None while there is some left of each."""
+    stop = study.stop
+    if stop.seconds is not None and now - started >= stop.seconds:
+        return "seconds"
+    if stop.gpu_hours is None and stop.money is None:
+        return None
+    hours = gpu_hours(state, study, now)
+    if stop.gpu_hours is not None and hours >= stop.gpu_hours:
+        return "gpu_hours"
+    if stop.money is not None and hours * (stop.cost_per_gpu_hour or 0.0) >= stop.money:
+        return "money"
+    return None
+
+
+def gpu_hours(state: State, study: Study, now: float) -> float:
+    """Hours that the trials have used so far, the running ones' up to now."""
+    began = (state.trials[number].began for number in state.running)
+    running = sum(max(0.0, now - time) for time in began if time is not None)
+    return (state.seconds + running) / 3600.0 * gpus(study)
+
+
+def gpus(study: Study) -> float:
+    """GPUs that one trial occupies, or what stands for them."""
+    return study.resources.devices / study.resources.gpu_share
+
+
+def _settled(state: State, study: Study) -> bool:
+    """Whether the model said, of the last two batches, that too little is left to gain."""
+    least, found = study.stop.regret, state.forecasts
+    return least is not None and len(found) == 2 and all(each.regret <= least for each in found)
 
 
 def _goal(state: State, study: Study, stale: int) -> Reason | None:
@@ -152,9 +182,10 @@ def _reached(state: State, trial: Trial, target: float | None) -> bool:
 
 
 def _left(state: State, study: Study) -> int:
-    """Trials that may still be asked; of an exhausted space, only what a person enqueues."""
+    """Trials that may still be asked; where the search is over, only what a person enqueues."""
     left = max(0, wanted(state, study) - state.asked)
-    return min(left, len(state.enqueued)) if state.exhausted else left
+    over = state.exhausted or _settled(state, study)
+    return min(left, len(state.enqueued)) if over else left
 
 
 def _start(state: State, study: Study) -> Start | None:
@@ -171,4 +202,6 @@ def _more(state: State, study: Study, slots: int) -> Action:
         return Ask(count)
     if not state.running and (promotions := of_best(state, study)):
         return Promote(promotions)
-    return Stop("exhausted" if state.asked < wanted(state, study) else "trials")
+    if state.asked >= wanted(state, study):
+        return Stop("trials")
+    return Stop("exhausted" if state.exhausted else "regret")

@@ -48,6 +48,10 @@ class State:
     """By the epochs of their trials' first rung (the bracket), and of this one."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Trials by status."""
+    seconds: float = 0.0
+    """Training seconds of all attempts that have ended."""
+    forecasts: tuple[events.Forecast, ...] = ()
+    """The last two forecasts since more was last wanted, oldest first."""
     stale: int = 0
     """Trials ended in a row without a better one."""
     judged_from: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from conf.search import Scalar
-from tasks.study.events import Asked, Finished, Interrupted, Reported, Suggested
+from tasks.study.events import Asked, Finished, Forecast, Interrupted, Reported, Suggested
 from tasks.study.state import State
 
 if TYPE_CHECKING:  # numerical libraries load with it
@@ -89,8 +89,17 @@ def asking(
         state=proposal.state,
         exhausted=proposal.exhausted,
         dropped=len(proposal.dropped),
+        forecast=_forecast(proposal),
         time=time,
     )
+
+
+def _forecast(proposal: Proposal) -> Forecast | None:
+    """What the record keeps of a forecast: its seconds would tell two runs of one study apart."""
+    found = proposal.forecast
+    if found is None or not (math.isfinite(found.gain) and math.isfinite(found.regret)):
+        return None
+    return Forecast(gain=found.gain, regret=found.regret)
 
 
 def observations(state: State) -> list[Observation]:

@@ -56,6 +56,8 @@ class Trial:
     """Time of its first attempt."""
     ended: float | None = None
     """Time at which its last attempt ended."""
+    began: float | None = None
+    """Time at which its last attempt began."""
 
     @property
     def rung(self) -> int:
@@ -87,6 +89,7 @@ def begun(trial: Trial, event: Attempt) -> Trial:
         attempt=event.attempt,
         until=event.until,
         started=event.time if trial.started is None else trial.started,
+        began=event.time,
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from conf.run import Resources
 from conf.run import Stop as StopSection
 from conf.search import Rungs
 from conf.study import Study
@@ -315,3 +316,72 @@ def test_synchronous_rungs_wait_for_the_batch_and_promote_together() -> None:
     assert after(study, *lines) == Promote(((2, 12),))
     lines += [promoted(2, 12), attempt(2, 3, until=12), complete(2, 0.9, 3)]
     assert after(study, *lines) == Ask(4)
+
+
+def calm(regret: float) -> dict[str, object]:
+    """What an `asked` line holds of a forecast."""
+    return {"forecast": {"gain": regret / 2, "regret": regret}}
+
+
+@pytest.mark.parametrize("mode", [{}, SYNCHRONOUS], ids=["steady", "synchronous"])
+def test_a_search_with_little_left_to_gain_ends_after_its_batch(mode: dict[str, object]) -> None:
+    study = stop_at(a_study(20, **mode), regret=0.01)
+    first = [asked(0, 2, **calm(0.005)), attempt(0), attempt(1), complete(0, 0.5), complete(1, 0.4)]
+    second = [asked(2, 2, batch=1, **calm(0.002)), attempt(2), attempt(3)]
+    ends = [complete(2, 0.5), complete(3, 0.5)]
+    assert after(study, *first) == Ask(2)  # once may be chance
+    assert after(study, *first, *second) == Wait()
+    assert after(study, *first, *second, *ends) == Stop("regret")
+    hopeful = [asked(2, 2, batch=1, **calm(0.02)), *second[1:]]
+    assert after(study, *first, *hopeful, *ends) == Ask(2)
+
+
+def test_more_trials_and_a_persons_idea_go_on_where_little_is_left() -> None:
+    study = stop_at(a_study(20), regret=0.01)
+    events = [
+        asked(0, 1, **calm(0.005)), attempt(0), complete(0, 0.5),
+        asked(1, 1, batch=1, **calm(0.005)), attempt(1), complete(1, 0.5),
+    ]  # fmt: skip
+    assert after(study, *events) == Stop("regret")
+    assert after(study, *events, enqueued("mine")) == Ask(1)
+    assert after(study, *events, stopped("regret"), target(22)) == Ask(2)
+
+
+def test_without_a_limit_a_forecast_ends_nothing() -> None:
+    events = [
+        asked(0, 1, **calm(0.0)), attempt(0), complete(0, 0.5),
+        asked(1, 1, batch=1, **calm(0.0)), attempt(1), complete(1, 0.5),
+    ]  # fmt: skip
+    assert after(a_study(20), *events) == Ask(2)
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"gpu_hours": 5.0 / 3600}, "gpu_hours"),
+        ({"money": 10.0 / 3600, "cost_per_gpu_hour": 2.0}, "money"),
+    ],
+    ids=["gpu_hours", "money"],
+)
+def test_a_budget_counts_what_ended_and_what_runs(limits: dict[str, float], reason: str) -> None:
+    study = stop_at(a_study(20), **limits)
+    ended = [asked(0, 2), attempt(0), complete(0, 0.5)]  # three seconds, and begun at 2.0
+    running = [*ended, attempt(1)]
+    assert after(study, *ended, now=100.0) == Start(1, 1, 4, 0)
+    assert after(study, *running, now=3.9) == Ask(2)
+    assert after(study, *running, now=4.1) == Wait()
+    assert after(study, *running, complete(1, 0.6), now=4.1) == Stop(reason)
+
+
+def test_a_trial_costs_by_its_devices_and_what_shares_them() -> None:
+    study = stop_at(a_study(20), gpu_hours=5.0 / 3600)
+    events = [asked(0, 1), attempt(0), complete(0, 0.5)]
+    two = study.model_copy(update={"resources": Resources(devices=2)})
+    shared = study.model_copy(update={"resources": Resources(devices=2, gpu_share=4)})
+    assert after(two, *events) == Stop("gpu_hours")
+    assert after(shared, *events) == Ask(2)
+
+
+def test_money_without_a_price_is_refused() -> None:
+    with pytest.raises(ValueError, match="cost_per_gpu_hour"):
+        StopSection(money=3.0)

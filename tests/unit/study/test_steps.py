@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from tasks.study.fold import apply, fold
 from tasks.study.state import State
 from tasks.study.steps import asking, ending, enqueued, observations, pending
 from tasks.suggest.propose import propose
+from tasks.suggest.records import Observation
 from tasks.train.outcome import Outcome
 from tests.unit.study import examples
 from tests.unit.study.examples import asked, attempt, complete, failed, folded, paused, promoted
@@ -128,3 +130,25 @@ def test_an_idea_is_asked_once_and_one_that_was_tried_is_dropped() -> None:
     assert [s.origin for s in line.suggestions] == ["enqueued", "random"]
     assert line.suggestions[0].values == {"train.lr": 0.25, "train.batch_size": 64}
     assert apply(state, line).enqueued == ()
+
+
+def test_the_record_keeps_a_forecast_without_its_seconds() -> None:
+    values = [{"train.lr": 10.0**-n, "train.batch_size": 64} for n in range(1, 5)]
+    told = [Observation(n, v, 0.5 + n / 10, seconds=3.0) for n, v in enumerate(values * 3)]
+    proposal = propose(SPACE, first=12, count=2, observations=told)
+    assert proposal.forecast is not None and proposal.forecast.seconds == 6.0
+    state = folded(asked(0, 12))
+    line = asking(state, proposal, lambda values: "0", 1.0)
+    assert line.model_dump()["forecast"] == {
+        "gain": proposal.forecast.gain,
+        "regret": proposal.forecast.regret,
+    }
+    assert apply(state, line).forecasts == (line.forecast,)
+    unknown = replace(proposal, forecast=replace(proposal.forecast, regret=float("inf")))
+    assert asking(state, unknown, lambda values: "0", 1.0).forecast is None
+
+
+def test_the_seconds_of_all_attempts_add_up() -> None:
+    lines = [asked(0, 2), attempt(0), complete(0, 0.5), attempt(1), failed(1, "killed")]
+    assert folded(*lines).seconds == 3.0
+    assert folded(*lines, attempt(1, 2), complete(1, 0.5, 2)).seconds == 6.0
