@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,14 @@ def page(record: StudyRecord, around: Surroundings = _PLAIN) -> str:
         record: the study, read after whatever the page should show.
         around: data card, contact sheet, command and versions.
     """
+    return render("page.html", view(record, around))
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """A page of this room as HTML, with all that it needs inside."""
     environment = _environment()
-    return environment.get_template("page.html").render(
-        **view(record, around),
+    return environment.get_template(template).render(
+        **values,
         script_json=script_json,
         style=_source(environment, "style.css"),
         script=_source(environment, "page.js"),

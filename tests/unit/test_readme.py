@@ -33,7 +33,7 @@ def test_told_options_exist() -> None:
     rows = re.findall(r"^\| `dense (\w+)(.*?)` \|", README, re.MULTILINE)
     for name, rest in rows:
         options = {option for each in commands[name].params for option in each.opts}
-        assert set(re.findall(r"--\w+", rest)) <= options, name
+        assert set(re.findall(r"--[\w-]+", rest)) <= options, name
 
 
 def test_the_study_is_one(tmp_path: Path) -> None:
