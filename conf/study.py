@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from conf.augment import Augment
 from conf.clean import Clean
 from conf.data import BuiltinData, Data
-from conf.evaluate import Evaluate
+from conf.evaluate import OF_TASK, Evaluate
 from conf.model import Cnn, Model
 from conf.run import Champion, Report, Resources, Stop, Tracking
 from conf.search import Search
@@ -40,6 +40,16 @@ class TrialConfig(Section):
     """How it is trained."""
     evaluate: Evaluate = Evaluate()
     """What is measured."""
+
+    @model_validator(mode="after")
+    def _metrics_are_of_the_task(self) -> Self:
+        known = OF_TASK[self.data.task]
+        if wrong := [name for name in self.evaluate.metrics if name not in known]:
+            raise ValueError(
+                f"evaluate.metrics: {wrong[0]!r} does not score {self.data.task}; "
+                f"known for it: {', '.join(known)}"
+            )
+        return self
 
 
 class Study(TrialConfig):

@@ -11,7 +11,7 @@ import numpy as np
 from conf.errors import DenseError
 from tasks.champion.records import Candidate, Incumbent
 from tasks.evaluate.evaluation import Interval
-from tasks.evaluate.predictions import Predictions, read
+from tasks.evaluate.predictions import Said, read
 from tasks.report.gain import paired
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ SAVED = "test/predictions.parquet"
 
 
 def improvement(
-    client: MlflowClient, candidate: Candidate, predictions: Predictions, held: Incumbent | None
+    client: MlflowClient, candidate: Candidate, predictions: Said, held: Incumbent | None
 ) -> tuple[str, Interval] | None:
     """The champion's version, and how much better than it the candidate is on the test part.
 
@@ -39,10 +39,12 @@ def improvement(
             "compare without them: champion.gate.no_loss=false"
         )
     sign = 1.0 if candidate.config.evaluate.direction == "minimize" else -1.0
-    return held.version, paired(candidate.objective, theirs, predictions, sign=sign)
+    section = candidate.config.evaluate
+    gained = paired(candidate.objective, theirs, predictions, sign=sign, evaluate=section)
+    return held.version, gained
 
 
-def saved_predictions(client: MlflowClient, held: Incumbent) -> Predictions:
+def saved_predictions(client: MlflowClient, held: Incumbent) -> Said:
     """What the champion said about the test part, from its run."""
     from mlflow.exceptions import MlflowException
 

@@ -23,8 +23,8 @@ from tasks.champion.register import register
 from tasks.champion.retest import retest
 from tasks.champion.score import TEST, score
 from tasks.champion.training import Run, train
+from tasks.evaluate import metrics
 from tasks.evaluate.evaluation import PREDICTIONS
-from tasks.evaluate.metrics import compute
 from tasks.evaluate.predictions import read
 from tasks.prepare import Prepared
 from tasks.study.record import StudyRecord
@@ -128,9 +128,9 @@ def judged(
     """What the study's gate says of a scored final model."""
     gate = record.study.champion.gate
     said = read(final_folder(record.home, candidate) / TEST / PREDICTIONS)
-    metrics = compute(gate.minimum, said.targets, said.predictions, said.probabilities)
+    values = metrics.score(said, candidate.config.evaluate, gate.minimum)
     against = improvement(client, candidate, said, held) if gate.no_loss else None
-    return judge(gate, taken, metrics=metrics, against=against)
+    return judge(gate, taken, metrics=values, against=against)
 
 
 def contend(

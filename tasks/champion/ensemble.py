@@ -78,11 +78,13 @@ def select(
 def ensemble_of(record: StudyRecord, *, members: int = MEMBERS) -> Ensemble | None:
     """The ensemble of a study's best trials; None while fewer than two have predictions."""
     best = [trial for trial in record.leaderboard() if trial.trial.status == "complete"][:members]
-    saved = {
-        trial.number: read(trial.path / PREDICTIONS)
+    found = [
+        (trial.number, read(trial.path / PREDICTIONS))
         for trial in best
         if (trial.path / PREDICTIONS).exists()
-    }
+    ]
+    # Of texts there is no mean.
+    saved = {number: said for number, said in found if isinstance(said, Predictions)}
     if len(saved) < 2:
         return None
     evaluate = record.study.evaluate

@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from conf.errors import DenseError
+from conf.evaluate import OF_TEXTS, Evaluate
 from conf.home import write_atomically
 from conf.identity import canonical_json
 from conf.study import TrialConfig
-from tasks.evaluate import counts, intervals
-from tasks.evaluate.predictions import Predictions, read
+from tasks.evaluate import counts, intervals, ranks, texts
+from tasks.evaluate.predictions import Predictions, Said, TextPredictions, read
 
 PREDICTIONS = "predictions.parquet"
 EVALUATION = "evaluation.json"
+WORST = 20
+"""Texts that are named as written worst."""
 
 
 class Record(BaseModel):
@@ -43,6 +48,25 @@ class ClassScores(Record):
     f1: float
 
 
+class Confidence(Record):
+    """Rows of like confidence: a point of the reliability plot."""
+
+    rows: int
+    confidence: float
+    """Mean probability of the class predicted."""
+    accuracy: float
+
+
+class Example(Record):
+    """A text that was written far from its target."""
+
+    id: int
+    score: float
+    """chrF of this text alone."""
+    reference: str
+    hypothesis: str
+
+
 class Evaluation(Record):
     """Everything that follows from the predictions of one trial on one part of the data."""
 
@@ -52,10 +76,18 @@ class Evaluation(Record):
     """Name of the metric that the search optimises."""
     metrics: dict[str, Interval]
     """Metric name to value and interval."""
-    confusion: tuple[tuple[int, ...], ...]
-    """Counts: rows are targets, columns predictions."""
-    classes: tuple[ClassScores, ...]
+    confusion: tuple[tuple[int, ...], ...] = ()
+    """Counts: rows are targets, columns predictions; empty where nothing is classified."""
+    classes: tuple[ClassScores, ...] = ()
     """Scores by class, in the order of the labels."""
+    reliability: tuple[Confidence, ...] = ()
+    """How often the model is right where it is so sure, from unsure to sure."""
+    signatures: dict[str, str] = {}
+    """Metric name to what its value is to be quoted with."""
+    worst: tuple[Example, ...] = ()
+    """The texts that were written worst, the worst first."""
+    texts: str = ""
+    """How texts were compared."""
     predictions: str
     """SHA-256 of the predictions that this follows from."""
 
@@ -92,45 +124,81 @@ def evaluate(folder: Path, config: TrialConfig) -> Evaluation:
         ) from error
     section = config.evaluate
     kept = Evaluation.read(folder / EVALUATION)
-    if kept and (kept.predictions, kept.objective, set(kept.metrics)) == (
+    if kept and (kept.predictions, kept.objective, set(kept.metrics), kept.texts) == (
         digest,
         section.objective,
         set(section.metrics),
+        comparison(section),
     ):
         return kept
     try:
-        evaluation = of_predictions(read(source), section.objective, section.metrics, digest)
+        evaluation = of_predictions(read(source), section, digest)
     except ValueError as error:
         raise DenseError(f"{source} cannot be evaluated: {error}") from error
     write_atomically(folder / EVALUATION, canonical_json(evaluation.model_dump(mode="json")) + "\n")
     return evaluation
 
 
-def of_predictions(
-    predictions: Predictions, objective: str, names: tuple[str, ...], digest: str
-) -> Evaluation:
+def of_predictions(said: Said, section: Evaluate, digest: str) -> Evaluation:
     """The evaluation of predictions whose file has the SHA-256 `digest`.
 
     Raises:
         ValueError: there are no rows, a label has no probability, or a metric is no number.
     """
-    arrays = (predictions.targets, predictions.predictions, predictions.probabilities)
-    scored = intervals.bootstrap(sorted(set(names)), *arrays)
+    scored = intervals.of_said(said, section, sorted(set(section.metrics)))
     for name, each in scored.items():
         if not math.isfinite(each.value):
-            raise ValueError(f"{name} is {each.value}, so the model predicted no numbers")
-    matrix = counts.confusion(arrays[0], arrays[1], arrays[2].shape[1])
+            raise ValueError(
+                f"{name} is {each.value}: the model predicted no numbers, or {name} is not defined "
+                "on these rows"
+            )
     return Evaluation(
-        rows=len(predictions.targets),
-        objective=objective,
+        rows=len(said.ids),
+        objective=section.objective,
         metrics={
             name: Interval(value=each.value, low=each.low, high=each.high)
             for name, each in scored.items()
         },
-        confusion=tuple(tuple(row) for row in matrix.tolist()),
-        classes=class_scores(counts.margins(matrix)),
         predictions=digest,
+        **(_classified(said) if isinstance(said, Predictions) else {}),
+        **(_written(said, section) if isinstance(said, TextPredictions) else {}),
     )
+
+
+def comparison(section: Evaluate) -> str:
+    """What decides the value of a text's metric, as the evaluation records it."""
+    if section.objective not in OF_TEXTS:
+        return ""
+    return canonical_json(section.texts.model_dump(mode="json", include={"tokenize", "lowercase"}))
+
+
+def _classified(said: Predictions) -> dict[str, Any]:
+    arrays = (said.targets, said.predictions, said.probabilities)
+    matrix = counts.confusion(arrays[0], arrays[1], arrays[2].shape[1])
+    return {
+        "confusion": tuple(tuple(row) for row in matrix.tolist()),
+        "classes": class_scores(counts.margins(matrix)),
+        "reliability": tuple(Confidence(**vars(each)) for each in ranks.reliability(*arrays)),
+    }
+
+
+def _written(said: TextPredictions, section: Evaluate) -> dict[str, Any]:
+    found = {name: texts.signature(name, section.texts) for name in sorted(set(section.metrics))}
+    alone = texts.sentence_scores(said, section.texts)
+    worst = np.argsort(alone, kind="stable")[:WORST]
+    return {
+        "signatures": {name: given for name, given in found.items() if given is not None},
+        "worst": tuple(
+            Example(
+                id=int(said.ids[row]),
+                score=float(alone[row]),
+                reference=said.references[row],
+                hypothesis=said.hypotheses[row],
+            )
+            for row in worst
+        ),
+        "texts": comparison(section),
+    }
 
 
 def class_scores(margins: counts.Margins) -> tuple[ClassScores, ...]:

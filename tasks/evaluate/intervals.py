@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.evaluate import Evaluate, Texts
 from tasks.evaluate import counts, metrics, rows
+from tasks.evaluate.predictions import Predictions, Said
+from tasks.evaluate.weighted import Metric
 
 RESAMPLES = 1_000
 CHUNK = 4_000_000  # numbers drawn at once; bounds the memory
@@ -37,30 +40,62 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Interval]:
+    """Percentile intervals of a classifier's metrics; arrays are those of `metrics.compute`."""
+    said = Predictions(np.arange(len(targets)), targets, predictions, probabilities)
+    return of_said(said, Evaluate(), names, resamples=resamples, level=level, seed=seed)
+
+
+def of_said(
+    said: Said,
+    evaluate: Evaluate,
+    names: Iterable[str] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Interval]:
     """Percentile intervals of metrics, the same for the same predictions and seed.
 
-    Arrays are those of `metrics.compute`. Each metric has a generator of its own, so that a value
-    does not depend on which others are asked for.
+    Those of the section, or `names`. Each metric has a generator of its own, so that a value does
+    not depend on which others are asked for. Resamples on which a metric is not defined are passed
+    over.
     """
-    names = tuple(names)
-    values = metrics.compute(names, targets, predictions, probabilities)
-    matrix = counts.confusion(targets, predictions, probabilities.shape[1])
+    values = metrics.score(said, evaluate, names)
     drawn: counts.Margins | None = None
-    tails = ((1 - level) / 2, (1 + level) / 2)
     intervals = {}
-    for name in names:
-        if name in counts.METRICS:
-            drawn = drawn or resampled_margins(matrix, resamples, np.random.default_rng(seed))
+    for name in values:
+        if isinstance(said, Predictions) and name in counts.METRICS:
+            if drawn is None:
+                matrix = counts.confusion(
+                    said.targets, said.predictions, said.probabilities.shape[1]
+                )
+                drawn = resampled_margins(matrix, resamples, np.random.default_rng(seed))
             sample = counts.METRICS[name](drawn)
-        elif name in rows.METRICS:
-            sample = resampled_means(rows.METRICS[name](targets, probabilities), resamples, seed)
         else:
-            sample = resampled_scores(
-                metrics.own_metric(name), (targets, predictions, probabilities), resamples, seed
-            )
-        low, high = np.quantile(sample, tails)
-        intervals[name] = Interval(values[name], float(low), float(high))
+            sample = resampled(name, said, evaluate.texts, resamples, seed)
+        intervals[name] = Interval(values[name], *ends(sample, level))
     return intervals
+
+
+def ends(sample: NDArray, level: float = 0.95) -> tuple[float, float]:
+    """Where the middle `level` of the resampled values lies that are numbers."""
+    known = sample[np.isfinite(sample)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, ((1 - level) / 2, (1 + level) / 2))
+    return float(low), float(high)
+
+
+def resampled(name: str, said: Said, settings: Texts, resamples: int, seed: int) -> NDArray:
+    """A metric on resampled rows, shape (resamples,); the same rows for the same number and seed,
+    so that two models on the same rows are compared draw by draw."""
+    if isinstance(said, Predictions) and name in rows.METRICS:
+        return resampled_means(
+            rows.METRICS[name](said.targets, said.probabilities), resamples, seed
+        )
+    if found := metrics.weighted(name, said, settings):
+        return resampled_weights(found, len(said.ids), resamples, seed)
+    return resampled_scores(metrics.own_metric(name), metrics.arrays(said), resamples, seed)
 
 
 def resampled_margins(
@@ -104,15 +139,20 @@ def resampled_means(values: NDArray, resamples: int, seed: int) -> NDArray:
 
 
 def resampled_scores(
-    score: metrics.Score, arrays: tuple[NDArray, NDArray, NDArray], resamples: int, seed: int
+    score: metrics.Score, arrays: tuple[NDArray, ...], resamples: int, seed: int
 ) -> NDArray:
     """Scores of resampled rows, one call a resample, shape (resamples,)."""
-    targets, predictions, probabilities = arrays
-    blocks = resampled_indices(len(targets), resamples, seed)
+    blocks = resampled_indices(len(arrays[0]), resamples, seed)
     return np.array(
-        [
-            score(targets[chosen], predictions[chosen], probabilities[chosen])
-            for block in blocks
-            for chosen in block
-        ]
+        [score(*(each[chosen] for each in arrays)) for block in blocks for chosen in block]
     )
+
+
+def resampled_weights(metric: Metric, count: int, resamples: int, seed: int) -> NDArray:
+    """A metric on resampled rows, each resample as how often it has each row."""
+    found = []
+    for block in resampled_indices(count, resamples, seed):
+        offsets = np.arange(len(block))[:, None] * count
+        drawn = np.bincount((block + offsets).ravel(), minlength=block.size)
+        found.append(metric(drawn.reshape(block.shape).astype(np.float64)))
+    return np.concatenate(found)

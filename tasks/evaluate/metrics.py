@@ -1,4 +1,4 @@
-"""The one function from predictions to metrics: of an epoch, of a trial, of the champion."""
+"""The one way from predictions to metrics: of an epoch, of a trial, of the champion."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluate import counts, rows
+from conf.evaluate import Evaluate, Texts
+from tasks.evaluate import counts, numbers, ranks, rows, texts
+from tasks.evaluate.predictions import NumberPredictions, Predictions, Said
+from tasks.evaluate.weighted import Metric, on_all
 
-Score = Callable[[NDArray, NDArray, NDArray], float]
+Score = Callable[..., float]
 
 
 def own_metric(name: str) -> Score:
@@ -20,6 +23,55 @@ def own_metric(name: str) -> Score:
     """
     score: Score = importlib.import_module(f"tasks.evaluate.own.{name}").score
     return score
+
+
+def score(said: Said, evaluate: Evaluate, names: Iterable[str] | None = None) -> dict[str, float]:
+    """Metrics of what a model said, by name: those of the section, or `names`.
+
+    Raises:
+        ValueError: there are no rows, or the shapes do not fit together.
+    """
+    names = evaluate.metrics if names is None else names
+    if isinstance(said, Predictions):
+        return compute(names, said.targets, said.predictions, said.probabilities)
+    check_rows(len(said.ids))
+    values: dict[str, float] = {}
+    for name in names:
+        found = weighted(name, said, evaluate.texts)
+        alone = on_all(found, len(said.ids)) if found else own_metric(name)(*arrays(said))
+        values[name] = float(alone)
+    return values
+
+
+def arrays(said: Said) -> tuple[NDArray, ...]:
+    """What a metric of one's own is called with: targets and predictions, of classes also the
+    probabilities; texts as arrays of objects."""
+    if isinstance(said, Predictions):
+        return said.targets, said.predictions, said.probabilities
+    return said.targets, said.predictions
+
+
+def weighted(name: str, said: Said, settings: Texts) -> Metric | None:
+    """A metric as a function of the rows' weights; None where it is not known as one."""
+    if isinstance(said, Predictions):
+        return of_classes(name, *arrays(said))
+    if isinstance(said, NumberPredictions):
+        known = numbers.METRICS.get(name)
+        return known(said.targets, said.predictions) if known else None
+    if name in (*texts.CORPUS, *texts.ROUGE, *texts.OTHERS):
+        return texts.metric(name, said, settings)
+    return None
+
+
+def of_classes(
+    name: str, targets: NDArray, predictions: NDArray, probabilities: NDArray
+) -> Metric | None:
+    """A metric of classes as a function of the rows' weights, where it is known as one."""
+    if name == "roc_auc":
+        return ranks.roc_auc(targets, probabilities)
+    if name == "ece":
+        return ranks.calibration_error(targets, predictions, probabilities)
+    return None
 
 
 def compute(
@@ -44,9 +96,17 @@ def compute(
             values[name] = float(counts.METRICS[name](margins))
         elif name in rows.METRICS:
             values[name] = float(rows.METRICS[name](targets, probabilities).mean())
+        elif found := of_classes(name, targets, predictions, probabilities):
+            values[name] = on_all(found, len(targets))
         else:
             values[name] = float(own_metric(name)(targets, predictions, probabilities))
     return values
+
+
+def check_rows(count: int) -> None:
+    """Refuse to score nothing."""
+    if not count:
+        raise ValueError("there are no predictions to evaluate; the evaluated part has no rows")
 
 
 def check(targets: NDArray, predictions: NDArray, probabilities: NDArray) -> None:
@@ -55,8 +115,7 @@ def check(targets: NDArray, predictions: NDArray, probabilities: NDArray) -> Non
     Raises:
         ValueError: they do not; the sentence says how.
     """
-    if not len(targets):
-        raise ValueError("there are no predictions to evaluate; the evaluated part has no rows")
+    check_rows(len(targets))
     if probabilities.ndim != 2 or not len(targets) == len(predictions) == len(probabilities):
         raise ValueError(
             "targets, predictions and probabilities must describe the same rows, got shapes "

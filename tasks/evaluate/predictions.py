@@ -1,11 +1,13 @@
-"""What a classifier said about each row, as one Parquet file."""
+"""What a model said about each row, as one Parquet file."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,26 +28,56 @@ class Predictions:
     probabilities: NDArray
 
 
-def write(path: Path, predictions: Predictions) -> None:
-    """Write columns `id`, `target`, `prediction`, `p_0`...; a reader sees the whole file or none.
+@dataclass(frozen=True)
+class NumberPredictions:
+    """Predicted numbers: `ids` (int64), `targets` and `predictions` (floats), shape (rows,)."""
 
+    ids: NDArray
+    targets: NDArray
+    predictions: NDArray
+
+
+@dataclass(frozen=True)
+class TextPredictions:
+    """Texts that were written, and those that were to be."""
+
+    ids: NDArray
+    references: list[str]
+    hypotheses: list[str]
+    losses: NDArray | None = None
+    """Sum over the target's tokens of their negative log-likelihood, in nats; shape (rows,)."""
+    tokens: NDArray | None = None
+    """How many tokens that sum is over."""
+
+    @property
+    def targets(self) -> NDArray:
+        """The references, as an array of objects."""
+        return np.array(self.references, dtype=object)
+
+    @property
+    def predictions(self) -> NDArray:
+        """The hypotheses, likewise."""
+        return np.array(self.hypotheses, dtype=object)
+
+
+Said = Predictions | NumberPredictions | TextPredictions
+
+
+def write(path: Path, predictions: Said) -> None:
+    """Write the rows; a reader sees the whole file or none.
+
+    Columns are `id`, and of classes `target`, `prediction`, `p_0`...; of numbers `target` and
+    `prediction`; of texts `reference`, `hypothesis` and, where known, `loss` and `tokens`.
     Number types are kept, so that what is read gives the same metrics to the last bit.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
-    columns = {
-        "id": predictions.ids,
-        "target": predictions.targets,
-        "prediction": predictions.predictions,
-    }
-    for index, column in enumerate(np.asarray(predictions.probabilities).T):
-        columns[f"p_{index}"] = np.ascontiguousarray(column)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            parquet.write_table(pa.table(columns), file)
+            parquet.write_table(pa.table(_columns(predictions)), file)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
@@ -54,7 +86,19 @@ def write(path: Path, predictions: Predictions) -> None:
         raise
 
 
-def read(path: Path) -> Predictions:
+def _columns(said: Said) -> dict[str, Any]:
+    if isinstance(said, TextPredictions):
+        texts = {"id": said.ids, "reference": said.references, "hypothesis": said.hypotheses}
+        known = {"loss": said.losses, "tokens": said.tokens}
+        return texts | {name: values for name, values in known.items() if values is not None}
+    columns = {"id": said.ids, "target": said.targets, "prediction": said.predictions}
+    if isinstance(said, Predictions):
+        for index, column in enumerate(np.asarray(said.probabilities).T):
+            columns[f"p_{index}"] = np.ascontiguousarray(column)
+    return columns
+
+
+def read(path: Path) -> Said:
     """Read what `write` wrote.
 
     Raises:
@@ -64,13 +108,34 @@ def read(path: Path) -> Predictions:
     from pyarrow import parquet
 
     try:
-        table = parquet.ParquetFile(path).read()
-        columns = {name: table.column(name).to_numpy() for name in table.column_names}
-        classes = sum(name.startswith("p_") for name in columns)
-        probabilities = np.stack([columns[f"p_{index}"] for index in range(classes)], axis=1)
-        return Predictions(columns["id"], columns["target"], columns["prediction"], probabilities)
+        return _rows(parquet.ParquetFile(path).read())
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise DenseError(
             f"{path} cannot be read as predictions ({error}); remove the trial's folder and run "
             "the study again to train it anew"
         ) from error
+
+
+def _rows(table: Any) -> Said:
+    if "hypothesis" in table.column_names:
+        return _texts(table)
+    columns: Mapping[str, NDArray] = {
+        name: table.column(name).to_numpy() for name in table.column_names
+    }
+    classes = sum(name.startswith("p_") for name in columns)
+    rows = columns["id"], columns["target"], columns["prediction"]
+    if not classes:
+        return NumberPredictions(*rows)
+    return Predictions(*rows, np.stack([columns[f"p_{n}"] for n in range(classes)], axis=1))
+
+
+def _texts(table: Any) -> TextPredictions:
+    known = {name: table.column(name).to_numpy() for name in ("loss", "tokens")
+             if name in table.column_names}  # fmt: skip
+    return TextPredictions(
+        ids=table.column("id").to_numpy(),
+        references=table.column("reference").to_pylist(),
+        hypotheses=table.column("hypothesis").to_pylist(),
+        losses=known.get("loss"),
+        tokens=known.get("tokens"),
+    )

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.errors import DenseError
-from tasks.evaluate import counts, intervals, metrics, rows
+from conf.evaluate import Evaluate
+from tasks.evaluate import counts, intervals, metrics
 from tasks.evaluate.evaluation import PREDICTIONS, Interval
-from tasks.evaluate.predictions import Predictions, read
+from tasks.evaluate.predictions import Predictions, Said, read
 from tasks.study.record import StudyRecord, TrialRecord
 
 
@@ -40,11 +41,14 @@ def gain(record: StudyRecord) -> Gain | None:
     assert start.trial.value is not None and best.trial.value is not None
     found = None
     if best.number != 0 and (pair := _pair(start, best)):
-        found = paired(record.study.evaluate.objective, *pair, sign=record.state.sign)
+        section = record.study.evaluate
+        found = paired(section.objective, *pair, sign=record.state.sign, evaluate=section)
     return Gain(start.trial.value, best.trial.value, found)
 
 
-def paired(name: str, start: Predictions, best: Predictions, *, sign: float) -> Interval:
+def paired(
+    name: str, start: Said, best: Said, *, sign: float, evaluate: Evaluate | None = None
+) -> Interval:
     """How much better `best` is than `start`, resampling rows with both their predictions.
 
     Args:
@@ -52,26 +56,25 @@ def paired(name: str, start: Predictions, best: Predictions, *, sign: float) -> 
         start: predictions to compare with, of the same rows in the same order.
         best: predictions that should be better.
         sign: 1 where the metric is to fall, -1 where it is to rise.
+        evaluate: how texts are compared; by the defaults when absent.
     """
-    differences = sign * (_scores(name, start, start, best) - _scores(name, best, start, best))
-    low, high = np.quantile(differences[1:], (0.025, 0.975))
-    return Interval(value=float(differences[0]), low=float(low), high=float(high))
+    section = evaluate or Evaluate()
+    differences = sign * (
+        _scores(name, start, start, best, section) - _scores(name, best, start, best, section)
+    )
+    low, high = intervals.ends(differences[1:])
+    return Interval(value=float(differences[0]), low=low, high=high)
 
 
-def _scores(
-    name: str, of: Predictions, start: Predictions, best: Predictions
-) -> NDArray[np.float64]:
+def _scores(name: str, of: Said, start: Said, best: Said, section: Evaluate) -> NDArray[np.float64]:
     """A metric on all rows, then on each resample; the same resamples for the same pair."""
-    arrays = of.targets, of.predictions, of.probabilities
-    whole = metrics.compute([name], *arrays)[name]
+    whole = metrics.score(of, section, [name])[name]
     if name in counts.METRICS:
+        assert isinstance(of, Predictions)
+        assert isinstance(start, Predictions) and isinstance(best, Predictions)
         resampled = counts.METRICS[name](_resampled_margins(of, start, best))
-    elif name in rows.METRICS:
-        each = rows.METRICS[name](of.targets, of.probabilities)
-        resampled = intervals.resampled_means(each, intervals.RESAMPLES, 0)
     else:
-        score = metrics.own_metric(name)
-        resampled = intervals.resampled_scores(score, arrays, intervals.RESAMPLES, 0)
+        resampled = intervals.resampled(name, of, section.texts, intervals.RESAMPLES, 0)
     return np.concatenate([[whole], resampled])
 
 
@@ -93,11 +96,15 @@ def _resampled_margins(of: Predictions, start: Predictions, best: Predictions) -
     )
 
 
-def _pair(start: TrialRecord, best: TrialRecord) -> tuple[Predictions, Predictions] | None:
+def _pair(start: TrialRecord, best: TrialRecord) -> tuple[Said, Said] | None:
     """Both trials' predictions; None unless both are there and of the same rows."""
     try:
         first, second = (read(trial.path / PREDICTIONS) for trial in (start, best))
     except (OSError, DenseError):
         return None
-    same = np.array_equal(first.ids, second.ids) and np.array_equal(first.targets, second.targets)
-    return (first, second) if same else None
+    return (first, second) if same_rows(first, second) else None
+
+
+def same_rows(first: Said, second: Said) -> bool:
+    """Whether two predictions are of the same rows in the same order, with the same targets."""
+    return np.array_equal(first.ids, second.ids) and np.array_equal(first.targets, second.targets)

@@ -228,17 +228,9 @@ def result_of(
 
 def save_predictions(path: Path, outputs: trial_progress.Outputs) -> None:
     """Write the best epoch's predictions as Parquet."""
-    from tasks.evaluate.predictions import Predictions, write
+    from tasks.evaluate.predictions import write
 
-    write(
-        path,
-        Predictions(
-            ids=outputs["id"].numpy(),
-            targets=outputs["target"].numpy(),
-            predictions=trial_progress.labels(outputs),
-            probabilities=outputs["probabilities"].numpy(),
-        ),
-    )
+    write(path, trial_progress.said(outputs))
 
 
 def save_weights(path: Path, reached: Progress) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,7 +14,11 @@ from conf.evaluate import Evaluate
 from tasks.train.faults import NotFinite
 from tasks.train.folder import MetricLine
 
-Outputs = dict[str, Tensor]
+if TYPE_CHECKING:
+    from tasks.evaluate.predictions import Said
+
+Outputs = dict[str, Any]
+"""Columns of validation rows: tensors, or lists of texts."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Progress:
     best_value: float | None = None
     """Objective there."""
     outputs: Outputs | None = field(default=None, repr=False)
-    """`id`, `target`, `probabilities` of the validation rows there."""
+    """What the validation step answered for the validation rows there."""
     weights: dict[str, Tensor] | None = field(default=None, repr=False)
     """The weights there, on the CPU."""
 
@@ -75,15 +79,31 @@ def is_out_of_patience(progress: Progress, patience: int | None) -> bool:
 
 def join(batches: Sequence[Outputs]) -> Outputs:
     """The outputs of all validation batches as one, in their order, on the CPU."""
-    return {
-        name: torch.cat([batch[name].detach().cpu() for batch in batches])
-        for name in ("id", "target", "probabilities")
+    return {name: _joined([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    if isinstance(parts[0], Tensor):
+        return torch.cat([part.detach().cpu() for part in parts])
+    return [item for part in parts for item in part]
+
+
+def said(outputs: Outputs) -> Said:
+    """What the model said, as the metrics take it: classes with their probabilities, texts, or
+    numbers, as its validation step answers."""
+    from tasks.evaluate.predictions import NumberPredictions, Predictions, TextPredictions
+
+    arrays = {
+        name: values.numpy() for name, values in outputs.items() if isinstance(values, Tensor)
     }
-
-
-def labels(outputs: Outputs) -> np.ndarray:
-    """The most probable class of each row."""
-    return outputs["probabilities"].numpy().argmax(axis=1)
+    if "hypothesis" in outputs:
+        texts = outputs["reference"], outputs["hypothesis"]
+        return TextPredictions(arrays["id"], *texts, arrays.get("loss"), arrays.get("tokens"))
+    if "probabilities" not in arrays:
+        return NumberPredictions(arrays["id"], arrays["target"], arrays["prediction"])
+    probabilities = arrays["probabilities"]
+    labels = probabilities.argmax(axis=1)
+    return Predictions(arrays["id"], arrays["target"], labels, probabilities)
 
 
 def score(outputs: Outputs, evaluate: Evaluate) -> dict[str, float]:
@@ -92,12 +112,12 @@ def score(outputs: Outputs, evaluate: Evaluate) -> dict[str, float]:
     Raises:
         NotFinite: the model predicts no numbers, or the objective is none.
     """
-    from tasks.evaluate.metrics import compute
+    from tasks.evaluate import metrics
 
-    probabilities = outputs["probabilities"].numpy()
-    if not np.isfinite(probabilities).all():
-        raise NotFinite("the model predicts values that are not finite")
-    values = compute(evaluate.metrics, outputs["target"].numpy(), labels(outputs), probabilities)
+    for values in outputs.values():
+        if isinstance(values, Tensor) and not torch.isfinite(values).all():
+            raise NotFinite("the model predicts values that are not finite")
+    values = metrics.score(said(outputs), evaluate)
     if not np.isfinite(values[evaluate.objective]):
         raise NotFinite(f"the objective {evaluate.objective} is {values[evaluate.objective]}")
     return values

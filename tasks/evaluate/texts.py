@@ -1,0 +1,101 @@
+"""Metrics of written texts, each by the library that papers report it with.
+
+BLEU and chrF are functions of counts that add up over sentences: a resample is scored from the
+sums of its sentences' counts, as sacreBLEU scores a corpus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conf.evaluate import Texts
+from tasks.evaluate.weighted import Floats, Metric, mean, of_sums
+
+if TYPE_CHECKING:
+    from tasks.evaluate.predictions import TextPredictions
+
+ROUGE = ("rouge1", "rouge2", "rougeL")
+CORPUS = ("bleu", "chrf")
+
+
+def metric(name: str, said: TextPredictions, settings: Texts) -> Metric:
+    """A metric of texts, by name."""
+    if name in CORPUS:
+        return _corpus(scorer(name, settings), said)
+    if name in ROUGE:
+        return mean(rouge(name, said.references, said.hypotheses))
+    return OTHERS[name](said)
+
+
+def scorer(name: str, settings: Texts) -> Any:
+    """sacreBLEU's own object for a metric."""
+    from sacrebleu.metrics import BLEU, CHRF
+
+    if name == "chrf":
+        return CHRF(lowercase=settings.lowercase)
+    # `force` keeps it from warning of texts that look divided already: phones do.
+    return BLEU(tokenize=settings.tokenize, lowercase=settings.lowercase, force=True)
+
+
+def _corpus(scorer: Any, said: TextPredictions) -> Metric:
+    # The only way to a sentence's counts, and from sums of them to a score, that the library has;
+    # its own bootstrap goes it too. The version is pinned to the minor release for that.
+    counts = scorer._extract_corpus_statistics(said.hypotheses, [said.references])
+
+    def value(sums: Floats) -> Floats:
+        whole = np.rint(sums).astype(int).tolist()
+        return np.array([scorer._compute_score_from_stats(each).score for each in whole])
+
+    return of_sums(np.asarray(counts, dtype=np.float64), value)
+
+
+def signature(name: str, settings: Texts) -> str | None:
+    """What a value must be quoted with; None where a metric has no such thing."""
+    if name in CORPUS:
+        found = scorer(name, settings)
+        found.num_refs = 1
+        return str(found.get_signature())
+    if name in ROUGE:
+        from importlib.metadata import version
+
+        return f"rouge-score {version('rouge-score')}, F1, no stemming, mean over texts"
+    return None
+
+
+def rouge(name: str, references: Sequence[str], hypotheses: Sequence[str]) -> Floats:
+    """F1 of each text."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    library = RougeScorer([name])
+    pairs = zip(references, hypotheses, strict=True)
+    return np.array([library.score(target, said)[name].fmeasure for target, said in pairs])
+
+
+def sentence_scores(said: TextPredictions, settings: Texts) -> Floats:
+    """chrF of each text alone, from 0 to 100: which of them are written worst."""
+    library = scorer("chrf", settings)
+    pairs = zip(said.references, said.hypotheses, strict=True)
+    return np.array([library.sentence_score(text, [target]).score for target, text in pairs])
+
+
+def exact_match(said: TextPredictions) -> Metric:
+    """Share of texts that are the target to the letter, blanks at the ends aside."""
+    pairs = zip(said.references, said.hypotheses, strict=True)
+    return mean(np.array([target.strip() == text.strip() for target, text in pairs]))
+
+
+def perplexity(said: TextPredictions) -> Metric:
+    """Exponential of the mean loss of a target's token; no number where losses are not known."""
+    if said.losses is None or said.tokens is None:
+        return lambda weights: np.full(len(weights), np.nan)
+    numbers = np.stack([said.losses, said.tokens], axis=1).astype(np.float64)
+    return of_sums(numbers, lambda sums: np.exp(sums[:, 0] / sums[:, 1]))
+
+
+OTHERS: dict[str, Callable[[TextPredictions], Metric]] = {
+    "exact_match": exact_match,
+    "perplexity": perplexity,
+}
