@@ -15,11 +15,16 @@ def runnable(name: str, overrides: Sequence[str] = (), *, allow_path: bool = Fal
     """The study of that name, which can be run: as `load_study`, and its constraints are sound.
 
     Raises:
-        BadInput: also where a constraint states nothing, or trial 0 does not keep it.
+        BadInput: also where a constraint states nothing, trial 0 does not keep it, or the strategy
+            needs a library that is not installed.
     """
     study = load_study(name, overrides, allow_path=allow_path)
     if study.search.constraints:
         check_constraints(study)
+    if study.search.strategy == "tpe":
+        from tasks.suggest.tpe import need_optuna
+
+        need_optuna()
     return study
 
 

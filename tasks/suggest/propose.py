@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from conf.errors import BadInput
+from tasks.suggest import evolution
 from tasks.suggest.points import grid_rows, sobol, untried
 from tasks.suggest.problem import Choice, Picked, Problem, in_order, reports_of
 from tasks.suggest.records import (
@@ -99,9 +100,18 @@ def _chooser(strategy: Strategy) -> Chooser:
         from tasks.suggest.bayes import choose  # scipy's optimisers load with it
 
         return choose
-    choosers: dict[str, Chooser] = {"random": _random, "sobol": _sobol, "grid": _grid}
+    if strategy == "tpe":
+        from tasks.suggest import tpe  # an extra
+
+        return tpe.choose
+    choosers: dict[str, Chooser] = {
+        "random": _random,
+        "sobol": _sobol,
+        "grid": _grid,
+        "evolution": evolution.choose,
+    }
     if strategy not in choosers:
-        names = ", ".join(["bayes", *choosers])
+        names = ", ".join(["bayes", *choosers, "tpe"])
         raise BadInput(f"search.strategy: {strategy!r} is unknown; choose one of {names}")
     return choosers[strategy]
 

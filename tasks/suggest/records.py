@@ -11,7 +11,7 @@ from conf.search import Scalar
 
 Values = Mapping[str, Scalar]
 Outcome = Literal["complete", "paused", "stopped", "failed"]
-Strategy = Literal["bayes", "random", "grid", "sobol"]
+Strategy = Literal["bayes", "random", "grid", "sobol", "evolution", "tpe"]
 Direction = Literal["minimize", "maximize"]
 Origin = Literal["default", "enqueued", "initial", "model", "local", "random", "grid", "sobol"]
 

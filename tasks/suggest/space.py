@@ -60,7 +60,8 @@ class Space:
         self.conditions: tuple[tuple[Condition, ...], ...] = tuple(
             self._conditions(key, dimension.when or {}) for key, dimension in dimensions.items()
         )
-        self._order = self._parents_first()
+        self.order = self._parents_first()
+        """Indices of the parameters, parents before what depends on them."""
         numeric = {parameter.key: _only_numbers(parameter) for parameter in self.parameters}
         self.constraints = tuple(parse(text, numeric) for text in constraints)
         priors = [getattr(dimension, "prior", None) for dimension in dimensions.values()]
@@ -117,7 +118,7 @@ class Space:
     def snap(self, rows: Rows) -> Rows:
         """The nearest rows that stand for configurations: cells' centres, NaN where inactive."""
         snapped = np.empty_like(rows)
-        for i in self._order:
+        for i in self.order:
             column = self.parameters[i].snap(np.where(np.isnan(rows[:, i]), 0.5, rows[:, i]))
             active = np.ones(len(rows), dtype=bool)
             for condition in self.conditions[i]:
@@ -146,9 +147,9 @@ class Space:
     def encode(self, values: Values) -> NDArray[np.float64]:
         """The row of a configuration; BadInput when it is not one of this space."""
         row = np.full(len(self), np.nan)
-        for i in self._order:
+        for i in self.order:
             parameter = self.parameters[i]
-            if not self._active(i, row):
+            if not self.active(i, row):
                 continue
             if parameter.key not in values:
                 raise BadInput(f"{parameter.key} has no value; give it one")
@@ -161,7 +162,8 @@ class Space:
             raise BadInput(f"{unknown[0]} is not in the space; drop it")
         return row
 
-    def _active(self, i: int, row: NDArray[np.float64]) -> bool:
+    def active(self, i: int, row: NDArray[np.float64]) -> bool:
+        """Whether a parameter is active in a row whose parameters before it in `order` are set."""
         return all(bool(c.holds(row[c.parent : c.parent + 1])[0]) for c in self.conditions[i])
 
     def canonical(

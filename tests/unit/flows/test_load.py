@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from conf.errors import BadInput
@@ -25,3 +27,12 @@ def test_a_constraint_that_no_search_could_keep_is_refused(constraint: str, said
 def test_a_constraint_that_trial_0_keeps_is_taken() -> None:
     study = runnable("digits", ["search.constraints=['train.lr < 0.5']"])
     assert study.search.constraints == ("train.lr < 0.5",)
+
+
+def test_a_strategy_whose_library_is_missing_is_said_before_any_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert runnable("digits", ["search.strategy=tpe"]).search.strategy == "tpe"
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(BadInput, match=r"dense\[tpe\]"):
+        runnable("digits", ["search.strategy=tpe"])
