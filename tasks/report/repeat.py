@@ -9,6 +9,7 @@ import platform
 import shlex
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -70,6 +71,21 @@ def versions() -> dict[str, str]:
 def machine() -> str:
     """The machine in a few words."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count() or 1} cores"
+
+
+def environment() -> dict[str, str]:
+    """What of the machine and its libraries the last bit of a result can depend on, by name."""
+    return {**versions(), "machine": machine(), "processor": _processor()}
+
+
+def _processor() -> str:
+    """The processor's model: libraries choose their kernels by it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or "unknown")
 
 
 def as_yaml(config: Section) -> str:

@@ -119,18 +119,10 @@ def _trial(name: str, record: StudyRecord, found: TrialRecord) -> Side:
 
 
 def _champion(name: str, record: StudyRecord) -> Side:
-    from tasks.champion.restore import finals
+    from tasks.champion.replay import champion_final
 
-    winner = Winner.of(record)
-    if winner is None:
-        raise BadInput(f"the study {record.study.name!r} has no champion; run it to its end first")
-    same = [f for f in finals(record) if record.trial(f.number).trial.digest == winner.digest]
-    if not same:
-        raise BadInput(
-            f"the champion of {record.study.name!r} (version {winner.version} of {winner.model}) "
-            "comes from an earlier study; name that one"
-        )
-    final = same[-1]
+    final, winner = champion_final(record), Winner.of(record)
+    assert winner is not None  # else there is no final
     config = record.trial(final.number).config
     evaluation = Evaluation.read(final.folder / "test" / EVALUATION)
     curve = TrialFolder(final.folder).read_metrics()

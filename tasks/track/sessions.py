@@ -10,7 +10,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 import conf
 from conf.errors import DenseError
@@ -31,6 +31,8 @@ class Session(BaseModel):
     """Identity of the prepared data."""
     commit: str | None = None
     """Commit of this project, with `-dirty` where files differ from it; None outside a checkout."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Versions, machine and processor, by name; empty in records from before it was written."""
 
 
 def read(folder: Path) -> tuple[Session, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from conf.home import Home
 from conf.study import Study
+from tasks.report.repeat import environment
 from tasks.study.events import Event
 from tasks.study.state import State
 from tasks.track import experiment, project, sessions, store
@@ -71,7 +72,11 @@ class Tracker:
         """
         experiment.check(home, study.name)
         session = sessions.Session(
-            time=now, flow_run=flow_run_id, data_key=data_key, commit=sessions.commit()
+            time=now,
+            flow_run=flow_run_id,
+            data_key=data_key,
+            commit=sessions.commit(),
+            environment=environment(),
         )
         sessions.append(home.study(study.name), session)
         known = sessions.read(home.study(study.name))
