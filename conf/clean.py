@@ -15,7 +15,7 @@ ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 
 class NearDuplicates(Section):
     """Rows that are almost the same: texts by MinHash of their shingles, images by their
-    perceptual hash."""
+    perceptual hash, rows of a table by their numbers."""
 
     action: Literal["drop", "refuse"] = "drop"
     """Keep the first of each, or keep all and refuse the data where two are in different parts."""
@@ -23,6 +23,8 @@ class NearDuplicates(Section):
     """Texts: share of common shingles from which two are the same."""
     distance: Annotated[int, Field(ge=0, le=16)] = 2
     """Images: bits of 64 by which two hashes of the same image may differ."""
+    tolerance: Annotated[float, Field(ge=0.0, le=0.5)] = 0.001
+    """Tables: share by which each number of the same row may differ."""
 
 
 class Interquartile(Section):

@@ -149,6 +149,13 @@ class Column:
         return out
 
 
+def finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Features of (rows, features); what is no number, or beyond a float32, is missing: NaN."""
+    with np.errstate(over="ignore"):
+        small = values.astype(np.float32)
+    return np.where(np.isfinite(small), small, np.float32(np.nan))
+
+
 def fixed_list(values: npt.NDArray[Any]) -> pa.FixedSizeListArray:
     """An array of (rows, length) as an Arrow column of fixed-size lists, without a copy."""
     flat = np.ascontiguousarray(values).reshape(-1)

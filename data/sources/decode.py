@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -82,8 +83,10 @@ def resized(image: Image.Image, height: int, width: int, channels: int) -> Pixel
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I") or upright.mode == "F":  # more than 8 bits a pixel
         values = np.asarray(upright, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise ValueError("pixels that are no numbers")
         top = max(255.0, float(values.max()))
-        upright = Image.fromarray((values * (255.0 / top)).astype(np.uint8))
+        upright = Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
     plain = upright.convert("L" if channels == 1 else "RGB")
     if plain.size != (width, height):
         plain = plain.resize((width, height), Image.Resampling.BILINEAR)
@@ -130,7 +133,9 @@ def image_rows(
                 yield pa.RecordBatch.from_arrays([fixed_list(np.stack(pixels))], schema=schema)
 
     schema = pa.schema({"image": pa.list_(pa.uint8(), int(np.prod(shape)))})
-    table = spill(usable(), schema, scratch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is wrong with an image is counted
+        table = spill(usable(), schema, scratch)
     columns = {
         "id": pa.array([number for number, _, _ in kept], type=pa.int64()),
         "label": pa.array([label for _, label, _ in kept], type=pa.string()),

@@ -13,7 +13,8 @@ from conf.home import Home
 from data.sources.places import confined
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
-    import pyarrow as pa
+    import numpy as np
+    import numpy.typing as npt
 
     from data.rows import Rows
     from data.sources.decode import Entry
@@ -102,14 +103,16 @@ class HubSource:
         images = found.cast_column(self._data.image, datasets.Image(decode=False))
         for number, row in enumerate(images.select_columns([self._data.image])):
             image = row[self._data.image] or {}
-            content = image.get("bytes") or Path(image.get("path") or "")
+            content = image.get("bytes") or b""
+            if not content and self._folder is None and image.get("path"):
+                content = Path(image["path"])  # what the library has fetched
             yield Entry(f"row {number}", content, labels[number], groups[number])
 
     def _plain(self, found: Any, labels: list[str | None]) -> Rows:
         import numpy as np
         import pyarrow as pa
 
-        from data.rows import Rows, fixed_list
+        from data.rows import Rows, finite, fixed_list
 
         columns: dict[str, pa.Array] = {
             "id": pa.array(np.arange(len(labels))),
@@ -118,14 +121,28 @@ class HubSource:
         if (groups := self._groups(found)) is not None:
             columns["group"] = pa.array(groups, type=pa.string())
         if self._data.text:
-            columns["text"] = pa.array(list(found[self._data.text]), type=pa.string())
+            columns["text"] = pa.array(self._texts(found), type=pa.string())
             return Rows("text", pa.table(columns))
         names = self._data.features or _numbers(found, {self._data.label, self._data.group})
         if not names:
             raise BadInput(f"data: {self.facts['place']} has no columns of numbers")
-        values = np.stack([np.asarray(found[name], dtype=np.float32) for name in names], axis=1)
-        columns["features"] = fixed_list(values)
+        values = np.stack([self._values(found, name) for name in names], axis=1)
+        columns["features"] = fixed_list(finite(values))
         return Rows("table", pa.table(columns), shape=(len(names),), names=tuple(names))
+
+    def _texts(self, found: Any) -> list[str | None]:
+        values = list(found[self._data.text])
+        if wrong := [value for value in values if not isinstance(value, str | None)]:
+            raise BadInput(f"data.text: column {self._data.text!r} holds {wrong[0]!r}, no text")
+        return values
+
+    def _values(self, found: Any, name: str) -> npt.NDArray[np.float64]:
+        import numpy as np
+
+        try:
+            return np.array(list(found[name]), dtype=np.float64)  # None becomes NaN
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"data.features: column {name!r} holds no numbers ({error})") from error
 
 
 def _numbers(found: Any, others: set[str | None]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from data.sources.places import confined
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     from data.rows import Rows
     from data.sources.decode import Entry
+    from data.sources.lines import Broken
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -29,6 +31,7 @@ class ImagesSource:
         self._folder = confined(data.path, home, folder=True)
         names = sorted(_found(str(self._folder)))
         self._images = [self._folder / name for name in names]
+        self._known = set(self._images)
         self.files: Sequence[Path] = [*self._images, *self._table()]
         # The class of an image is the name of its folder, so names count besides bytes.
         self.pinned = "\n".join(names)
@@ -45,32 +48,38 @@ class ImagesSource:
     def read(self, scratch: Path) -> Rows:
         """Decode every image."""
         from data.sources.decode import image_rows
+        from data.sources.lines import Broken
 
-        entries = self._listed() if self._data.table else self._foldered()
         shape = (self._data.height, self._data.width, self._data.channels)
-        return image_rows(entries, shape, self._rules, scratch)
+        if not self._data.table:
+            return image_rows(self._foldered(), shape, self._rules, scratch)
+        broken = Broken()
+        rows = image_rows(self._listed(broken), shape, self._rules, scratch)
+        read = (rows.read or 0) + broken.count
+        report = broken.report(read, self._table()[0])
+        return replace(rows, read=read, reports=(report, *rows.reports))
 
     def _foldered(self) -> Iterator[Entry]:
         from data.sources.decode import Entry
 
         for path in self._images:
             inner = path.relative_to(self._folder)
-            if len(inner.parts) > 1:
-                yield Entry(str(inner), path, inner.parts[0])
+            # Beside the folders an image has no class; it is removed and counted.
+            yield Entry(str(inner), path, inner.parts[0] if len(inner.parts) > 1 else None)
 
-    def _listed(self) -> Iterator[Entry]:
+    def _listed(self, broken: Broken) -> Iterator[Entry]:
         import pyarrow as pa
 
         from data.sources.decode import Entry
         from data.sources.labels import class_labels
-        from data.sources.lines import Broken, batches, columns_of, wanted
+        from data.sources.lines import batches, columns_of, wanted
 
         data, table = self._data, self._table()[0]
         names = wanted([data.image, data.label, data.group])
         found = columns_of(table, None, "utf-8")
         if absent := [name for name in names if name not in found]:
             raise BadInput(f"{table} has no column {', '.join(map(repr, absent))}")
-        for batch in batches(table, dict.fromkeys(names, pa.string()), Broken()):
+        for batch in batches(table, dict.fromkeys(names, pa.string()), broken):
             labels = class_labels(batch.column(data.label).to_pylist(), data.bands, data.label)
             groups = batch.column(data.group).to_pylist() if data.group else [None] * len(labels)
             paths = batch.column(data.image).to_pylist()
@@ -78,14 +87,17 @@ class ImagesSource:
                 yield Entry(str(given), self._inside(given), label, group)
 
     def _inside(self, given: str | None) -> Path:
-        """The file that the table names. One that is not there is unreadable, and counted."""
+        """The file that the table names. One that is not there is unreadable, and counted.
+
+        So is a link or what is no image by its name: its bytes are no part of the data key.
+        """
         path = (self._folder / (given or "")).resolve()
         if not path.is_relative_to(self._folder):
             raise BadInput(
                 f"{self._data.table}: the path {given} leads out of {self._folder}; "
                 "paths are relative to the folder"
             )
-        return path
+        return path if path in self._known else self._folder / "absent"
 
 
 def _found(folder: str, inner: str = "") -> Iterator[str]:

@@ -54,18 +54,24 @@ def columns_of(path: Path, separator: str | None, encoding: str) -> dict[str, pa
     """Names and types of a file's columns, from its beginning.
 
     Raises:
-        BadInput: it is no table.
+        BadInput: it is no table, or two of its columns have one name.
     """
     try:
         if _suffix(path) == "parquet":
-            schema = pq.read_schema(path)
-            return dict(zip(schema.names, schema.types, strict=True))
+            return _types(path, pq.read_schema(path))
         if _suffix(path) == "jsonl":
             return _json_columns(path, encoding)
         with pc.open_csv(path, *_csv_options(path, separator, encoding, Broken())) as reader:
-            return dict(zip(reader.schema.names, reader.schema.types, strict=True))
-    except (pa.ArrowInvalid, UnicodeError, OSError, StopIteration) as error:
+            return _types(path, reader.schema)
+    except (pa.ArrowException, OverflowError, UnicodeError, OSError, StopIteration) as error:
         raise _unreadable(path, error) from error
+
+
+def _types(path: Path, schema: pa.Schema) -> dict[str, pa.DataType]:
+    names = schema.names
+    if twice := [name for number, name in enumerate(names) if name in names[:number]]:
+        raise BadInput(f"{path} has two columns {twice[0]!r}; rename one")
+    return dict(zip(names, schema.types, strict=True))
 
 
 def batches(
@@ -93,7 +99,7 @@ def batches(
             options = _csv_options(path, separator, encoding, broken, columns)
             with pc.open_csv(path, *options) as reader:
                 yield from reader
-    except (pa.ArrowInvalid, UnicodeError, OSError) as error:
+    except (pa.ArrowException, OverflowError, UnicodeError, OSError) as error:
         raise _unreadable(path, error) from error
 
 
@@ -136,11 +142,14 @@ def _csv_options(
 
 
 def records(path: Path, broken: Broken, encoding: str) -> Iterator[dict[str, Any]]:
+    """The objects of a file of JSON lines; any other line is counted in `broken`."""
     with path.open(encoding=encoding) as file:
         for number, line in enumerate(file, start=1):
             try:
                 record = json.loads(line)
-            except ValueError:
+                if "\\ud" in line.lower():
+                    json.dumps(record, ensure_ascii=False).encode()  # half a letter is no text
+            except (ValueError, RecursionError):
                 record = None
             if isinstance(record, dict):
                 yield record

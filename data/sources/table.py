@@ -113,7 +113,7 @@ def _shaped(batch: pa.RecordBatch, features: Sequence[str], data: TableData) -> 
     import numpy as np
     import pyarrow as pa
 
-    from data.rows import fixed_list
+    from data.rows import finite, fixed_list
 
     schema = _schema(features, data)
     columns = []
@@ -121,7 +121,7 @@ def _shaped(batch: pa.RecordBatch, features: Sequence[str], data: TableData) -> 
         if name == "features":
             # A null becomes NaN, which is how a table's missing value is written everywhere.
             values = [batch.column(one).to_numpy(zero_copy_only=False) for one in features]
-            columns.append(fixed_list(np.stack(values, axis=1).astype(np.float32)))
+            columns.append(fixed_list(finite(np.stack(values, axis=1))))
         else:
             columns.append(batch.column(getattr(data, name)))
     return pa.RecordBatch.from_arrays(columns, schema=schema)

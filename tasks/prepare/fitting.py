@@ -4,18 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from conf.clean import Clean
 from conf.errors import BadInput
 from conf.home import Home
 from conf.study import Study
 from data.presets import wrong_for
 
+# Rules of `clean` that only some kinds of data know.
+ONLY_FOR: dict[str, tuple[str, ...]] = {
+    "outliers": ("table",),
+    "suspects": ("image", "table", "text"),
+    "labels": ("image", "table", "text"),
+    "class_floor": ("image", "table", "text"),
+    "privacy": ("table", "text", "pairs"),
+    "normalize": ("image", "table"),
+    "per_channel": ("image",),
+    "fill": ("table",),
+}
+
 
 def check_kind(study: Study, kind: str) -> None:
-    """Refuse an augmentation that the data has no use for, named or searched.
+    """Refuse cleaning and augmentation that the data has no use for, named or searched.
 
     Raises:
         BadInput: names the keys.
     """
+    for name, kinds in ONLY_FOR.items():
+        given = getattr(study.clean, name)
+        if given != Clean.model_fields[name].default and kind not in kinds:
+            raise BadInput(f"clean.{name} is not for {kind} data; leave it out")
+    if kind != "table" and study.clean.missing not in ("drop", "keep"):
+        raise BadInput(
+            f"clean.missing={study.clean.missing} fills in numbers of tables, and {kind} data "
+            "has none; set drop"
+        )
+    if kind == "table" and study.clean.privacy is not None and not study.clean.privacy.anonymity:
+        raise BadInput(
+            "clean.privacy masks texts, and of a table it counts: name the columns in "
+            "clean.privacy.anonymity"
+        )
     searched = {key.split(".")[1] for key in study.search.space if key.startswith("augment.")}
     if wrong := wrong_for(study.augment, kind, searched):
         raise BadInput(

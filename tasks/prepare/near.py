@@ -1,4 +1,5 @@
-"""Near duplicates: texts by MinHash of their shingles, images by their perceptual hash.
+"""Near duplicates: texts by MinHash of their shingles, images by their perceptual hash, rows of
+tables by their numbers.
 
 Candidates come from the hashes; each is then compared itself, so a chance likeness of two hashes
 removes nothing.
@@ -19,6 +20,9 @@ from data.rows import CONTENT, Rows
 
 SHINGLE = 4
 PERMUTATIONS = 64
+BLOCK = 1_000
+FAR = 200.0
+"""More than the logarithm of any float32, however large or small."""
 PIXELS_ALIKE = 0.06
 """Mean difference of two images, as a share of the range, up to which they are the same."""
 
@@ -30,7 +34,7 @@ def near_duplicates(rows: Rows, near: NearDuplicates) -> npt.NDArray[np.int64]:
     if rows.kind == "image":
         return _first_alike(*_images(rows, near))
     if rows.kind == "table":
-        return np.full(len(rows), -1, dtype=np.int64)
+        return _first_alike(*_numbers(rows, near))
     return _first_alike(*_texts(rows, near))
 
 
@@ -87,6 +91,30 @@ def _images(rows: Rows, near: NearDuplicates) -> tuple[Iterator[list[int]], Alik
         return float(np.abs(first - second).mean()) <= PIXELS_ALIKE * rows.high
 
     return candidates(), alike
+
+
+def _numbers(rows: Rows, near: NearDuplicates) -> tuple[Iterator[list[int]], Alike]:
+    """Rows whose numbers each differ by a share: on a logarithmic scale that is a distance."""
+
+    def candidates() -> Iterator[list[int]]:
+        from scipy.spatial import KDTree
+
+        points = _logarithmic(rows.features().astype(np.float64))
+        tree, reach = KDTree(points), float(np.log1p(near.tolerance)) + 1e-9
+        for first in range(0, len(points), BLOCK):
+            found = tree.query_ball_point(points[first : first + BLOCK], reach, p=np.inf)
+            for row, others in enumerate(found, start=first):
+                yield [other for other in others if other < row]
+
+    return candidates(), lambda one, two: True  # the tree has compared the rows themselves
+
+
+def _logarithmic(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Numbers by their logarithm; signs, zero and missing values lie far from one another."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logarithm = np.log(np.abs(values)) + FAR
+        signed = np.where(values == 0, 0.0, np.sign(values) * logarithm)
+    return np.where(np.isnan(values), 10 * FAR, signed)
 
 
 def _perceptual(image: npt.NDArray[np.uint8]) -> int:

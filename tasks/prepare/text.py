@@ -71,10 +71,15 @@ def _lengths(texts: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
 
 
 def drop_languages(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
-    """Texts that are, for certain, in none of the languages; short ones are given the doubt."""
-    if not clean.text.languages or rows.kind != "text":
+    """Texts that are, for certain, in none of the languages; short ones are given the doubt.
+
+    Of a pair both sides are looked at.
+    """
+    if not clean.text.languages:
         return rows, Report("language", len(rows), len(rows))
-    mask = _foreign(rows.strings("text"), clean.text.languages)
+    mask = np.zeros(len(rows), dtype=bool)
+    for name in CONTENT[rows.kind]:
+        mask |= _foreign(rows.strings(name), clean.text.languages)
     return drop(rows, mask, "language", f"not in {', '.join(clean.text.languages)}")
 
 

@@ -37,6 +37,7 @@ def study(name: str, augment: str | None) -> Study:
         name=name,
         data={**data, "task": "translation" if pairs else "classification"},
         split={"by": "group" if pairs else "stratified"},
+        evaluate={"objective": "bleu", "metrics": ["bleu"]} if pairs else {},
         augment={"preset": augment},
     )
 

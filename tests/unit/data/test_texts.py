@@ -31,14 +31,14 @@ def study(folder: Path, kind: str, **more) -> Study:
     if kind == "text":
         content = ["label,text", *(f"{n % 2},{text}" for n, text in enumerate(rows))]
         data = {"source": "table", "path": "t.csv", "label": "label", "text": "text"}
-        split = {"by": "stratified"}
+        split, evaluate = {"by": "stratified"}, {}
     else:
         content = [f"{text}\t{' '.join(reversed(text.split()))}" for text in rows]
         data = {"source": "pairs", "path": "t.tsv"}
-        split = {"by": "group"}
+        split, evaluate = {"by": "group"}, {"objective": "bleu", "metrics": ["bleu"]}
     (folder / str(data["path"])).write_text("\n".join(content))
     clean = {"text": {"vocabulary": 400}}
-    return Study(name="t", data=data, split=split, clean=clean, **more)
+    return Study(name="t", data=data, split=split, clean=clean, evaluate=evaluate, **more)
 
 
 def ready(folder: Path, monkeypatch, kind: str, **more) -> tuple[Study, Prepared]:

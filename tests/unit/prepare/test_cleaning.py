@@ -44,13 +44,15 @@ def kept(rows: Rows, **clean) -> list[int]:
 LONG = "the quick brown fox jumps over the lazy dog while the cat looks on and says nothing"
 
 
+GERMAN = "der schnelle braune Fuchs springt über den faulen Hund"
+
+
 @pytest.mark.parametrize(
     ("rows", "clean", "ids"),
     [
         (texts("a", "", None, "b", "a"), {}, [0, 3]),
         (texts("short", "x" * 50, "long enough"), {"text": {"shortest": 6, "longest": 20}}, [2]),
-        (texts(LONG, "der schnelle braune Fuchs springt über den faulen Hund", "ok"),
-         {"text": {"languages": ["en"]}}, [0, 2]),
+        (texts(LONG, GERMAN, "ok"), {"text": {"languages": ["en"]}}, [0, 2]),
         (texts("x", "y", "z", labels="abc"), {"labels": ["a", "c"]}, [0, 2]),
         (texts("x", "y", "z", labels="aab"), {"class_floor": 2}, [0, 1]),
         (texts(LONG, LONG.upper() + "!", LONG[:40]), {"near": {"similarity": 0.8}}, [0, 2]),
@@ -59,10 +61,12 @@ LONG = "the quick brown fox jumps over the lazy dog while the cat looks on and s
         (texts("caf\ufffd", "caf\u00c3\u00a9", "ok"), {"text": {"encoding": "drop"}}, [2]),
         (texts("caf\ufffd", "caf\u00c3\u00a9", "ok"), {"text": {"encoding": "keep"}}, [0, 1, 2]),
         (pair_rows([("a", "b"), ("a" * 30, "b"), ("", "b")]), {}, [0]),
+        (pair_rows([(LONG, LONG), (LONG, GERMAN), (GERMAN, LONG), ("a", "b")]),
+         {"text": {"languages": ["en"]}}, [0, 3]),
     ],
     ids=[
         "empty and equal", "length", "language", "labels", "class floor", "near", "near is off",
-        "mend", "drop", "keep", "pairs",
+        "mend", "drop", "keep", "pairs", "languages of pairs",
     ],
 )  # fmt: skip
 def test_rules_before_the_split(rows, clean, ids):
@@ -92,6 +96,29 @@ def test_near_images_are_found_and_different_ones_are_not():
     near = Clean.model_validate({"near": {}}).near
     assert near is not None
     assert near_duplicates(rows, near).tolist() == [-1, -1, -1, -1, 0]
+
+
+def test_near_rows_of_a_table_differ_by_a_share_of_each_number():
+    nan = np.nan
+    features = np.array([
+        [100.0, 0.001, 0.0], [100.05, 0.001, 0.0], [100.05, 0.0010005, 1e-9],
+        [-100.0, 0.001, 0.0], [1.0, 2.0, nan], [1.0005, 2.001, nan], [1.0, nan, 2.0],
+    ])  # fmt: skip
+    rows = table_rows(features, ["a"] * len(features))
+    near = Clean.model_validate({"near": {}}).near
+    assert near is not None
+    assert near_duplicates(rows, near).tolist() == [-1, 0, -1, -1, -1, 4, -1]
+
+
+def test_near_rows_of_a_table_are_all_found():
+    random = np.random.default_rng(0)
+    features = random.lognormal(size=(2_500, 3))
+    again = features * (1 + random.uniform(-9e-4, 9e-4, features.shape))
+    rows = table_rows(np.concatenate([features, again]), ["a"] * 5_000)
+    near = Clean.model_validate({"near": {}}).near
+    assert near is not None
+    found = near_duplicates(rows, near)
+    assert (found[2_500:] >= 0).all() and (found[:2_500] < 0).mean() > 0.99
 
 
 PERSONAL = [

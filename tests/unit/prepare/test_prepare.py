@@ -199,3 +199,39 @@ def test_augmentation_that_the_data_does_not_know_is_refused(
     prepare(STUDY, home)  # also where the data is there already
     with pytest.raises(BadInput, match=message):
         prepare(study, home)
+
+
+@pytest.mark.parametrize(
+    ("clean", "message"),
+    [
+        ({"per_channel": True}, r"clean\.per_channel is not for table data"),
+        ({"privacy": {}}, r"clean\.privacy\.anonymity"),
+    ],
+    ids=["other kind", "nothing to count"],
+)
+def test_cleaning_that_the_data_does_not_know_is_refused(
+    home, tmp_path, monkeypatch, clean, message
+):
+    given(monkeypatch, tmp_path, random_rows([20, 20]))
+    with pytest.raises(BadInput, match=message):
+        prepare(Study(name="made", clean=clean), home)
+
+
+@pytest.mark.parametrize(
+    ("clean", "kind"),
+    [
+        ({"outliers": {"kind": "iqr"}}, "image"),
+        ({"missing": "mean"}, "text"),
+        ({"normalize": "robust"}, "text"),
+        ({"suspects": {}}, "pairs"),
+        ({"labels": ["a"]}, "pairs"),
+        ({"privacy": {}}, "image"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else next(iter(value)),
+)
+def test_each_rule_is_for_some_kinds(clean, kind):
+    from tasks.prepare.fitting import check_kind
+
+    study = Study.model_validate({"name": "x", "clean": clean})
+    with pytest.raises(BadInput, match=f"clean.{next(iter(clean))}"):
+        check_kind(study, kind)
