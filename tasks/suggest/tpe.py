@@ -45,7 +45,7 @@ def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice
     return Choice(picked, {})
 
 
-def needneed_optuna() -> Any:
+def need_optuna() -> Any:
     """The library; BadInput where it is not installed."""
     try:
         import optuna
