@@ -22,11 +22,15 @@ class Shares(Section):
     seed: Seed | None = None
     """Seed of the division; the study's when absent."""
     folds: Annotated[int, Field(ge=2, le=50)] | None = None
-    """Divide all rows but the test part into so many folds, kept with each row; the first one is
-    the validation part."""
+    """Divide all rows but the test part into so many folds, kept with each row: one is the
+    validation part, what is fitted is fitted on the others."""
+    fold: Annotated[int, Field(ge=0, le=49)] = 0
+    """Which fold is the validation part, counted from 0: a study a fold under a name of its own."""
 
     @model_validator(mode="after")
     def _something_left(self) -> Shares:
+        if self.fold >= (self.folds or 1):
+            raise ValueError(f"fold {self.fold} is not below folds, which is {self.folds}")
         if self.folds is None and self.validation + self.test > 0.9:
             raise ValueError(
                 f"validation {self.validation:g} and test {self.test:g} leave less than a tenth "

@@ -13,7 +13,7 @@ from data.batches import jittered
 from data.columns import Part
 from data.normalize import shift_and_scale
 from data.presets import resolved
-from data.text import TextPipeline
+from data.text import TextPipeline, changes_texts
 from data.texts import source_name
 from data.thesaurus import synonyms
 
@@ -27,7 +27,8 @@ def text_samples(
     rows: int = 5,
     changes: int = 3,
 ) -> list[list[str]]:
-    """Texts as they were stored and as in so many epochs, a list a sample."""
+    """Texts as they were stored and, where they are changed, as in so many epochs, a list a sample;
+    of a pair the target comes last."""
     part, augment = Part([train]), resolved(config.augment, card["inputs"]["kind"])
     texts = part.texts(source_name(card["inputs"]))
     vocabulary = {word.lower() for text in texts.to_pylist() for word in text.split()}
@@ -35,10 +36,16 @@ def text_samples(
     pipeline = TextPipeline(augment, seed, known)
     chosen = range(min(rows, len(part)))
     stored = [str(texts[row]) for row in chosen]
-    return [
+    if not changes_texts(augment):
+        changes = 0
+    seen = [
         [text, *(pipeline(text, epoch, row) for epoch in range(changes))]
         for row, text in zip(chosen, stored, strict=True)
     ]
+    if card["inputs"]["kind"] != "pairs":
+        return seen
+    targets = part.texts("target")
+    return [[*lines, f"→ {targets[row]}"] for row, lines in zip(chosen, seen, strict=True)]
 
 
 def table_samples(

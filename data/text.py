@@ -34,6 +34,11 @@ def _neighbours() -> dict[str, str]:
 NEIGHBOURS = _neighbours()
 
 
+def changes_texts(augment: Augment) -> bool:
+    """Whether a configuration changes texts at all."""
+    return any((augment.swap, augment.delete, augment.synonyms, augment.typos))
+
+
 class TextPipeline:
     """The changes of a study; the change of a row is a function of (seed, epoch, row)."""
 

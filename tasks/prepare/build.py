@@ -62,7 +62,6 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
     kept = parts >= 0
     rows, labels, parts = rows.keep(kept), labels[kept], parts[kept]
     rows, facts["inputs"], tokenizer = _inputs(study, rows, parts, filling)
-    facts["folds"] = getattr(study.split, "folds", None)
     return Built(rows, labels, parts, classes, card(facts, rows, labels, parts, classes), tokenizer)
 
 

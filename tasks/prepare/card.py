@@ -34,12 +34,20 @@ def card(
         "duplicates": removed.get("duplicates", 0),
         "leakage": facts["leakage"],
         "anonymity": facts["anonymity"],
-        "folds": facts["folds"],
+        "folds": _folds(rows),
         "classes": list(classes),
         "counts": counts,
         "shape": list(rows.shape),
         "inputs": facts["inputs"],
     }
+
+
+def _folds(rows: Rows) -> list[int] | None:
+    """Rows of each fold; None without folds."""
+    if not rows.has("fold"):
+        return None
+    found = rows.table.column("fold").to_numpy()
+    return [int(many) for many in np.bincount(found[found >= 0])]
 
 
 def _counts(labels: npt.NDArray[np.int64], classes: tuple[str, ...]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from conf.home import Home, write_atomically
 from conf.identity import canonical_json, sha256_text
 from conf.study import Study
 
-PREPARE_VERSION = 1
+PREPARE_VERSION = 2
 """Raised whenever the same source and settings would be prepared differently."""
 
 

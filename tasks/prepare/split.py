@@ -48,7 +48,8 @@ def divide(rows: Rows, labels: Numbers, split: Split, seed: int) -> tuple[Parts,
         return parts, None
     kind = labels if isinstance(split, Stratified) else np.zeros_like(labels)
     folds = fold(parts, kind, units, split.folds, seed)
-    return np.where(parts == TEST, TEST, np.where(folds == 0, VALIDATION, TRAIN)), folds
+    held = np.where(folds == split.fold, VALIDATION, TRAIN)
+    return np.where(parts == TEST, TEST, held).astype(np.int8), folds
 
 
 def stratified(labels: Numbers, split: Shares, seed: int) -> Parts:

@@ -26,7 +26,7 @@ def shown_card(card: Card | None) -> dict[str, Any] | None:
         "rows": [(name, f"{many:,}") for name, many in card["rows"].items()],
         "looked": len(card["rules"]),
         "rules": [rule for rule in map(_rule, card["rules"]) if rule],
-        "leakage": _leakage(card["leakage"]),
+        "facts": [fact for fact in _facts(card) if fact[1]],
         "classes": [
             {"name": name, "rows": f"{many:,}", "share": round(100 * many / most, 2)}
             for name, many in totals.items()
@@ -49,16 +49,60 @@ def _source(source: object) -> str:
 
 
 def _rule(rule: Mapping[str, Any]) -> dict[str, str] | None:
-    """A rule that did something."""
+    """A rule that did, or found, something."""
     removed, changed = rule["in"] - rule["out"], rule.get("changed", 0)
-    if not removed and not changed:
+    examples = list(rule.get("examples", ()))
+    if not removed and not changed and not examples:
         return None
     return {
         "name": rule["rule"],
         "in": f"{rule['in']:,}",
         "removed": f"{removed:,}",
         "changed": f"{changed:,}",
+        "examples": "; ".join(examples),
     }
+
+
+def _facts(card: Card) -> list[tuple[str, str]]:
+    """What else there is to know of the data, each with its name; empty where there is nothing."""
+    return [
+        ("rows in two parts", _leakage(card["leakage"])),
+        ("scale", _scale(card["inputs"])),
+        ("tokens", _tokens(card["inputs"])),
+        ("folds", _folds(card)),
+        ("k-anonymity", _anonymity(card.get("anonymity"))),
+    ]
+
+
+def _scale(inputs: Mapping[str, Any]) -> str:
+    way = inputs.get("normalize", "")
+    return f"{way}, fitted on the training part" if way in ("standard", "robust") else str(way)
+
+
+def _tokens(inputs: Mapping[str, Any]) -> str:
+    if "vocabulary" not in inputs:
+        return ""
+    lengths = [
+        f"{name} {found['median']:.0f}, {found['p95']:.0f} at the 95th percentile"
+        for name, found in inputs["lengths"].items()
+    ]
+    return f"{inputs['vocabulary']:,} known; in a row (median): {'; '.join(lengths)}"
+
+
+def _folds(card: Card) -> str:
+    if not card.get("folds"):
+        return ""
+    sizes = ", ".join(f"{many:,}" for many in card["folds"])
+    return f"{len(card['folds'])} of {sizes} rows; fold {card['split']['fold']} validates"
+
+
+def _anonymity(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return ""
+    return (
+        f"k = {found['smallest']:,}: so few rows share their {', '.join(found['columns'])}; "
+        f"{found['rows_below']:,} rows are among fewer than {found['below']} alike"
+    )
 
 
 def _leakage(leakage: Mapping[str, Any] | None) -> str:

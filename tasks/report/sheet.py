@@ -42,9 +42,9 @@ def surroundings(
 
 
 def _seen(record: StudyRecord, prepared: Prepared) -> dict[str, Any]:
-    """Samples of images as one picture, of texts as lines; nothing of other data."""
+    """Samples of images as one picture, of texts as lines, of tables as numbers."""
     best, kind = record.best, prepared.card["inputs"]["kind"]
-    if best is None or kind not in ("image", "text", "pairs"):
+    if best is None:
         return {}
     reply = call(
         __name__,
@@ -58,34 +58,43 @@ def _seen(record: StudyRecord, prepared: Prepared) -> dict[str, Any]:
         threads=1,
         seconds=SECONDS,
     )
-    caption = _caption(best, augmented=reply["augmented"])
+    caption = _caption(best, kind, augmented=reply["augmented"])
     if kind != "image":
-        return {"texts": reply["texts"], "sheet_caption": caption}
+        name = "numbers" if kind == "table" else "texts"
+        return {name: reply[name], "sheet_caption": caption}
     return {"contact_sheet": base64.b64decode(reply["png"]), "sheet_caption": caption}
 
 
-def _caption(best: TrialRecord, *, augmented: bool) -> str:
+def _caption(best: TrialRecord, kind: str, *, augmented: bool) -> str:
     if not augmented:
-        return f"Training rows as trial {best.number} saw them, a class a line; nothing is changed."
+        line = ", a class a line" if kind == "image" else ""
+        return f"Training rows as trial {best.number} saw them{line}; nothing is changed."
+    scaled = ", scaled" if kind == "table" else ""
     return (
-        f"Training rows: first as they are stored, then as trial {best.number} saw them "
+        f"Training rows: first as they are stored{scaled}, then as trial {best.number} saw them "
         "in epochs 1, 2, 3, …"
     )
 
 
 def drawn(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The process's side: the picture, or the texts."""
+    """The process's side: the picture, the texts, or the numbers."""
     config = TrialConfig.model_validate(request["config"])
     given = config, request["card"], Path(request["train"]), int(request["seed"])
-    if request["card"]["inputs"]["kind"] == "image":
+    kind = request["card"]["inputs"]["kind"]
+    if kind == "image":
         from data.contact import contact_sheet, is_augmented
 
         picture = base64.b64encode(contact_sheet(*given)).decode()
         return {"png": picture, "augmented": is_augmented(config, request["card"])}
-    from data.samples import text_samples
+    from data.presets import resolved
+    from data.samples import table_samples, text_samples
+    from data.text import changes_texts
 
+    if kind == "table":
+        numbers = table_samples(*given)
+        return {"numbers": numbers, "augmented": len(numbers[0]) > 1}
     texts = text_samples(*given, rows=TEXTS)
-    return {"texts": texts, "augmented": any(len(set(each)) > 1 for each in texts)}
+    return {"texts": texts, "augmented": changes_texts(resolved(config.augment, kind))}
 
 
 if __name__ == "__main__":

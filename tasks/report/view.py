@@ -21,6 +21,7 @@ from tasks.study.record import StudyRecord, TrialRecord
 
 SHOWN_ROWS = 20
 MOST_ROWS = 1_000
+SHOWN_FEATURES = 10
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Surroundings:
     """A PNG of some rows, for images."""
     texts: Sequence[Sequence[str]] = ()
     """Some rows, each as it is stored and as a trial saw it, for texts."""
+    numbers: Sequence[Sequence[Sequence[float]]] = ()
+    """Some rows, scaled, each as it is stored and as a trial saw it, for tables."""
     sheet_caption: str = "Some rows of the training part"
     tracking_uri: str = ""
     versions: Mapping[str, str] = field(default_factory=repeat.versions)
@@ -61,6 +64,11 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "classes": _classes(best, around.card),
         "sheet": base64.b64encode(around.contact_sheet or b"").decode(),
         "texts": around.texts,
+        "numbers": [
+            [list(map(words.setting, seen[:SHOWN_FEATURES])) for seen in one]
+            for one in around.numbers
+        ],
+        "features": _features(around.card),
         "sheet_caption": around.sheet_caption,
         "command": repeat.command(record.study),
         "facts": _facts(record, around),
@@ -69,6 +77,13 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "named": words.name,
         "figures": _figures(record, rows, best, around.card),
     }
+
+
+def _features(card: Mapping[str, Any] | None) -> list[str]:
+    """Names of a table's first features."""
+    return [str(name) for name in (card or {"inputs": {}})["inputs"].get("names", [])][
+        :SHOWN_FEATURES
+    ]
 
 
 def _figures(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from conf.augment import Augment
 from conf.home import Home
 from conf.study import Study
 from data.samples import table_samples, text_samples
@@ -28,3 +29,20 @@ def test_samples_of_texts(home: Home, tmp_path, monkeypatch):
     found = text_samples(study.trial_config, prepared.card, prepared.train, 1)
     assert [len(one) for one in found] == [4] * 5
     assert any(changed != one[0] for one in found for changed in one[1:])
+    plain = study.model_copy(update={"augment": Augment()})
+    same = text_samples(plain.trial_config, prepared.card, prepared.train, 1)
+    assert same == [one[:1] for one in found]
+
+
+def test_samples_of_pairs_show_the_target_too(home: Home, tmp_path, monkeypatch):
+    monkeypatch.setenv("DENSE_DATA", str(tmp_path))
+    (tmp_path / "p.tsv").write_text("\n".join(f"some words {n}\tpalabras {n}" for n in range(30)))
+    study = Study(
+        name="p",
+        data={"source": "pairs", "path": "p.tsv"},
+        split={"by": "group"},
+        evaluate={"objective": "bleu", "metrics": ["bleu"]},
+    )
+    prepared = prepare(study, home)
+    for source, target in text_samples(study.trial_config, prepared.card, prepared.train, 1):
+        assert target == f"→ palabras {source.split()[-1]}"

@@ -24,6 +24,15 @@ def divided(split: dict, **columns):
     return divide(rows, np.repeat([0, 1], 30), ADAPTER.validate_python(split), 1)
 
 
+@pytest.mark.parametrize("held", [0, 2], ids=["first", "third"])
+def test_a_fold_is_the_validation_part_and_the_division_is_the_same(held):
+    parts, folds = divided({"by": "stratified", "folds": 4, "fold": held})
+    first, same = divided({"by": "stratified", "folds": 4})
+    assert folds is not None and same is not None and (folds == same).all()
+    assert ((parts == VALIDATION) == (folds == held)).all()
+    assert ((parts == TEST) == (first == TEST)).all()
+
+
 @given(sizes=st.lists(st.integers(1, 20), min_size=4, max_size=40), seed=st.integers(0, 2**32))
 def test_groups_stay_whole(sizes, seed):
     units = np.repeat(np.arange(len(sizes)), sizes)
@@ -86,3 +95,9 @@ def test_folds_cover_all_rows_but_the_test_part(by):
 def test_what_cannot_be_divided_is_refused(split, columns, message):
     with pytest.raises(BadInput, match=message):
         divided(split, **columns)
+
+
+@pytest.mark.parametrize("given", [{"fold": 1}, {"folds": 3, "fold": 3}], ids=["none", "too high"])
+def test_a_fold_that_is_not_there_is_refused(given):
+    with pytest.raises(ValueError, match="is not below folds"):
+        ADAPTER.validate_python({"by": "random", **given})

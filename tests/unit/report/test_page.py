@@ -170,3 +170,38 @@ def test_samples_of_texts_are_on_the_page(record: StudyRecord) -> None:
     around = Surroundings(card=CARD, texts=texts, sheet_caption="as trial 3 saw them")
     read = Reader(page(record, around)).text
     assert "first <b> frist <b> second" in read and "as trial 3 saw them" in read
+
+
+def test_samples_of_tables_are_on_the_page(record: StudyRecord) -> None:
+    inputs = {"kind": "table", "names": ["ash", "<i>hue"], "normalize": "standard"}
+    numbers = [[[0.125, -1.0], [0.25, -1.5]]]
+    around = Surroundings(card={**CARD, "inputs": inputs}, numbers=numbers, sheet_caption="as seen")
+    read = Reader(page(record, around)).text
+    assert "as seen ash <i>hue 0.125 -1 0.25 -1.5" in read
+    assert "standard, fitted on the training part" in read
+
+
+def test_what_is_known_of_the_data_is_on_the_page(record: StudyRecord) -> None:
+    rule = {"rule": "suspects", "in": 9, "out": 9, "changed": 0, "examples": ["2 rows", "row 7"]}
+    anonymity = {
+        "columns": ["age", "zip"],
+        "smallest": 1,
+        "groups": 9,
+        "rows_below": 12,
+        "below": 5,
+    }
+    lengths = {"text": {"median": 7.0, "p95": 40.0}}
+    card = {
+        **CARD,
+        "rules": [rule],
+        "anonymity": anonymity,
+        "folds": [300, 299],
+        "split": {"by": "stratified", "folds": 2, "fold": 1},
+        "inputs": {"kind": "text", "vocabulary": 8_000, "lengths": lengths},
+    }
+    read = Reader(page(record, Surroundings(card=card))).text
+    for part in (
+        "2 rows; row 7", "k = 1: so few rows share their age, zip; 12 rows are among fewer than 5",
+        "2 of 300, 299 rows; fold 1 validates", "8,000 known; in a row (median): text 7, 40 at",
+    ):  # fmt: skip
+        assert part in read
