@@ -10,14 +10,18 @@ plain PyTorch loops in two warm processes.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from benchmarks.limit import configurations, measure, small_study
 from conf.home import Home
@@ -28,17 +32,42 @@ from tasks.train.folder import TrialFolder
 SLOTS = 2
 
 
-def run_command(home: Home, trials: int) -> list[dict[str, Any]]:
-    """Run the study with the real command; its journal."""
+def run_command(home: Home, trials: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Run the study with the real command; its journal, and processor seconds a trial by part."""
     study = home.path / "throughput.yaml"
     study.write_text(as_yaml(small_study(trials)))
-    subprocess.run(
+    command = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", "run", str(study), f"resources.slots={SLOTS}"],
         env={**os.environ, "DENSE_HOME": str(home.path)},
-        check=True,
     )
-    text = (home.study("throughput") / "journal.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
+    journal = home.study("throughput") / "journal.jsonl"
+    looks = []
+    while command.poll() is None:
+        text = journal.read_text() if journal.exists() else ""
+        if '"asked"' in text and text.count('"finished"') <= trials:
+            looks.append(used(command.pid))
+        if text.count('"finished"') >= trials:
+            break
+        time.sleep(0.05)
+    if command.wait() != 0:
+        raise SystemExit(f"the study ended with {command.returncode}")
+    spent = {part: (looks[-1][part] - looks[0].get(part, 0.0)) / trials for part in looks[-1]}
+    return [json.loads(line) for line in journal.read_text().splitlines()], spent
+
+
+def used(pid: int) -> dict[str, float]:
+    """Processor seconds so far of the driver, the trials and Prefect's server."""
+    driver = psutil.Process(pid)
+    times = driver.cpu_times()
+    found = {"driver": times.user + times.system, "trials": 0.0, "prefect": 0.0}
+    for child in driver.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            line, times = " ".join(child.cmdline()), child.cpu_times()
+            part = "trials" if "tasks.train.server" in line else "prefect"
+            found[part] += times.user + times.system
+            if part == "trials" and child.ppid() == pid:  # the trials that ended are its children
+                found[part] += times.children_user + times.children_system
+    return found
 
 
 def breakdown(home: Home, journal: list[dict[str, Any]]) -> dict[str, float]:
@@ -72,10 +101,11 @@ def main() -> None:
         home = Home.open(Path(folder))
         prepared = prepare(small_study(trials), home)
         before = measure(prepared.path, configs)
-        ours = breakdown(home, run_command(home, trials))
+        journal, spent = run_command(home, trials)
+        ours = breakdown(home, journal)
         after = measure(prepared.path, configs)
     limit = (before["seconds"] + after["seconds"]) / 2
-    print(json.dumps({"before": before, "study": ours, "after": after}, indent=1))
+    print(json.dumps({"before": before, "study": ours, "cpu": spent, "after": after}, indent=1))
     print(f"share of the limit: {limit / ours['wall']:.2f}")
 
 

@@ -82,6 +82,8 @@ class Gate(Section):
 class Champion(Section):
     """What becomes of the winner."""
 
+    enabled: bool = True
+    """Whether there is to be one; without it a run ends with the search."""
     model: ModelName | None = None
     """Registered model that the champion competes for; the study's name when absent."""
     seconds: Annotated[float, Field(gt=0)] = 600.0

@@ -20,6 +20,9 @@ from conf.home import Home
 
 START_SECONDS = 120.0
 
+# Where processors are scarce the trials have them: what the server hears of it writes down later.
+PATIENT = ("nice", "-n", "10")
+
 # What a short-lived server need not do: no schedules, no clean-up, no pages.
 EPHEMERAL = {
     "PREFECT__SERVER_EPHEMERAL": "1",
@@ -31,6 +34,7 @@ EPHEMERAL = {
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
 }
 
@@ -55,7 +59,7 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
 
     def _launch(self, prefect_home: Path, switches: dict[str, str]) -> subprocess.Popen[bytes]:
         python = [sys.executable, "-P", "-m"]  # no package of where the user works
-        command = [*python, "flows.guard", *python, "uvicorn"]
+        command = [*python, "flows.guard", *PATIENT, *python, "uvicorn"]
         command += ["--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--log-level", "error", "--lifespan", "on"]
         environment = {**os.environ, **switches, "PREFECT_HOME": str(prefect_home)}

@@ -59,7 +59,8 @@ def study(
         session.settle()
         reason = search(session)
         try:
-            champion = None if reason == "user" else crown(as_is(session))
+            wanted = session.study.champion.enabled and reason != "user"
+            champion = crown(as_is(session)) if wanted else None
         finally:  # the search is worth its page, whatever became of its winner
             session.tidy()
             if session.page_is_old:
@@ -92,12 +93,14 @@ def last_state(session: Session, reason: Reason, champion: Crowned | None) -> St
         return Failed(message=complaint)
     if session.stopping:
         return Cancelled(message=f"Stopped by the user; {again}")
-    if champion is None:
+    searched_only = not session.study.champion.enabled and session.state.best is not None
+    if champion is None and not searched_only:
         return Failed(message=no_champion(session))
     if session.idle and not champion_is_new(champion):
         return Completed(message=f"Skipped: nothing is left to do ({reason})", name="Skipped")
     done = session.state.count("complete", "stopped", "paused", "failed")
-    return Completed(message=f"{done} trials; {champion.model} version {champion.version}")
+    won = f"{champion.model} version {champion.version}" if champion else "no champion was wanted"
+    return Completed(message=f"{done} trials; {won}")
 
 
 def champion_is_new(champion: Crowned | None) -> bool:

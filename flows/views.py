@@ -170,6 +170,8 @@ def _gain(record: StudyRecord) -> list[tuple[str, str]]:
 
 def _champion(record: StudyRecord) -> list[tuple[str, str]]:
     winner = Winner.of(record)
+    if winner is None and not record.study.champion.enabled:
+        return [("champion", "none is wanted; champion.enabled=true crowns one")]
     if winner is None:
         verdict, why = last_verdict({event.step: event.facts for event in record.state.champion})
         return [("champion", f"none, refused: {why}")] if verdict == "refused" else []

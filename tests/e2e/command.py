@@ -33,6 +33,7 @@ search:
     model.width: {{low: 4, high: 12, type: int}}
     train.batch_size: {{choices: [64, 128]}}
 resources: {{slots: 2, threads: 1, trial_seconds: 120}}
+champion: {{enabled: {champion}}}
 """
 
 
@@ -47,10 +48,13 @@ class Command:
         """The environment of the command: the test's, with its own home."""
         return {**os.environ, "DENSE_HOME": str(self.home), "NO_COLOR": "1", **self.env}
 
-    def study(self, name: str = "tiny", *, epochs: int = 2, trials: int = 4) -> Path:
-        """A small study's file."""
+    def study(
+        self, name: str = "tiny", *, epochs: int = 2, trials: int = 4, champion: bool = False
+    ) -> Path:
+        """A small study's file; a champion costs as much time as all else together."""
         path = self.home.parent / f"{name}.yaml"
-        path.write_text(STUDY.format(name=name, epochs=epochs, trials=trials))
+        facts = {"name": name, "epochs": epochs, "trials": trials}
+        path.write_text(STUDY.format(**facts, champion=str(champion).lower()))
         return path
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

@@ -61,7 +61,7 @@ def straight(
     home = tmp_path_factory.mktemp("straight") / "home"
     shutil.copytree(used_home, home)
     command = Command(home, {"PREFECT_API_URL": prefect_api})
-    command.json("run", str(command.study(epochs=4)))
+    command.json("run", str(command.study(epochs=4, champion=True)))
     return command
 
 

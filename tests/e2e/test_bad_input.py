@@ -249,6 +249,7 @@ def rows_study(folder: Path) -> Path:
         "train: {epochs: 1}\n"
         "search: {trials: 2, space: {train.lr: {low: 1e-4, high: 1e-1, scale: log}}}\n"
         "resources: {slots: 2}\n"
+        "champion: {enabled: false}\n"
     )
     return path
 

@@ -103,7 +103,7 @@ def test_a_deployment_runs_a_study_and_a_cancelled_one_continues(site: Site) -> 
     assert len(values(site.dense, "deployed")) == 2
     assert of(site.dense.journal("deployed"), "champion")
 
-    long = overrides("name=cancelled", "train.epochs=150")
+    long = overrides("name=cancelled", "train.epochs=150", "champion.enabled=false")
     answer = site.prefect("deployment", "run", "study/digits", "-p", long)
     run = next(line.split()[-1] for line in answer.splitlines() if "UUID" in line)
     wait_until(lambda: epochs(site.dense, "cancelled") >= 2)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.e2e.command import Command, kill, of
-from tests.e2e.same import assert_same
+from tests.e2e.same import assert_same, champion
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def seeds() -> random.Random:
 def test_the_command_killed_twice_ends_as_one_never_killed(
     dense: Command, straight: Command
 ) -> None:
-    study = str(dense.study(epochs=4))
+    study = str(dense.study(epochs=4, champion=True))
     for attempts in (2, 4):
         process = dense.start("run", study)
         dense.until(lambda lines, n=attempts: len(of(lines, "attempt")) >= n)
@@ -29,6 +29,7 @@ def test_the_command_killed_twice_ends_as_one_never_killed(
         dense.assert_no_process_left()
     dense.json("run", study)
     assert "driver" in {line["by"] for line in of(dense.journal(), "interrupted")}
+    assert champion(dense) == champion(straight) is not None
     assert_same(dense, straight)
 
 
@@ -55,7 +56,7 @@ def test_trials_and_their_server_killed_are_made_good_in_the_same_run(
 def test_killed_at_random_moments(
     dense: Command, straight: Command, seeds: random.Random, round_: int
 ) -> None:
-    study = str(dense.study(epochs=4))
+    study = str(dense.study(epochs=4, champion=True))
     for _ in range(4):
         process = dense.start("run", study)
         time.sleep(seeds.uniform(2.0, 25.0))

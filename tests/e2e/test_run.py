@@ -12,25 +12,69 @@ from mlflow import MlflowClient
 from tests.e2e.command import Command, of
 from tests.e2e.same import assert_same, metrics, values
 
+CONSUMER = """
+import sys
 
-def test_runs_to_a_champion_and_then_has_nothing_to_do(dense: Command) -> None:
-    study = str(dense.study())
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"conf", "data", "flows", "models", "tasks"}:
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Refuse())
+import mlflow, sklearn.datasets
+
+mlflow.set_tracking_uri(sys.argv[1])
+digits = sklearn.datasets.load_digits()
+model = mlflow.pyfunc.load_model("models:/tiny@champion")
+found = model.predict(digits.images[:200])
+print(float((found["label"].to_numpy().astype(int) == digits.target[:200]).mean()))
+"""
+
+
+def test_runs_to_a_champion_that_others_load_and_then_has_nothing_to_do(dense: Command) -> None:
+    study = str(dense.study(epochs=4, champion=True))
     first = dense.json("run", study)
     assert first["study"] == "tiny"
     assert first["trials"] == 4
     assert first["outcomes"] == {"complete": 4, "stopped": 0, "paused": 0, "failed": 0}
     assert 0.2 < first["best"]["objective"]["accuracy"]["value"] <= 1.0
     assert first["champion"]["version"] == "1"
-    assert (
-        first["champion"]["test"]["accuracy"]["low"]
-        <= first["champion"]["test"]["accuracy"]["value"]
-    )
+    test = first["champion"]["test"]["accuracy"]
+    assert test["low"] <= test["value"]
     assert sorted(metrics(dense)) == ["0", "1", "2", "3"]
+    assert accuracy_elsewhere(dense) > 0.8
     journal = dense.journal()
     again = dense.json("run", study)
     assert again["champion"] == first["champion"]
     assert dense.journal() == journal, "a finished study was changed"
     dense.assert_no_process_left()
+
+
+def accuracy_elsewhere(dense: Command) -> float:
+    """What the champion scores in a process where this project cannot be imported."""
+    uri = f"sqlite:///{dense.home / 'mlflow.db'}"
+    version = MlflowClient(uri).get_model_version_by_alias("tiny", "champion")
+    assert version.tags["dense.study"] == "tiny"
+    done = subprocess.run(
+        [sys.executable, "-c", CONSUMER, uri],
+        capture_output=True,
+        text=True,
+        cwd=dense.home,
+        env=dense.environment() | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+        timeout=400,
+    )
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout.splitlines()[-1])
+
+
+def test_without_a_champion_a_run_ends_with_its_search_and_one_can_follow(dense: Command) -> None:
+    study = str(dense.study(trials=2, epochs=1))
+    said = dense.run("run", study)
+    assert said.returncode == 0, said.stderr
+    assert "none is wanted; champion.enabled=true crowns one" in said.stdout
+    assert not of(dense.journal(), "champion")
+    again = dense.run("run", study)
+    assert again.returncode == 0 and "nothing was left to do" in again.stdout
 
 
 def test_more_raises_the_target_and_keeps_what_was_done(dense: Command) -> None:
@@ -67,42 +111,6 @@ def test_of_two_commands_in_the_same_second_one_runs(dense: Command) -> None:
         process.communicate(timeout=400)
     assert sorted(process.returncode for process in both) == [0, 3]
     assert len(values(dense)) == 2
-
-
-CONSUMER = """
-import sys
-
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"conf", "data", "flows", "models", "tasks"}:
-            raise ImportError(name)
-
-sys.meta_path.insert(0, Refuse())
-import mlflow, sklearn.datasets
-
-mlflow.set_tracking_uri(sys.argv[1])
-digits = sklearn.datasets.load_digits()
-model = mlflow.pyfunc.load_model("models:/tiny@champion")
-found = model.predict(digits.images[:200])
-print(float((found["label"].to_numpy().astype(int) == digits.target[:200]).mean()))
-"""
-
-
-def test_the_champion_is_used_where_this_project_is_not_installed(dense: Command) -> None:
-    dense.json("run", str(dense.study(trials=2, epochs=4)))
-    uri = f"sqlite:///{dense.home / 'mlflow.db'}"
-    version = MlflowClient(uri).get_model_version_by_alias("tiny", "champion")
-    assert version.tags["dense.study"] == "tiny"
-    done = subprocess.run(
-        [sys.executable, "-c", CONSUMER, uri],
-        capture_output=True,
-        text=True,
-        cwd=dense.home,
-        env=dense.environment() | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
-        timeout=400,
-    )
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout.splitlines()[-1]) > 0.8
 
 
 @pytest.mark.long
