@@ -28,13 +28,13 @@ def text_samples(
     changes: int = 3,
 ) -> list[list[str]]:
     """Texts as they were stored and, where they are changed, as in so many epochs, a list a sample;
-    of a pair the target comes last."""
+    of a pair the target comes second."""
     part, augment = Part([train]), resolved(config.augment, card["inputs"]["kind"])
     texts = part.texts(source_name(card["inputs"]))
     vocabulary = {word.lower() for text in texts.to_pylist() for word in text.split()}
     known = synonyms(augment, train.parents[3] / "assets", vocabulary)
     pipeline = TextPipeline(augment, seed, known)
-    chosen = range(min(rows, len(part)))
+    chosen = evenly(len(part), rows)
     stored = [str(texts[row]) for row in chosen]
     if not changes_texts(augment):
         changes = 0
@@ -45,7 +45,15 @@ def text_samples(
     if card["inputs"]["kind"] != "pairs":
         return seen
     targets = part.texts("target")
-    return [[*lines, f"→ {targets[row]}"] for row, lines in zip(chosen, seen, strict=True)]
+    return [
+        [text, f"→ {targets[row]}", *others]
+        for row, (text, *others) in zip(chosen, seen, strict=True)
+    ]
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Numbers of at most so many rows, from all over a part."""
+    return [count * place // most for place in range(most)] if count > most else list(range(count))
 
 
 def table_samples(
@@ -59,7 +67,7 @@ def table_samples(
 ) -> list[list[list[float]]]:
     """Scaled features as they are and as in so many epochs, a list a sample."""
     part, augment = Part([train]), resolved(config.augment, "table")
-    chosen = np.arange(min(rows, len(part)))
+    chosen = np.array(evenly(len(part), rows))
     shift, scale = shift_and_scale(card["inputs"])
     x = ((part.vectors("features").take(chosen) - shift) / scale).astype(np.float32)
     seen = [x]

@@ -83,10 +83,10 @@ def _tokens(inputs: Mapping[str, Any]) -> str:
     if "vocabulary" not in inputs:
         return ""
     lengths = [
-        f"{name} {found['median']:.0f}, {found['p95']:.0f} at the 95th percentile"
+        f"a {name} has {found['median']:.0f} (median), 95 % have at most {found['p95']:.0f}"
         for name, found in inputs["lengths"].items()
     ]
-    return f"{inputs['vocabulary']:,} known; in a row (median): {'; '.join(lengths)}"
+    return f"{inputs['vocabulary']:,} known; {'; '.join(lengths)}"
 
 
 def _folds(card: Card) -> str:
