@@ -35,4 +35,23 @@ class Mlp(Section):
     """Layer normalisation in each hidden layer."""
 
 
-Model = Annotated[Cnn | Mlp, Field(discriminator="kind")]
+class Gru(Section):
+    """An encoder-decoder that learns from scratch to write texts, for pairs."""
+
+    kind: Literal["gru"] = "gru"
+    """A recurrent encoder-decoder with attention."""
+    width: Annotated[int, Field(ge=8, le=4_096, multiple_of=2)] = 256
+    """Numbers of a token's vector, and units of a recurrent layer."""
+    layers: Annotated[int, Field(ge=1, le=8)] = 1
+    """Recurrent layers of the encoder, and of the decoder."""
+    dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.2
+    """Dropout of token vectors, between layers and before the output."""
+    smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """Share of a target token's probability that is given to all tokens."""
+    beams: Annotated[int, Field(ge=1, le=64)] = 4
+    """Alternatives that are followed when a text is written; 1 takes the likeliest next token."""
+    length_penalty: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
+    """How much longer texts are preferred; 0 lets the likelihood alone decide."""
+
+
+Model = Annotated[Cnn | Mlp | Gru, Field(discriminator="kind")]

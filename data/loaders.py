@@ -28,6 +28,7 @@ from data.texts import Bucketed, TextBatches
 from data.thesaurus import synonyms
 
 VALIDATION_ROWS = 256
+PAIRS_AT_ONCE = 64
 
 
 def _same(batch: Any) -> Any:
@@ -94,13 +95,22 @@ class StudyData(pl.LightningDataModule):
             part = Part([*train, validation])
             folds = part.numbers("fold")
             self._train = self._training(part, np.flatnonzero(folds != self._fold))
-            self._validation = plain(part, np.flatnonzero(folds == self._fold), self.card)
+            self._validation = self._held(part, np.flatnonzero(folds == self._fold))
             return
         part = Part(train)
         self._train = self._training(part, np.arange(len(part)))
         if validation is not None:
             held = Part([validation])
-            self._validation = plain(held, np.arange(len(held)), self.card)
+            self._validation = self._held(held, np.arange(len(held)))
+
+    def _held(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+        """Plain batches of the rows to validate on; of pairs a share, texts of like length
+        together."""
+        if self.card["inputs"]["kind"] != "pairs":
+            return plain(part, rows, self.card)
+        chosen = evenly(rows, self.config.evaluate.texts.rows)
+        lengths = part.lists("source_tokens").lengths[chosen]
+        return plain(part, chosen[np.argsort(lengths, kind="stable")], self.card)
 
     def _training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
         """Augmented batches of some rows of a part."""
@@ -182,7 +192,8 @@ class StudyData(pl.LightningDataModule):
             return []
         size = max(self._batch_size, VALIDATION_ROWS)
         if isinstance(self._validation, TextBatches):
-            size = self._batch_size
+            pairs = self.card["inputs"]["kind"] == "pairs"
+            size = max(self._batch_size, PAIRS_AT_ONCE) if pairs else self._batch_size
         return self._loader(self._validation, sampler=_in_order(self._validation), batch_size=size)
 
     def _loader(self, data: Dataset[Batch], **order: Any) -> DataLoader[Batch]:
@@ -199,6 +210,13 @@ class StudyData(pl.LightningDataModule):
         )
 
 
+def evenly(rows: Numbers, most: int | None) -> Numbers:
+    """At most so many of the rows, at equal distances."""
+    if most is None or len(rows) <= most:
+        return rows
+    return rows[np.arange(most) * len(rows) // most]
+
+
 def _with_repeats(rows: Numbers, labels: Numbers, augment: Augment, seed: int) -> Numbers:
     """The rows, and those of rare classes once more."""
     assert augment.oversample is not None
@@ -209,7 +227,7 @@ def plain(part: Part, rows: Numbers, card: Mapping[str, Any]) -> Dataset[Batch]:
     """Batches of some rows of a part as they are."""
     inputs = card["inputs"]
     if inputs["kind"] in ("text", "pairs"):
-        return TextBatches(part, rows, inputs)
+        return TextBatches(part, rows, inputs, references=inputs["kind"] == "pairs")
     content = part.vectors(CONTENT[inputs["kind"]][0])
     return VectorBatches(content, part.ids, part.numbers("label"), rows, inputs)
 

@@ -29,7 +29,8 @@ def source_name(inputs: Mapping[str, Any]) -> str:
 
 class TextBatches(Dataset[Batch]):
     """Whole batches: `id` int64[n], `x` int64[n, tokens] with `mask` bool[n, tokens] (true where
-    there is a token), and `y`: int64[n] classes, or of pairs int64[n, tokens] from start to end.
+    there is a token), and `y`: int64[n] classes, or of pairs int64[n, tokens] from start to end
+    with `y_mask`, and where asked for the targets' texts as the list `reference`.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class TextBatches(Dataset[Batch]):
         *,
         pipeline: TextPipeline | None = None,
         tokenizer: Tokenizer | None = None,
+        references: bool = False,
     ) -> None:
         """A changed text is written in tokens anew, by `tokenizer`."""
         pairs = inputs["kind"] == "pairs"
@@ -50,6 +52,7 @@ class TextBatches(Dataset[Batch]):
         self._labels = None if pairs else part.numbers("label")
         self._pipeline, self._tokenizer = pipeline, tokenizer
         self._texts = part.texts(self._name) if pipeline is not None else None
+        self._references = part.texts("target") if references else None
 
     def __len__(self) -> int:
         return len(self.slots)
@@ -71,7 +74,10 @@ class TextBatches(Dataset[Batch]):
         else:
             assert self._labels is not None
             batch["y"] = self._labels[rows]
-        return {name: torch.from_numpy(values) for name, values in batch.items()}
+        found: dict[str, Any] = {name: torch.from_numpy(each) for name, each in batch.items()}
+        if self._references is not None:
+            found["reference"] = self._references.take(pa.array(rows)).to_pylist()
+        return found
 
     def _read(self, rows: Numbers, slots: Numbers, epoch: int) -> Sequence[Sequence[int]]:
         if self._pipeline is None or self._texts is None or self._tokenizer is None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 from torch import nn
 
 from conf.errors import BadInput
-from conf.model import Cnn, Mlp
+from conf.model import Cnn, Gru, Mlp
 from conf.study import TrialConfig
 from models.classifier import Classifier
 from models.cnn import CnnNet
 from models.mlp import mlp_net
+from models.seq2seq import TOKENIZER, Seq2Seq, sizes
+from models.seq2seq_net import GruNet
 
 
 def build_net(config: TrialConfig, card: Mapping[str, Any]) -> nn.Module:
@@ -46,17 +50,38 @@ def own_net(model: Any, inputs: Mapping[str, Any], classes: int) -> nn.Module:
     return net
 
 
-def build(config: TrialConfig, card: Mapping[str, Any], total_steps: int) -> Classifier:
+def build_writer(config: TrialConfig, inputs: Mapping[str, Any]) -> GruNet:
+    """The bare network that writes texts.
+
+    Raises:
+        BadInput: the data are no pairs.
+    """
+    if inputs["kind"] != "pairs" or not isinstance(config.model, Gru):
+        raise BadInput(
+            f"model.kind {config.model.kind} does not take data of kind {inputs['kind']}; "
+            "texts are written by model.kind: gru, from pairs"
+        )
+    return GruNet(**sizes(config.model, inputs))
+
+
+def build(
+    config: TrialConfig, card: Mapping[str, Any], total_steps: int, parts: Path | None = None
+) -> pl.LightningModule:
     """The module that a trial trains.
 
     Args:
         config: the trial's configuration.
         card: the data card: `inputs` says what goes in, `classes` what comes out.
         total_steps: optimiser steps of a full trial; the schedule is laid out over them.
+        parts: folder of the prepared parts, where texts have their encoding.
 
     Raises:
         BadInput: the model does not take what the data are made of.
     """
+    if isinstance(config.model, Gru) or card["inputs"]["kind"] == "pairs":
+        assert parts is not None  # texts have an encoding
+        writer, inputs = build_writer(config, card["inputs"]), card["inputs"]
+        return Seq2Seq(writer, config, inputs, total_steps, parts / TOKENIZER)
     net = build_net(config, card)
     if config.train.compile:
         net.compile()  # in place, so that names of weights stay

@@ -106,7 +106,10 @@ def build(spec: TrialSpec, card: dict[str, Any], rank: int) -> tuple[pl.Lightnin
     data.division = Division.of(spec.config.train, spec.devices, spec.halvings, rank)
     steps = -(-data.train_rows // spec.config.train.batch_size)
     seed_everything(spec.seed, "model")
-    return models.build(spec.config, card, steps * spec.config.train.epochs), data
+    module = models.build(
+        spec.config, card, steps * spec.config.train.epochs, Path(spec.train).parent
+    )
+    return module, data
 
 
 class TrialData(StudyData):
