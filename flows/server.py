@@ -42,12 +42,13 @@ EPHEMERAL = {
 class PrefectServer(AbstractContextManager["PrefectServer"]):
     """Prefect's server in a session of its own, ended by the end of this process."""
 
-    def __init__(self, home: Home, *, full: bool = False) -> None:
+    def __init__(self, home: Home, *, full: bool = False, port: int | None = None) -> None:
         """Start the server and return at once; `wait` says when it answers.
 
-        `full`: with the services that deployments need (late runs, cancellation, schedules).
+        `full`: with its pages and the services that deployments need (late runs, cancellation,
+        schedules). `port`: a free one when absent.
         """
-        self.port = _free_port()
+        self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}/api"
         self._log = home.logs / f"prefect-{self.port}.log"
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +56,8 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
         # One server at a time creates or migrates the database.
         self._migration = os.open(home.prefect / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._migration, fcntl.LOCK_EX)
-        self._process = self._launch(home.prefect, {} if full else EPHEMERAL)
+        pages = {"PREFECT_UI_API_URL": self.url}  # its pages ask where they came from
+        self._process = self._launch(home.prefect, pages if full else EPHEMERAL)
 
     def _launch(self, prefect_home: Path, switches: dict[str, str]) -> subprocess.Popen[bytes]:
         python = [sys.executable, "-P", "-m"]  # no package of where the user works
@@ -81,8 +83,11 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
             DenseError: the server ended or did not answer in time.
         """
         deadline = time.monotonic() + START_SECONDS
-        while not answers(self.url):
-            ended = self._process.poll() is not None
+        while True:
+            answered = answers(self.url)
+            ended = self._process.poll() is not None  # then whoever answers is another's server
+            if answered and not ended:
+                break
             if ended or time.monotonic() > deadline:
                 self.close()
                 raise DenseError(
@@ -92,6 +97,16 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
             time.sleep(0.1)
         self._release_migration()
         return self.url
+
+    @property
+    def pid(self) -> int:
+        """The guard's process."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server is gone."""
+        return self._process.poll() is not None
 
     def _release_migration(self) -> None:
         if self._migration >= 0:
