@@ -132,11 +132,12 @@ def trial_params(trial: Trial) -> dict[str, str]:
 
 
 def trial_points(trial: Trial, files: Files) -> list[Point]:
-    """Every value of every metric: the curve by epoch, the rungs, and what is known at the end."""
+    """Every value of every metric: the curve and the machine's use by epoch, the rungs, and what is
+    known at the end."""
     points = [
         Point(name, value, milliseconds(line.time), line.epoch)
         for line in files.lines
-        for name, value in line.metrics.items()
+        for name, value in (*line.metrics.items(), *line.system.items())
     ]
     if files.lines:
         # From being asked to its first step: queue, slot, process and model.

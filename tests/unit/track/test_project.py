@@ -134,6 +134,18 @@ def test_the_curve_carries_its_own_times(written: Written) -> None:
     assert not of(found, "objective")
 
 
+def test_the_curve_carries_what_the_machine_was_used_for(written: Written) -> None:
+    written.ask(1)
+    written.attempt(0, until=2)
+    written.epochs(0, 0.5, 0.6)
+    files = read_files(written.folder(0))
+    used = {"system/cpu_percent": 97.0, "system/memory_gib": 1.5}
+    metered = replace(files, lines=(files.lines[0].model_copy(update={"system": used}),))
+    found = project.trial_points(written.trial(0), metered)
+    assert of(found, "system/cpu_percent") == [(1, 97.0)]
+    assert of(found, "system/memory_gib") == [(1, 1.5)]
+
+
 def test_the_end_says_what_the_trial_was_worth(written: Written) -> None:
     written.ask(8)
     written.attempt(0)
