@@ -18,7 +18,7 @@ IDENTITY_FIELDS = {
     "model": True,
     "train": True,
     "evaluate": True,
-    "search": {"space", "constraints", "strategy", "rungs"},
+    "search": {"space", "constraints", "strategy", "rungs", "learn_from"},
 }
 
 
@@ -41,7 +41,10 @@ def trial_digest(config: TrialConfig) -> str:
 
 def study_identity(study: Study) -> dict[str, Any]:
     """What could change a trial of the study or the comparison between trials."""
-    return study.model_dump(mode="json", include=IDENTITY_FIELDS)  # type: ignore[arg-type]
+    identity = study.model_dump(mode="json", include=IDENTITY_FIELDS)  # type: ignore[arg-type]
+    if not identity["search"]["learn_from"]:  # a study of before there was such a thing is the same
+        del identity["search"]["learn_from"]
+    return identity
 
 
 def study_digest(study: Study) -> str:

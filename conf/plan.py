@@ -86,8 +86,15 @@ def _budget(study: Study) -> str:
     wait = "; each batch waits for the last one" if search.synchronous else ""
     return (
         f"{search.trials} trials of at most {study.train.epochs} epochs; {search.strategy}, "
-        f"batch size {batch}{wait}"
+        f"batch size {batch}{wait}{_helped(study)}"
     )
+
+
+def _helped(study: Study) -> str:
+    """What the search goes by beside the objective."""
+    search = study.search
+    text = "; improvement per expected second" if search.cost_aware else ""
+    return text + (f"; learns from {', '.join(search.learn_from)}" if search.learn_from else "")
 
 
 def _early_end(study: Study) -> list[str]:

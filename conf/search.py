@@ -27,6 +27,7 @@ def _as_tuple(given: Any) -> Any:
 
 
 Wanted = Scalar | Annotated[tuple[Scalar, ...], BeforeValidator(_as_tuple)]
+StudyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 DottedKey = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)+$")]
 
 
@@ -182,8 +183,20 @@ class Search(Section):
     """Dotted key of `augment`, `model` or `train` to the values it may take."""
     constraints: tuple[str, ...] = ()
     """What every configuration keeps, like `model.width * train.batch_size <= 4096`."""
+    cost_aware: bool = False
+    """Weigh improvement by the seconds that a trial is expected to take (strategy `bayes`)."""
+    learn_from: tuple[StudyName, ...] = ()
+    """Earlier studies whose trials are looked at, as far as both search the same settings; copied
+    when the study begins (strategy `bayes`)."""
     rungs: Rungs | None = None
     """Epochs at which trials are compared and only the best go on; absent: all train in full."""
+
+    @model_validator(mode="after")
+    def _options_of_bayes(self) -> Search:
+        for name in ("cost_aware", "learn_from"):
+            if getattr(self, name) and self.strategy != "bayes":
+                raise ValueError(f"{name} goes with strategy bayes; drop one of the two")
+        return self
 
     @model_validator(mode="after")
     def _rungs_own_the_epochs(self) -> Search:

@@ -12,12 +12,10 @@ from conf.data import BuiltinData, Data
 from conf.evaluate import OF_TASK, Evaluate
 from conf.model import Cnn, Model
 from conf.run import Champion, Report, Resources, Stop, Tracking
-from conf.search import Search
+from conf.search import Search, StudyName
 from conf.section import Section
 from conf.split import Split, Stratified
 from conf.train import Train
-
-StudyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 SEARCHABLE = ("augment", "model", "train")
 TRIAL_SECTIONS = ("data", "clean", "split", "augment", "model", "train", "evaluate")

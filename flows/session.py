@@ -31,6 +31,7 @@ from tasks.evaluate.evaluation import evaluate
 from tasks.prepare import Prepared
 from tasks.report import words
 from tasks.study import inbox
+from tasks.study.earlier import as_earlier, copy_earlier
 from tasks.study.events import Attempt, Champion, Event, Promoted, Reason, Stopped, Target
 from tasks.study.identity import JOURNAL_FILE
 from tasks.study.lock import Holder
@@ -103,6 +104,9 @@ class Session:
         self.ends: queue.SimpleQueue[AttemptEnd] = queue.SimpleQueue()
         self.started = time.time()
         self.slots = slot_count(opened.study.resources)
+        begun = opened.state.asked > 0
+        self.earlier = as_earlier(copy_earlier(home, opened.study, begun=begun))
+        """What earlier studies found, as it was when this one began."""
         self.idle = True
         """Whether this run has trained nothing so far."""
         self._data: Prepared | None = None

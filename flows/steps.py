@@ -29,9 +29,10 @@ from tasks.report.tables import as_records
 from tasks.study.record import StudyRecord
 from tasks.study.steps import enqueued, observations, pending
 from tasks.suggest.propose import propose
-from tasks.suggest.records import Proposal
+from tasks.suggest.records import Proposal, Settings
 from tasks.track import store
 from tasks.train.outcome import Outcome
+from tasks.train.ready import make_ready
 
 T = TypeVar("T")
 
@@ -43,8 +44,12 @@ def as_is(value: T) -> T:
 
 @task(name="prepare", task_run_name="prepare {study.name}", cache_policy=NO_CACHE)
 def prepare(study: Study, home: Home) -> Prepared:
-    """Clean, split and store the data, or open what a run before has stored."""
-    return pinned(study, home, current_launch().display.say)
+    """Clean, split and store the data, or open what a run before has stored; fetch the weights of
+    pre-trained models."""
+    say = current_launch().display.say
+    prepared = pinned(study, home, say)
+    make_ready(study, prepared.card, home, say)
+    return prepared
 
 
 @task(name="suggest", task_run_name="suggest {count}", cache_policy=NO_CACHE)
@@ -64,6 +69,7 @@ def suggest(session: Session, count: int) -> Proposal:
         start=session.start_values(),
         enqueued=enqueued(state),
         state=state.memory,
+        settings=Settings(cost_aware=study.search.cost_aware, earlier=session.earlier),
     )
 
 

@@ -9,6 +9,7 @@ from conf.errors import BadInput, DenseError
 from conf.home import Home, write_atomically
 from conf.identity import study_identity
 from conf.study import Study
+from tasks.study.earlier import look
 from tasks.study.events import Asked, Changed, Event
 from tasks.study.fold import apply, fold_file
 from tasks.study.identity import (
@@ -107,12 +108,14 @@ def refuse(home: Home, study: Study) -> None:
 
     Raises:
         Held: another process drives it.
-        BadInput: another study has this name, or the journal has a bad line.
+        BadInput: another study has this name, the journal has a bad line, or one that this study
+            is to learn from is none.
     """
     folder = home.study(study.name)
     if holder := holder_of(folder / "lock"):
         raise held_by(holder, study.name)
-    begun_study(folder, study)
+    if begun_study(folder, study) is None:
+        look(home, study)
 
 
 def begun_study(folder: Path, study: Study) -> Study | None:

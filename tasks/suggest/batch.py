@@ -14,6 +14,7 @@ from tasks.suggest.candidates import climb, perturbed, pool
 from tasks.suggest.field import Field
 from tasks.suggest.gp import Gp
 from tasks.suggest.kernel import Features, features
+from tasks.suggest.lean import Lean, even
 from tasks.suggest.points import untried
 from tasks.suggest.records import Origin
 from tasks.suggest.space import Rows, Space
@@ -49,8 +50,10 @@ class Picker:
         tried: set[str],
         known: Rows,
         generator: np.random.Generator,
+        lean: Lean = even,
     ) -> None:
         self._space, self._model, self._side = space, model, side
+        self._lean = lean
         self._tried, self._generator = tried, generator
         self._gp: Gp = model.loss
         self._best = model.best
@@ -108,9 +111,11 @@ class Picker:
         return self._first_untried(np.vstack([climbed, self._rows[order]]))
 
     def _added(self, rows: Rows) -> Vector:
-        """What else than the loss speaks for a row: that it will run, that a person expects it."""
+        """What else than the loss speaks for a row: that it will run, that a person expects it, and
+        what `lean` says."""
         belief = log_belief(self._space.beliefs, rows, self._told)
-        return np.asarray(self._model.log_feasible(features(self._space, rows)) + belief)
+        feasible = self._model.log_feasible(features(self._space, rows))
+        return np.asarray(feasible + belief + self._lean(rows))
 
     def _allowed(self, rows: Rows) -> NDArray[np.bool_]:
         if not self._space.constraints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from tasks.suggest.bandit import Bandit
 from tasks.suggest.batch import Pick, Picker
+from tasks.suggest.cost import Cost, cost_model
 from tasks.suggest.forecast import forecast
 from tasks.suggest.kernel import features
+from tasks.suggest.lean import Lean, together
 from tasks.suggest.options import DEFAULTS, Options
 from tasks.suggest.points import spread, untried
 from tasks.suggest.problem import Choice, Picked, Problem
@@ -19,6 +22,7 @@ from tasks.suggest.records import Observation, Origin
 from tasks.suggest.region import Region
 from tasks.suggest.space import Rows
 from tasks.suggest.surrogate import surrogate
+from tasks.suggest.transfer import seeds, transfer
 
 Vector = NDArray[np.float64]
 _FEWEST = 3
@@ -26,6 +30,8 @@ _FEWEST = 3
 _FORECAST_POINTS = 200
 _PLATEAU = 4
 """Trials that share the best loss: more would only map the plateau that they lie on."""
+_PER_SECOND = ("ei", "pi")
+"""The acquisitions that mean something a second: those in logarithms."""
 OPTIONS = DEFAULTS
 
 
@@ -54,9 +60,13 @@ def initial_count(problem: Problem, options: Options) -> int:
 def _initial(problem: Problem, number: int, count: int, tried: set[str]) -> Picked:
     """Points of an even sequence, so that the first ones cover the space."""
     picked: Picked = []
+    known = seeds(problem)
     for index in range(number, number + count):
         row = spread(problem.space, index, problem.seed)
         values = problem.space.decode(row)
+        if index % 2:  # every other point trusts what was good elsewhere
+            fresh = (each for each in known if problem.space.key(each) not in tried)
+            values = next(fresh, values)
         if problem.space.key(values) in tried or not problem.space.allowed(values):
             other = untried(problem.space, tried, problem.generator)
             if other is None:
@@ -87,7 +97,10 @@ def _modelled(
     flat = np.sum(vector == np.min(vector)) >= _PLATEAU
     generator = problem.generator
     known = np.vstack([rows, problem.pending_rows()])
-    picker = Picker(problem.space, model, region.side, tried, known, generator)
+    lean, cost = _leaning(problem, observations, rows, vector)
+    if cost is not None:
+        options = replace(options, arms=_PER_SECOND)
+    picker = Picker(problem.space, model, region.side, tried, known, generator, lean)
     picks: list[Pick] = []
     for index, arm in enumerate(_arms(bandit, count, generator, number, options)):
         pick = picker.pick(arm, _origin(number + index, flat, options))
@@ -96,6 +109,7 @@ def _modelled(
         bandit.opened(number + index, arm, pick.origin, float(np.min(vector)))
         picks.append(pick)
     state |= {"bandit": bandit.state(), "region": region.state()}
+    state |= {} if cost is None else {"cost": cost.theta}
     picked: Picked = [(pick.values, pick.origin) for pick in picks]
     rows_picked = np.array([pick.row for pick in picks]).reshape(len(picks), len(problem.space))
     if not picks:
@@ -107,7 +121,19 @@ def _modelled(
         observations,
         generator,
     )
+    if cost is not None:
+        expected = replace(expected, seconds=cost.seconds(rows_picked))
     return Choice(picked, state, expected)
+
+
+def _leaning(
+    problem: Problem, observations: Sequence[Observation], rows: Rows, losses: Vector
+) -> tuple[Lean, Cost | None]:
+    """What the acquisition leans on beside the loss, and the cost model where it is one of it."""
+    cost = cost_model(problem, observations, rows) if problem.settings.cost_aware else None
+    scored = np.array([observation.scored for observation in observations])
+    earlier = transfer(problem, rows[scored], losses)
+    return together([each.lean for each in (cost, earlier) if each is not None]), cost
 
 
 def _origin(number: int, flat: bool, options: Options) -> Origin:

@@ -11,8 +11,10 @@ from conf.errors import BadInput
 from tasks.suggest.propose import propose
 from tasks.suggest.records import (
     Direction,
+    Earlier,
     Observation,
     Outcome,
+    Settings,
     Strategy,
     Suggestion,
     Values,
@@ -22,7 +24,7 @@ from tasks.suggest.space import Space
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Optimizer:
@@ -34,7 +36,7 @@ class Optimizer:
 
     `space` maps a key to a range (`low`, `high`, `type`, `scale`, `step`) or to `choices`, each
     with an optional `when`. `constraints` are texts like `width * depth <= 512`. `start` is
-    suggested first, as trial 0.
+    suggested first, as trial 0. `settings` are options of strategy `bayes`.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class Optimizer:
         seed: int = 0,
         start: Values | None = None,
         constraints: Sequence[str] = (),
+        settings: Settings | None = None,
     ) -> None:
         self._space = Space(space, constraints)
         self._start = None if start is None else self._space.complete(start, None)
         self._direction: Direction = direction
         self._strategy: Strategy = strategy
         self._seed = seed
+        self._settings = settings or Settings()
         self._asked: dict[int, dict[str, Any]] = {}
         self._told: dict[int, Observation] = {}
         self._reports: list[Observation] = []
@@ -89,6 +93,7 @@ class Optimizer:
             start=self._start,
             enqueued=self._enqueued,
             state=self._state,
+            settings=self._settings,
         )
         given = sum(suggestion.origin == "enqueued" for suggestion in proposal.suggestions)
         self._enqueued = self._enqueued[given + len(proposal.dropped) :]
@@ -140,6 +145,7 @@ class Optimizer:
                 "direction": self._direction,
                 "strategy": self._strategy,
                 "seed": self._seed,
+                "settings": asdict(self._settings),
                 "start": self._start,
                 "asked": list(self._asked.values()),
                 "reports": [_as_json(observation) for observation in self._reports],
@@ -167,6 +173,7 @@ class Optimizer:
             strategy=record["strategy"],
             seed=record["seed"],
             constraints=record["constraints"],
+            settings=_settings(record["settings"]),
         )
         optimizer._start = record["start"]
         optimizer._asked = dict(enumerate(record["asked"]))
@@ -183,6 +190,10 @@ class Optimizer:
         from tasks.suggest.result import optimize_result
 
         return optimize_result(self._space, self.observations, self._direction, self._seed)
+
+
+def _settings(record: Mapping[str, Any]) -> Settings:
+    return Settings(**{**record, "earlier": tuple(Earlier(**one) for one in record["earlier"])})
 
 
 def _number(value: float | None) -> float | None:

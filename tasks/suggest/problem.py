@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from conf.errors import BadInput
 from conf.search import Scalar
-from tasks.suggest.records import Direction, Forecast, Observation, Origin, Values
+from tasks.suggest.records import Direction, Forecast, Observation, Origin, Settings, Values
 from tasks.suggest.space import Rows, Space
 
 Picked = list[tuple[dict[str, Scalar], Origin]]
@@ -45,6 +45,7 @@ class Problem:
     """Values at rungs, also of trials that went on; sorted by number and rung."""
     start: Values | None
     state: Mapping[str, Any]
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def generator(self) -> np.random.Generator:

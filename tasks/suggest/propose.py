@@ -19,12 +19,14 @@ from tasks.suggest.records import (
     Observation,
     Origin,
     Proposal,
+    Settings,
     Strategy,
     Suggestion,
     Values,
 )
 from tasks.suggest.space import Space
 
+_PLAIN = Settings()
 Chooser = Callable[[Problem, int, int, set[str]], Choice]
 """(problem, number of the first, how many, keys tried: added to) -> what was chosen"""
 
@@ -43,12 +45,14 @@ def propose(
     start: Values | None = None,
     enqueued: Sequence[Values] = (),
     state: Mapping[str, Any] | None = None,
+    settings: Settings = _PLAIN,
 ) -> Proposal:
     """The next `count` configurations to try, numbered from `first`.
 
     `start` is trial 0's values: it is suggested first when `first` is 0, and fills the settings
     that an enqueued configuration leaves open. `enqueued` are a person's ideas that were not asked
-    yet, oldest first; they go next. `state` is that of the previous proposal. Fewer suggestions
+    yet, oldest first; they go next. `state` is that of the previous proposal. `settings` are
+    options of strategy `bayes`. Fewer suggestions
     come back when the space is exhausted. BadInput for an unsound space or enqueued values.
     """
     problem = Problem(
@@ -61,6 +65,7 @@ def propose(
         pending=tuple(sorted(pending, key=lambda trial: trial[0])),
         start=start,
         state=dict(state or {}),
+        settings=settings,
     )
     tried = problem.tried()
     given, dropped = _given(problem, enqueued, tried, count)

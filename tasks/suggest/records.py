@@ -46,6 +46,27 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """What a trial of an earlier study came to, as far as this study's space goes."""
+
+    study: str
+    values: Values
+    """Settings that both studies search."""
+    rank: float
+    """Where it stood among the trials of its study: near 0 the best, near 1 the worst."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How strategy `bayes` searches; the others need nothing of it."""
+
+    cost_aware: bool = False
+    """Weigh improvement by the seconds that it is expected to take."""
+    earlier: tuple[Earlier, ...] = ()
+    """What earlier studies found."""
+
+
+@dataclass(frozen=True)
 class Suggestion:
     """One configuration to try."""
 
