@@ -6,6 +6,7 @@ Nothing heavy is imported here; each command imports what it needs when it is ca
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -140,6 +141,142 @@ def sync(study: NameArgument) -> None:
     from flows.views import sync_study
 
     sync_study(study)
+
+
+@app.command()
+def predict(
+    study: NameArgument,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help=".csv, .parquet, .jsonl, .npy, an image, or a folder."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A .csv, .jsonl or .parquet; CSV is printed else.")
+    ] = None,
+) -> None:
+    """Answer the rows of a file by the study's champion."""
+    from flows.champion import predict
+
+    predict(study, file, out)
+
+
+@app.command()
+def promote(
+    study: NameArgument,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="The newest candidate when absent.")
+    ] = None,
+) -> None:
+    """Make a registered version the champion, whatever the gate said."""
+    from flows.champion import promote
+
+    promote(study, version)
+
+
+@app.command()
+def rollback(study: NameArgument) -> None:
+    """Make the version before the present champion the champion again."""
+    from flows.champion import rollback
+
+    rollback(study)
+
+
+@app.command()
+def compare(
+    first: Annotated[
+        str, typer.Argument(metavar="A", help="A study, a trial (digits/3) or digits@champion.")
+    ],
+    second: Annotated[str, typer.Argument(metavar="B", help="What it is compared with.")],
+) -> None:
+    """Compare two studies, two trials or two champions; also as a page."""
+    from flows.comparison import show_comparison
+
+    show_comparison(first, second)
+
+
+@app.command()
+def clean(
+    days: Annotated[
+        float, typer.Option(min=0.0, help="Keep what was used in so many days before now.")
+    ] = 1.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Remove prepared data and fetched assets that no study uses."""
+    from flows.clean import clean
+
+    clean(days=days, dry_run=dry_run)
+
+
+@app.command()
+def replay(
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", help="A study that ran, or the id of a run in MLflow.")
+    ],
+    number: Annotated[
+        int | None, typer.Argument(metavar="[N]", min=0, help="The champion when absent.")
+    ] = None,
+) -> None:
+    """Train a trial or the champion again, and say whether every bit is the same."""
+    from flows.replay import replay
+
+    raise typer.Exit(replay(study, number))
+
+
+@app.command("export")
+def export_(
+    study: NameArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The archive; STUDY.tar.gz here when absent.")
+    ] = None,
+    data: Annotated[bool, typer.Option("--data", help="With the prepared data.")] = False,
+    weights: Annotated[
+        bool, typer.Option("--weights", help="With the trials' weights, not the champion's alone.")
+    ] = False,
+) -> None:
+    """Pack a study into one archive: configuration, record, card, report, environment."""
+    from flows.archive import export_study
+
+    export_study(study, out, data=data, weights=weights)
+
+
+@app.command("import")
+def import_(archive: Annotated[Path, typer.Argument(metavar="ARCHIVE")]) -> None:
+    """Restore a study from an archive, every file checked."""
+    from flows.archive import import_study
+
+    import_study(archive)
+
+
+Port = Annotated[int, typer.Option(min=1, max=65_535)]
+
+
+@app.command()
+def up(
+    prefect_port: Port = 4200,
+    mlflow_port: Port = 5000,
+    detach: Annotated[bool, typer.Option("--detach", help="In the background.")] = False,
+) -> None:
+    """Keep Prefect's and MLflow's servers and a worker with the deployments up."""
+    from flows.site import Ports
+    from flows.up import up
+
+    up(Ports(prefect_port, mlflow_port), detach=detach)
+
+
+@app.command()
+def down() -> None:
+    """End what `dense up` keeps up."""
+    from flows.up import down
+
+    down()
+
+
+@app.command()
+def ps() -> None:
+    """Say what is up, where, and whether it answers."""
+    from flows.up import ps
+
+    ps()
 
 
 def main() -> None:

@@ -165,3 +165,23 @@ def expect(
         f"the alias {CHAMPION!r} of {model!r} was moved {now} while a candidate was being "
         "prepared; run the study again to compare with what it points to now"
     )
+
+
+def move(client: MlflowClient, model: str, version: str, *, expected: str | None) -> None:
+    """Point `champion` to a version, if it is still where the caller saw it.
+
+    The lock keeps other commands of this home away; another home or a person in MLflow's pages is
+    seen here, as late as MLflow allows.
+
+    Raises:
+        AliasMoved: the alias points elsewhere by now; it is left alone.
+    """
+    current = aliased(client, model)
+    found = str(current.version) if current else None
+    if found != expected:
+        raise AliasMoved(
+            f"the alias {CHAMPION!r} of {model!r} was moved meanwhile, from "
+            f"{f'version {expected}' if expected else 'nobody'} to "
+            f"{f'version {found}' if found else 'nobody'}; look at it, then give the command again"
+        )
+    client.set_registered_model_alias(model, CHAMPION, version)

@@ -6,6 +6,7 @@ import sys
 import sysconfig
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,13 +132,18 @@ def test_a_person_moves_the_alias_forth_and_back(client: MlflowClient, scored: S
         expected = held.version if held else None
         versions[letter] = registered(client, scored, other, expected, refused).version
     for letter in "12":
-        assert promote(client, scored.home, "digits", versions[letter]).version == versions[letter]
-    assert rollback(client, scored.home, "digits").version == versions["1"]
+        moved = promote(client, scored.home, "digits", versions[letter])
+        assert moved.now.version == versions[letter] != moved.before
+    back = rollback(client, scored.home, "digits")
+    assert (back.now.version, back.before) == (versions["1"], versions["2"])
     held = registry.incumbent(client, "digits")
     assert held is not None and held.version == versions["1"]
     keys = (scored.candidate.data, scored.candidate.seed)
     assert registry.withdrawn(client, "digits", "2" * 64, *keys) == versions["2"]
-    promote(client, scored.home, "digits", versions["2"])
+    newest = promote(client, scored.home, "digits")  # the challenger
+    assert newest.now.version == versions["2"]
+    with pytest.raises(BadInput, match="is its champion already"):
+        promote(client, scored.home, "digits", versions["2"])
     assert registry.withdrawn(client, "digits", "2" * 64, *keys) is None
 
 
@@ -228,8 +234,35 @@ def test_a_files_rows_are_answered_by_the_champion(
     np.save(tmp_path / "rows.npy", images[0][:50])
     answers = predict_file(client, "digits", tmp_path / "rows.npy")
     assert (answers["label"] == images[1][:50]).mean() > 0.8
-    with pytest.raises(BadInput, match="no champion 'numbers'"):
+    with pytest.raises(BadInput, match="no registered model 'numbers'"):
         predict_file(client, "numbers", tmp_path / "rows.npy")
+
+
+def test_a_champion_moved_by_hand_meanwhile_is_left_alone(
+    client: MlflowClient, scored: Scored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody moves the alias in MLflow's pages between a command's look and its write."""
+    if registry.aliased(client, "digits") is None:
+        registered(client, scored, scored.candidate, None)
+    held = registry.incumbent(client, "digits")
+    other = scored.candidate.model_copy(update={"digest": "7" * 64})
+    refused = CROWN.model_copy(update={"verdict": "refused"})
+    wanted = registered(client, scored, other, held.version if held else None, refused).version
+    look, seen = registry.aliased, []
+
+    def moving(client: MlflowClient, model: str, alias: str = "champion") -> Any:
+        seen.append(alias)
+        found = look(client, model, alias)
+        if len(seen) == 1:
+            client.delete_registered_model_alias(model, "champion")
+        return found
+
+    monkeypatch.setattr(registry, "aliased", moving)
+    with pytest.raises(registry.AliasMoved, match="to nobody"):
+        promote(client, scored.home, "digits", wanted)
+    assert look(client, "digits") is None
+    monkeypatch.undo()
+    promote(client, scored.home, "digits", held.version if held else "1")
 
 
 @pytest.mark.long

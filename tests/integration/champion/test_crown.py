@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tasks.champion import registry
 from tasks.champion.crown import crown
 from tasks.champion.promote import rollback
 from tasks.champion.records import Crowned
+from tasks.champion.replay import champion_original, replay, trial_original
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.study.record import StudyRecord
 from tasks.track import store
@@ -92,6 +93,17 @@ def test_a_study_is_crowned_once_and_again_when_it_found_better(stage: Stage) ->
     test = str(test_path(stage.prepared))
     assert not [p for p in stage.home.path.rglob("spec.json") if test in p.read_text()]
 
+    for original in (
+        trial_original(stage.record, stage.prepared, 0),
+        champion_original(stage.record, stage.prepared),
+        champion_original(stage.record, stage.prepared, first.digest),
+    ):
+        again = replay(original, stage.engine.run, stage.home.path / original.words)
+        assert again.equal and again.weights and not again.environment
+    other = original.spec.model_copy(update={"seed": 1})
+    again = replay(replace(original, spec=other), stage.engine.run, stage.home.path / "other")
+    assert not again.equal and again.differing and again.weights is False
+
 
 def test_killed_before_each_part_in_turn_it_is_completed_and_nothing_done_twice(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
@@ -137,7 +149,7 @@ def test_the_gate_keeps_the_alias_and_names_its_reasons(stage: Stage) -> None:
     stage.record = StudyRecord.read(stage.home, "digits")
     loosened = stage.crown()
     assert (loosened.decision.verdict, loosened.version) == ("crown", "2")
-    assert str(rollback(stage.client, stage.home, "digits").version) == first.version
+    assert rollback(stage.client, stage.home, "digits").now.version == first.version
     stage.record = StudyRecord.read(stage.home, "digits")
     kept = stage.crown()
     assert (kept.decision.verdict, kept.version) == ("keep", first.version)

@@ -1,0 +1,145 @@
+"""Raw rows out of whatever kind of file people keep them in, as the registered model takes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.errors import BadInput
+from data.sources.images import SUFFIXES as IMAGES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """Rows of a file: `values` is float64[n, *raw shape]."""
+
+    values: Values
+    names: tuple[str, ...] = ()
+    """Of a folder of images: the file of each row, relative to it."""
+
+
+def read_file(file: Path, inputs: Mapping[str, Any], shape: Sequence[int]) -> FileRows:
+    """Raw rows of a file, or of all images in a folder.
+
+    Args:
+        file: `.npy` of shape (n, ...); `.csv`, `.parquet` or `.jsonl` with a column a value, found
+            by name where the model's features have names; `.jsonl` with an array a line; an image,
+            whose 0 to 255 are spread over the model's own range; a folder of images.
+        inputs: what the model says of its inputs.
+        shape: of one raw row.
+
+    Raises:
+        BadInput: the file cannot be read, or holds other rows.
+    """
+    found = _images(file, inputs) or FileRows(_numbers(file, inputs.get("names")))
+    rows = found.values
+    if len(rows) == 0:
+        raise BadInput(f"{file} has no rows; give at least one")
+    if rows.shape[1:] != tuple(shape) and rows[0].size != int(np.prod(shape)):
+        raise BadInput(
+            f"{file} has rows of shape {rows.shape[1:]}, but the model takes {tuple(shape)}"
+        )
+    return FileRows(rows.reshape(-1, *shape), found.names)
+
+
+def _numbers(file: Path, names: Sequence[str] | None) -> Values:
+    if file.suffix not in _READERS:
+        known = ", ".join(_READERS)
+        raise BadInput(f"{file} is no {known} file and no image; save the rows as one of them")
+    try:
+        found = _READERS[file.suffix](file)
+        return found if isinstance(found, np.ndarray) else _columns(found, names)
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInput(f"{file} cannot be read as rows of numbers: {error}") from error
+
+
+def _npy(file: Path) -> Values:
+    return np.asarray(np.load(file, allow_pickle=False), dtype=np.float64)
+
+
+def _csv(file: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_csv(file)
+
+
+def _parquet(file: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_parquet(file)
+
+
+def _json_lines(file: Path) -> Values | pd.DataFrame:
+    """An array a line, or an object a line with a value a column."""
+    import pandas as pd
+
+    lines = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+    if lines and all(isinstance(line, dict) for line in lines):
+        return pd.DataFrame(lines)
+    return np.asarray(lines, dtype=np.float64)
+
+
+_READERS: dict[str, Callable[[Path], Values | pd.DataFrame]] = {
+    ".npy": _npy,
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".jsonl": _json_lines,
+}
+
+
+def _columns(frame: pd.DataFrame, names: Sequence[str] | None) -> Values:
+    if names:
+        if missing := [name for name in names if name not in frame]:
+            has = ", ".join(map(str, frame))
+            raise ValueError(f"column {missing[0]!r} is missing; it has {has}")
+        frame = frame[list(names)]
+    return np.asarray(frame.to_numpy(dtype=np.float64))
+
+
+def _images(file: Path, inputs: Mapping[str, Any]) -> FileRows | None:
+    """The images that a path names; None where it names none.
+
+    Raises:
+        BadInput: the model takes no images, one cannot be decoded, or the folder has none.
+    """
+    if file.is_dir():
+        names = sorted(str(p.relative_to(file)) for p in file.rglob("*") if _is_image(p))
+        if not names:
+            raise BadInput(f"the folder {file} has no images ({', '.join(IMAGES)})")
+    elif _is_image(file):
+        names = [""]
+    else:
+        return None
+    if inputs["kind"] != "image":
+        raise BadInput(f"{file} holds images, but the model takes a {inputs['kind']}'s rows")
+    values = np.stack([_pixels(file / name, inputs) for name in names])
+    return FileRows(values, tuple(filter(None, names)))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGES
+
+
+def _pixels(file: Path, inputs: Mapping[str, Any]) -> Values:
+    """One image as it would have been prepared, in the model's range, flat where it is grey."""
+    from conf.clean import ImageRules
+    from data.sources.decode import decode
+
+    shape = (int(inputs["height"]), int(inputs["width"]), int(inputs["channels"]))
+    found = decode(file, shape, ImageRules())
+    if isinstance(found, str):
+        raise BadInput(f"{file} cannot be read as an image: it is {found} or not there")
+    low, high = float(inputs["low"]), float(inputs["high"])
+    values = low + found.astype(np.float64) * ((high - low) / 255.0)
+    return values if shape[2] > 1 else values[..., 0]
