@@ -92,14 +92,15 @@ class Suspects(Section):
     """Folds of the cross-validation."""
 
 
-Personal = Literal["email", "phone", "card", "iban", "ip", "national"]
+Personal = Literal["name", "email", "phone", "card", "iban", "ip", "national"]
 
 
 class Privacy(Section):
     """What is done about personal data in texts and tables."""
 
     mask: tuple[Personal, ...] = ("email", "phone", "card", "iban", "ip", "national")
-    """Kinds of personal data in texts that a tag takes the place of."""
+    """Kinds of personal data in texts that a tag takes the place of. Names of people are found by
+    spaCy's English model, which comes with the extra `names`."""
     pseudonyms: bool = False
     """Give each value a stable pseudonym by a hash with the key `DENSE_PRIVACY_KEY` instead."""
     regions: Annotated[

@@ -8,7 +8,7 @@ import ipaddress
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -20,12 +20,12 @@ import pyarrow as pa
 from conf.clean import Clean, Personal, Privacy
 from conf.errors import BadInput
 from data.rows import CONTENT, Report, Rows
+from tasks.prepare import names
+from tasks.prepare.names import Span
 from tasks.prepare.report import describe
 
 KEY = "DENSE_PRIVACY_KEY"
 SAFE_GROUP = 5
-
-Span = tuple[int, int]
 
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 IP = re.compile(
@@ -57,10 +57,19 @@ def secret() -> bytes:
 
 
 def key_mark(privacy: Privacy | None) -> str:
-    """What tells prepared data of one key from that of another, without telling the key."""
-    if privacy is None or not privacy.pseudonyms:
-        return ""
-    return hmac.new(secret(), b"data key", hashlib.sha256).hexdigest()[:16]
+    """What tells prepared data of one key, and of one model of names, from that of another.
+
+    The key itself is not told.
+
+    Raises:
+        BadInput: the key, or the model of names, is not there.
+    """
+    marks = []
+    if privacy is not None and privacy.pseudonyms:
+        marks.append(hmac.new(secret(), b"data key", hashlib.sha256).hexdigest()[:16])
+    if privacy is not None and "name" in privacy.mask:
+        marks.append(names.model_version())
+    return " ".join(marks)
 
 
 def protect(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
@@ -72,8 +81,9 @@ def protect(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
     changed = np.zeros(len(rows), dtype=bool)
     counts: Counter[str] = Counter()
     for name in CONTENT[rows.kind]:
-        texts = rows.strings(name)
-        new = [masked(text, privacy, key, counts) for text in texts]
+        texts = rows.strings(name).tolist()
+        new = without_names(texts, key, counts) if "name" in privacy.mask else texts
+        new = [masked(text, privacy, key, counts) for text in new]
         changed |= np.array([a != b for a, b in zip(new, texts, strict=True)], dtype=bool)
         rows = rows.put(name, pa.array(new, type=pa.string()))
     report = Report("privacy", len(rows), len(rows), changed=int(changed.sum()))
@@ -82,18 +92,32 @@ def protect(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
     return rows, replace(report, examples=examples[:5])
 
 
+def without_names(texts: list[str], key: bytes | None, counts: Counter[str]) -> list[str]:
+    """The texts with a tag in the place of each person's name; they are counted."""
+    found = zip(texts, names.people(texts), strict=True)
+    return [_replaced(text, "name", spans, key, counts) for text, spans in found]
+
+
 def masked(text: str, privacy: Privacy, key: bytes | None, counts: Counter[str]) -> str:
-    """The text with a tag in the place of each piece of personal data; found kinds are counted."""
+    """The text with a tag in the place of each piece of personal data, names of people aside."""
     for kind in privacy.mask:
-        pieces, last = [], 0
-        for start, end in FINDERS[kind](text, privacy):
-            if start < last:
-                continue
-            counts[kind] += 1
-            pieces += [text[last:start], _tag(kind, text[start:end], key)]
-            last = end
-        text = "".join([*pieces, text[last:]])
+        if kind != "name":
+            text = _replaced(text, kind, FINDERS[kind](text, privacy), key, counts)
     return text
+
+
+def _replaced(
+    text: str, kind: Personal, spans: Iterable[Span], key: bytes | None, counts: Counter[str]
+) -> str:
+    """The text with a tag in the place of each span that overlaps no earlier one."""
+    pieces, last = [], 0
+    for start, end in spans:
+        if start < last:
+            continue
+        counts[kind] += 1
+        pieces += [text[last:start], _tag(kind, text[start:end], key)]
+        last = end
+    return "".join([*pieces, text[last:]])
 
 
 def _tag(kind: str, value: str, key: bytes | None) -> str:

