@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from conf.foundation import Transformer
 from conf.section import Section
 
 
@@ -54,4 +55,4 @@ class Gru(Section):
     """How much longer texts are preferred; 0 lets the likelihood alone decide."""
 
 
-Model = Annotated[Cnn | Mlp | Gru, Field(discriminator="kind")]
+Model = Annotated[Cnn | Mlp | Gru | Transformer, Field(discriminator="kind")]

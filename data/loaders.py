@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from tokenizers import Tokenizer
 from torch.utils.data import DataLoader, Dataset
 
 from conf.augment import Augment
+from conf.foundation import Transformer
 from conf.identity import derived_seed
 from conf.study import TrialConfig
 from data.augment import Pipeline, transforms
 from data.batches import Batch, Numbers, VectorBatches
 from data.columns import Part
+from data.encoder import Encoder, encoder_of
 from data.mix import Mixer
 from data.oversample import made, repeats
 from data.presets import resolved
@@ -26,6 +29,7 @@ from data.sampler import EpochSampler, Index
 from data.text import TextPipeline
 from data.texts import Bucketed, TextBatches
 from data.thesaurus import synonyms
+from data.weights import facts_of, home_of, located
 
 VALIDATION_ROWS = 256
 PAIRS_AT_ONCE = 64
@@ -85,6 +89,15 @@ class StudyData(pl.LightningDataModule):
         self._train: Dataset[Batch] | None = None
         self._validation: Dataset[Batch] | None = None
 
+    @cached_property
+    def _encoder(self) -> Encoder | None:
+        """The tokenizer of a model that brings its own."""
+        model = self.config.model
+        if not isinstance(model, Transformer):
+            return None
+        folder = located(model.weights, home_of(self._folder.parent), offline=True)
+        return encoder_of(model, folder, facts_of(folder))
+
     def setup(self, stage: str | None = None) -> None:
         """Open the parts; a second call does nothing."""
         if self._train is not None:
@@ -107,7 +120,11 @@ class StudyData(pl.LightningDataModule):
         """Plain batches of the rows to validate on; of pairs a share, texts of like length
         together."""
         if self.card["inputs"]["kind"] != "pairs":
-            return plain(part, rows, self.card)
+            if self._encoder is not None:
+                # By the prepared tokens: one order for all trials, whatever their tokenizers.
+                lengths = part.lists("text_tokens").lengths[rows]
+                rows = rows[np.argsort(lengths, kind="stable")]
+            return plain(part, rows, self.card, self._encoder)
         chosen = evenly(rows, self.config.evaluate.texts.rows)
         lengths = part.lists("source_tokens").lengths[chosen]
         return plain(part, chosen[np.argsort(lengths, kind="stable")], self.card)
@@ -124,13 +141,20 @@ class StudyData(pl.LightningDataModule):
         if augment.oversample is not None and part.has("label"):
             slots = _with_repeats(rows, part.numbers("label"), augment, self._seed)
         if not any((augment.swap, augment.delete, augment.typos, augment.synonyms)):
-            return TextBatches(part, slots, self.card["inputs"])
+            return TextBatches(part, slots, self.card["inputs"], encoder=self._encoder)
         tokenizer = Tokenizer.from_file(str(self._folder.parent / "tokenizer.json"))
         words = {word.strip("Ġ").lower() for word in tokenizer.get_vocab()}
         # `home/data/<key>/parts/train`: the assets lie beside the prepared data.
         known = synonyms(augment, self._folder.parents[3] / "assets", words)
         pipeline = TextPipeline(augment, self._seed, known)
-        return TextBatches(part, slots, self.card["inputs"], pipeline=pipeline, tokenizer=tokenizer)
+        return TextBatches(
+            part,
+            slots,
+            self.card["inputs"],
+            pipeline=pipeline,
+            tokenizer=tokenizer,
+            encoder=self._encoder,
+        )
 
     def _vector_training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
         augment, inputs = self._augment, self.card["inputs"]
@@ -192,7 +216,9 @@ class StudyData(pl.LightningDataModule):
             return []
         size = max(self._batch_size, VALIDATION_ROWS)
         if isinstance(self._validation, TextBatches):
-            pairs = self.card["inputs"]["kind"] == "pairs"
+            pairs = (
+                self.card["inputs"]["kind"] == "pairs"
+            )  # of which nothing is kept for a backward
             size = max(self._batch_size, PAIRS_AT_ONCE) if pairs else self._batch_size
         return self._loader(self._validation, sampler=_in_order(self._validation), batch_size=size)
 
@@ -223,11 +249,14 @@ def _with_repeats(rows: Numbers, labels: Numbers, augment: Augment, seed: int) -
     return np.concatenate([rows, rows[repeats(labels[rows], augment.oversample, seed)]])
 
 
-def plain(part: Part, rows: Numbers, card: Mapping[str, Any]) -> Dataset[Batch]:
+def plain(
+    part: Part, rows: Numbers, card: Mapping[str, Any], encoder: Encoder | None = None
+) -> Dataset[Batch]:
     """Batches of some rows of a part as they are."""
     inputs = card["inputs"]
     if inputs["kind"] in ("text", "pairs"):
-        return TextBatches(part, rows, inputs, references=inputs["kind"] == "pairs")
+        pairs = inputs["kind"] == "pairs"
+        return TextBatches(part, rows, inputs, references=pairs, encoder=encoder)
     content = part.vectors(CONTENT[inputs["kind"]][0])
     return VectorBatches(content, part.ids, part.numbers("label"), rows, inputs)
 

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset, Sampler
 from conf.identity import derived_seed
 from data.batches import Batch, Numbers
 from data.columns import Part, Ragged
+from data.encoder import Encoder
 from data.sampler import EpochSampler, Index
 from data.text import TextPipeline
 
@@ -42,12 +43,20 @@ class TextBatches(Dataset[Batch]):
         pipeline: TextPipeline | None = None,
         tokenizer: Tokenizer | None = None,
         references: bool = False,
+        encoder: Encoder | None = None,
     ) -> None:
-        """A changed text is written in tokens anew, by `tokenizer`."""
+        """A changed text is written in tokens anew, by `tokenizer`; with an `encoder` all texts are
+        in its tokens instead of the prepared ones."""
         pairs = inputs["kind"] == "pairs"
         self._name = source_name(inputs)
         self.slots, self._inputs, self._ids = slots, inputs, part.ids
-        self.tokens: Ragged = part.lists(f"{self._name}_tokens")
+        self._encoder = encoder
+        if encoder is None:
+            self.tokens: Ragged | Encoded = part.lists(f"{self._name}_tokens")
+            self._pad = inputs["pad"]
+        else:
+            self.tokens = Encoded(encoder(part.texts(self._name).to_pylist()))
+            self._pad = encoder.rules.pad
         self._targets = part.lists("target_tokens") if pairs else None
         self._labels = None if pairs else part.numbers("label")
         self._pipeline, self._tokenizer = pipeline, tokenizer
@@ -65,7 +74,7 @@ class TextBatches(Dataset[Batch]):
         epoch = indices[0][0]
         slots = np.array([slot for _, slot in indices], dtype=np.int64)
         rows = self.slots[slots]
-        x, mask = padded(self._read(rows, slots, epoch), self._inputs["pad"])
+        x, mask = padded(self._read(rows, slots, epoch), self._pad)
         batch = {"id": self._ids[rows], "x": x, "mask": mask}
         if self._targets is not None:
             ends = self._inputs["start"], self._inputs["end"]
@@ -80,15 +89,30 @@ class TextBatches(Dataset[Batch]):
         return found
 
     def _read(self, rows: Numbers, slots: Numbers, epoch: int) -> Sequence[Sequence[int]]:
-        if self._pipeline is None or self._texts is None or self._tokenizer is None:
+        if self._pipeline is None or self._texts is None:
             return [one.tolist() for one in self.tokens.take(rows)]
         texts = self._texts.take(pa.array(rows)).to_pylist()
         changed = [
             self._pipeline(text, epoch, int(slot)) for text, slot in zip(texts, slots, strict=True)
         ]
+        if self._encoder is not None:
+            return [one.tolist() for one in self._encoder(changed)]
+        assert self._tokenizer is not None  # texts are changed
         found = self._tokenizer.encode_batch_fast(changed)
         plain = self.tokens.take(rows)
         return [new.ids or old.tolist() for new, old in zip(found, plain, strict=True)]
+
+
+class Encoded:
+    """Tokens of all texts of a part, in memory."""
+
+    def __init__(self, tokens: Sequence[npt.NDArray[np.int64]]) -> None:
+        self._tokens = tokens
+        self.lengths: Numbers = np.array([len(one) for one in tokens], dtype=np.int64)
+
+    def take(self, rows: Numbers) -> list[npt.NDArray[np.int64]]:
+        """The tokens of these rows."""
+        return [self._tokens[row] for row in rows]
 
 
 def padded(

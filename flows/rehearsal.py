@@ -11,6 +11,7 @@ from conf.identity import derived_seed, trial_digest
 from conf.study import Study
 from tasks.prepare import Prepared, prepare
 from tasks.train.engine import Engine
+from tasks.train.ready import make_ready
 from tasks.train.spec import TrialSpec
 
 
@@ -21,6 +22,7 @@ def rehearse(study: Study, home: Home) -> str:
         BadInput: the trial failed; the sentence says why.
     """
     prepared = prepare(study, home, print)
+    make_ready(study, prepared.card, home, print)
     with tempfile.TemporaryDirectory(prefix="dense-") as scratch, Engine(home, slots=0) as engine:
         spec = one_step(study, prepared)
         outcome = engine.run(spec, Path(scratch))

@@ -134,6 +134,7 @@ class Session:
             engine = stack.enter_context(
                 Engine(home, slots=slots, server=launch.server, hang_seconds=hang)
             )
+            engine.warm(study.model)
             session = cls(home, opened, engine, flow_run, wish)
             wish.tell(engine.stop)
             session._raise_target(more)

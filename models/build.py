@@ -11,8 +11,10 @@ import pytorch_lightning as pl
 from torch import nn
 
 from conf.errors import BadInput
+from conf.foundation import Transformer, Tuned
 from conf.model import Cnn, Gru, Mlp
 from conf.study import TrialConfig
+from data.weights import home_of, located
 from models.classifier import Classifier
 from models.cnn import CnnNet
 from models.mlp import mlp_net
@@ -20,14 +22,19 @@ from models.seq2seq import TOKENIZER, Seq2Seq, sizes
 from models.seq2seq_net import GruNet
 
 
-def build_net(config: TrialConfig, card: Mapping[str, Any]) -> nn.Module:
-    """The bare network: takes what the loaders give as `x`, gives logits.
+def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None = None) -> nn.Module:
+    """The bare network: takes what the loaders give as `x`, of texts also the mask; gives logits.
+
+    `parts` is the folder of the prepared parts; pre-trained weights lie in the home around it.
 
     Raises:
         BadInput: the model does not take what the data are made of.
     """
     inputs, classes, model = card["inputs"], len(card["classes"]), config.model
     kind = inputs["kind"]
+    if isinstance(model, Tuned):
+        assert parts is not None  # weights lie in a home
+        return pretrained_net(model, located(model.weights, home_of(parts), offline=True), card)
     if not isinstance(model, Cnn | Mlp):
         return own_net(model, inputs, classes)
     if kind == "image":
@@ -39,6 +46,15 @@ def build_net(config: TrialConfig, card: Mapping[str, Any]) -> nn.Module:
         return mlp_net(model, inputs["features"], classes)
     fitting = "; use model.kind: mlp" if kind == "table" else ""
     raise BadInput(f"model.kind {model.kind} does not take data of kind {kind}{fitting}")
+
+
+def pretrained_net(model: Tuned, folder: Path, card: Mapping[str, Any]) -> nn.Module:
+    """The network that begins from the weights in a folder; its library loads with it."""
+    if isinstance(model, Transformer):
+        from models.texts import text_net
+
+        return text_net(model, folder, card)
+    raise BadInput(f"model: {type(model).__name__} is no kind of model")
 
 
 def own_net(model: Any, inputs: Mapping[str, Any], classes: int) -> nn.Module:
@@ -73,7 +89,8 @@ def build(
         config: the trial's configuration.
         card: the data card: `inputs` says what goes in, `classes` what comes out.
         total_steps: optimiser steps of a full trial; the schedule is laid out over them.
-        parts: folder of the prepared parts, where texts have their encoding.
+        parts: folder of the prepared parts, where texts have their encoding, in the home where
+            pre-trained weights lie.
 
     Raises:
         BadInput: the model does not take what the data are made of.
@@ -82,7 +99,8 @@ def build(
         assert parts is not None  # texts have an encoding
         writer, inputs = build_writer(config, card["inputs"]), card["inputs"]
         return Seq2Seq(writer, config, inputs, total_steps, parts / TOKENIZER)
-    net = build_net(config, card)
+    net = build_net(config, card, parts)
     if config.train.compile:
         net.compile()  # in place, so that names of weights stay
-    return Classifier(net, config.train, total_steps)
+    counts = card.get("counts", {}).get("train")
+    return Classifier(net, config.train, total_steps, list(counts.values()) if counts else None)

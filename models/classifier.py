@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,20 +11,40 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from conf.train import Train
+from models.adversarial import moved
+from models.average import Average
 from models.optimizers import build_optimizer, build_schedule
 
 Batch = dict[str, Tensor]
 
 
 class Classifier(pl.LightningModule):
-    """Trains `net` by cross-entropy; validates and predicts by softmax probabilities."""
+    """Trains `net` by cross-entropy; validates and predicts by softmax probabilities.
 
-    def __init__(self, net: nn.Module, train: Train, total_steps: int) -> None:
-        """`total_steps` is the number of optimiser steps of a full trial."""
+    Its state holds what is trained, and buffers: frozen weights are where they were loaded from.
+    """
+
+    strict_loading = False
+
+    def __init__(
+        self,
+        net: nn.Module,
+        train: Train,
+        total_steps: int,
+        counts: Sequence[int] | None = None,
+    ) -> None:
+        """`total_steps` is the number of optimiser steps of a full trial, `counts` the training
+        rows of each class, which balanced weights are made of."""
         super().__init__()
         self.net = net
         self._train_config = train
         self._total_steps = total_steps
+        balanced = train.class_weights == "balanced" and counts is not None
+        weights = class_weights(counts) if balanced and counts is not None else None
+        self.register_buffer("_class_weights", weights, persistent=False)
+        self.average: Average | None = None
+        if train.average != "none":
+            self.average = Average(net, train, total_steps)
         self.loss_weight = 1.0
         """Set before each training step by who divides batches (`tasks.train.batches`)."""
 
@@ -33,23 +54,77 @@ class Classifier(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean cross-entropy of a batch, times its weight among those of an optimiser step."""
-        loss = functional.cross_entropy(self.net(batch["x"]), batch["y"])
-        return loss * self.loss_weight
+        epsilon = self._train_config.adversarial
+        if epsilon is None:
+            return self.loss(logits(self.net, batch), batch["y"]) * self.loss_weight
+        plain, worst = moved(self.net, batch, epsilon, self.loss)
+        return (plain + worst) / 2 * self.loss_weight
+
+    def loss(self, said: Tensor, target: Tensor) -> Tensor:
+        """Mean over rows: a row counts the same however a batch is divided."""
+        each = functional.cross_entropy(
+            said,
+            target,
+            weight=self._class_weights,
+            label_smoothing=self._train_config.label_smoothing,
+            reduction="none",
+        )
+        return each.mean()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Batch:
         """`id` and `target` (n,), `probabilities` (n, classes) in float32."""
         return self.predict_step(batch, batch_idx)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Batch:
-        """As `validation_step`."""
-        probabilities = torch.softmax(self.net(batch["x"]).float(), dim=1)
+        """As `validation_step`; by the averaged weights where there are any."""
+        net = self.net if self.average is None else self.average.net
+        probabilities = torch.softmax(logits(net, batch).float(), dim=1)
         return {"id": batch["id"], "target": batch["y"], "probabilities": probabilities}
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """A step, and the average's after it."""
+        super().optimizer_step(*args, **kwargs)
+        if self.average is not None:
+            self.average.update(self.net)
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """All but the frozen weights."""
+        state = super().state_dict(*args, **kwargs)
+        frozen = {
+            name
+            for name, parameter in self.net.named_parameters(prefix="net", remove_duplicate=False)
+            if not parameter.requires_grad
+        }
+        frozen |= {name.replace("net.", "average.net.", 1) for name in frozen}
+        return {name: value for name, value in state.items() if name not in frozen}
+
+    def kept_state(self) -> dict[str, Tensor]:
+        """The weights to predict with, as `net.*`: the averaged ones where there are any."""
+        state = self.state_dict()
+        if self.average is None:
+            return state
+        start = "average."
+        return {n.removeprefix(start): t for n, t in state.items() if n.startswith(f"{start}net.")}
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser, and its schedule by step."""
-        optimizer = build_optimizer(self._train_config, self.parameters())
+        factors: dict[nn.Parameter, float] = getattr(self.net, "lr_factors", dict)()
+        optimizer = build_optimizer(self._train_config, self.net.parameters(), factors)
         schedule = build_schedule(self._train_config, optimizer, self._total_steps)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+def logits(net: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    """What a network says of a batch; of texts it sees the mask, too."""
+    found: Tensor = net(batch["x"], batch["mask"]) if "mask" in batch else net(batch["x"])
+    return found
+
+
+def class_weights(counts: Sequence[int]) -> Tensor:
+    """A weight a class, so that all weigh the same in sum and a row weighs 1 on average."""
+    rows = torch.tensor(counts, dtype=torch.float64)
+    there = rows > 0
+    return torch.where(there, rows.sum() / (rows.clamp(min=1) * there.sum()), 1.0).float()

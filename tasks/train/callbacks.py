@@ -199,7 +199,8 @@ class Curve(pl.Callback):
     ) -> None:
         """Put the progress into the checkpoint; weights that are the best and the present once."""
         state = self.progress.to_state()
-        if self.progress.best_epoch == self.progress.epochs:
+        averaged = getattr(pl_module, "average", None) is not None
+        if self.progress.best_epoch == self.progress.epochs and not averaged:
             state["weights"] = {
                 name: tensor
                 for name, tensor in checkpoint["state_dict"].items()
@@ -259,8 +260,8 @@ def is_over(spec: TrialSpec, progress: Progress) -> bool:
 
 
 def copy_weights(module: pl.LightningModule) -> dict[str, Tensor]:
-    """The module's weights and buffers as they are now, on the CPU."""
+    """The weights and buffers that the module predicts with as they are now, on the CPU."""
+    state = getattr(module, "kept_state", module.state_dict)()
     return {
-        name: tensor.detach().to("cpu", copy=True).contiguous()
-        for name, tensor in module.state_dict().items()
+        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in state.items()
     }

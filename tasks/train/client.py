@@ -75,6 +75,7 @@ class TrialServer:
         self._lock = threading.RLock()  # a signal handler may stop trials
         self._ready = threading.Event()
         self._lost = False
+        self._warm: set[str] = set()
         threading.Thread(target=self._read, name="trial-server", daemon=True).start()
 
     @classmethod
@@ -123,6 +124,14 @@ class TrialServer:
                 attempt.tell({"lost": True})
         self._send({"run": attempt.number, "folder": str(folder)})
         return attempt
+
+    def warm(self, modules: Sequence[str]) -> None:
+        """Have modules imported before the next trial is forked, each once."""
+        with self._lock:
+            missing = [name for name in modules if name not in self._warm]
+            self._warm.update(missing)
+            if missing:
+                self._send({"import": missing})
 
     def stop(self, attempt: Attempt) -> None:
         """Ask a trial to end after its present epoch."""

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from conf.home import Home
+from conf.model import Model
 from tasks.train import locks
 from tasks.train import memory as memory_facts
 from tasks.train.client import Attempt, TrialServer
@@ -19,6 +20,7 @@ from tasks.train.memory import Memory
 from tasks.train.outcome import Outcome
 from tasks.train.settle import Ended, SentBy, outcome_of
 from tasks.train.spec import TrialSpec
+from tasks.train.warm import modules_of
 
 TICK_SECONDS = 1.0
 GRACE_SECONDS = 10.0
@@ -111,6 +113,12 @@ class Engine:
             locks.end_holder(place.lock)
         return outcome_of(place, spec.attempt, spec.until, ended)
 
+    def warm(self, model: Model) -> None:
+        """Have the trial server import what trials of a model need, without waiting for it."""
+        with self._lock:
+            if self._server_now is not None and self._server_now.alive:
+                self._server_now.warm(modules_of(model, self._home))
+
     def stop(self, grace: float = GRACE_SECONDS) -> None:
         """Let running trials end after their present epoch, or kill them after `grace` seconds.
 
@@ -158,6 +166,7 @@ class Engine:
         with self._lock:
             if self._stopping:
                 return None
+            server.warm(modules_of(spec.config.model, self._home))
             attempt = server.submit(folder)
             watch = Watch(attempt, server, spec.trial_seconds, self._hang)
             self._watches[id(watch)] = watch

@@ -26,6 +26,7 @@ from tasks.train.channel import Reporter
 from tasks.train.checkpoints import DurableCheckpointIO, Restored, prune, restore
 from tasks.train.durable import Background, at_once, write_durably
 from tasks.train.folder import TrialFolder, file_fact, mend_metrics
+from tasks.train.latency import latency_ms
 from tasks.train.progress import Progress
 from tasks.train.spec import FileFact, Result, TrialSpec
 
@@ -69,7 +70,9 @@ def fit(
         background.flush()
         return None
     files = save(spec, folder, reached, background)
-    return result_of(spec, reached, module, files, notes)
+    result = result_of(spec, reached, module, files, notes)
+    latency = latency_ms(module, data) if result.outcome == "complete" else None
+    return result.model_copy(update={"latency_ms": latency})
 
 
 def quiet() -> None:
@@ -212,7 +215,8 @@ def result_of(
     notes: tuple[str, ...],
 ) -> Result:
     """The result of an attempt that reached its end."""
-    parameters = list(module.parameters())
+    # An average of the weights is no second network.
+    parameters = [p for n, p in module.named_parameters() if not n.startswith("average.")]
     return Result(
         outcome="complete" if is_complete(spec, reached) else "paused",
         attempt=spec.attempt,

@@ -4,7 +4,8 @@
 
 It imports what trials need and does nothing else, so that a fork is a fresh trial in milliseconds:
 no thread, no CUDA call and no backward pass happens here (either would break every trial forked
-later). Commands are `{"run": id, "folder": path}`, `{"stop": id}` and `{"kill": id}`; reports are
+later). Commands are `{"run": id, "folder": path}`, `{"stop": id}`, `{"kill": id}` and `{"import":
+[module]}`, for what the trials to come need besides what all need (`tasks.train.warm`); reports are
 `{"ready": true}`, `{"id": id, "pid": pid}`, `{"id": id, "status": status}`, and what trials say
 themselves. When stdin ends, the server and all trials end.
 """
@@ -56,6 +57,8 @@ class Server:
         """Carry out one command."""
         if "run" in command:
             self.fork(command["run"], Path(command["folder"]))
+        elif "import" in command:
+            import_ahead(command["import"])
         elif pid := self.pids.get(command.get("stop", -1)):
             os.kill(pid, signal.SIGUSR2)
         elif pid := self.pids.get(command.get("kill", -1)):
@@ -148,6 +151,18 @@ def warm_up() -> None:
     """Import everything by name; a thread or a CUDA context after this is a mistake."""
     for name in WARM:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def import_ahead(names: list[str]) -> None:
+    """Import what is asked for; what cannot be imported is a trial's affair to complain of."""
+    gc.unfreeze()
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            print(f"{name} was not imported ahead: {error}", file=sys.stderr, flush=True)
     gc.collect()
     gc.freeze()
 

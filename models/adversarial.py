@@ -1,0 +1,70 @@
+"""Adversarial training: a batch once as it is, and once moved in the direction that hurts most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def moved(
+    net: nn.Module, batch: Mapping[str, Tensor], epsilon: float, loss: Loss
+) -> tuple[Tensor, Tensor]:
+    """The loss of a batch, and that of the batch moved by `epsilon`.
+
+    Texts move in the vectors of their tokens, each text by a step of that length along its gradient
+    (FGM); images and tables by that much in every value, with the gradient's sign (FGSM). A row's
+    step is a function of the row, so that the division of a batch changes nothing.
+    """
+    if "mask" in batch:
+        return _moved_texts(net, batch, epsilon, loss)
+    x = batch["x"].detach().requires_grad_()
+    plain = loss(net(x), batch["y"])
+    (gradient,) = torch.autograd.grad(plain, x, retain_graph=True)
+    return plain, loss(net((x + epsilon * gradient.sign()).detach()), batch["y"])
+
+
+def _moved_texts(
+    net: Any, batch: Mapping[str, Tensor], epsilon: float, loss: Loss
+) -> tuple[Tensor, Tensor]:
+    layer, x, mask = net.embeddings(), batch["x"], batch["mask"]
+    with _watched(layer) as seen:
+        plain = loss(net(x, mask), batch["y"])
+    (gradient,) = torch.autograd.grad(plain, seen[0], retain_graph=True)
+    gradient = gradient * mask.unsqueeze(-1)
+    length = gradient.flatten(1).norm(dim=1).clamp(min=1e-12)
+    with _shifted(layer, epsilon * gradient / length.view(-1, 1, 1)):
+        worst = loss(net(x, mask), batch["y"])
+    return plain, worst
+
+
+@contextmanager
+def _watched(layer: nn.Module) -> Iterator[list[Tensor]]:
+    """Note what a layer gives, as something that has a gradient even where the layer is frozen."""
+    seen: list[Tensor] = []
+
+    def note(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        given = output if output.requires_grad else output.detach().requires_grad_()
+        seen.append(given)
+        return given
+
+    handle = layer.register_forward_hook(note)
+    try:
+        yield seen
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def _shifted(layer: nn.Module, by: Tensor) -> Iterator[None]:
+    """Add something to what a layer gives."""
+    handle = layer.register_forward_hook(lambda module, inputs, output: output + by.detach())
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,119 @@
+"""Which parameters of a pre-trained network are trained, and how fast each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from conf.errors import BadInput
+from conf.foundation import Tuned
+
+ADAPTERS = ("lora", "ia3")
+LAYER = re.compile(r"\.(\d+)\.")
+
+
+def quiet() -> None:
+    """Keep the library's reports of what it loads out of a trial's log; errors stay."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def adapted(net: Any, model: Tuned) -> nn.Module:
+    """The network with LoRA or IA3 added to it, everything else but the head frozen.
+
+    Raises:
+        BadInput: it has no layers of the names that `targets` gives.
+    """
+    import peft
+
+    targets = model.lora.targets
+    named = None if targets == "auto" else targets
+    chosen = named.split(",") if named and named != "all-linear" else named
+    if model.tune == "lora":
+        config: Any = peft.LoraConfig(
+            task_type="SEQ_CLS",
+            r=model.lora.rank,
+            lora_alpha=model.lora.alpha,  # type: ignore[arg-type]
+            lora_dropout=model.lora.dropout,
+            target_modules=chosen,
+        )
+    else:
+        config = peft.IA3Config(task_type="SEQ_CLS")
+    try:
+        return peft.get_peft_model(net, config)
+    except ValueError as error:
+        first = (str(error).splitlines() or [""])[0][:200]
+        raise BadInput(
+            f"model.lora.targets: {targets} does not fit this network ({first}); use all-linear, "
+            "or names of its layers"
+        ) from error
+
+
+def layer_names(net: nn.Module, prefix: str) -> list[str]:
+    """The names, from the bottom up, of the layers that the network is a pile of.
+
+    They are the longest list of modules in the part called `prefix`.
+    """
+    lists = [
+        (name, module)
+        for name, module in net.named_modules()
+        if isinstance(module, nn.ModuleList) and name.startswith(prefix)
+    ]
+    if not lists:
+        raise BadInput("model.tune: this network is no pile of layers; use full or frozen")
+    name, layers = max(lists, key=lambda pair: len(pair[1]))
+    return [f"{name}.{number}." for number in range(len(layers))]
+
+
+def freeze(net: nn.Module, prefix: str, model: Tuned) -> None:
+    """Leave to train what `tune` says; `prefix` is the part below the head."""
+    if model.tune == "full":
+        return
+    kept: tuple[str, ...] = ()
+    if model.tune == "last":
+        layers = layer_names(net, prefix)
+        kept = tuple(layers[-model.last :])
+        if model.last > len(layers):
+            raise BadInput(f"model.last: {model.last} is more than the {len(layers)} layers")
+    for name, parameter in net.named_parameters():
+        if name.startswith(prefix) and not name.startswith(kept):
+            parameter.requires_grad_(kept != () and _is_above(name, kept, net, prefix))
+
+
+def _is_above(name: str, kept: tuple[str, ...], net: nn.Module, prefix: str) -> bool:
+    """Whether a parameter comes after the pile of layers: a pooler, a last norm."""
+    names = [n for n, _ in net.named_parameters() if n.startswith(prefix)]
+    last = max(place for place, n in enumerate(names) if n.startswith(kept))
+    return names.index(name) > last
+
+
+def lr_factors(net: nn.Module, prefix: str, model: Tuned) -> dict[nn.Parameter, float]:
+    """Each trained parameter's learning rate as a multiple of `train.lr`."""
+    if model.tune in ADAPTERS:
+        return {p: model.adapter_lr for p in net.parameters() if p.requires_grad}
+    depth = {name: place for place, name in enumerate(_piled(net, prefix, model))}
+    return dict(_factors(net, prefix, model, depth))
+
+
+def _piled(net: nn.Module, prefix: str, model: Tuned) -> list[str]:
+    return layer_names(net, prefix) if model.layer_decay < 1.0 else []
+
+
+def _factors(
+    net: nn.Module, prefix: str, model: Tuned, depth: dict[str, int]
+) -> Iterator[tuple[nn.Parameter, float]]:
+    below = True
+    for name, parameter in net.named_parameters():
+        if not name.startswith(prefix):
+            yield parameter, model.head_lr
+            continue
+        place = next((n for layer, n in depth.items() if name.startswith(layer)), None)
+        below = below and place is None
+        if place is None:  # embeddings below the pile, a pooler above it
+            place = -1 if below else len(depth) - 1
+        yield parameter, model.layer_decay ** (len(depth) - 1 - place) if depth else 1.0

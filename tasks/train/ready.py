@@ -1,0 +1,79 @@
+"""What must stand before the first trial of a study: models that take its data, and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from conf.errors import BadInput
+from conf.foundation import Transformer, Tuned
+from conf.home import Home
+from conf.search import Choices
+from conf.study import Study
+from conf.values import apply_values
+
+TAKES: dict[str, tuple[str, ...]] = {
+    "cnn": ("image",),
+    "mlp": ("image", "table"),
+    "gru": ("pairs",),
+    "transformer": ("text",),
+}
+"""What kinds of data each kind of model takes; one's own take what they take."""
+
+
+def make_ready(
+    study: Study, card: Mapping[str, Any], home: Home, say: Callable[[str], None]
+) -> None:
+    """Check the study's models against its data, and fetch the weights that they begin from.
+
+    Raises:
+        BadInput: a model, of trial 0 or searched, does not take the data, or its weights cannot be
+            had or cannot be what they are used for.
+    """
+    check_kinds(study, card["inputs"]["kind"])
+    for model in tuned_models(study):
+        from data.weights import is_there, located, said
+
+        if not is_there(model.weights, home):
+            say(f"model: fetching the weights {said(model.weights)}")
+        check_weights(model, located(model.weights, home), len(card.get("classes", ())))
+
+
+def check_weights(model: Tuned, folder: Path, classes: int) -> None:
+    """BadInput where files tell already that a model cannot be what it is used for."""
+    from data.encoder import encoder_of
+    from data.weights import check_head, facts_of
+
+    if isinstance(model, Transformer):
+        facts = facts_of(folder)
+        check_head(model, facts, classes)
+        encoder_of(model, folder, facts)
+
+
+def tuned_models(study: Study) -> list[Tuned]:
+    """The pre-trained models of trial 0 and of every single choice of another kind or of other
+    weights, each once."""
+    found = [study.model]
+    for key, dimension in study.search.space.items():
+        if key == "model.kind" or key.startswith("model.weights."):
+            options = dimension.choices if isinstance(dimension, Choices) else ()
+            found += [apply_values(study.trial_config, {key: one}).model for one in options]
+    different = {model.model_dump_json(): model for model in found}
+    return [model for model in different.values() if isinstance(model, Tuned)]
+
+
+def check_kinds(study: Study, kind: str) -> None:
+    """Refuse a kind of model, of trial 0 or searched, that does not take the data.
+
+    Raises:
+        BadInput: names the kinds that do.
+    """
+    searched = study.search.space.get("model.kind")
+    named = searched.choices if isinstance(searched, Choices) else ()
+    for model in dict.fromkeys([study.model.kind, *map(str, named)]):
+        if kind not in TAKES.get(model, (kind,)):
+            fits = [name for name, kinds in TAKES.items() if kind in kinds]
+            raise BadInput(
+                f"model.kind: {model} does not take data of kind {kind}; use {' or '.join(fits)}"
+            )
