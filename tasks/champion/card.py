@@ -28,21 +28,27 @@ def _lines(
 ) -> Iterator[str]:
     yield f"# {model}"
     yield ""
-    yield f"A {candidate.config.model.kind} that tells {len(card['classes'])} classes apart."
+    writes = card["inputs"]["kind"] == "pairs"
+    what = "writes texts" if writes else f"tells {len(card['classes'])} classes apart"
+    yield f"A {candidate.config.model.kind} that {what}."
     yield from ("", "## Use", "", "```python")
     yield f'mlflow.pyfunc.load_model("models:/{model}@champion").predict(rows)'
     yield from ("```", "")
-    yield f"Rows are float64, {_rows(card['inputs'])}. The answer has a column `label` and one"
-    yield f"`p_<class>` a class. Classes: {', '.join(map(str, card['classes']))}."
+    if writes:
+        yield "Rows are texts, as a list. The answer has a column `text`."
+    else:
+        yield f"Rows are float64, {_rows(card['inputs'])}. The answer has a column `label` and one"
+        yield f"`p_<class>` a class. Classes: {', '.join(map(str, card['classes']))}."
     yield from ("", "## Data", "")
     yield from _data(card, candidate)
     yield from ("", f"## Quality on {score.rows} rows that no trial has seen", "")
     yield from ("| metric | value | 95 % interval |", "|---|---|---|")
     for name, interval in score.metrics.items():
         yield f"| {name} | {interval.value:.4f} | {interval.low:.4f} to {interval.high:.4f} |"
-    worst = min(score.recall, key=lambda name: score.recall[name])
-    yield ""
-    yield f"Least recognised class: {worst} (recall {score.recall[worst]:.3f})."
+    yield from ("", *(f"{name}: {said}" for name, said in score.signatures.items()))
+    if score.recall:
+        worst = min(score.recall, key=lambda name: score.recall[name])
+        yield f"Least recognised class: {worst} (recall {score.recall[worst]:.3f})."
     if score.invariance is not None:
         yield f"Labels that stay under the study's augmentations: {score.invariance:.1%}."
     yield from ("", "## Cost", "")

@@ -42,7 +42,10 @@ def _reasons(
 ) -> Iterator[Reason]:
     for name, bound in gate.minimum.items():
         yield _bounded(name, metrics[name], bound, most=name in MINIMIZED)
-    if gate.class_recall is not None:
+    if gate.class_recall is not None and not score.recall:
+        why = "champion.gate.class_recall is for classes, and this study has none; leave it out"
+        yield Reason(rule="class_recall", passed=False, why=why)
+    elif gate.class_recall is not None:
         worst = min(score.recall, key=lambda name: score.recall[name])
         what = f"recall of class {worst}"
         yield _bounded(what, score.recall[worst], gate.class_recall, rule="class_recall")

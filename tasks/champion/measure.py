@@ -16,9 +16,10 @@ from conf.study import TrialConfig
 from data.augment import Pipeline, transforms
 from tasks.champion.records import Candidate, Latency
 from tasks.champion.rows import RawRows
-from tasks.evaluate.predictions import Predictions
+from tasks.evaluate.predictions import Predictions, Said, TextPredictions
 
 CALLS = 100  # of a latency; enough for a 95th percentile
+TEXT_CALLS = 20  # texts are written a token at a time
 AT_ONCE = (1, 32)
 SAMPLE = 2_000  # rows that are augmented at most
 
@@ -29,23 +30,31 @@ def load(package: Path) -> PyFuncModel:
 
 
 def predict(model: PyFuncModel, rows: RawRows) -> Predictions:
-    """What the model says about every row."""
+    """What a classifier says about every row."""
     answers = model.predict(rows.values)
     probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
     said = probabilities.argmax(axis=1).astype(np.int64)
     return Predictions(rows.ids, rows.targets, said, probabilities)
 
 
-def latencies(model: PyFuncModel, values: NDArray[np.float64]) -> dict[int, Latency]:
+def written(model: PyFuncModel, rows: RawRows) -> TextPredictions:
+    """What a model of pairs writes for every row."""
+    texts = model.predict(rows.values)["text"].tolist()
+    return TextPredictions(rows.ids, rows.targets.tolist(), texts)
+
+
+def latencies(model: PyFuncModel, values: NDArray) -> dict[int, Latency]:
     """Time of a call by the number of rows in it, the first calls left out."""
+    calls = TEXT_CALLS if values.dtype == object else CALLS
     return {
-        count: _latency(model, np.resize(values, (count, *values.shape[1:]))) for count in AT_ONCE
+        count: _latency(model, np.resize(values, (count, *values.shape[1:])), calls)
+        for count in AT_ONCE
     }
 
 
-def _latency(model: PyFuncModel, rows: NDArray[np.float64]) -> Latency:
+def _latency(model: PyFuncModel, rows: NDArray, calls: int) -> Latency:
     seconds = []
-    for _ in range(CALLS + 5):
+    for _ in range(calls + 5):
         start = time.perf_counter()
         model.predict(rows)
         seconds.append(time.perf_counter() - start)
@@ -61,7 +70,7 @@ def megabytes(folder: Path) -> float:
 def invariance(
     model: PyFuncModel,
     rows: RawRows,
-    predictions: Predictions,
+    predictions: Said,
     inputs: Mapping[str, Any],
     candidate: Candidate,
 ) -> float | None:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from conf.errors import DenseError
 from models.serving import Serving, load_serving
+from tasks.champion import pairs
 from tasks.champion.export import export_program, raw_shape
 from tasks.champion.package import labels_of, write_package
 from tasks.champion.records import Candidate
@@ -31,9 +32,18 @@ def pack(candidate: Candidate, folder: Path, card: Path, train: Path, destinatio
         destination: the model folder.
 
     Returns:
-        The exported program inside the package.
+        What was learnt, inside the package: the exported program, or weights.
     """
     facts = json.loads(card.read_text())
+    if facts["inputs"]["kind"] == "pairs":
+        return pairs.write_package(
+            destination,
+            candidate.config,
+            facts,
+            TrialFolder(folder).weights,
+            train.parent,
+            metadata_of(candidate, facts, []),
+        )
     serving = trained(candidate, facts, TrialFolder(folder).weights)
     shape = raw_shape(facts["inputs"])
     program = folder / "program.pt2"

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tasks.champion import servable
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
+Artifacts = Mapping[str, Path]
 REQUIRED = ("mlflow", "numpy", "pandas", "torch")
 
 
@@ -58,20 +60,51 @@ def write_package(
         example: two raw rows or more.
         metadata: what the model says of itself in its `MLmodel` file.
     """
+    facts = program.with_name("card.json")
+    facts.write_text(json.dumps(dict(card)))
+    save_model(
+        destination,
+        servable,
+        {"program": program, "card": facts},
+        signature_of(card["labels"], tuple(card["shape"])),
+        example,
+        REQUIRED,
+        metadata,
+    )
+
+
+def save_model(
+    destination: Path,
+    code: ModuleType,
+    artifacts: Artifacts,
+    signature: ModelSignature,
+    example: NDArray,
+    required: Sequence[str],
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write a model folder, whole or not at all; one that is there is replaced.
+
+    Args:
+        destination: the folder.
+        code: the module whose file is what is run.
+        artifacts: files that go into it, by the names that the code knows them by.
+        signature: of what goes in and comes out.
+        example: rows as they are given to it, two or more.
+        required: packages that it needs, pinned to the versions here.
+        metadata: what the model says of itself in its `MLmodel` file.
+    """
     import mlflow.pyfunc
 
     temporary = destination.with_name(f".{destination.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
-    facts = program.with_name("card.json")
-    facts.write_text(json.dumps(dict(card)))
     mlflow.pyfunc.save_model(
         temporary,
-        python_model=servable.__file__,
-        artifacts={"program": str(program), "card": str(facts)},
-        signature=signature_of(card["labels"], tuple(card["shape"])),
+        python_model=code.__file__,
+        artifacts={name: str(path) for name, path in artifacts.items()},
+        signature=signature,
         input_example=example,
         # Named here: guessing them takes MLflow ten seconds, and it guesses this project too.
-        pip_requirements=[f"{name}=={version(name)}" for name in REQUIRED],
+        pip_requirements=[f"{name}=={version(name)}" for name in required],
         metadata=dict(metadata),
     )
     shutil.rmtree(destination, ignore_errors=True)

@@ -59,7 +59,9 @@ class Score(Record):
     """Rows of the test part."""
     metrics: dict[str, Interval]
     recall: dict[str, float]
-    """Class to the share of its rows that were recognised."""
+    """Class to the share of its rows that were recognised; empty where nothing is classified."""
+    signatures: dict[str, str] = {}
+    """Metric to what its value is to be quoted with."""
     package: str
     """SHA-256 of the exported program that gave these predictions."""
     size_mb: float

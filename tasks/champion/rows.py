@@ -17,11 +17,14 @@ from tasks.champion.export import raw_shape
 
 @dataclass(frozen=True)
 class RawRows:
-    """Some rows: `ids` and `targets` are int64[n], `values` float64[n, *raw shape]."""
+    """Some rows: `ids` and `targets` are int64[n], `values` float64[n, *raw shape].
+
+    Of pairs `values` are the sources and `targets` the targets: texts, as arrays of objects.
+    """
 
     ids: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    values: NDArray[np.float64]
+    targets: NDArray
+    values: NDArray
 
 
 def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
@@ -32,6 +35,9 @@ def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
         inputs: the card's, which say what a raw row is.
     """
     table = datasets.load_from_disk(str(part)).data.table
+    if inputs["kind"] == "pairs":
+        texts = [np.array(table.column(n).to_pylist(), dtype=object) for n in CONTENT["pairs"]]
+        return RawRows(table.column("id").to_numpy(), targets=texts[1], values=texts[0])
     (content,) = CONTENT[inputs["kind"]]
     values = matrix(table.column(content)).astype(np.float64)
     return RawRows(

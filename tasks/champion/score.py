@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conf.errors import DenseError
 from conf.home import write_atomically
 from tasks.champion import process
 from tasks.champion.records import Candidate, Score
 from tasks.prepare import Prepared, test_path
+
+if TYPE_CHECKING:
+    from mlflow.pyfunc import PyFuncModel
+
+    from tasks.champion.rows import RawRows
+    from tasks.evaluate.predictions import Said
 
 SCORE = "score.json"
 PACKAGE = "model"
@@ -67,7 +74,7 @@ def read_score(folder: Path) -> Score | None:
 
 def handle(request: dict[str, Any]) -> dict[str, Any]:
     """Pack, predict, measure, evaluate, and write the score last."""
-    from tasks.champion.measure import invariance, latencies, load, megabytes, predict
+    from tasks.champion.measure import invariance, latencies, load, megabytes
     from tasks.champion.pack import pack
     from tasks.champion.rows import read_rows
     from tasks.evaluate.evaluation import PREDICTIONS, evaluate
@@ -80,7 +87,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     program = pack(candidate, folder, card_path, Path(request["train"]), folder / PACKAGE)
     model = load(folder / PACKAGE)
     rows = read_rows(Path(request["test"]), card["inputs"])
-    predictions = predict(model, rows)
+    predictions = _said(model, rows, request, candidate, card)
     write(folder / TEST / PREDICTIONS, predictions)
     evaluation = evaluate(folder / TEST, candidate.config)
     each = zip(card["classes"], evaluation.classes, strict=True)
@@ -92,6 +99,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
         rows=evaluation.rows,
         metrics=evaluation.metrics,
         recall={name: scores.recall for name, scores in each},
+        signatures=evaluation.signatures,
         package=file_fact(program).sha256,
         size_mb=megabytes(folder / PACKAGE),
         latency=latencies(model, rows.values),
@@ -100,6 +108,30 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     )
     write_atomically(folder / SCORE, taken.model_dump_json() + "\n")
     return taken.model_dump(mode="json")
+
+
+def _said(
+    model: PyFuncModel,
+    rows: RawRows,
+    request: dict[str, Any],
+    candidate: Candidate,
+    card: dict[str, Any],
+) -> Said:
+    """What the packed model says of the test rows; of texts also what the targets cost, which the
+    package does not answer and perplexity needs."""
+    from tasks.champion import measure
+    from tasks.train.folder import TrialFolder
+
+    if card["inputs"]["kind"] != "pairs":
+        return measure.predict(model, rows)
+    said = measure.written(model, rows)
+    if "perplexity" not in candidate.config.evaluate.metrics:
+        return said
+    from tasks.champion.pairs import load_network, target_losses
+
+    net = load_network(candidate.config, card, TrialFolder(Path(request["folder"])).weights)
+    losses, tokens = target_losses(net, card, Path(request["test"]), rows.ids)
+    return replace(said, losses=losses, tokens=tokens)
 
 
 if __name__ == "__main__":
