@@ -1,0 +1,92 @@
+"""`servers.json`: what of `dense up` is running, and the lock that says whether it still is."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from conf.errors import BadInput
+from conf.home import Home, write_atomically
+from tasks.study.lock import Holder, StudyLock, holder_of
+
+FILE = "servers.json"
+LOCK = "servers.lock"
+
+
+class Service(BaseModel):
+    """One program that is up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    pid: int
+    """Of the guard that it ends with."""
+    health: str
+    """Address that answers when it is well."""
+    page: str | None = None
+    """What a browser opens."""
+    log: str
+
+
+class Servers(BaseModel):
+    """What is up; `prefect` is read by `flows.server`, which knows nothing of the rest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prefect: str
+    """Prefect's API, which runs of this home use while it answers."""
+    services: tuple[Service, ...]
+
+
+def path(home: Home) -> Path:
+    """Where it stands."""
+    return home.path / FILE
+
+
+def lock_path(home: Home) -> Path:
+    """Held by the process that keeps the servers up, for as long as it does."""
+    return home.path / LOCK
+
+
+def take(home: Home, now: float) -> StudyLock:
+    """Become the one who keeps the servers up.
+
+    Raises:
+        Held: somebody does already.
+    """
+    return StudyLock.take(lock_path(home), Holder(os.getpid(), socket.gethostname(), now))
+
+
+def holder(home: Home) -> Holder | None:
+    """Who keeps the servers up; None when nobody does."""
+    return holder_of(lock_path(home))
+
+
+def read(home: Home) -> Servers | None:
+    """What is up; None where the file is not there.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
+    try:
+        return Servers.model_validate_json(path(home).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise BadInput(f"{path(home)} cannot be read ({error}); remove it") from error
+
+
+def write(home: Home, servers: Servers) -> None:
+    """Say what is up."""
+    write_atomically(path(home), json.dumps(servers.model_dump(mode="json"), indent=1) + "\n")
+
+
+def remove(home: Home) -> None:
+    """Say that nothing is up."""
+    with suppress(FileNotFoundError):
+        path(home).unlink()

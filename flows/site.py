@@ -1,0 +1,240 @@
+"""The servers of a home: Prefect's, MLflow's, and a worker that runs deployments."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from conf.errors import BadInput, DenseError
+from conf.home import Home, write_atomically
+from flows.children import PYTHON, Child, Program, answers
+from flows.server import START_SECONDS, PrefectServer
+from flows.servers import Servers, Service
+
+POOL = "dense"
+DEPLOY_SECONDS = 300.0
+RESTARTS = 5
+FLOW_GRACE = 30.0  # a flow run that is ended lets its trials save
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the servers listen, on this machine alone."""
+
+    prefect: int = 4200
+    mlflow: int = 5000
+
+
+@dataclass
+class Site:
+    """What is running, and how to say so."""
+
+    home: Home
+    ports: Ports
+    prefect: PrefectServer
+    children: dict[str, Child] = field(default_factory=dict)
+    restarts: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, home: Home, ports: Ports, stack: ExitStack, say: Say) -> Site:
+        """Start everything, in `stack`, and return when all of it is well.
+
+        Raises:
+            BadInput: a port is taken.
+            DenseError: a server does not start; the sentence names its log.
+        """
+        _require_free("prefect", ports.prefect)
+        _require_free("mlflow", ports.mlflow)
+        say("starting Prefect and MLflow")
+        prefect = PrefectServer(home, full=True, port=ports.prefect)
+        stack.callback(prefect.close)
+        site = cls(home, ports, prefect)
+        stack.callback(site.close)
+        site._run(mlflow(home, ports.mlflow))
+        prefect.wait()
+        if _deploy(home, prefect.url):
+            say("deployed prefect.yaml")
+        say("starting the worker")
+        site._run(worker(home, prefect.url))
+        for child in site.children.values():
+            child.wait_well(START_SECONDS)
+        return site
+
+    def _run(self, program: Program) -> None:
+        self.children[program.name] = Child(program)
+
+    def tend(self, say: Say) -> None:
+        """Start again whatever has ended.
+
+        Raises:
+            DenseError: Prefect's server ended, or a program ended again and again.
+        """
+        if self.prefect.ended:
+            raise DenseError(f"Prefect's server ended; its log is in {self.home.logs}")
+        for name, child in list(self.children.items()):
+            if not child.ended:
+                continue
+            self.restarts[name] = self.restarts.get(name, 0) + 1
+            if self.restarts[name] > RESTARTS:
+                raise DenseError(
+                    f"{name} ended {RESTARTS + 1} times; its log is {child.program.log}"
+                )
+            say(f"{name} ended and is started again; its log is {child.program.log}")
+            self._run(child.program)
+
+    def close(self) -> None:
+        """End the worker first: what it runs still has somewhere to report to."""
+        for child in reversed(self.children.values()):
+            child.close()
+
+    def described(self) -> Servers:
+        """What `servers.json` is to say."""
+        port = self.ports.prefect
+        services = [
+            Service(
+                name="prefect",
+                pid=self.prefect.pid,
+                health=f"{self.prefect.url}/health",
+                page=f"http://127.0.0.1:{port}",
+                log=str(self.home.logs / f"prefect-{port}.log"),
+            )
+        ]
+        for name, child in self.children.items():
+            page = f"http://127.0.0.1:{self.ports.mlflow}" if name == "mlflow" else None
+            services.append(
+                Service(
+                    name=name,
+                    pid=child.pid,
+                    health=f"{page}/health" if page else "",
+                    page=page,
+                    log=str(child.program.log),
+                )
+            )
+        return Servers(prefect=self.prefect.url, services=tuple(services))
+
+
+def mlflow(home: Home, port: int) -> Program:
+    """MLflow's server on the home's own database."""
+    return Program(
+        name="mlflow",
+        command=[*PYTHON, "flows.mlflow_server", str(port)],
+        environment={
+            "DENSE_HOME": str(home.path),
+            "MLFLOW_TRACKING_URI": "",  # it serves the home's own, whatever clients are told
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
+        log=home.logs / "mlflow.log",
+        is_well=lambda: answers(f"http://127.0.0.1:{port}/health"),
+    )
+
+
+def worker(home: Home, api: str) -> Program:
+    """A process worker on the pool."""
+    name = f"{socket.gethostname()}-{home.id[:8]}"
+    command = [*PYTHON, "prefect", "worker", "start", "--pool", POOL]
+    return Program(
+        name="worker",
+        command=[*command, "--type", "process", "--name", name],
+        environment=_clients(home, api),
+        log=home.logs / "worker.log",
+        is_well=lambda: is_online(api, name),
+        grace=FLOW_GRACE,
+    )
+
+
+def is_online(api: str, name: str) -> bool:
+    """Whether Prefect has heard of a worker lately."""
+    request = urllib.request.Request(  # noqa: S310  our own server
+        f"{api}/work_pools/{POOL}/workers/filter",
+        data=b"{}",
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310  our own server
+            found = json.load(answer)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+    return any(each["name"] == name and each["status"] == "ONLINE" for each in found)
+
+
+def _clients(home: Home, api: str) -> dict[str, str]:
+    """What tells a program of Prefect and this project where they are."""
+    return {
+        "PREFECT_API_URL": api,
+        "PREFECT_HOME": str(home.prefect),
+        "DENSE_HOME": str(home.path),
+    }
+
+
+def _deploy(home: Home, api: str) -> bool:
+    """Deploy unless this very file was; whether it was done.
+
+    Deploying again would put a schedule that a person resumed back to how the file has it.
+
+    Raises:
+        DenseError: it failed.
+    """
+    from flows.deploy import FILE
+
+    if not FILE.is_file():
+        raise BadInput(f"there is no {FILE}; install the project from its checkout")
+    note = home.prefect / "deployed"
+    digest = hashlib.sha256(FILE.read_bytes()).hexdigest()
+    if note.is_file() and note.read_text() == digest:
+        return False
+    log = home.logs / "deploy.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [*PYTHON, "flows.deploy", POOL],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **_clients(home, api)},
+            timeout=DEPLOY_SECONDS,
+            check=False,
+        )
+    if done.returncode:
+        raise DenseError(f"prefect.yaml could not be deployed; the log is {log}")
+    write_atomically(note, digest)
+    return True
+
+
+def _require_free(name: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise BadInput(
+                f"port {port} is taken ({error.strerror}); give another with --{name}-port"
+            ) from error
+
+
+def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
+    """Whether something came to hold in time."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def log_tail(path: Path, lines: int = 3) -> str:
+    """The end of a log."""
+    try:
+        return " / ".join(path.read_text(errors="replace").strip().splitlines()[-lines:])
+    except OSError:
+        return ""

@@ -1,0 +1,178 @@
+"""`dense up`, `dense down`, `dense ps`: the servers of a home, kept by one process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table
+
+from conf.errors import BadInput, DenseError
+from conf.home import Home
+from flows import servers
+from flows.children import PYTHON, answers
+from flows.servers import Servers, Service
+from flows.site import Ports, Site, is_online, log_tail, wait_until
+
+OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+TEND_SECONDS = 2.0
+START_LIMIT = 600.0  # of everything, on a busy machine
+END_LIMIT = 120.0
+
+
+def up(ports: Ports, *, detach: bool) -> None:
+    """Keep the servers up until Ctrl-C or `dense down`; with `detach` in the background.
+
+    Where they are up already, say where.
+
+    Raises:
+        BadInput: a port is taken, or `servers.json` cannot be read.
+        DenseError: a server does not start, or does not stay.
+    """
+    home = Home.open()
+    if servers.holder(home) is not None:
+        _already(home)
+    elif detach:
+        _background(home, ports)
+    else:
+        _keep(home, ports)
+
+
+def down() -> None:
+    """End the servers, and wait until they are gone.
+
+    Raises:
+        BadInput: they are kept by another machine.
+        DenseError: they do not end.
+    """
+    home = Home.open()
+    holder = servers.holder(home)
+    if holder is None:
+        servers.remove(home)  # of somebody who was killed
+        print("nothing is up")
+        return
+    if holder.host != socket.gethostname():
+        raise BadInput(f"the servers are kept on {holder.host}; end them there: dense down")
+    os.kill(holder.pid, signal.SIGTERM)
+    if not wait_until(lambda: servers.holder(home) is None, END_LIMIT):
+        raise DenseError(f"process {holder.pid} does not end; see the logs in {home.logs}")
+    print("down")
+
+
+def ps() -> None:
+    """Print what is up, and whether it answers."""
+    home = Home.open()
+    holder, found = servers.holder(home), servers.read(home)
+    if holder is None:
+        print("nothing is up; `dense up` starts the servers")
+        return
+    if found is None:
+        print(f"starting: {holder}")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("", "state", "process", "page", "log"):
+        table.add_column(name)
+    for service in found.services:
+        state = "well" if is_well(home, found, service) else "[red]does not answer[/red]"
+        cells = (service.name, state, str(service.pid), service.page or "", service.log)
+        table.add_row(*cells)
+    OUT.print(table)
+    OUT.print(f"[dim]kept by {holder}[/dim]")
+
+
+def is_well(home: Home, found: Servers, service: Service) -> bool:
+    """Whether a service does its work now."""
+    if service.health:
+        return answers(service.health)
+    return is_online(found.prefect, f"{socket.gethostname()}-{home.id[:8]}")
+
+
+def _already(home: Home) -> None:
+    if not wait_until(lambda: servers.read(home) is not None, START_LIMIT):
+        raise DenseError(f"another process starts the servers and does not end; see {home.logs}")
+    print("up already")
+    _show(home)
+
+
+def _keep(home: Home, ports: Ports) -> None:
+    """Be the process that keeps the servers up."""
+    with servers.take(home, time.time()), ExitStack() as stack:
+        servers.remove(home)
+        stack.callback(servers.remove, home)
+        stack.callback(_ignore_signals)  # what is being ended is not hurried: the guards see to it
+        with interruptible():
+            site = Site.start(home, ports, stack, _say)
+            servers.write(home, site.described())
+            _show(home)
+            _say("Ctrl-C, or `dense down`, ends them")
+            while True:
+                time.sleep(TEND_SECONDS)
+                before = dict(site.children)
+                site.tend(_say)
+                if site.children != before:
+                    servers.write(home, site.described())
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Leave the block at Ctrl-C or SIGTERM, without an error."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say("ending the servers")
+
+
+def _ignore_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _background(home: Home, ports: Ports) -> None:
+    """Start a process that keeps the servers up, and wait until they are."""
+    log = home.logs / "up.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [*PYTHON, "flows.cli", "up", "--prefect-port", str(ports.prefect)]
+    with log.open("wb") as output:
+        keeper = subprocess.Popen(
+            [*command, "--mlflow-port", str(ports.mlflow)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "DENSE_HOME": str(home.path)},
+            start_new_session=True,
+        )
+    there = wait_until(
+        lambda: keeper.poll() is not None or servers.read(home) is not None, START_LIMIT
+    )
+    if keeper.poll() is not None or not there:
+        said = log_tail(log, 1).removeprefix("dense: ") or "nothing"
+        raise DenseError(f"the servers are not up; {log} ends with: {said}")
+    _show(home)
+    print("`dense down` ends them")
+
+
+def _show(home: Home) -> None:
+    found = servers.read(home)
+    assert found is not None  # written before
+    for service in found.services:
+        if service.page:
+            _say(f"{service.name:<8} {service.page}")
+    _say(f"run it   PREFECT_API_URL={found.prefect} prefect deployment run study/digits")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
