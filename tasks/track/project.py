@@ -168,6 +168,8 @@ def _at_end(trial: Trial, files: Files, time: int) -> list[Point]:
     if result is not None and result.params_total:
         values["params/total"] = float(result.params_total)
         values["params/trainable"] = float(result.params_trainable)
+    if result is not None and result.latency_ms is not None:
+        values["latency_ms"] = result.latency_ms
     last = files.lines[-1].metrics if files.lines else {}
     for name, interval in files.evaluation.metrics.items() if files.evaluation else ():
         # The last epoch's own point says it already when that epoch was the best.

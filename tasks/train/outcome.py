@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Ending = Literal["complete", "paused", "stopped", "failed", "interrupted"]
@@ -39,3 +40,5 @@ class Outcome:
     """One short sentence for people."""
     warnings: tuple[str, ...] = ()
     """What was mended on the way."""
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """What else a study may be after, by name: `latency_ms`, `params`, metrics."""

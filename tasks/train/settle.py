@@ -71,7 +71,15 @@ def of_result(result: Result) -> Outcome:
         result.epochs,
         result.message or "; ".join(result.warnings),
         result.warnings,
+        measures_of(result),
     )
+
+
+def measures_of(result: Result) -> dict[str, float]:
+    """What a result says of the model beside its objective."""
+    if result.latency_ms is None:
+        return {}
+    return {"latency_ms": result.latency_ms, "params": float(result.params_total)}
 
 
 def is_whole(folder: TrialFolder, result: Result) -> bool:

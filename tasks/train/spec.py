@@ -109,6 +109,8 @@ class Result(Document):
     """Seconds of this attempt."""
     params_total: int = 0
     params_trainable: int = 0
+    latency_ms: float | None = None
+    """Milliseconds for one row, at a trial's end."""
     threads: int = 1
     slot: int | None = None
     peak_memory: int | None = None

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from tests.e2e.command import Command, of
 
-CLOCKED = ("seconds", "gpu_hours", "system")
+CLOCKED = ("seconds", "gpu_hours", "latency_ms", "system")
 """Metrics that read the clock."""
 
 
@@ -52,7 +52,7 @@ def metrics(dense: Command, name: str = "tiny") -> dict[str, dict[str, list[tupl
         keys = [
             key
             for key in run.data.metrics
-            if not key.startswith(("seconds", "gpu_hours", "system"))
+            if not key.startswith(CLOCKED)
         ]
         found[run.data.tags["dense.trial"]] = {
             key: sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, key))
