@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from conf.search import Scalar
 from tasks.suggest.acquisition import ACQUISITIONS
 from tasks.suggest.beliefs import log_belief
-from tasks.suggest.candidates import climb, perturbed, pool
+from tasks.suggest.candidates import climb, near, pool
 from tasks.suggest.field import Field
 from tasks.suggest.gp import Gp
 from tasks.suggest.kernel import Features, features
@@ -59,8 +59,8 @@ class Picker:
         self._best = model.best
         everywhere = pool(space, model.incumbents[:_CENTRES], _POOL, generator)
         scale = side * generator.random(_LOCAL) ** 0.5 / 2.0
-        near = space.admitted(perturbed(space, model.incumbents[:1], _LOCAL, scale, generator))
-        self._rows = np.vstack([everywhere, near])
+        close = space.admitted(near(space, model.incumbents[:1], _LOCAL, scale, generator))
+        self._rows = np.vstack([everywhere, close])
         self._local = np.arange(len(self._rows)) >= len(everywhere)
         self._table = features(space, self._rows)
         self._field = Field(self._gp, self._table)

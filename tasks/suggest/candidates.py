@@ -14,20 +14,30 @@ Score = Callable[[Rows], NDArray[np.float64]]
 _SCALES = (0.05, 0.15, 0.3)
 
 
-def perturbed(
+def near(
     space: Space,
     centres: Rows,
     count: int,
     scale: NDArray[np.float64] | float,
     generator: np.random.Generator,
 ) -> Rows:
-    """Rows near the centres: some of the settings moved by about `scale` of their range.
+    """`count` rows near centres drawn at random, see `perturbed`."""
+    return perturbed(space, centres[generator.integers(len(centres), size=count)], scale, generator)
+
+
+def perturbed(
+    space: Space,
+    centres: Rows,
+    scale: NDArray[np.float64] | float,
+    generator: np.random.Generator,
+) -> Rows:
+    """A row near each centre: some of the settings moved by about `scale` of their range.
 
     At least one setting moves; each with the chance that moves about three in all. A countable
     setting moves by a level at least; an unordered one is drawn anew.
     """
-    d = len(space)
-    rows = centres[generator.integers(len(centres), size=count)].copy()
+    count, d = centres.shape
+    rows = centres.copy()
     moves = generator.random((count, d)) < min(1.0, 3.0 / d)
     moves[np.arange(count), generator.integers(d, size=count)] = True
     fresh = generator.random((count, d))
@@ -41,14 +51,14 @@ def perturbed(
             if parameter.levels is not None and parameter.levels > 1:
                 least = 1.0 / parameter.levels
                 step = np.where(np.abs(step) < least, np.sign(step) * least, step)
-            column = _reflected(rows[:, i] + step)
+            column = reflected(rows[:, i] + step)
         rows[:, i] = np.where(missing, fresh[:, i], np.where(moves[:, i], column, rows[:, i]))
     return space.snap(rows)
 
 
-def _reflected(column: NDArray[np.float64]) -> NDArray[np.float64]:
+def reflected(column: NDArray[np.float64]) -> NDArray[np.float64]:
     """Positions folded back into the unit interval at its ends."""
-    folded = np.abs(np.nan_to_num(column, nan=0.5)) % 2.0
+    folded = np.abs(column) % 2.0
     return np.where(folded > 1.0, 2.0 - folded, folded)
 
 
@@ -57,8 +67,8 @@ def pool(space: Space, centres: Rows, count: int, generator: np.random.Generator
     if space.size is not None and space.size <= count:
         return space.all_rows()
     scale = np.asarray(_SCALES)[generator.integers(len(_SCALES), size=count // 2)]
-    near = perturbed(space, centres, count // 2, scale, generator)
-    return np.vstack([uniform(space, count - count // 2, generator), space.admitted(near)])
+    close = near(space, centres, count // 2, scale, generator)
+    return np.vstack([uniform(space, count - count // 2, generator), space.admitted(close)])
 
 
 def climb(
@@ -75,11 +85,10 @@ def climb(
     best = starts
     values = score(best)
     for _ in range(rounds):
-        tables = [perturbed(space, row[None, :], neighbours, scale, generator) for row in best]
-        near = np.vstack(tables)
-        scores = score(near).reshape(len(best), neighbours)
+        around = perturbed(space, np.repeat(best, neighbours, axis=0), scale, generator)
+        scores = score(around).reshape(len(best), neighbours)
         winner = np.argmax(scores, axis=1)
-        rows = near[np.arange(len(best)) * neighbours + winner]
+        rows = around[np.arange(len(best)) * neighbours + winner]
         won = scores[np.arange(len(best)), winner]
         better = won > values
         best = np.where(better[:, None], rows, best)
