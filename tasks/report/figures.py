@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.evaluate.evaluation import Confidence
 from tasks.report import words
 from tasks.report.tables import Row
 from tasks.train.folder import MetricLine
@@ -149,6 +150,32 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure
             if text
         ]  # fmt: skip
     return {"data": [heat], "layout": layout}
+
+
+def reliability(bins: Sequence[Confidence]) -> Figure:
+    """How often the model is right by how sure it is; on the diagonal it can be believed."""
+    sure = {"type": "scatter", "mode": "lines", "name": "as sure as right", "hoverinfo": "skip",
+            "x": [0, 1], "y": [0, 1], "line": {"color": "$line", "width": 1.5}}  # fmt: skip
+    most = max(each.rows for each in bins)
+    found = {
+        "type": "scatter", "mode": "markers+lines", "name": "best trial",
+        "x": [round(each.confidence, 4) for each in bins],
+        "y": [round(each.accuracy, 4) for each in bins],
+        "customdata": [each.rows for each in bins],
+        "hovertemplate": "%{customdata} rows, %{x:.2f} sure, %{y:.2f} right<extra></extra>",
+        "line": {"color": "$accent", "width": 1.5},
+        "marker": {
+            "color": "$accent", "size": [5 + round(13 * (b.rows / most) ** 0.5, 1) for b in bins],
+        },
+    }  # fmt: skip
+    return {
+        "data": [sure, found],
+        "layout": {
+            "xaxis": {"title": {"text": "how sure"}, "range": [-0.02, 1.04]},
+            "yaxis": {"title": {"text": "how often right"}, "range": [-0.04, 1.06]},
+            "showlegend": False,
+        },
+    }
 
 
 def best_so_far(values: Sequence[float], sign: float) -> list[float]:

@@ -38,7 +38,22 @@ def surroundings(
         seen = _seen(record, prepared)
     except DenseError as error:
         say(f"the report shows no samples: {error}")
-    return Surroundings(card=prepared.card, tracking_uri=uri, **seen)
+    return Surroundings(
+        card=prepared.card, tracking_uri=uri, sources=_sources(record, prepared), **seen
+    )
+
+
+def _sources(record: StudyRecord, prepared: Prepared) -> dict[int, str]:
+    """What was given where the best trial wrote worst."""
+    evaluation = record.best.evaluation if record.best else None
+    if evaluation is None or not evaluation.worst:
+        return {}
+    import datasets
+
+    table = datasets.load_from_disk(str(prepared.validation)).data.table
+    wanted = {example.id for example in evaluation.worst}
+    pairs = zip(table.column("id").to_pylist(), table.column("source").to_pylist(), strict=True)
+    return {row: text for row, text in pairs if row in wanted}
 
 
 def _seen(record: StudyRecord, prepared: Prepared) -> dict[str, Any]:

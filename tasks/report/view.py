@@ -36,6 +36,8 @@ class Surroundings:
     """Some rows, each as it is stored and as a trial saw it, for texts."""
     numbers: Sequence[Sequence[Sequence[float]]] = ()
     """Some rows, scaled, each as it is stored and as a trial saw it, for tables."""
+    sources: Mapping[int, str] = field(default_factory=dict)
+    """Of pairs: id of a validation row to the text that was given."""
     sheet_caption: str = "Some rows of the training part"
     tracking_uri: str = ""
     versions: Mapping[str, str] = field(default_factory=repeat.versions)
@@ -62,6 +64,7 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "space": [(key, describe(d)) for key, d in record.study.search.space.items()],
         "card": shown_card(around.card),
         "classes": _classes(best, around.card),
+        "written": _written(best, around.sources),
         "sheet": base64.b64encode(around.contact_sheet or b"").decode(),
         "texts": around.texts,
         "numbers": [
@@ -105,10 +108,13 @@ def _figures(
         found["curves"] = figures.curves(lines, objective, best.number, sign)
     if record.study.search.space and len(ranked) > 1:
         found["parallel"] = parallel(rows, record.study.search.space, objective, sign)
-    if evaluation := best.evaluation:
+    evaluation = best.evaluation
+    if evaluation and evaluation.confusion:
         found["confusion"] = figures.confusion(
             evaluation.confusion, class_names(card, len(evaluation.confusion))
         )
+    if evaluation and evaluation.reliability:
+        found["reliability"] = figures.reliability(evaluation.reliability)
     return found
 
 
@@ -166,6 +172,27 @@ def _classes(best: TrialRecord | None, card: Mapping[str, Any] | None) -> list[d
          "recall": words.number(scores.recall, 3), "f1": words.number(scores.f1, 3)}
         for name, scores in zip(names, evaluation.classes, strict=True)
     ]  # fmt: skip
+
+
+def _written(best: TrialRecord | None, sources: Mapping[int, str]) -> dict[str, Any] | None:
+    """Of a study of texts: what its metrics are to be quoted with, and what was written worst."""
+    evaluation = best.evaluation if best else None
+    if evaluation is None or not evaluation.worst:
+        return None
+    return {
+        "rows": f"{evaluation.rows:,}",
+        "metrics": [
+            {"name": name, "value": words.number(found.value),
+             "interval": words.interval(found.low, found.high),
+             "signature": evaluation.signatures.get(name, "")}
+            for name, found in evaluation.metrics.items()
+        ],
+        "worst": [
+            {"source": sources.get(each.id, ""), "reference": each.reference,
+             "hypothesis": each.hypothesis, "score": words.number(each.score, 1)}
+            for each in evaluation.worst
+        ],
+    }  # fmt: skip
 
 
 def _facts(record: StudyRecord, around: Surroundings) -> list[tuple[str, str]]:

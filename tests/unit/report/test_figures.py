@@ -39,7 +39,7 @@ def row(trial: int, value: float | None, **settings: Any) -> Row:
 
 def test_every_figure_is_valid_plotly(record: StudyRecord) -> None:
     found = view(record, Surroundings(card=CARD))["figures"]
-    assert found.keys() == {"history", "curves", "parallel", "confusion"}
+    assert found.keys() == {"history", "curves", "parallel", "confusion", "reliability"}
     for figure in found.values():
         go.Figure(coloured(figure))  # refuses unknown properties and wrong values
 

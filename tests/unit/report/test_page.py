@@ -11,6 +11,7 @@ import pytest
 
 from conf.load import load_study
 from conf.study import Study
+from tasks.evaluate.evaluation import EVALUATION, Example
 from tasks.report.page import page, script_json, write_page
 from tasks.report.repeat import as_yaml
 from tasks.report.view import Surroundings
@@ -205,3 +206,27 @@ def test_what_is_known_of_the_data_is_on_the_page(record: StudyRecord) -> None:
         "2 of 300, 299 rows; fold 1 validates", "8,000 known; a text has 7 (median), 95 % have at most 40",
     ):  # fmt: skip
         assert part in read
+
+
+def test_written_texts_stand_with_their_signature_and_the_worst_of_them(tmp_path: Path) -> None:
+    record = made_study(made_home(tmp_path), trials=3, failed=())
+    best = record.best
+    assert best is not None and best.evaluation is not None
+    example = Example(id=7, score=3.25, reference="el gato", hypothesis=EVIL)
+    written = best.evaluation.model_copy(
+        update={
+            "confusion": (), "classes": (), "reliability": (), "worst": (example,),
+            "signatures": {"accuracy": "nrefs:1|tok:13a"},
+        }
+    )  # fmt: skip
+    (best.path / EVALUATION).write_text(written.model_dump_json())
+    around = Surroundings(card=CARD, sources={7: "the cat"})
+    read = Reader(page(StudyRecord.read(record.home, "digits"), around))
+    assert f"the cat el gato {' '.join(EVIL.split())} 3.2" in read.text
+    assert "nrefs:1|tok:13a" in read.text
+    assert "Where the best errs" not in read.text and "How sure it is" not in read.text
+
+
+def test_how_sure_the_best_is_stands_on_the_page(reader: Reader) -> None:
+    assert "How sure it is" in reader.text
+    assert ("div", "id", "reliability") in reader.attributes
