@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -54,6 +55,25 @@ OF_TASK: dict[str, tuple[str, ...]] = {
 """Task to the metrics that score it."""
 
 
+MeasureName = Literal["latency_ms", "params"]
+"""What is measured of a model itself, at the end of its trial; less is better."""
+
+
+class Limit(Section):
+    """What an outcome has to keep."""
+
+    name: str
+    at_most: bool
+    value: float
+
+    def kept(self, value: float) -> bool:
+        """Whether a value keeps it."""
+        return value <= self.value if self.at_most else value >= self.value
+
+
+_LIMIT = re.compile(r"\s*([A-Za-z]\w*)\s*([<>]=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+
+
 class Texts(Section):
     """How written texts are compared, and how many are written at the end of an epoch."""
 
@@ -75,13 +95,43 @@ class Evaluate(Section):
     """The metric that the search optimises; its direction follows from the metric."""
     metrics: Annotated[tuple[MetricName, ...], Field(min_length=1)] = ("accuracy", "f1_macro")
     """The metrics that are computed for every trial."""
+    also: tuple[MetricName | MeasureName, ...] = ()
+    """Further objectives: the search follows all of them, the first decides who is best. Short:
+    `objective: [accuracy, latency_ms]`."""
+    constraints: tuple[str, ...] = ()
+    """What a trial's outcome has to keep, like `latency_ms <= 20`; one that does not is never best.
+    `latency_ms` is the median of 20 passes of one row, on the CPU with the trial's threads."""
     texts: Texts = Texts()
     """Of tasks whose answer is a text."""
 
     @property
     def direction(self) -> Literal["minimize", "maximize"]:
         """Whether the objective is to fall or to rise."""
-        return "minimize" if self.objective in MINIMIZED else "maximize"
+        return direction_of(self.objective)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """The constraints, read."""
+        return tuple(map(_limit, self.constraints))
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """What is to be known of a trial's outcome beside its objective."""
+        names = (*self.also, *(limit.name for limit in self.limits))
+        return tuple(dict.fromkeys(name for name in names if name != self.objective))
+
+    @model_validator(mode="after")
+    def _all_is_measured(self) -> Evaluate:
+        measured = (*self.metrics, *get_args(MeasureName))
+        for name in self.needed:
+            if name not in measured:
+                known = ", ".join(measured)
+                raise ValueError(
+                    f"{name!r} is not measured; add it to evaluate.metrics, or use one of {known}"
+                )
+        if len({self.objective, *self.also}) <= len(self.also):
+            raise ValueError("the same objective is named twice; drop one")
+        return self
 
     @model_validator(mode="after")
     def _objective_is_computed(self) -> Evaluate:
@@ -90,3 +140,17 @@ class Evaluate(Section):
                 f"the objective {self.objective!r} is not computed; add it to evaluate.metrics"
             )
         return self
+
+
+def _limit(text: str) -> Limit:
+    """The limit that a text states; ValueError when it states none."""
+    found = _LIMIT.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no constraint; write one like latency_ms <= 20")
+    name, comparison, value = found.groups()
+    return Limit(name=name, at_most=comparison == "<=", value=float(value))
+
+
+def direction_of(name: str) -> Literal["minimize", "maximize"]:
+    """Whether a metric or measure is to fall or to rise."""
+    return "minimize" if name in MINIMIZED or name in get_args(MeasureName) else "maximize"

@@ -144,7 +144,8 @@ def shown(path: Path) -> str:
 
 
 def _long_form(layer: Layer) -> Layer:
-    """With `scale: log` for the short `log: true`, so that layers can be laid over each other."""
+    """With `scale: log` for the short `log: true`, and further objectives as `also`: layers can be
+    laid over each other."""
 
     def long(dimension: Any) -> Any:
         if not isinstance(dimension, dict) or not isinstance(dimension.get("log"), bool):
@@ -152,7 +153,25 @@ def _long_form(layer: Layer) -> Layer:
         rest = {key: value for key, value in dimension.items() if key != "log"}
         return {"scale": "log" if dimension["log"] else "linear", **rest}
 
-    return _with_space(layer, lambda space: {key: long(given) for key, given in space.items()})
+    layer = _with_space(layer, lambda space: {key: long(given) for key, given in space.items()})
+    return _with_objectives(layer)
+
+
+def _with_objectives(layer: Layer) -> Layer:
+    """With the first of several objectives as the objective, the others `also`; none where one is
+    named alone, so that those of the study below are gone with its objective."""
+    evaluate = layer.values.get("evaluate")
+    if not isinstance(evaluate, dict) or "objective" not in evaluate or "also" in evaluate:
+        return layer
+    given = evaluate["objective"]
+    first, *others = given if isinstance(given, list) and given else [given]
+    path = ("evaluate", "objective")
+    places = dict(layer.places)
+    if path in places:
+        places |= {("evaluate", "also", index): places[path] for index in range(len(others))}
+        places["evaluate", "also"] = places[path]
+    values = {**layer.values, "evaluate": {**evaluate, "objective": first, "also": others}}
+    return Layer(values, places)
 
 
 def _without_removed(layer: Layer) -> Layer:

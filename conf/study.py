@@ -70,6 +70,19 @@ class Study(TrialConfig):
     tracking: Tracking = Tracking()
     """How patiently the record is written."""
 
+    @model_validator(mode="after")
+    def _several_objectives_are_of_whole_trials(self) -> Self:
+        if self.evaluate.also and self.search.rungs is not None:
+            raise ValueError("several objectives are of whole trials; drop search.rungs")
+        return self
+
+    @model_validator(mode="after")
+    def _regret_has_a_model(self) -> Self:
+        alone = self.search.strategy == "bayes" and not self.evaluate.also
+        if self.stop.regret is not None and not alone:
+            raise ValueError("stop.regret needs strategy bayes and one objective; drop it")
+        return self
+
     @property
     def trial_config(self) -> TrialConfig:
         """The configuration of trial 0: the YAML as written."""

@@ -81,7 +81,8 @@ def measured(folder: Path, config: TrialConfig, outcome: Outcome) -> Outcome:
         return failed(outcome, str(error) or type(error).__name__)
     value = found.metrics[found.objective].value
     if value == outcome.value:
-        return outcome
+        metrics = {name: interval.value for name, interval in found.metrics.items()}
+        return replace(outcome, measures={**metrics, **outcome.measures})
     said = f"the trial measured {found.objective} {outcome.value!r}"
     return failed(outcome, f"{said}, its saved predictions give {value!r}")
 
@@ -305,7 +306,8 @@ class Session:
         """Record how an attempt ended."""
         if end.outcome is None:
             raise DenseError(f"trial {end.number} could not be run: {end.fault}") from end.fault
-        self.append(*ending(self.state, end.number, end.outcome, time.time()))
+        wanted = self.study.evaluate
+        self.append(*ending(self.state, end.number, end.outcome, time.time(), wanted))
         for warning in end.outcome.warnings:
             self.say(f"mended: trial {end.number}: {warning}")
         self._display.ended(shown_end(self.state.trials[end.number]), progress_of(self))

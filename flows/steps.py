@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled, Failed, State
 from prefect.utilities.annotations import quote
 
+from conf.evaluate import direction_of
 from conf.home import Home
 from conf.study import Study
 from flows.launch import current_launch
@@ -69,7 +70,11 @@ def suggest(session: Session, count: int) -> Proposal:
         start=session.start_values(),
         enqueued=enqueued(state),
         state=state.memory,
-        settings=Settings(cost_aware=study.search.cost_aware, earlier=session.earlier),
+        settings=Settings(
+            cost_aware=study.search.cost_aware,
+            earlier=session.earlier,
+            also=tuple((name, direction_of(name)) for name in study.evaluate.also),
+        ),
     )
 
 

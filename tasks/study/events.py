@@ -131,6 +131,10 @@ class Finished(_Event):
     """Finished epochs of the trial, all attempts together."""
     message: str = ""
     """For a person, one line."""
+    measures: dict[str, float] = Field(default_factory=dict)
+    """Further objectives, and what the constraints are about, by name."""
+    broken: tuple[str, ...] = ()
+    """The constraints that the outcome does not keep."""
 
     @model_validator(mode="after")
     def _whole(self) -> Finished:

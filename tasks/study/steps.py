@@ -6,9 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from conf.evaluate import Evaluate
 from conf.search import Scalar
 from tasks.study.events import Asked, Finished, Forecast, Interrupted, Reported, Suggested
 from tasks.study.state import State
+from tasks.study.trial import Trial
+
+_PLAIN = Evaluate()
 
 if TYPE_CHECKING:  # numerical libraries load with it
     from tasks.suggest.records import Observation, Proposal
@@ -41,11 +45,17 @@ class Ended(Protocol):
     def message(self) -> str:
         """For a person."""
 
+    @property
+    def measures(self) -> Mapping[str, float]:
+        """What else is known of the trial's outcome, by name."""
+
 
 def ending(
-    state: State, number: int, end: Ended, time: float
+    state: State, number: int, end: Ended, time: float, wanted: Evaluate = _PLAIN
 ) -> tuple[Reported | Finished | Interrupted, ...]:
     """The lines that record the end of a trial's attempt: at a rung its report first.
+
+    `wanted` says which measures are recorded, and what they have to keep.
 
     Written in part by a driver that dies, they are completed by asking again after the restart.
     """
@@ -54,11 +64,25 @@ def ending(
     told |= {"seconds": end.seconds, "epochs": end.epochs}
     if end.outcome == "interrupted":
         return (Interrupted.model_validate({**told, "by": end.cause}),)
-    finished = Finished.model_validate({**told, **_outcome(end)})
+    finished = Finished.model_validate({**told, **_outcome(end), **_measured(end, wanted)})
     if finished.outcome != "paused" or trial.rung == trial.until:
         return (finished,)
     report = {"number": number, "rung": trial.until, "value": end.value, "time": time}
     return Reported.model_validate(report), finished
+
+
+def _measured(end: Ended, wanted: Evaluate) -> dict[str, object]:
+    """What a trial that trained in full is worth beside its objective."""
+    if end.outcome != "complete":
+        return {}
+    known = {name: end.measures[name] for name in wanted.needed if name in end.measures}
+    values = {**known, wanted.objective: end.value}
+    broken = [
+        text
+        for text, limit in zip(wanted.constraints, wanted.limits, strict=True)
+        if (value := values.get(limit.name)) is None or not limit.kept(value)
+    ]
+    return {"measures": known, "broken": broken}
 
 
 def _outcome(end: Ended) -> dict[str, object]:
@@ -113,17 +137,24 @@ def observations(state: State) -> list[Observation]:
                 Observation(trial.number, trial.values, value, "paused", None, None, epochs)
             )
         if trial.status in ("complete", "stopped", "failed"):
-            found.append(
-                Observation(
-                    trial.number,
-                    trial.values,
-                    None if trial.status == "failed" else trial.value,
-                    trial.status,
-                    trial.cause,
-                    trial.seconds,
-                )
-            )
+            found.append(_observed(trial))
     return found
+
+
+def _observed(trial: Trial) -> Observation:
+    """An ended trial; what breaks a constraint is no more a success than what failed."""
+    from tasks.suggest.records import Observation
+
+    failed = trial.status == "failed" or bool(trial.broken)
+    return Observation(
+        trial.number,
+        trial.values,
+        None if failed else trial.value,
+        "failed" if failed else trial.status,  # type: ignore[arg-type]
+        "constraint" if trial.broken else trial.cause,
+        trial.seconds,
+        measures=trial.measures,
+    )
 
 
 def pending(state: State) -> list[tuple[int, Mapping[str, Scalar]]]:

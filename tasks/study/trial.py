@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from conf.search import Scalar
@@ -56,6 +56,10 @@ class Trial:
     """Time of its first attempt."""
     ended: float | None = None
     """Time at which its last attempt ended."""
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """Further objectives, and what the constraints are about, by name."""
+    broken: tuple[str, ...] = ()
+    """The constraints that its outcome does not keep."""
     began: float | None = None
     """Time at which its last attempt began."""
 
@@ -71,11 +75,12 @@ class Trial:
 
     def rank(self, sign: float) -> Key | None:
         """Where it stands among the trials, smallest best: the higher rung, then the better
-        objective, then the lower number. None without a comparable objective.
+        objective, then the lower number. None without a comparable objective, or where it breaks a
+        constraint.
 
         `sign` is 1 where the objective is to fall, -1 where it is to rise.
         """
-        if self.status == "failed" or self.value is None:
+        if self.status == "failed" or self.value is None or self.broken:
             return None
         rung = float("inf") if self.status == "complete" else float(self.rung)
         return -rung, sign * self.value, self.number
@@ -103,6 +108,8 @@ def ended(trial: Trial, event: Finished) -> Trial:
         deaths=0,
         cause=event.cause,
         message=event.message,
+        measures=event.measures,
+        broken=event.broken,
     )
     if event.outcome != "failed":
         value = trial.value if event.value is None else event.value

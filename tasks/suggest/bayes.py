@@ -121,6 +121,8 @@ def _modelled(
         observations,
         generator,
     )
+    if problem.settings.also:  # of several objectives made one nobody knows what a gain is worth
+        return Choice(picked, state)
     if cost is not None:
         expected = replace(expected, seconds=cost.seconds(rows_picked))
     return Choice(picked, state, expected)

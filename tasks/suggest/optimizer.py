@@ -116,8 +116,10 @@ class Optimizer:
         cause: str | None = None,
         rung: int | None = None,
         seconds: float | None = None,
+        measures: Mapping[str, float] | None = None,
     ) -> None:
-        """What came of a trial: its objective, or that it failed and of what.
+        """What came of a trial: its objective, or that it failed and of what; `measures` are
+        further objectives that `settings.also` names.
 
         An objective that is missing or not finite counts as a failure of cause `nan`. With `rung`
         the trial goes on and stays pending. BadInput for a number never asked, or told before.
@@ -127,7 +129,14 @@ class Optimizer:
         if self._ended(number):
             raise BadInput(f"tell({number}): that trial has been told; tell each one once")
         told = Observation(
-            number, self._asked[number], _number(value), outcome, cause, seconds, rung
+            number,
+            self._asked[number],
+            _number(value),
+            outcome,
+            cause,
+            seconds,
+            rung,
+            {name: float(given) for name, given in (measures or {}).items()},
         )
         if outcome != "failed" and not told.scored:
             told = Observation(number, told.values, None, "failed", "nan", seconds, rung)
@@ -193,7 +202,9 @@ class Optimizer:
 
 
 def _settings(record: Mapping[str, Any]) -> Settings:
-    return Settings(**{**record, "earlier": tuple(Earlier(**one) for one in record["earlier"])})
+    earlier = tuple(Earlier(**one) for one in record["earlier"])
+    also = tuple((name, direction) for name, direction in record["also"])
+    return Settings(**{**record, "earlier": earlier, "also": also})
 
 
 def _number(value: float | None) -> float | None:

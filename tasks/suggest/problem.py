@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from conf.errors import BadInput
 from conf.search import Scalar
+from tasks.suggest.pareto import scalarised
 from tasks.suggest.records import Direction, Forecast, Observation, Origin, Settings, Values
 from tasks.suggest.space import Rows, Space
 
@@ -80,13 +81,17 @@ class Problem:
         """What to minimise, by number of each scored trial, as if all had trained in full.
 
         A trial that ended at a rung is shifted by what trials that went on gained from there in
-        the median; none having gone on, by nothing.
+        the median; none having gone on, by nothing. Several objectives are made one, by weights of
+        this step.
         """
         sign = -1.0 if self.direction == "maximize" else 1.0
         full = {o.number: sign * o.value for o in observations if o.scored and o.value is not None}
         rungs = {o.number: o.rung for o in observations if o.scored and o.rung is not None}
         shifts = {rung: self._shift(rung, full, rungs, sign) for rung in set(rungs.values())}
-        return {n: loss + (shifts[rungs[n]] if n in rungs else 0.0) for n, loss in full.items()}
+        levelled = {n: loss + (shifts[rungs[n]] if n in rungs else 0.0) for n, loss in full.items()}
+        if not self.settings.also:
+            return levelled
+        return scalarised(levelled, observations, self.settings.also, self.seed, self.first)
 
     def _shift(
         self, rung: int, latest: Mapping[int, float], rungs: Mapping[int, int], sign: float

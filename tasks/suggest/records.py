@@ -33,6 +33,8 @@ class Observation:
     """Training seconds, where known."""
     rung: int | None = None
     """Epochs after which `value` was taken; None: the full trial."""
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """Further objectives by name, in the user's own units and direction."""
 
     @property
     def scored(self) -> bool:
@@ -58,12 +60,14 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Settings:
-    """How strategy `bayes` searches; the others need nothing of it."""
+    """How the search goes on; only `also` matters to other strategies than `bayes`."""
 
     cost_aware: bool = False
     """Weigh improvement by the seconds that it is expected to take."""
     earlier: tuple[Earlier, ...] = ()
     """What earlier studies found."""
+    also: tuple[tuple[str, Direction], ...] = ()
+    """Further objectives, of any strategy: the name of a measure, and where it is to go."""
 
 
 @dataclass(frozen=True)

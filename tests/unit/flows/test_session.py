@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,8 +19,10 @@ CONFIG = TrialConfig()
 
 def test_predictions_that_say_what_the_trial_said_leave_its_outcome(tmp_path: Path) -> None:
     predict(tmp_path, 0.75)
-    said = Outcome("complete", value=0.75)
-    assert measured(tmp_path, CONFIG, said) == said
+    said = Outcome("complete", value=0.75, measures={"latency_ms": 0.2})
+    found = measured(tmp_path, CONFIG, said)
+    assert replace(found, measures=said.measures) == said
+    assert set(found.measures) == {"accuracy", "f1_macro", "latency_ms"}
 
 
 def test_predictions_that_say_something_else_fail_the_trial(tmp_path: Path) -> None:

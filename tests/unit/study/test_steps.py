@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from conf.evaluate import Evaluate
 from tasks.study.events import Asked, Event, Finished, Interrupted, Reported
 from tasks.study.fold import apply, fold
 from tasks.study.state import State
@@ -152,3 +153,46 @@ def test_the_seconds_of_all_attempts_add_up() -> None:
     lines = [asked(0, 2), attempt(0), complete(0, 0.5), attempt(1), failed(1, "killed")]
     assert folded(*lines).seconds == 3.0
     assert folded(*lines, attempt(1, 2), complete(1, 0.5, 2)).seconds == 6.0
+
+
+LIMITED = Evaluate(
+    also=("latency_ms",), constraints=("latency_ms <= 20", "f1_macro >= 0.4", "accuracy >= 0.5")
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "measures", "broken"),
+    [
+        (0.6, {"latency_ms": 20.0, "f1_macro": 0.4, "params": 9.0}, ()),
+        (0.6, {"latency_ms": 20.1, "f1_macro": 0.5}, ("latency_ms <= 20",)),
+        (0.4, {"latency_ms": 1.0, "f1_macro": 0.1}, ("f1_macro >= 0.4", "accuracy >= 0.5")),
+        (0.6, {"f1_macro": 0.5}, ("latency_ms <= 20",)),
+    ],
+    ids=["kept", "too slow", "two", "not measured"],
+)
+def test_an_end_says_what_is_measured_and_which_constraints_it_breaks(
+    value: float, measures: dict[str, float], broken: tuple[str, ...]
+) -> None:
+    state = folded(asked(0, 1), attempt(0))
+    outcome = Outcome("complete", None, value, 2.5, 9, measures=measures)
+    (line,) = ending(state, 0, outcome, 9.0, LIMITED)
+    assert isinstance(line, Finished)
+    assert line.broken == broken
+    assert line.measures == {name: v for name, v in measures.items() if name != "params"}
+    (plain,) = ending(state, 0, outcome, 9.0)
+    assert isinstance(plain, Finished) and (plain.measures, plain.broken) == ({}, ())
+
+
+def test_what_breaks_a_constraint_is_never_best_and_told_as_a_failure() -> None:
+    state = folded(asked(0, 3), *map(attempt, range(3)), complete(1, 0.6))
+    for number, latency, value in ((0, 30.0, 0.9), (2, 3.0, 0.7)):
+        measures = {"latency_ms": latency, "f1_macro": 0.5}
+        end = Outcome("complete", None, value, 2.5, 9, measures=measures)
+        state = apply(state, *ending(state, number, end, 9.0, LIMITED))
+    assert state.best is not None and state.best.number == 2
+    assert [key[2] for key in state.ranked] == [2, 1]
+    slow, _, fast = observations(state)
+    assert (slow.outcome, slow.cause, slow.value, slow.infeasible) == (
+        "failed", "constraint", None, True,
+    )  # fmt: skip
+    assert fast.measures["latency_ms"] == 3.0
