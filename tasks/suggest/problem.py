@@ -55,9 +55,8 @@ class Problem:
 
     def tried(self) -> set[str]:
         """Keys of all configurations that must not be suggested again."""
-        told = zip((o.values for o in self.observations), self._rows, strict=True)
-        keys = {self.space.key(values, row) for values, row in told}
-        return keys | {self.space.key(values) for _, values in self.pending}
+        told = {self.space.key(observation.values) for observation in self.observations}
+        return told | {self.space.key(values) for _, values in self.pending}
 
     @cached_property
     def _rows(self) -> list[NDArray[np.float64] | None]:

@@ -24,7 +24,7 @@ from tasks.suggest.records import (
     Suggestion,
     Values,
 )
-from tasks.suggest.space import Space
+from tasks.suggest.space import space_of
 
 _PLAIN = Settings()
 Chooser = Callable[[Problem, int, int, set[str]], Choice]
@@ -56,7 +56,7 @@ def propose(
     come back when the space is exhausted. BadInput for an unsound space or enqueued values.
     """
     problem = Problem(
-        space=Space(space, constraints),
+        space=space_of(space, constraints),
         direction=direction,
         seed=seed,
         first=first,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 
@@ -26,6 +26,7 @@ Rows = NDArray[np.float64]
 _DIMENSION: TypeAdapter[Range | Choices] = TypeAdapter(Dimension)
 _GRID_LEVELS = 5
 _LARGEST_COUNT = 1_000_000
+_MOST_SEEN = 20_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Space:
             for parameter, prior in zip(self.parameters, priors, strict=True)
         )
         """Where a person expects the best position of each parameter."""
+        self._seen: dict[str, tuple[NDArray[np.float64], str]] = {}
         self.description: dict[str, Any] = {
             key: dimension.model_dump(mode="json", exclude_defaults=True)
             for key, dimension in dimensions.items()
@@ -146,6 +148,22 @@ class Space:
 
     def encode(self, values: Values) -> NDArray[np.float64]:
         """The row of a configuration; BadInput when it is not one of this space."""
+        return self._placed(values)[0]
+
+    def _placed(self, values: Values) -> tuple[NDArray[np.float64], str]:
+        """Row and key of a configuration; kept, since each step of a search reads all of them."""
+        text = repr(values)  # tells 1 from 1.0 and True, which are equal as keys
+        if (known := self._seen.get(text)) is not None:
+            return known
+        row = self._encoded(values)
+        row.flags.writeable = False
+        key = json.dumps(self.canonical(values, row), sort_keys=True)
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen[text] = row, key
+        return row, key
+
+    def _encoded(self, values: Values) -> NDArray[np.float64]:
         row = np.full(len(self), np.nan)
         for i in self.order:
             parameter = self.parameters[i]
@@ -198,13 +216,12 @@ class Space:
                 raise BadInput(f"{whole} breaks the constraint {constraint.text}; mend one of them")
         return whole
 
-    def key(self, values: Values, row: NDArray[np.float64] | None = None) -> str:
+    def key(self, values: Values) -> str:
         """One text for one configuration, also for one that is not of this space."""
         try:
-            values = self.canonical(values, row)
+            return self._placed(values)[1]
         except BadInput:
-            values = dict(values)
-        return json.dumps(values, sort_keys=True)
+            return json.dumps(dict(values), sort_keys=True)
 
     @cached_property
     def size(self) -> int | None:
@@ -244,6 +261,20 @@ class Space:
             count = levels if isinstance(parameter, Listed) else min(levels, _GRID_LEVELS)
             axes.append(grid_positions(parameter, count))
         return axes
+
+
+def space_of(space: Mapping[str, Any], constraints: Sequence[str] = ()) -> Space:
+    """The space; one object for one description, which remembers the configurations it has seen."""
+    try:
+        text = json.dumps(space)
+    except (TypeError, ValueError):  # not what a file holds: let Space say what is wrong with it
+        return Space(space, constraints)
+    return _kept_space(text, tuple(constraints))
+
+
+@lru_cache(maxsize=4)
+def _kept_space(text: str, constraints: tuple[str, ...]) -> Space:
+    return Space(json.loads(text), constraints)
 
 
 def grid_positions(parameter: Parameter, count: int) -> list[float]:
