@@ -24,6 +24,7 @@ server.warm_up()
 import torch
 threads = len(os.listdir("/proc/self/task"))
 before = set(sys.modules)
+from torchmetrics.utilities.imports import _TRANSFORMERS_AVAILABLE
 from tasks.train import trial
 from tasks.train.channel import Reporter
 assert trial.main(Path(sys.argv[1]), Reporter(None, 0)) == 0
@@ -31,6 +32,8 @@ print(json.dumps({
     "threads": threads,
     "cuda": torch.cuda.is_initialized(),
     "new": sorted(set(sys.modules) - before),
+    "unused": sorted(before & {"transformers", "matplotlib"}),
+    "said to be there": bool(_TRANSFORMERS_AVAILABLE),
 }))
 """
 
@@ -50,6 +53,8 @@ def test_the_server_has_one_thread_and_a_trial_imports_almost_nothing(
     assert facts["threads"] == 1
     assert not facts["cuda"]
     assert len(facts["new"]) < 30, facts["new"]
+    assert not facts["unused"], "Lightning's libraries load what no trial needs"
+    assert facts["said to be there"], "and still believe that it is absent"
 
 
 def test_a_server_that_cannot_start_is_an_error(tmp_path: Path) -> None:
