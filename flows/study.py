@@ -114,6 +114,13 @@ def no_champion(session: Session) -> str:
     if verdict == "refused":
         return f"Ended without a champion: the gate refused the only candidate ({why})"
     failed = next((t for t in session.state.trials if t.status == "failed"), None)
+    broken = [t for t in session.state.trials if t.broken]
+    if broken:
+        first = broken[0]
+        return (
+            f"Ended without a champion: {len(broken)} trials came to an end and none keeps the "
+            f"constraints; the first (trial {first.number}) breaks {' and '.join(first.broken)}"
+        )
     if failed is None:
         return "Ended without a champion: no trial came to an end"
     return (

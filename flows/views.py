@@ -78,6 +78,8 @@ def show_trial(name: str, number: int) -> None:
     found = record.trial(number)
     trial = found.trial
     why = ": ".join(filter(None, (trial.cause, trial.message)))
+    if trial.broken:
+        why = f"breaks {' and '.join(trial.broken)}"
     cause = f" ({why})" if why else ""
     OUT.print(f"[bold]{name} trial {number}[/bold]  {trial.status}{cause}, from {trial.origin}")
     OUT.print(
@@ -90,6 +92,9 @@ def show_trial(name: str, number: int) -> None:
     if (evaluation := found.evaluation) is not None:
         for metric, interval in evaluation.metrics.items():
             OUT.print(f"  {metric}  {_interval(interval)}")
+    for measure, value in trial.measures.items():
+        if evaluation is None or measure not in evaluation.metrics:
+            OUT.print(f"  {measure}  {words.setting(value)}")
     if curve := found.curve:
         OUT.print(_curve(curve))
     OUT.print(f"[dim]folder[/dim] {found.path}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from conf.identity import study_digest
 from tasks.evaluate.evaluation import Interval
+from tasks.report.front import front_of
 from tasks.report.winner import Winner
 from tasks.study.record import StudyRecord
 
@@ -34,6 +35,7 @@ def summary(
         "trials": record.state.asked,
         "outcomes": record.outcomes,
         "best": _best(record),
+        "front": _front(record),
         "champion": _champion(record),
         "seconds": round(seconds, 3),
         "report": str(report) if report else None,
@@ -55,6 +57,19 @@ def _best(record: StudyRecord) -> dict[str, Any] | None:
         "objective": {objective: _metric(found, best.trial.value)},
         "values": dict(best.trial.values),
     }
+
+
+def _front(record: StudyRecord) -> list[dict[str, Any]]:
+    """Of several objectives, the trials that none beats in all; empty where there is one."""
+    objective, trials = record.study.evaluate.objective, record.state.trials
+    return [
+        {
+            "trial": number,
+            "objectives": {objective: trials[number].value, **trials[number].measures},
+            "values": dict(trials[number].values),
+        }
+        for number in front_of(record)
+    ]
 
 
 def _champion(record: StudyRecord) -> dict[str, Any] | None:

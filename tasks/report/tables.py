@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
@@ -37,6 +37,10 @@ class Row:
     """What proposed it."""
     values: Mapping[str, Scalar]
     """Dotted key to value, of every active searched setting."""
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """Further objectives, and what the constraints are about, by name."""
+    broken: tuple[str, ...] = ()
+    """The constraints that it does not keep."""
 
 
 def leaderboard(record: StudyRecord) -> Iterator[Row]:
@@ -77,6 +81,7 @@ def as_records(record: StudyRecord, limit: int | None = 50) -> list[dict[str, st
             "trial": str(row.trial),
             objective: words.number(row.value),
             "95 % interval": words.interval(row.low, row.high),
+            **{name: _measure(row, name) for name in measured(record)},
             **{key: _cell(row, key) for key in keys},
             "epochs": str(row.epochs),
             "time": words.duration(row.seconds),
@@ -140,12 +145,14 @@ def fitting(columns: list[Column], width: int | None) -> tuple[list[Column], int
 def _columns(record: StudyRecord, rows: list[Row]) -> list[Column]:
     keys = settings(record)
     intervals = [words.interval(row.low, row.high) for row in rows]
-    outcomes = ["" if row.status == "complete" else outcome(row) for row in rows]
+    plain = [row.status == "complete" and not row.broken for row in rows]
+    outcomes = ["" if well else outcome(row) for row, well in zip(rows, plain, strict=True)]
     return [
         Column("", [str(row.place or "") for row in rows]),
         Column("trial", [str(row.trial) for row in rows]),
         Column(record.study.evaluate.objective, [words.number(row.value) for row in rows]),
         Column("95 % interval", intervals, leaves=len(keys) + 2),
+        *(Column(name, [_measure(row, name) for row in rows]) for name in measured(record)),
         *(
             Column(name, [_cell(row, key) for row in rows], leaves=place)
             for place, (key, name) in enumerate(short(keys).items(), start=1)
@@ -157,7 +164,18 @@ def _columns(record: StudyRecord, rows: list[Row]) -> list[Column]:
 
 def outcome(row: Row) -> str:
     """How a trial ended, with the cause where there is one."""
+    if row.broken:
+        return f"breaks {' and '.join(row.broken)}"
     return f"{row.status}: {row.cause}" if row.status == "failed" and row.cause else row.status
+
+
+def measured(record: StudyRecord) -> tuple[str, ...]:
+    """Names of the measures that a study's trials are also judged by."""
+    return record.study.evaluate.needed
+
+
+def _measure(row: Row, name: str) -> str:
+    return words.setting(row.measures[name]) if name in row.measures else ""
 
 
 def _cell(row: Row, key: str) -> str:
@@ -183,4 +201,6 @@ def _row(record: TrialRecord, place: int | None) -> Row:
         seconds=trial.seconds,
         origin=trial.origin,
         values=trial.values,
+        measures=trial.measures,
+        broken=trial.broken,
     )

@@ -12,10 +12,11 @@ from conf.identity import study_digest
 from conf.plan import describe
 from tasks.report import figures, head, repeat, words
 from tasks.report.datacard import class_names, shown_card
+from tasks.report.front import front_of, fronts
 from tasks.report.gain import gain
 from tasks.report.importance import shown_importance
 from tasks.report.parallel import parallel
-from tasks.report.tables import Row, leaderboard, outcome, settings, short
+from tasks.report.tables import Row, leaderboard, measured, outcome, settings, short
 from tasks.report.winner import Winner
 from tasks.study.record import StudyRecord, TrialRecord
 
@@ -108,6 +109,7 @@ def _figures(
         found["curves"] = figures.curves(lines, objective, best.number, sign)
     if record.study.search.space and len(ranked) > 1:
         found["parallel"] = parallel(rows, record.study.search.space, objective, sign)
+    found |= fronts(rows, objective, sign, record.study.evaluate.also)
     evaluation = best.evaluation
     if evaluation and evaluation.confusion:
         found["confusion"] = figures.confusion(
@@ -122,9 +124,22 @@ def _table(record: StudyRecord, rows: Sequence[Row]) -> dict[str, Any]:
     keys = settings(record)
     ends = [end for row in rows for end in (row.low, row.high, row.value) if end is not None]
     low, high = figures.readable_range(ends, record.state.sign)
+    on_it, names = set(front_of(record)), measured(record)
     return {
+        "measures": measured(record),
+        "front": len(on_it),
         "settings": [(key, short(keys)[key]) for key in keys],
-        "rows": [_table_row(row, keys, low, high) for row in rows[:MOST_ROWS]],
+        "rows": [
+            {
+                **_table_row(row, keys, low, high),
+                "front": row.trial in on_it,
+                "measures": [
+                    words.setting(row.measures[name]) if name in row.measures else ""
+                    for name in names
+                ],
+            }
+            for row in rows[:MOST_ROWS]
+        ],
         "shown": SHOWN_ROWS,
         "left_out": max(0, len(rows) - MOST_ROWS),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,15 @@ CARD: dict[str, Any] = {
 
 
 def made_study(
-    home: Home, *, trials: int = 16, failed: tuple[int, ...] = (5, 11), **changes: Any
+    home: Home,
+    *,
+    trials: int = 16,
+    failed: tuple[int, ...] = (5, 11),
+    ends: Callable[[int], dict[str, Any]] = lambda number: {},
+    **changes: Any,
 ) -> StudyRecord:
-    """A study of some trials in a home, read back; `changes` are fields of the study."""
+    """A study of some trials in a home, read back; `changes` are fields of the study, `ends` gives
+    what else the line of a trial's end holds."""
     study = load_study("digits", [f"search.trials={trials}"]).model_copy(update=changes)
     folder = home.study(study.name)
     folder.mkdir(parents=True)
@@ -61,7 +68,9 @@ def made_study(
     journal, _, _ = Journal.open(folder / JOURNAL_FILE)
     random = np.random.default_rng(1)
     for number in range(trials):
-        journal.append(*_trial(home, study, number, random, failed=number in failed))
+        lines = _trial(home, study, number, random, failed=number in failed)
+        lines[-1] = lines[-1].model_copy(update=ends(number))
+        journal.append(*lines)
     journal.append(events.Stopped(reason="trials", time=START + 400))
     journal.close()
     return StudyRecord.read(home, study.name)
