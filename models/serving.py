@@ -45,13 +45,48 @@ class Serving(nn.Module):
         return torch.softmax(self.net((x - self.shift) / self.scale), dim=1)
 
 
-def load_serving(config: TrialConfig, card: Mapping[str, Any], weights: Path) -> Serving:
-    """The served form of a trial's saved weights (`checkpoints/weights.safetensors`)."""
+class TextServing(nn.Module):
+    """A network of texts with its softmax, in evaluation mode.
+
+    Takes tokens int64[n, length] and their mask bool[n, length]; gives probabilities (n, classes).
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.eval()
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        return torch.softmax(self.net(tokens, mask).float(), dim=1)
+
+
+def load_net(
+    config: TrialConfig, card: Mapping[str, Any], weights: Path, parts: Path | None = None
+) -> nn.Module:
+    """The network with a trial's saved weights (`checkpoints/weights.safetensors`).
+
+    Frozen weights are not among them: those stay as they were loaded.
+
+    Raises:
+        RuntimeError: the weights are another network's.
+    """
     from safetensors.torch import load_file
 
-    net = build_net(config, card)
+    net = build_net(config, card, parts)
     prefix = "net."
-    net.load_state_dict(
-        {name.removeprefix(prefix): tensor for name, tensor in load_file(weights).items()}
-    )
-    return Serving(net, card["inputs"])
+    saved = {name.removeprefix(prefix): tensor for name, tensor in load_file(weights).items()}
+    frozen = {name for name, p in net.named_parameters() if not p.requires_grad}
+    found = net.load_state_dict(saved, strict=False)
+    if found.unexpected_keys or set(found.missing_keys) - frozen:
+        net.load_state_dict(saved)  # says which are missing
+    return net
+
+
+def load_serving(
+    config: TrialConfig, card: Mapping[str, Any], weights: Path, parts: Path | None = None
+) -> Serving | TextServing:
+    """The served form of a trial's saved weights; what was added to layers is merged into them."""
+    net = load_net(config, card, weights, parts)
+    merged = getattr(net, "merged", None)
+    net = net if merged is None else merged()
+    return TextServing(net) if card["inputs"]["kind"] == "text" else Serving(net, card["inputs"])

@@ -29,6 +29,7 @@ class TextNet(nn.Module):
         else:
             freeze(net, self._prefix, model)
             self.net = net
+        self.train()  # the library hands out networks without dropout, and Lightning leaves it so
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         logits: Tensor = self.net(input_ids=x, attention_mask=mask.long()).logits

@@ -37,7 +37,7 @@ def _lines(
     if writes:
         yield "Rows are texts, as a list. The answer has a column `text`."
     else:
-        yield f"Rows are float64, {_rows(card['inputs'])}. The answer has a column `label` and one"
+        yield f"Rows are {_rows(card['inputs'])}. The answer has a column `label` and one"
         yield f"`p_<class>` a class. Classes: {', '.join(map(str, card['classes']))}."
     yield from ("", "## Data", "")
     yield from _data(card, candidate)
@@ -63,11 +63,13 @@ def _lines(
 
 
 def _rows(inputs: Mapping[str, Any]) -> str:
+    if inputs["kind"] == "text":
+        return "texts, a list of strings or one column of a frame"
     if inputs["kind"] == "table":
-        return f"shape (n, {inputs['features']}): {', '.join(inputs['names'])}"
+        return f"float64, shape (n, {inputs['features']}): {', '.join(inputs['names'])}"
     deep = f", {inputs['channels']}" if inputs["channels"] > 1 else ""
     shape = f"(n, {inputs['height']}, {inputs['width']}{deep})"
-    return f"shape {shape}, raw values {inputs['low']:g} to {inputs['high']:g}"
+    return f"float64, shape {shape}, raw values {inputs['low']:g} to {inputs['high']:g}"
 
 
 def _data(card: Mapping[str, Any], candidate: Candidate) -> Iterator[str]:

@@ -10,12 +10,14 @@ from typing import Any
 from safetensors import SafetensorError
 
 from conf.errors import DenseError
-from models.serving import Serving, load_serving
+from conf.foundation import Transformer
+from models.serving import Serving, TextServing, load_serving
 from tasks.champion import pairs
 from tasks.champion.export import export_program, raw_shape
 from tasks.champion.package import labels_of, write_package
 from tasks.champion.records import Candidate
 from tasks.champion.rows import read_rows
+from tasks.champion.texts import export_texts, text_card, tokens_of
 from tasks.train.folder import TrialFolder
 
 EXAMPLES = 3  # a batch of one would look like a fixed size
@@ -44,34 +46,42 @@ def pack(candidate: Candidate, folder: Path, card: Path, train: Path, destinatio
             train.parent,
             metadata_of(candidate, facts, []),
         )
-    serving = trained(candidate, facts, TrialFolder(folder).weights)
-    shape = raw_shape(facts["inputs"])
-    program = folder / "program.pt2"
-    export_program(serving, shape, program)
-    labels = labels_of(facts["classes"])
+    serving = trained(candidate, facts, TrialFolder(folder).weights, train.parent)
+    program, labels = folder / "program.pt2", labels_of(facts["classes"])
+    served: Mapping[str, Any]
+    tokenizer = None
+    if isinstance(serving, TextServing):
+        assert isinstance(candidate.config.model, Transformer)
+        encoder = tokens_of(candidate.config.model, train.parent)
+        export_texts(serving, encoder.rules.most, program)
+        served, tokenizer = text_card(labels, encoder, folder)
+    else:
+        shape = raw_shape(facts["inputs"])
+        export_program(serving, shape, program)
+        fills = facts["inputs"].get("fill") is not None
+        served = {"labels": labels, "shape": list(shape), "fills": fills}
     write_package(
         destination,
         program,
-        {
-            "labels": labels,
-            "shape": list(shape),
-            "fills": facts["inputs"].get("fill") is not None,
-        },
+        served,
         read_rows(train, facts["inputs"]).values[:EXAMPLES],
         metadata_of(candidate, facts, labels),
+        tokenizer=tokenizer,
     )
     program.unlink()
     return destination / "artifacts" / program.name
 
 
-def trained(candidate: Candidate, card: Mapping[str, Any], weights: Path) -> Serving:
-    """The trained network behind its normalisation.
+def trained(
+    candidate: Candidate, card: Mapping[str, Any], weights: Path, parts: Path
+) -> Serving | TextServing:
+    """The trained network behind its normalisation; `parts` is the folder of the prepared parts.
 
     Raises:
         DenseError: the weights are gone or are another network's.
     """
     try:
-        return load_serving(candidate.config, card, weights)
+        return load_serving(candidate.config, card, weights, parts)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise DenseError(
             f"{weights} cannot be read as the champion's weights ({error}); delete its folder and "

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.champion import servable
+from tasks.champion import servable, servable_texts
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -32,13 +32,18 @@ def labels_of(classes: Sequence[str]) -> list[str] | list[int]:
     return [int(name) for name in classes] if numbers else list(classes)
 
 
-def signature_of(labels: Sequence[str] | Sequence[int], shape: tuple[int, ...]) -> ModelSignature:
-    """Raw float64 rows in; the label and the probability of every class out."""
+def signature_of(
+    labels: Sequence[str] | Sequence[int], shape: tuple[int, ...] | None
+) -> ModelSignature:
+    """Raw float64 rows in, or texts where no shape is given; the label and the probability of every
+    class out."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
     kind = "long" if isinstance(labels[0], int) else "string"
     columns = [ColSpec(kind, "label"), *(ColSpec("float", f"p_{name}") for name in labels)]
+    if shape is None:
+        return ModelSignature(inputs=Schema([ColSpec("string")]), outputs=Schema(columns))
     rows = TensorSpec(np.dtype("float64"), (-1, *shape))
     return ModelSignature(inputs=Schema([rows]), outputs=Schema(columns))
 
@@ -47,8 +52,10 @@ def write_package(
     destination: Path,
     program: Path,
     card: Mapping[str, Any],
-    example: NDArray[np.float64],
+    example: NDArray[Any],
     metadata: Mapping[str, Any],
+    *,
+    tokenizer: Path | None = None,
 ) -> None:
     """Write the model folder, whole or not at all.
 
@@ -59,16 +66,21 @@ def write_package(
             model fills gaps (NaN) itself.
         example: two raw rows or more.
         metadata: what the model says of itself in its `MLmodel` file.
+        tokenizer: of a model of texts, its tokenizer's file; its card has `labels` and `rules`.
     """
     facts = program.with_name("card.json")
     facts.write_text(json.dumps(dict(card)))
+    artifacts = {"program": program, "card": facts}
+    texts = tokenizer is not None
+    if tokenizer is not None:
+        artifacts["tokenizer"] = tokenizer
     save_model(
         destination,
-        servable,
-        {"program": program, "card": facts},
-        signature_of(card["labels"], tuple(card["shape"])),
-        example,
-        REQUIRED,
+        servable_texts if texts else servable,
+        artifacts,
+        signature_of(card["labels"], tuple(card["shape"]) if "shape" in card else None),
+        example.tolist() if texts else example,
+        (*REQUIRED, "tokenizers") if texts else REQUIRED,
         metadata,
     )
 
@@ -78,7 +90,7 @@ def save_model(
     code: ModuleType,
     artifacts: Artifacts,
     signature: ModelSignature,
-    example: NDArray,
+    example: NDArray[Any] | list[str],
     required: Sequence[str],
     metadata: Mapping[str, Any],
 ) -> None:

@@ -17,14 +17,15 @@ from tasks.champion.export import raw_shape
 
 @dataclass(frozen=True)
 class RawRows:
-    """Some rows: `ids` and `targets` are int64[n], `values` float64[n, *raw shape].
+    """Some rows: `ids` and `targets` are int64[n], `values` float64[n, *raw shape], or of texts
+    strings[n].
 
     Of pairs `values` are the sources and `targets` the targets: texts, as arrays of objects.
     """
 
     ids: NDArray[np.int64]
-    targets: NDArray
-    values: NDArray
+    targets: NDArray[Any]
+    values: NDArray[Any]
 
 
 def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
@@ -39,9 +40,13 @@ def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
         texts = [np.array(table.column(n).to_pylist(), dtype=object) for n in CONTENT["pairs"]]
         return RawRows(table.column("id").to_numpy(), targets=texts[1], values=texts[0])
     (content,) = CONTENT[inputs["kind"]]
-    values = matrix(table.column(content)).astype(np.float64)
+    column = table.column(content)
+    if inputs["kind"] == "text":
+        values = np.array(column.to_pylist(), dtype=object)
+    else:
+        values = matrix(column).astype(np.float64).reshape(-1, *raw_shape(inputs))
     return RawRows(
         ids=table.column("id").to_numpy(),
         targets=table.column("label").to_numpy().astype(np.int64),
-        values=values.reshape(-1, *raw_shape(inputs)),
+        values=values,
     )
