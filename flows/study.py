@@ -115,7 +115,7 @@ def no_champion(session: Session) -> str:
         return f"Ended without a champion: the gate refused the only candidate ({why})"
     failed = next((t for t in session.state.trials if t.status == "failed"), None)
     broken = [t for t in session.state.trials if t.broken]
-    if broken:
+    if broken and session.state.best is None:
         first = broken[0]
         return (
             f"Ended without a champion: {len(broken)} trials came to an end and none keeps the "
