@@ -100,7 +100,7 @@ def loaders() -> dict[str, float]:
 
 
 def plain_loader(prepared: Any) -> Any:
-    """What one would write by hand: a data set of rows, the usual transforms, torch's loader."""
+    """What one would write by hand: a data set of rows, the same transforms, torch's loader."""
     import albumentations as A
     import datasets
     import numpy as np
@@ -108,33 +108,10 @@ def plain_loader(prepared: Any) -> Any:
     from torch.utils.data import DataLoader, Dataset
 
     from conf.augment import Augment
+    from data.augment import transforms
     from data.presets import resolved
 
-    medium = resolved(Augment(preset="medium"), "image")
-    rotate, shift, shear, zoom = medium.rotate, medium.shift, medium.shear, medium.zoom
-    colour, noise, blur = medium.colour, medium.noise, medium.blur
-    assert rotate and shift and shear and zoom and colour and noise and blur
-    pipeline = A.Compose(
-        [
-            A.Affine(
-                rotate=(-rotate.degrees, rotate.degrees),
-                translate_percent=(-shift.fraction, shift.fraction),
-                shear=(-shear.degrees, shear.degrees),
-                scale=(1 - zoom.fraction, 1 + zoom.fraction),
-                p=0.5,
-            ),
-            A.ColorJitter(
-                brightness=(1 - colour.brightness, 1 + colour.brightness),
-                contrast=(1 - colour.contrast, 1 + colour.contrast),
-                saturation=(1 - colour.saturation, 1 + colour.saturation),
-                hue=(-colour.hue, colour.hue),
-                p=colour.p,
-            ),
-            A.GaussianBlur(blur_limit=0, sigma_limit=(0.1, blur.sigma), p=blur.p),
-            A.GaussNoise(std_range=(0.0, noise.deviation), p=noise.p),
-        ],
-        seed=0,
-    )
+    pipeline = A.Compose(transforms(resolved(Augment(preset="medium"), "image"), 3), seed=0)
     stored = datasets.load_from_disk(str(prepared.train))
     images = stored.data.table.column("image").combine_chunks().flatten().to_numpy()
     images = np.ascontiguousarray(images.reshape(-1, SIZE, SIZE, 3))

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from conf.foundation import HubWeights, LocalWeights
 from conf.section import Section
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Translator = Annotated[HubWeights | LocalWeights, Field(discriminator="source")]
 
 
 class Rotate(Section):
@@ -157,6 +159,17 @@ class Typos(Section):
     """Chance that a row is changed."""
 
 
+class BackTranslation(Section):
+    """Texts in the words of two translations, there and back, made once when data is prepared."""
+
+    there: Translator
+    """Model that translates into another language."""
+    back: Translator
+    """Model that translates back."""
+    p: Probability = 0.5
+    """Chance that a row is replaced."""
+
+
 class Jitter(Section):
     """Gaussian noise on a table's features, after they were scaled."""
 
@@ -212,6 +225,8 @@ class Augment(Section):
     """Texts: words left out."""
     typos: Typos | None = None
     """Texts: typing errors."""
+    back_translation: BackTranslation | None = None
+    """Texts: other words for the same, by two translation models."""
     jitter: Jitter | None = None
     """Tables: noise."""
     oversample: Oversample | None = None

@@ -85,6 +85,11 @@ class Home:
         return self.path / "assets"
 
     @property
+    def features(self) -> Path:
+        """What models made of prepared data, a folder a data key."""
+        return self.path / "features"
+
+    @property
     def slots(self) -> Path:
         """Slot locks, a folder a host."""
         return self.path / "slots"

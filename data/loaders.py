@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,11 @@ from data.columns import Part
 from data.encoder import Encoder, encoder_of
 from data.mix import Mixer
 from data.oversample import made, repeats
+from data.paraphrases import Paraphrases, paraphrases_file
 from data.presets import resolved
 from data.rows import CONTENT, Column
 from data.sampler import EpochSampler, Index
-from data.text import TextPipeline
+from data.text import TextPipeline, changes_texts
 from data.texts import Bucketed, TextBatches
 from data.thesaurus import synonyms
 from data.weights import facts_of, home_of, located
@@ -140,13 +141,11 @@ class StudyData(pl.LightningDataModule):
         slots = rows
         if augment.oversample is not None and part.has("label"):
             slots = _with_repeats(rows, part.numbers("label"), augment, self._seed)
-        if not any((augment.swap, augment.delete, augment.typos, augment.synonyms)):
+        if not changes_texts(augment):
             return TextBatches(part, slots, self.card["inputs"], encoder=self._encoder)
         tokenizer = Tokenizer.from_file(str(self._folder.parent / "tokenizer.json"))
         words = {word.strip("Ġ").lower() for word in tokenizer.get_vocab()}
-        # `home/data/<key>/parts/train`: the assets lie beside the prepared data.
-        known = synonyms(augment, self._folder.parents[3] / "assets", words)
-        pipeline = TextPipeline(augment, self._seed, known)
+        pipeline = text_pipeline(augment, self._folder.parent, self._seed, words)
         return TextBatches(
             part,
             slots,
@@ -241,6 +240,16 @@ def evenly(rows: Numbers, most: int | None) -> Numbers:
     if most is None or len(rows) <= most:
         return rows
     return rows[np.arange(most) * len(rows) // most]
+
+
+def text_pipeline(augment: Augment, parts: Path, seed: int, words: Collection[str]) -> TextPipeline:
+    """The changes of texts, with what they need out of the home that the parts lie in."""
+    home, back = home_of(parts), augment.back_translation
+    known = synonyms(augment, home.assets, words)
+    if back is None:
+        return TextPipeline(augment, seed, known)
+    file = paraphrases_file(home, parts.parent.name, back)
+    return TextPipeline(augment, seed, known, Paraphrases(file))
 
 
 def _with_repeats(rows: Numbers, labels: Numbers, augment: Augment, seed: int) -> Numbers:

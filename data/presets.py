@@ -27,7 +27,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "rotate", "shift", "shear", "zoom", "flip", "crop", "noise", "blur", "colour", "erase",
         "mixup", "cutmix", "oversample",
     ),
-    "text": ("synonyms", "swap", "delete", "typos", "oversample"),
+    "text": ("synonyms", "swap", "delete", "typos", "back_translation", "oversample"),
     "pairs": ("typos",),
     "table": ("jitter", "mixup", "oversample"),
 }  # fmt: skip

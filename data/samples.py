@@ -11,11 +11,11 @@ import numpy as np
 from conf.study import TrialConfig
 from data.batches import jittered
 from data.columns import Part
+from data.loaders import text_pipeline
 from data.normalize import shift_and_scale
 from data.presets import resolved
-from data.text import TextPipeline, changes_texts
+from data.text import changes_texts
 from data.texts import source_name
-from data.thesaurus import synonyms
 
 
 def text_samples(
@@ -32,14 +32,13 @@ def text_samples(
     part, augment = Part([train]), resolved(config.augment, card["inputs"]["kind"])
     texts = part.texts(source_name(card["inputs"]))
     vocabulary = {word.lower() for text in texts.to_pylist() for word in text.split()}
-    known = synonyms(augment, train.parents[3] / "assets", vocabulary)
-    pipeline = TextPipeline(augment, seed, known)
+    pipeline = text_pipeline(augment, train.parent, seed, vocabulary)
     chosen = evenly(len(part), rows)
     stored = [str(texts[row]) for row in chosen]
     if not changes_texts(augment):
         changes = 0
     seen = [
-        [text, *(pipeline(text, epoch, row) for epoch in range(changes))]
+        [text, *(pipeline(text, epoch, row, int(part.ids[row])) for epoch in range(changes))]
         for row, text in zip(chosen, stored, strict=True)
     ]
     if card["inputs"]["kind"] != "pairs":

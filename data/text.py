@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from conf.augment import Augment
 from conf.identity import derived_seed
+from data.paraphrases import Paraphrases
 
 ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 LONGEST_WORD = 4
@@ -36,22 +37,33 @@ NEIGHBOURS = _neighbours()
 
 def changes_texts(augment: Augment) -> bool:
     """Whether a configuration changes texts at all."""
-    return any((augment.swap, augment.delete, augment.synonyms, augment.typos))
+    changes = augment.swap, augment.delete, augment.synonyms, augment.typos
+    return any((*changes, augment.back_translation))
 
 
 class TextPipeline:
     """The changes of a study; the change of a row is a function of (seed, epoch, row)."""
 
-    def __init__(self, augment: Augment, seed: int, synonyms: Synonyms | None = None) -> None:
+    def __init__(
+        self,
+        augment: Augment,
+        seed: int,
+        synonyms: Synonyms | None = None,
+        paraphrases: Paraphrases | None = None,
+    ) -> None:
         self._augment = augment
         self._seed = seed
         self._synonyms = synonyms or {}
+        self._paraphrases = paraphrases
 
-    def __call__(self, text: str, epoch: int, row: int) -> str:
-        """Change one text; it never becomes empty."""
+    def __call__(self, text: str, epoch: int, row: int, number: int = -1) -> str:
+        """Change one text; it never becomes empty. `number` is the row's in the source."""
         draw = random.Random(derived_seed(self._seed, "text", epoch, row))
+        augment, was = self._augment, text
+        back = augment.back_translation
+        if back is not None and self._paraphrases is not None and draw.random() < back.p:
+            text = self._paraphrases.get(number, text)
         words, between = split_words(text)
-        augment = self._augment
         if (swap := augment.swap) is not None and draw.random() < swap.p:
             words = swapped(words, swap.share, draw)
         if (delete := augment.delete) is not None and draw.random() < delete.p:
@@ -61,7 +73,7 @@ class TextPipeline:
         changed = between.join(words)
         if (typos := augment.typos) is not None and draw.random() < typos.p:
             changed = mistyped(changed, typos.share, draw)
-        return changed if changed.strip() else text
+        return changed if changed.strip() else was
 
 
 def is_chinese(letter: str) -> bool:

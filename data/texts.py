@@ -93,7 +93,8 @@ class TextBatches(Dataset[Batch]):
             return [one.tolist() for one in self.tokens.take(rows)]
         texts = self._texts.take(pa.array(rows)).to_pylist()
         changed = [
-            self._pipeline(text, epoch, int(slot)) for text, slot in zip(texts, slots, strict=True)
+            self._pipeline(text, epoch, int(slot), int(number))
+            for text, slot, number in zip(texts, slots, self._ids[rows], strict=True)
         ]
         if self._encoder is not None:
             return [one.tolist() for one in self._encoder(changed)]

@@ -16,7 +16,7 @@ def clean(*, days: float, dry_run: bool) -> None:
     home = Home.open()
     found = (unused if dry_run else collect)(home, days=days)
     for one in found:
-        print(f"{one.kind:<5}  {shown_bytes(one.size):>8}  {one.name}")
+        print(f"{one.kind:<8}  {shown_bytes(one.size):>8}  {one.name}")
     if not found:
         print(f"nothing in {home.path} is unused for {days:g} days or more")
         return

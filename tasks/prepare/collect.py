@@ -1,4 +1,4 @@
-"""Garbage collection of prepared data and assets: what no study uses any more.
+"""Garbage collection of prepared data, features and assets: what no study uses any more.
 
 Safe beside running studies: what a study or a trial names stays, so does what was used lately, and
 what a process is making is under its lock. Who has a removed file open keeps it until the end.
@@ -26,14 +26,18 @@ from tasks.prepare.store import lock as data_lock
 
 DAY = 86_400.0
 
+Kind = Literal["data", "features", "asset"]
 Lock = Callable[..., AbstractContextManager[bool]]
 
 
 @dataclass(frozen=True)
 class Unused:
-    """A folder that no study uses: its path, its bytes, and when it was last used."""
+    """A folder that no study uses: its path, its bytes, and when it was last used.
 
-    kind: Literal["data", "asset"]
+    The features of a data key are used where the key is.
+    """
+
+    kind: Kind
     path: Path
     size: int
     used: float
@@ -84,7 +88,11 @@ def unused(home: Home, *, days: float = 0.0, now: float | None = None) -> list[U
     """
     before = (time.time() if now is None else now) - days * DAY
     keys, assets = used_keys(home), used_assets(home)
-    found = [*_folders("data", home.data, keys), *_folders("asset", home.assets, assets)]
+    found = [
+        *_folders("data", home.data, keys),
+        *_folders("features", home.features, keys),
+        *_folders("asset", home.assets, assets),
+    ]
     return [one for one in found if one.used <= before and not _held(home, one)]
 
 
@@ -109,7 +117,7 @@ def collect(home: Home, *, days: float = 0.0, now: float | None = None) -> list[
     return removed
 
 
-def _folders(kind: Literal["data", "asset"], place: Path, used: set[str]) -> Iterator[Unused]:
+def _folders(kind: Kind, place: Path, used: set[str]) -> Iterator[Unused]:
     for path in sorted(place.iterdir()) if place.is_dir() else ():
         if path.is_dir() and path.name not in used:
             size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
@@ -122,7 +130,7 @@ def _held(home: Home, one: Unused) -> bool:
 
 
 def _lock(one: Unused) -> Lock:
-    return data_lock if one.kind == "data" else asset_lock
+    return asset_lock if one.kind == "asset" else data_lock
 
 
 def _strings(value: Any) -> Iterator[str]:

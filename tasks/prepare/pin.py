@@ -7,8 +7,7 @@ import json
 from conf.errors import BadInput
 from conf.home import Home, write_atomically
 from conf.study import Study
-from tasks.prepare.fitting import fetch_assets
-from tasks.prepare.run import Say, prepare, silent
+from tasks.prepare.run import Say, equip, prepare, silent
 from tasks.prepare.store import Prepared, open_prepared
 
 PIN = "data.json"
@@ -51,7 +50,7 @@ def pinned(study: Study, home: Home, say: Say = silent) -> Prepared:
     pin = home.study(study.name) / PIN
     key = pinned_key(home, study.name)
     if key is not None and (prepared := open_prepared(home, key)) is not None:
-        fetch_assets(study, home, say)
+        equip(study, home, prepared, say)
         return prepared
     prepared = prepare(study, home, say)
     if key is not None and key != prepared.key:

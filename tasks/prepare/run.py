@@ -43,8 +43,16 @@ def prepare(study: Study, home: Home, say: Say = silent) -> Prepared:
                 prepared = open_prepared(home, key)
     assert prepared is not None  # it was written whole, or an error was raised
     check_kind(study, prepared.card["kind"])
-    fetch_assets(study, home, say)
+    equip(study, home, prepared, say)
     return prepared
+
+
+def equip(study: Study, home: Home, prepared: Prepared, say: Say) -> None:
+    """See that there is what the study's trials need besides the prepared data."""
+    from tasks.prepare.translate import translate
+
+    fetch_assets(study, home, say)
+    translate(study, home, prepared, say)
 
 
 def under_licence(facts: Mapping[str, str]) -> str:
