@@ -30,7 +30,7 @@ class Program:
     is_well: Callable[[], bool]
     """Whether it does its work; asked again and again."""
     grace: float = 3.0
-    """Seconds that it has to end by itself."""
+    """Seconds that what it runs in sessions of their own has to end."""
 
 
 class Child:

@@ -5,7 +5,7 @@ comes with the starter's death however that happens, the guard ends the command 
 came of it, also what made itself a session of its own. It is started in a session of its own, so
 that a terminal's Ctrl-C reaches neither it nor the command.
 
-`--grace N` before the command gives it N seconds to end by itself.
+`--grace N` before the command gives what it runs in sessions of their own N seconds to end.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,16 +40,21 @@ def main(arguments: list[str]) -> int:
 
 
 def end_all(grace: float) -> None:
-    """Ask the group to end, then what lives apart from it, and kill what is left, and itself."""
+    """Ask what the command runs in sessions of their own to end, then the command, then kill.
+
+    In this order, for a command that is told to end may kill what it runs at once.
+    """
     import psutil
 
     running = psutil.Process().children(recursive=True)
+    group = {process.pid for process in running if not _is_apart(process)}
+    apart = [process for process in running if _is_apart(process) and process.ppid() in group]
+    for process in apart:
+        _signal(process, signal.SIGTERM)
+    _wait(apart, grace)
     os.killpg(0, signal.SIGTERM)
-    half = grace / 2
-    _, left = psutil.wait_procs(running, timeout=half)  # the command may end its own in peace
-    _ask([process for process in left if _is_apart(process)])
-    _, left = psutil.wait_procs(left, timeout=half)
-    for process in {*left, *psutil.Process().children(recursive=True)}:
+    _wait(running, GRACE_SECONDS)
+    for process in {*running, *psutil.Process().children(recursive=True)}:
         _signal(process, signal.SIGKILL)
     os.killpg(0, signal.SIGKILL)
 
@@ -60,9 +66,20 @@ def _is_apart(process: psutil.Process) -> bool:
         return False
 
 
-def _ask(processes: Sequence[psutil.Process]) -> None:
-    for process in processes:
-        _signal(process, signal.SIGTERM)
+def _wait(processes: Iterable[psutil.Process], seconds: float) -> None:
+    """Wait until none of them does anything any more; whether it is reaped is not our affair."""
+    deadline = time.monotonic() + seconds
+    while any(map(_lives, processes)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _lives(process: psutil.Process) -> bool:
+    import psutil
+
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(process: psutil.Process, number: int) -> None:

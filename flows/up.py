@@ -62,9 +62,19 @@ def down() -> None:
     if holder.host != socket.gethostname():
         raise BadInput(f"the servers are kept on {holder.host}; end them there: dense down")
     os.kill(holder.pid, signal.SIGTERM)
-    if not wait_until(lambda: servers.holder(home) is None, END_LIMIT):
+    if not wait_until(lambda: not _lives(holder.pid), END_LIMIT):
         raise DenseError(f"process {holder.pid} does not end; see the logs in {home.logs}")
     print("down")
+
+
+def _lives(pid: int) -> bool:
+    """Whether the process that was asked to end is there still; as a zombie it is not."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def ps() -> None:
