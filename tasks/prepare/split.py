@@ -48,7 +48,7 @@ def divide(rows: Rows, labels: Numbers, split: Split, seed: int) -> tuple[Parts,
         return parts, None
     kind = labels if isinstance(split, Stratified) else np.zeros_like(labels)
     folds = fold(parts, kind, units, split.folds, seed)
-    held = np.where(folds == split.fold, VALIDATION, TRAIN)
+    held = np.where(folds == (split.fold or 0), VALIDATION, TRAIN)
     return np.where(parts == TEST, TEST, held).astype(np.int8), folds
 
 

@@ -93,7 +93,7 @@ def _folds(card: Card) -> str:
     if not card.get("folds"):
         return ""
     sizes = ", ".join(f"{many:,}" for many in card["folds"])
-    return f"{len(card['folds'])} of {sizes} rows; fold {card['split']['fold']} validates"
+    return f"{len(card['folds'])} of {sizes} rows; fold {card['split'].get('fold') or 0} validates"
 
 
 def _anonymity(found: Mapping[str, Any] | None) -> str:
