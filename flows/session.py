@@ -13,21 +13,20 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from conf.errors import DenseError
 from conf.home import Home
-from conf.identity import derived_seed, trial_digest
+from conf.identity import trial_digest
 from conf.search import Scalar
 from conf.study import Study, TrialConfig
 from conf.values import apply_values, values_of
+from flows.attempts import AttemptEnd, Job, measured, spec_of
 from flows.launch import StopWish, current_launch, listening
 from flows.load import whole_values
 from flows.progress import batch_words, first_words, next_words, progress_of, shown_end
-from tasks.evaluate.evaluation import evaluate
 from tasks.prepare import Prepared
 from tasks.report import words
 from tasks.study import inbox
@@ -45,51 +44,10 @@ from tasks.track.writer import Tracker
 from tasks.train.capacity import slot_count
 from tasks.train.engine import Engine
 from tasks.train.folder import TrialFolder
-from tasks.train.outcome import Outcome
 from tasks.train.retention import keep_weights
 from tasks.train.settle import settle
-from tasks.train.spec import TrialSpec
 
 TICK_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Job:
-    """One attempt at a trial, on its way."""
-
-    number: int
-    label: str
-    folder: Path
-    spec: TrialSpec
-
-
-@dataclass(frozen=True)
-class AttemptEnd:
-    """An attempt is over. `fault` is an error of the engine's, not of the trial."""
-
-    number: int
-    outcome: Outcome | None = None
-    fault: BaseException | None = None
-
-
-def measured(folder: Path, config: TrialConfig, outcome: Outcome) -> Outcome:
-    """The outcome of a trial whose saved predictions are evaluated: it failed if they cannot be, or
-    are worth something else than it said."""
-    try:
-        found = evaluate(folder, config)
-    except Exception as error:  # whatever reading damaged predictions raises
-        return failed(outcome, str(error) or type(error).__name__)
-    value = found.metrics[found.objective].value
-    if value == outcome.value:
-        metrics = {name: interval.value for name, interval in found.metrics.items()}
-        return replace(outcome, measures={**metrics, **outcome.measures})
-    said = f"the trial measured {found.objective} {outcome.value!r}"
-    return failed(outcome, f"{said}, its saved predictions give {value!r}")
-
-
-def failed(outcome: Outcome, message: str) -> Outcome:
-    """The outcome of a trial that seemed to end well."""
-    return replace(outcome, outcome="failed", cause="error", message=message)
 
 
 class Session:
@@ -291,7 +249,7 @@ class Session:
             time=time.time(),
         )
         self.append(attempt)
-        spec = self._spec(start, trial.values, trial.digest, trial.seconds)
+        spec = spec_of(self.study, self.data, trial, start)
         again = f", attempt {start.attempt}" if start.attempt > 1 else ""
         label = f"{self.study.name} trial {start.number}{again}"
         return Job(start.number, label, self.folder(start.number), spec)
@@ -352,29 +310,6 @@ class Session:
     def _check_values(self, values: Mapping[str, Scalar]) -> None:
         """Refuse what the suggestion step could not be given: from the journal it never goes."""
         self.config(whole_values(self.study, values))
-
-    def _spec(
-        self, start: Start, values: Mapping[str, Scalar], digest: str, spent: float
-    ) -> TrialSpec:
-        resources = self.study.resources
-        return TrialSpec(
-            study=self.study.name,
-            number=start.number,
-            attempt=start.attempt,
-            digest=digest,
-            config=self.config(values),
-            seed=derived_seed(self.study.seed, start.number),
-            train=str(self.data.train),
-            validation=str(self.data.validation),
-            card=str(self.data.card_path),
-            until=start.until,
-            threads=resources.threads,
-            workers=resources.workers,
-            devices=resources.devices,
-            gpu_share=resources.gpu_share,
-            halvings=start.halvings,
-            trial_seconds=max(resources.trial_seconds - spent, 0.01),
-        )
 
     def _raise_target(self, more: int) -> None:
         if more and self.flow_run not in self.state.keys:

@@ -18,8 +18,9 @@ from prefect.utilities.annotations import quote
 from conf.evaluate import direction_of
 from conf.home import Home
 from conf.study import Study
+from flows.attempts import AttemptEnd, Job, measured
 from flows.launch import current_launch
-from flows.session import AttemptEnd, Job, Session, measured
+from flows.session import Session
 from tasks.champion.crown import crown as crown_winner
 from tasks.champion.records import Crowned
 from tasks.prepare import Prepared

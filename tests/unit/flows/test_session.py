@@ -10,7 +10,8 @@ import pytest
 from conf.errors import BadInput
 from conf.home import Home
 from conf.study import Study, TrialConfig
-from flows.session import Session, measured
+from flows.attempts import measured
+from flows.session import Session
 from tasks.train.outcome import Outcome
 from tests.unit.track.helpers import predict
 
