@@ -179,6 +179,13 @@ class PackageData(Section):
     accept_licence: str | None = None
     """Name of a licence that asks its users to accept it."""
 
+    @model_validator(mode="after")
+    def _of_its_task(self) -> PackageData:
+        task = "translation" if self.name in ("en-es", "pronounce") else "classification"
+        if self.task != task:
+            raise ValueError(f"{self.name} is data for {task}; set task: {task}")
+        return self
+
 
 Data = Annotated[
     BuiltinData | TableData | ImagesData | PairsData | HubData | PackageData,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,12 @@ from conf.home import Home
 from data.sources.places import confined
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
-    from data.rows import Rows
+    import pyarrow as pa
+
+    from data.rows import Report, Rows
     from data.sources.lines import Broken
+
+BATCH = 4_096
 
 
 class PairsSource:
@@ -30,18 +35,22 @@ class PairsSource:
 
     def read(self, scratch: Path) -> Rows:
         """Read the pairs."""
+        import pyarrow as pa
+
+        from data.sources.base import spill
         from data.sources.lines import Broken
 
         broken = Broken()
+        schema = pa.schema({"source": pa.string(), "target": pa.string()})
         try:
-            pairs = list(self._pairs(broken))
+            table = spill(batched(self._pairs(broken), schema), schema, scratch)
         except UnicodeDecodeError as error:
             raise BadInput(
                 f"{self._path} is not written in {self._data.encoding} ({error.reason}); "
                 "name its encoding in data.encoding"
             ) from error
-        read = len(pairs) + broken.count
-        return pair_rows(pairs, read=read, reports=(broken.report(read, self._path),))
+        read = table.num_rows + broken.count
+        return pair_rows(table, read=read, reports=(broken.report(read, self._path),))
 
     def _pairs(self, broken: Broken) -> Iterator[tuple[str, str]]:
         if self._path.suffix.lower() == ".tsv":
@@ -79,8 +88,23 @@ class PairsSource:
             yield str(record.get(names[0]) or ""), str(record.get(names[1]) or "")
 
 
+def batched(pairs: Iterable[tuple[str, str]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Pairs as batches of `source` and `target`; an empty side is missing."""
+    import pyarrow as pa
+
+    stream = iter(pairs)
+    while some := list(islice(stream, BATCH)):
+        sides = [[pair[side].strip() or None for pair in some] for side in (0, 1)]
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(side, pa.string()) for side in sides], schema=schema
+        )
+
+
 def pair_rows(
-    pairs: Sequence[tuple[str, str]], *, read: int | None = None, reports: Sequence[object] = ()
+    pairs: pa.Table | Sequence[tuple[str, str]],
+    *,
+    read: int | None = None,
+    reports: tuple[Report, ...] = (),
 ) -> Rows:
     """Pairs as rows; an empty side is missing."""
     import numpy as np
@@ -88,10 +112,8 @@ def pair_rows(
 
     from data.rows import Rows
 
-    sides = [[pair[side].strip() or None for pair in pairs] for side in (0, 1)]
-    columns = {
-        "id": pa.array(np.arange(len(pairs))),
-        "source": pa.array(sides[0], type=pa.string()),
-        "target": pa.array(sides[1], type=pa.string()),
-    }
-    return Rows("pairs", pa.table(columns), read=read, reports=tuple(reports))  # type: ignore[arg-type]
+    if not isinstance(pairs, pa.Table):
+        schema = pa.schema({"source": pa.string(), "target": pa.string()})
+        pairs = pa.Table.from_batches(batched(pairs, schema), schema)
+    numbered = pairs.append_column("id", pa.array(np.arange(pairs.num_rows)))
+    return Rows("pairs", numbered, read=read, reports=reports)

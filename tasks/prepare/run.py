@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from conf.errors import BadInput
 from conf.home import Home
 from conf.study import Study
 from data.sources import Source, open_source
@@ -67,6 +68,11 @@ def _make(study: Study, home: Home, source: Source, digest: str, key: str) -> No
 
     with building(home, key) as folder, tempfile.TemporaryDirectory(dir=folder) as scratch:
         built = build(study, source, split_seed(study), Path(scratch))
+        if fingerprint(source.files, source.pinned, home) != digest:
+            raise BadInput(
+                f"data: {source.facts['place']} changed while it was read; "
+                "run again when it is written whole"
+            )
         write(built, folder, Path(scratch), {"key": key, "fingerprint": digest})
 
 

@@ -238,6 +238,13 @@ def test_labels_are_named(values, names):
     assert class_labels(values, (), "c") == names
 
 
+@pytest.mark.parametrize("name", ["en-es", "mnist"])
+def test_a_package_is_for_its_task(name):
+    wrong = "classification" if name == "en-es" else "translation"
+    with pytest.raises(ValueError, match="set task"):
+        ADAPTER.validate_python({"source": "package", "name": name, "task": wrong})
+
+
 def test_a_licence_that_asks_for_it_must_be_accepted(home, tmp_path):
     with pytest.raises(BadInput, match=r"data\.accept_licence=CC-BY-NC-SA-4\.0"):
         read(home, tmp_path, source="package", name="solar-cells")

@@ -235,3 +235,19 @@ def test_each_rule_is_for_some_kinds(clean, kind):
     study = Study.model_validate({"name": "x", "clean": clean})
     with pytest.raises(BadInput, match=f"clean.{next(iter(clean))}"):
         check_kind(study, kind)
+
+
+def test_a_source_that_changes_while_it_is_read_is_refused(home, tmp_path, monkeypatch):
+    source = given(monkeypatch, tmp_path, random_rows([20, 20]))
+    read = source.read
+
+    def late(scratch):
+        rows = read(scratch)
+        source.files[0].write_text("more was written")
+        return rows
+
+    source.read = late
+    with pytest.raises(BadInput, match="changed while it was read"):
+        prepare(STUDY, home)
+    source.read = read
+    assert prepare(STUDY, home).train.exists()
