@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from conf.estimators import Estimator
 from conf.foundation import Transformer
 from conf.section import Section
 
@@ -55,4 +56,4 @@ class Gru(Section):
     """How much longer texts are preferred; 0 lets the likelihood alone decide."""
 
 
-Model = Annotated[Cnn | Mlp | Gru | Transformer, Field(discriminator="kind")]
+Model = Annotated[Cnn | Mlp | Gru | Transformer | Estimator, Field(discriminator="kind")]

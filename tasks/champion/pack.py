@@ -10,9 +10,10 @@ from typing import Any
 from safetensors import SafetensorError
 
 from conf.errors import DenseError
+from conf.estimators import EstimatorKinds
 from conf.foundation import Transformer
 from models.serving import Serving, TextServing, load_serving
-from tasks.champion import pairs
+from tasks.champion import estimators, pairs
 from tasks.champion.export import export_program, raw_shape
 from tasks.champion.package import labels_of, write_package
 from tasks.champion.records import Candidate
@@ -45,6 +46,16 @@ def pack(candidate: Candidate, folder: Path, card: Path, train: Path, destinatio
             TrialFolder(folder).weights,
             train.parent,
             metadata_of(candidate, facts, []),
+        )
+    if isinstance(candidate.config.model, EstimatorKinds):
+        labels = labels_of(facts["classes"])
+        return estimators.write_package(
+            destination,
+            TrialFolder(folder).estimator,
+            labels,
+            facts["inputs"],
+            read_rows(train, facts["inputs"]).values[:EXAMPLES],
+            metadata_of(candidate, facts, labels),
         )
     serving = trained(candidate, facts, TrialFolder(folder).weights, train.parent)
     program, labels = folder / "program.pt2", labels_of(facts["classes"])

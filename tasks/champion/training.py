@@ -49,7 +49,7 @@ def train(run: Run, spec: TrialSpec, folder: Path) -> Outcome:
 def finished(spec: TrialSpec, folder: Path) -> Outcome | None:
     """The outcome of this very training if it is complete and its weights are there."""
     result = Result.read(folder)
-    if result is None or result.outcome != "complete" or not TrialFolder(folder).weights.exists():
+    if result is None or result.outcome != "complete" or not TrialFolder(folder).learnt.exists():
         return None
     try:
         kept = TrialSpec.read(folder)

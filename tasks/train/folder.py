@@ -62,6 +62,16 @@ class TrialFolder:
         return self.checkpoints / "weights.safetensors"
 
     @property
+    def estimator(self) -> Path:
+        """What was learnt where that is no network's weights, after the end."""
+        return self.checkpoints / "model.skops"
+
+    @property
+    def learnt(self) -> Path:
+        """Weights or estimator, whichever there is."""
+        return self.estimator if self.estimator.exists() else self.weights
+
+    @property
     def predictions(self) -> Path:
         """What the saved epoch said about each validation row."""
         return self.path / "predictions.parquet"

@@ -18,6 +18,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "mlp": ("image", "table"),
     "gru": ("pairs",),
     "transformer": ("text",),
+    **dict.fromkeys(("random_forest", "gradient_boosting", "svm", "knn"), ("table",)),
 }
 """What kinds of data each kind of model takes; one's own take what they take."""
 

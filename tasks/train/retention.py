@@ -23,7 +23,7 @@ def keep_weights(best_first: Sequence[TrialFolder], keep: int) -> list[Path]:
         if not has_ended(folder):
             continue
         for path in state_files(folder):
-            if path == folder.weights and place < keep:
+            if path == folder.learnt and place < keep:
                 continue
             path.unlink(missing_ok=True)
             removed.append(path)

@@ -8,16 +8,19 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from conf.estimators import EstimatorKinds
 from tasks.train import capacity, distributed, fit, locks, slots
 from tasks.train.channel import Reporter
 from tasks.train.faults import classify, short
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result, TrialSpec
 
+Training = Callable[[TrialSpec, TrialFolder, Reporter, Callable[[], bool]], Result | None]
 LOCK_SECONDS = 60.0
 
 
@@ -92,14 +95,22 @@ def take_slot(spec: TrialSpec, wish: StopWish) -> slots.Slot | None:
     return slot
 
 
+def training_of(spec: TrialSpec) -> Training:
+    """How the trial's kind of model is trained."""
+    if isinstance(spec.config.model, EstimatorKinds):
+        from tasks.train.estimate import estimate
+
+        return estimate
+    return fit.fit if spec.devices == 1 else distributed.fit_on_devices
+
+
 def attempt(
     spec: TrialSpec, folder: TrialFolder, reporter: Reporter, wish: StopWish
 ) -> Result | None:
     """Train, and make whatever is raised a result with a cause."""
     started = time.monotonic()
     try:
-        run = fit.fit if spec.devices == 1 else distributed.fit_on_devices
-        result = run(spec, folder, reporter, wish)
+        result = training_of(spec)(spec, folder, reporter, wish)
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         result = Result(

@@ -1,0 +1,131 @@
+"""scikit-learn's estimators: built from their settings, and kept in files without pickle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.errors import DenseError
+from conf.estimators import Estimator, GradientBoosting, Knn, RandomForest
+
+# What the estimators below hold and skops does not know by itself; nothing else is ever loaded.
+TRUSTED = (
+    "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.model_selection._split.StratifiedKFold",
+)
+FOLDS = 5
+"""Of the cross-validation that a support vector machine's probabilities are fitted on."""
+
+
+def build_estimator(settings: Estimator, seed: int, threads: int, targets: NDArray) -> Any:
+    """An estimator that is not trained yet.
+
+    Args:
+        settings: what it is.
+        seed: everything random in it follows from it; the number of threads changes nothing.
+        threads: that a forest is grown with.
+        targets: classes of the training rows, of which some settings cannot exceed the number.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+    from sklearn.neighbors import KNeighborsClassifier
+
+    random = seed % 2**32
+    if isinstance(settings, RandomForest):
+        return RandomForestClassifier(
+            settings.trees,
+            max_depth=settings.depth,
+            min_samples_leaf=settings.leaf,
+            max_features=settings.features or "sqrt",
+            random_state=random,
+            n_jobs=threads,
+        )
+    if isinstance(settings, GradientBoosting):
+        return HistGradientBoostingClassifier(
+            max_iter=settings.rounds,
+            learning_rate=settings.rate,
+            max_leaf_nodes=settings.leaves,
+            min_samples_leaf=settings.leaf,
+            l2_regularization=settings.l2,
+            early_stopping=False,  # it would take rows away from the training
+            random_state=random,
+        )
+    if isinstance(settings, Knn):
+        # Without a tree, which could not be kept in a file.
+        return KNeighborsClassifier(
+            min(settings.neighbours, len(targets)),
+            weights=settings.vote,
+            p=settings.power,
+            algorithm="brute",
+        )
+    return _machine(settings, random, targets)
+
+
+def _machine(settings: Any, random: int, targets: NDArray) -> Any:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.svm import SVC
+
+    machine = SVC(
+        C=settings.c, kernel=settings.kernel, gamma=settings.gamma or "scale",
+        degree=settings.degree, random_state=random,
+    )  # fmt: skip
+    fewest = int(np.unique(targets, return_counts=True)[1].min())
+    if fewest < 2:
+        raise DenseError(
+            "model.kind svm: a class has one training row, so that its probabilities cannot be "
+            "fitted; raise clean.class_floor or use another kind"
+        )
+    folds = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=random)
+    return CalibratedClassifierCV(machine, cv=folds, ensemble=False)
+
+
+def probabilities(estimator: Any, x: NDArray, classes: int) -> NDArray[np.float32]:
+    """Probability of every class, (rows, classes); 0 of those without a training row."""
+    found = np.zeros((len(x), classes), dtype=np.float32)
+    found[:, estimator.classes_] = estimator.predict_proba(x)
+    return found
+
+
+def numbers(estimator: Any) -> int:
+    """How large an estimator is: nodes of its trees, or numbers of the rows that it keeps."""
+    if hasattr(estimator, "estimators_"):
+        return sum(tree.tree_.node_count for tree in estimator.estimators_)
+    if hasattr(estimator, "_predictors"):
+        return sum(len(tree.nodes) for round_ in estimator._predictors for tree in round_)
+    if hasattr(estimator, "calibrated_classifiers_"):
+        return int(estimator.calibrated_classifiers_[0].estimator.support_vectors_.size)
+    return int(estimator.n_samples_fit_ * estimator.n_features_in_)
+
+
+def as_bytes(estimator: Any) -> bytes:
+    """An estimator as a skops file."""
+    import skops.io
+
+    content: bytes = skops.io.dumps(estimator)
+    return content
+
+
+def load_estimator(path: Path) -> Any:
+    """An estimator from a skops file.
+
+    Raises:
+        DenseError: the file is gone, damaged, or holds what none of ours does.
+    """
+    from zipfile import BadZipFile
+
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return skops.io.load(path, trusted=list(TRUSTED))
+    except (OSError, ValueError, KeyError, BadZipFile, UntrustedTypesFoundException) as error:
+        raise DenseError(
+            f"{path} cannot be read as a trained estimator ({error}); delete its folder and run "
+            "the study again to train it anew"
+        ) from error

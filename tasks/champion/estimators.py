@@ -1,0 +1,67 @@
+"""The served form of a scikit-learn estimator: its skops file, and how raw rows are scaled."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from models.estimators import TRUSTED, load_estimator
+from tasks.champion import servable_estimator
+from tasks.champion.package import save_model, signature_of
+
+REQUIRED = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
+
+
+def write_package(
+    destination: Path,
+    estimator: Path,
+    labels: Sequence[str] | Sequence[int],
+    inputs: Mapping[str, Any],
+    example: NDArray,
+    metadata: Mapping[str, Any],
+) -> Path:
+    """Write the model folder, whole or not at all.
+
+    Args:
+        destination: the folder; one that is there is replaced.
+        estimator: the training's skops file.
+        labels: names of the classes.
+        inputs: the card's: how many features, their shift and scale, what fills gaps.
+        example: two raw rows or more.
+        metadata: what the model says of itself in its `MLmodel` file.
+
+    Returns:
+        The estimator inside the package.
+
+    Raises:
+        DenseError: the file is gone, or holds no estimator of ours.
+    """
+    load_estimator(estimator)
+    scratch = destination.with_name(f".{destination.name}.parts")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    shape = (int(inputs["features"]),)
+    card = {
+        "labels": list(labels),
+        "shape": shape,
+        "trusted": TRUSTED,
+        "fill": inputs.get("fill"),
+        **{name: inputs[name] for name in ("shift", "scale")},
+    }
+    (scratch / "card.json").write_text(json.dumps(card))
+    save_model(
+        destination,
+        servable_estimator,
+        {"estimator": estimator, "card": scratch / "card.json"},
+        signature_of(labels, shape),
+        example,
+        REQUIRED,
+        metadata,
+    )
+    shutil.rmtree(scratch)
+    return destination / "artifacts" / estimator.name

@@ -1,0 +1,78 @@
+"""The registered scikit-learn estimator as code: MLflow copies this one file into the model.
+
+It must work where this project is absent, so it imports nothing of it. What it predicts with is a
+skops file, of which only the types that the card names are built: no pickle is read.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+
+class Classifier(PythonModel):
+    """Raw rows in, one line a row out: the label, and the probability of every class."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read the estimator and the card from the model's artifacts."""
+        import skops.io
+
+        self._card = json.loads(Path(context.artifacts["card"]).read_text())
+        self._estimator = skops.io.load(
+            context.artifacts["estimator"], trusted=self._card["trusted"]
+        )
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: np.ndarray,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Label and probabilities.
+
+        Args:
+            context: given by MLflow, already read.
+            model_input: raw rows in the shape of the signature, any number of them.
+            params: none are known.
+
+        Returns:
+            A frame with the column `label` (the class's name; a number where all are numbers) and
+            a column `p_<name>` a class.
+
+        Raises:
+            ValueError: the rows have another shape, or hold a value that the model cannot take.
+        """
+        rows = self._scaled(np.asarray(model_input, dtype=np.float64))
+        labels = np.asarray(self._card["labels"])
+        probabilities = np.zeros((len(rows), len(labels)), dtype=np.float32)
+        if len(rows):
+            probabilities[:, self._estimator.classes_] = self._estimator.predict_proba(rows)
+        frame = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in labels])
+        frame.insert(0, "label", labels[probabilities.argmax(axis=1)])
+        return frame
+
+    def _scaled(self, rows: np.ndarray) -> np.ndarray:
+        """Rows as the estimator was trained on them, gaps filled where it was trained so."""
+        card = self._card
+        if rows.shape[1:] != tuple(card["shape"]):
+            raise ValueError(
+                f"the model takes rows of shape {tuple(card['shape'])}, given {rows.shape[1:]}; "
+                f"pass an array of shape (n, {', '.join(map(str, card['shape']))})"
+            )
+        wrong = np.isinf(rows) if card["fill"] is not None else ~np.isfinite(rows)
+        if wrong.any():
+            raise ValueError("a value is not finite; drop or fill the row before predicting")
+        x = rows.astype(np.float32)
+        if card["fill"] is not None:
+            x = np.where(np.isnan(x), np.asarray(card["fill"], dtype=np.float32), x)
+        shift, scale = (np.asarray(card[name], dtype=np.float32) for name in ("shift", "scale"))
+        return (x - shift) / scale
+
+
+mlflow.models.set_model(Classifier())

@@ -1,0 +1,147 @@
+"""A trial of a scikit-learn estimator: one epoch, under the contract of every other trial."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from conf.errors import BadInput
+from conf.estimators import EstimatorKinds
+from conf.identity import derived_seed
+from data.loaders import StudyData
+from models.estimators import as_bytes, build_estimator, numbers, probabilities
+from tasks.train import system
+from tasks.train.channel import Reporter
+from tasks.train.durable import write_durably
+from tasks.train.fit import save_predictions
+from tasks.train.folder import MetricLine, TrialFolder, as_text, file_fact
+from tasks.train.progress import Outputs, score
+from tasks.train.spec import Result, TrialSpec
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as an estimator takes them: `ids` and `targets` (n,), `x` (n, features), scaled."""
+
+    ids: NDArray[np.int64]
+    x: NDArray[np.float32]
+    targets: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, batches: Any, reporter: Reporter) -> Rows:
+        """All rows of a loader, in its order.
+
+        Raises:
+            BadInput: labels are blended, which no estimator can learn from.
+        """
+        columns: dict[str, list[NDArray]] = {"id": [], "x": [], "y": []}
+        for batch in batches:
+            reporter.beat()
+            for name, found in columns.items():
+                found.append(batch[name].numpy())
+        ids, x, targets = (np.concatenate(found) for found in columns.values())
+        if targets.ndim != 1:
+            raise BadInput(
+                "augment.mixup: scikit-learn's estimators cannot learn from blended labels; leave "
+                "it out"
+            )
+        return cls(ids, x, targets)
+
+
+def estimate(
+    spec: TrialSpec,
+    folder: TrialFolder,
+    reporter: Reporter,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> Result | None:
+    """Train an estimator on the first epoch's rows, score it, and save what counts.
+
+    A function of the specification alone; an attempt that was interrupted begins again.
+
+    Raises:
+        BadInput: it cannot learn from what the data are made of.
+        NotFinite: it predicts no numbers.
+    """
+    started = time.monotonic()
+    settings = spec.config.model
+    assert isinstance(settings, EstimatorKinds)
+    card = json.loads(Path(spec.card).read_bytes())
+    if card["inputs"]["kind"] != "table":
+        raise BadInput(
+            f"model.kind {settings.kind} does not take data of kind {card['inputs']['kind']}; "
+            "scikit-learn's estimators are for tables"
+        )
+    data = StudyData(
+        spec.config,
+        card,
+        Path(spec.train),
+        None if spec.validation is None else Path(spec.validation),
+        spec.seed,
+        also=[Path(part) for part in spec.also],
+    )
+    rows = Rows.of(data.train_dataloader(), reporter)
+    seed = derived_seed(spec.seed, "model")
+    estimator = build_estimator(settings, seed, spec.threads, rows.targets)
+    estimator.fit(rows.x, rows.targets)
+    if is_stopped():
+        return None
+    held = data.val_dataloader()
+    outputs = said(estimator, Rows.of(held, reporter), len(card["classes"])) if held else None
+    scores = score(outputs, spec.config.evaluate) if outputs else {}
+    line = MetricLine(
+        epoch=1,
+        step=1,
+        time=time.time(),
+        seconds=time.monotonic() - started,
+        attempt=spec.attempt,
+        metrics={f"val/{name}": value for name, value in scores.items()},
+    )
+    return _saved(spec, folder, estimator, outputs, line)
+
+
+def said(estimator: Any, rows: Rows, classes: int) -> Outputs:
+    """What a trained estimator says of rows, as a network's validation step would answer."""
+    return {
+        "id": torch.from_numpy(rows.ids),
+        "target": torch.from_numpy(rows.targets),
+        "probabilities": torch.from_numpy(probabilities(estimator, rows.x, classes)),
+    }
+
+
+def _saved(
+    spec: TrialSpec,
+    folder: TrialFolder,
+    estimator: Any,
+    outputs: Outputs | None,
+    line: MetricLine,
+) -> Result:
+    folder.checkpoints.mkdir(parents=True, exist_ok=True)
+    content = as_bytes(estimator)
+    write_durably(folder.estimator, lambda file: file.write(content))
+    written = [folder.estimator]
+    if outputs is not None:
+        save_predictions(folder.predictions, outputs)
+        written.append(folder.predictions)
+    # One line, whatever an attempt before has left.
+    write_durably(folder.metrics, lambda file: file.write(as_text(line).encode()))
+    size = numbers(estimator)
+    return Result(
+        outcome="complete",
+        attempt=spec.attempt,
+        until=spec.until,
+        epochs=1,
+        best_epoch=1,
+        value=line.metrics.get(f"val/{spec.config.evaluate.objective}"),
+        params_total=size,
+        params_trainable=size,
+        peak_memory=system.peak_memory(),
+        files={str(path.relative_to(folder.path)): file_fact(path) for path in written},
+    )

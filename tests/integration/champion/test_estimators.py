@@ -1,0 +1,134 @@
+"""A study over families of estimators and a network: trials, winner, and what is served."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conf.errors import BadInput
+from conf.home import Home
+from conf.identity import derived_seed, trial_digest
+from conf.study import Study
+from conf.values import apply_values
+from tasks.champion.measure import load, predict
+from tasks.champion.pack import pack
+from tasks.champion.records import Candidate
+from tasks.champion.rows import read_rows
+from tasks.evaluate.evaluation import evaluate
+from tasks.evaluate.predictions import Predictions, read
+from tasks.prepare import Prepared, prepare
+from tasks.train.channel import Reporter
+from tasks.train.folder import TrialFolder
+from tasks.train.retention import keep_weights
+from tasks.train.spec import Result, TrialSpec
+from tasks.train.trial import StopWish, attempt
+
+STUDY = Study.model_validate(
+    {
+        "name": "wines",
+        "data": {"source": "builtin", "name": "wine"},
+        "augment": {"jitter": {"deviation": 0.05}},
+        "model": {"kind": "random_forest", "trees": 20},
+        "train": {"epochs": 7, "batch_size": 32},
+        "evaluate": {"objective": "accuracy", "metrics": ["accuracy", "log_loss", "roc_auc"]},
+        "search": {"trials": 1},
+    }
+)
+KINDS = ("random_forest", "gradient_boosting", "svm", "knn")
+FOREIGN = """
+import importlib.util, json, sys
+sys.path.append(sys.argv[1])
+assert importlib.util.find_spec("tasks") is None
+import pickle, mlflow, numpy as np
+def refuse(*_, **__):
+    raise AssertionError("a pickle was read")
+pickle.load = pickle.loads = refuse
+model = mlflow.pyfunc.load_model(sys.argv[2])
+print(json.dumps(model.predict(np.load(sys.argv[3])).filter(regex="^p_").to_numpy().tolist()))
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return prepare(STUDY, Home.open(tmp_path_factory.mktemp("home")))
+
+
+def trained(prepared: Prepared, path: Path, study: Study = STUDY, **values: str) -> Result:
+    config = apply_values(study.trial_config, {f"model.{k}": v for k, v in values.items()})
+    spec = TrialSpec(
+        study="wines",
+        number=0,
+        digest=trial_digest(config),
+        config=config,
+        seed=derived_seed(0, 0),
+        train=str(prepared.train),
+        validation=str(prepared.validation),
+        card=str(prepared.card_path),
+        until=config.train.epochs,
+    )
+    found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopWish())
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trial_keeps_the_contract(kind: str, prepared: Prepared, tmp_path: Path) -> None:
+    folder = TrialFolder(tmp_path / "a")
+    result = trained(prepared, folder.path, kind=kind)
+    assert (result.outcome, result.epochs, result.best_epoch) == ("complete", 1, 1)
+    for name, fact in result.files.items():
+        assert (folder.path / name).stat().st_size == fact.size
+    config = apply_values(STUDY.trial_config, {"model.kind": kind})
+    found = evaluate(folder.path, config)
+    assert found.value == result.value == folder.read_metrics()[0].metrics["val/accuracy"]
+    assert found.value > 0.85
+    again = trained(prepared, tmp_path / "b", kind=kind)
+    assert again.files["predictions.parquet"] == result.files["predictions.parquet"]
+    result.write(folder.path)
+    assert keep_weights([folder], keep=1) == []
+    assert keep_weights([folder], keep=0) == [folder.estimator]
+
+
+def test_blended_labels_are_refused(prepared: Prepared, tmp_path: Path) -> None:
+    blended = STUDY.model_copy(
+        update={"augment": STUDY.augment.model_validate({"mixup": {"alpha": 0.4}})}
+    )
+    result = trained(prepared, tmp_path, blended)
+    assert (result.outcome, "augment.mixup" in result.message) == ("failed", True)
+
+
+def test_the_champion_answers_without_the_project(prepared: Prepared, tmp_path: Path) -> None:
+    folder = TrialFolder(tmp_path / "final")
+    trained(prepared, folder.path)
+    config = STUDY.trial_config
+    candidate = Candidate(
+        study="wines", study_digest="0" * 64, data=prepared.key, number=0,
+        digest=trial_digest(config), config=config, value=0.9, epochs=1, seed=1,
+    )  # fmt: skip
+    package = tmp_path / "model"
+    pack(candidate, folder.path, prepared.card_path, prepared.train, package)
+    rows = read_rows(prepared.validation, prepared.card["inputs"])
+    said, saved = predict(load(package), rows), read(folder.predictions)
+    assert isinstance(saved, Predictions)
+    np.testing.assert_array_equal(said.probabilities, saved.probabilities)
+    np.save(tmp_path / "rows.npy", rows.values)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", FOREIGN, sysconfig.get_paths()["purelib"],
+         str(package), str(tmp_path / "rows.npy")],
+        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
+    )  # fmt: skip
+    answers = np.array(json.loads(done.stdout.splitlines()[-1]), dtype=np.float32)
+    np.testing.assert_array_equal(answers, said.probabilities)
+
+
+def test_other_data_are_refused_before_anything_runs(tmp_path: Path) -> None:
+    from tasks.train.ready import check_kinds
+
+    with pytest.raises(BadInput, match="random_forest does not take data of kind image"):
+        check_kinds(STUDY, "image")
