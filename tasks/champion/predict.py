@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conf.errors import BadInput
 from tasks.champion import registry
 from tasks.champion.promote import no_champion
-from tasks.champion.reading import read_file
+from tasks.champion.reading import read_file, read_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def predict_file(client: MlflowClient, model: str, file: Path) -> pd.DataFrame:
-    """Label and probabilities, a line a row of the file; of a folder of images also their names.
+    """What the champion says, a line a row of the file; of a folder of images also their names.
 
     Args:
         client: of the registry.
@@ -36,14 +36,24 @@ def predict_file(client: MlflowClient, model: str, file: Path) -> pd.DataFrame:
         raise BadInput(no_champion(client, model))
     with tempfile.TemporaryDirectory() as folder:
         loaded = _loaded(client, version, folder)
-        rows = read_file(file, loaded.metadata.metadata["inputs"], _shape(loaded))
+        rows, names = _rows(loaded, file)
         try:
-            answers = loaded.predict(rows.values)
+            answers = loaded.predict(rows)
         except ValueError as error:  # the model's own sentence about a value it cannot take
             raise BadInput(f"{file}: {error}") from error
-    if rows.names:
-        answers.insert(0, "file", list(rows.names))
+    if names:
+        answers.insert(0, "file", list(names))
     return answers
+
+
+def _rows(model: PyFuncModel, file: Path) -> tuple[Any, tuple[str, ...]]:
+    """What the model is asked with: an array, or texts; and the names of rows that have any."""
+    facts = model.metadata.metadata
+    if facts["inputs"]["kind"] in ("text", "pairs"):
+        data = facts["config"]["data"]
+        return read_texts(file, data.get("text") or data.get("source_column")), ()
+    found = read_file(file, facts["inputs"], _shape(model))
+    return found.values, found.names
 
 
 def _loaded(client: MlflowClient, version: ModelVersion, folder: str) -> PyFuncModel:

@@ -53,6 +53,47 @@ def read_file(file: Path, inputs: Mapping[str, Any], shape: Sequence[int]) -> Fi
     return FileRows(rows.reshape(-1, *shape), found.names)
 
 
+def read_texts(file: Path, column: str | None) -> list[str]:
+    """Raw texts of a file.
+
+    Args:
+        file: `.txt` with a text a line; `.jsonl` with a text or an object a line; `.csv` or
+            `.parquet`.
+        column: that held the texts in training; where it is not there, `text` or the only column.
+
+    Raises:
+        BadInput: the file cannot be read, or what it holds is no text.
+    """
+    try:
+        texts = _lines(file) if file.suffix == ".txt" else _texts(file, column)
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInput(f"{file} cannot be read as texts: {error}") from error
+    if not texts:
+        raise BadInput(f"{file} has no rows; give at least one")
+    if wrong := [row for row, text in enumerate(texts) if not isinstance(text, str)]:
+        raise BadInput(f"{file}: row {wrong[0]} is no text ({texts[wrong[0]]!r})")
+    return texts
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8").splitlines()
+
+
+def _texts(file: Path, column: str | None) -> list[str]:
+    import pandas as pd
+
+    readers = {".csv": _csv, ".parquet": _parquet, ".jsonl": _json_objects}
+    if file.suffix not in readers:
+        raise BadInput(f"{file} is no .txt, {', '.join(readers)} file; save the texts as one")
+    found = readers[file.suffix](file)
+    if not isinstance(found, pd.DataFrame):
+        return list(found)
+    named = [name for name in (column, "text") if name in found]
+    if not named and found.shape[1] != 1:
+        raise ValueError(f"it has no column 'text'; it has {', '.join(map(str, found))}")
+    return list(found[named[0]] if named else found.iloc[:, 0])
+
+
 def _numbers(file: Path, names: Sequence[str] | None) -> Values:
     if file.suffix not in _READERS:
         known = ", ".join(_READERS)
@@ -82,12 +123,18 @@ def _parquet(file: Path) -> pd.DataFrame:
 
 def _json_lines(file: Path) -> Values | pd.DataFrame:
     """An array a line, or an object a line with a value a column."""
+    found = _json_objects(file)
+    return np.asarray(found, dtype=np.float64) if isinstance(found, list) else found
+
+
+def _json_objects(file: Path) -> list[Any] | pd.DataFrame:
     import pandas as pd
 
-    lines = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+    # Not `splitlines`: a string may hold other ends of lines than the file's.
+    lines = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line.strip()]
     if lines and all(isinstance(line, dict) for line in lines):
         return pd.DataFrame(lines)
-    return np.asarray(lines, dtype=np.float64)
+    return lines
 
 
 _READERS: dict[str, Callable[[Path], Values | pd.DataFrame]] = {

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from conf.errors import BadInput
-from tasks.champion.reading import read_file
+from tasks.champion.reading import read_file, read_texts
 from tests.unit.champion.test_package import IMAGE
 
 TABLE = {"kind": "table", "features": 2, "names": ["a", "b"]}
@@ -88,3 +88,37 @@ def test_images_fill_the_models_own_range(tmp_path: Path) -> None:
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="has no images"):
         read_file(tmp_path, IMAGE, (8, 8))
+
+
+TEXTS = ["a film\u2028to see", "no, thanks"]
+
+
+@pytest.mark.parametrize("name", ["rows.txt", "rows.jsonl", "lines.jsonl", "rows.csv", "one.csv"])
+def test_texts_are_read_from_whatever_holds_them(tmp_path: Path, name: str) -> None:
+    texts = [text.replace("\u2028", " ") for text in TEXTS] if name == "rows.txt" else TEXTS
+    frame = pd.DataFrame({"id": [1, 2], "review": texts})
+    (tmp_path / "rows.txt").write_text("".join(f"{text}\n" for text in texts))
+    frame.to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
+    (tmp_path / "lines.jsonl").write_text(
+        "\n".join(json.dumps(t, ensure_ascii=False) for t in texts)
+    )
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    frame[["review"]].to_csv(tmp_path / "one.csv", index=False)
+    assert read_texts(tmp_path / name, "review") == texts
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("rows.csv", "a,b\nx,y\n", "no column 'text'; it has a, b", id="which one"),
+        pytest.param("rows.csv", "text\n1\n", "row 0 is no text", id="a number"),
+        pytest.param("rows.csv", "id,text\n1,x\n2,\n", "row 1 is no text", id="a gap"),
+        pytest.param("rows.txt", "", "no rows", id="empty"),
+        pytest.param("rows.npy", "x", "save the texts as one", id="no file of texts"),
+        pytest.param("rows.jsonl", "{", "cannot be read as texts", id="no json"),
+    ],
+)
+def test_what_holds_no_texts(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(BadInput, match=message):
+        read_texts(tmp_path / name, "review")
