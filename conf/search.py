@@ -171,8 +171,9 @@ class Rungs(Section):
 class Search(Section):
     """How many configurations are tried, and how they are chosen."""
 
-    strategy: Literal["bayes", "random", "grid", "sobol", "evolution", "tpe"] = "bayes"
-    """How configurations are proposed; `tpe` is Optuna's and needs the extra `dense[tpe]`."""
+    strategy: Literal["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe"] = "bayes"
+    """How configurations are proposed: `forest` suits many conditions and thousands of trials, and
+    `tpe` is Optuna's (the extra `dense[tpe]`)."""
     trials: Annotated[int, Field(ge=1, le=100_000)] = 16
     """Configurations in all, trial 0 (the YAML as written) included."""
     batch_size: Annotated[int, Field(ge=1, le=1_024)] | None = None

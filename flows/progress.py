@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def shown_end(trial: Trial) -> Ended:
     """A trial whose attempt ended, as a line of the display."""
-    outcome: str = trial.status
+    outcome: str = f"breaks {' and '.join(trial.broken)}" if trial.broken else trial.status
     note = f"{trial.cause}: {trial.message}" if trial.cause else trial.message
     if trial.status == "queued" and trial.cause:
         outcome = "tried again"

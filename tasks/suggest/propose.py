@@ -105,6 +105,10 @@ def _chooser(strategy: Strategy) -> Chooser:
         from tasks.suggest.bayes import choose  # scipy's optimisers load with it
 
         return choose
+    if strategy == "forest":
+        from tasks.suggest import forest  # scikit-learn loads with its first fit
+
+        return forest.choose
     if strategy == "tpe":
         from tasks.suggest import tpe  # an extra
 
@@ -116,7 +120,7 @@ def _chooser(strategy: Strategy) -> Chooser:
         "evolution": evolution.choose,
     }
     if strategy not in choosers:
-        names = ", ".join(["bayes", *choosers, "tpe"])
+        names = ", ".join(["bayes", *choosers, "forest", "tpe"])
         raise BadInput(f"search.strategy: {strategy!r} is unknown; choose one of {names}")
     return choosers[strategy]
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from conf.search import Scalar
 
 Values = Mapping[str, Scalar]
 Outcome = Literal["complete", "paused", "stopped", "failed"]
-Strategy = Literal["bayes", "random", "grid", "sobol", "evolution", "tpe"]
+Strategy = Literal["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe"]
 Direction = Literal["minimize", "maximize"]
-Origin = Literal["default", "enqueued", "initial", "model", "local", "random", "grid", "sobol"]
+Origin = Literal[
+    "default", "enqueued", "initial", "model", "local", "density", "random", "grid", "sobol"
+]
 
 UNINFORMATIVE_CAUSES = frozenset({"infrastructure", "killed", "driver", "user"})
 """Causes of a failure that say nothing about the configuration."""
@@ -36,7 +39,7 @@ class Observation:
     measures: Mapping[str, float] = field(default_factory=dict)
     """Further objectives by name, in the user's own units and direction."""
 
-    @property
+    @cached_property
     def scored(self) -> bool:
         """Whether the objective is a finite number."""
         return self.outcome != "failed" and self.value is not None and math.isfinite(self.value)

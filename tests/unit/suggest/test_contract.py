@@ -18,7 +18,7 @@ from tasks.suggest.options import Options
 from tasks.suggest.problem import Problem, in_order, reports_of
 from tasks.suggest.space import Space
 
-STRATEGIES = ["bayes", "random", "grid", "sobol", "evolution", "tpe"]
+STRATEGIES = ["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe"]
 MIXED = {
     "train.lr": {"low": 1e-5, "high": 1e-1, "scale": "log"},
     "train.decay": {"low": 0.01, "high": 0.99, "scale": "logit"},

@@ -1,14 +1,17 @@
-"""What `evolution` and `tpe` do beyond what every strategy promises."""
+"""What `evolution`, `forest` and `tpe` do beyond what every strategy promises."""
 
 from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 
 from conf.errors import BadInput
 from tasks.suggest import Optimizer
 from tasks.suggest.evolution import Population
+from tasks.suggest.forest import columns
+from tasks.suggest.space import Space
 
 SPACE = {
     "m.x": {"low": 0.0, "high": 1.0},
@@ -36,11 +39,24 @@ def best_of(strategy: str, seed: int, rounds: int, size: int = 4) -> float:
     return min(o.value for o in optimizer.observations if o.value is not None)
 
 
-@pytest.mark.parametrize("strategy", ["evolution", "tpe"])
-def test_it_beats_chance(strategy: str) -> None:
-    seeds = range(3)
-    found = sum(best_of(strategy, seed, 20) for seed in seeds)
-    assert found < 0.5 * sum(best_of("random", seed, 20) for seed in seeds)
+@pytest.mark.parametrize(("strategy", "rounds"), [("evolution", 20), ("forest", 10), ("tpe", 12)])
+def test_it_beats_chance(strategy: str, rounds: int) -> None:
+    seeds = range(2)
+    found = sum(best_of(strategy, seed, rounds) for seed in seeds)
+    assert found < 0.5 * sum(best_of("random", seed, rounds) for seed in seeds)
+
+
+def test_a_forest_has_a_column_for_each_value_of_a_category_and_for_inactivity() -> None:
+    space = Space(
+        {
+            "m.kind": {"choices": ["a", "b", "c"]},
+            "m.on": {"choices": ["yes", "no"]},
+            "m.x": {"low": 0.0, "high": 1.0, "when": {"m.kind": "a"}},
+        }
+    )
+    rows = np.array([space.encode({"m.kind": "a", "m.on": "no", "m.x": 0.25}),
+                     space.encode({"m.kind": "c", "m.on": "yes"})])  # fmt: skip
+    assert columns(space, rows).tolist() == [[1, 0, 0, 0.75, 0.25], [0, 0, 1, 0.25, -1]]
 
 
 def test_a_child_takes_the_place_of_the_member_that_it_beats() -> None:
