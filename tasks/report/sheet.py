@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from conf.augment import Augment
 from conf.errors import DenseError
 from conf.identity import derived_seed
 from conf.study import TrialConfig
@@ -74,6 +75,8 @@ def _seen(record: StudyRecord, prepared: Prepared) -> dict[str, Any]:
         seconds=SECONDS,
     )
     caption = _caption(best, kind, augmented=reply["augmented"])
+    if reply["blended"]:
+        caption = f"{caption} Blends with other rows of a batch are not shown."
     if kind != "image":
         name = "numbers" if kind == "table" else "texts"
         return {name: reply[name], "sheet_caption": caption}
@@ -93,23 +96,29 @@ def _caption(best: TrialRecord, kind: str, *, augmented: bool) -> str:
 
 def drawn(request: Mapping[str, Any]) -> dict[str, Any]:
     """The process's side: the picture, the texts, or the numbers."""
-    config = TrialConfig.model_validate(request["config"])
-    given = config, request["card"], Path(request["train"]), int(request["seed"])
-    kind = request["card"]["inputs"]["kind"]
-    if kind == "image":
-        from data.contact import contact_sheet, is_augmented
-
-        picture = base64.b64encode(contact_sheet(*given)).decode()
-        return {"png": picture, "augmented": is_augmented(config, request["card"])}
     from data.presets import resolved
+
+    config, kind = TrialConfig.model_validate(request["config"]), request["card"]["inputs"]["kind"]
+    augment = resolved(config.augment, kind)
+    given = config, request["card"], Path(request["train"]), int(request["seed"])
+    blended = augment.mixup is not None or augment.cutmix is not None
+    return {**_samples(kind, augment, given), "blended": blended}
+
+
+def _samples(
+    kind: str, augment: Augment, given: tuple[TrialConfig, Mapping[str, Any], Path, int]
+) -> dict[str, Any]:
+    """Samples of a kind of data, and whether they are changed."""
+    from data.contact import contact_sheet, is_augmented
     from data.samples import table_samples, text_samples
     from data.text import changes_texts
 
+    if kind == "image":
+        picture = base64.b64encode(contact_sheet(*given)).decode()
+        return {"png": picture, "augmented": is_augmented(*given[:2])}
     if kind == "table":
-        numbers = table_samples(*given)
-        return {"numbers": numbers, "augmented": len(numbers[0]) > 1}
-    texts = text_samples(*given, rows=TEXTS)
-    return {"texts": texts, "augmented": changes_texts(resolved(config.augment, kind))}
+        return {"numbers": table_samples(*given), "augmented": augment.jitter is not None}
+    return {"texts": text_samples(*given, rows=TEXTS), "augmented": changes_texts(augment)}
 
 
 if __name__ == "__main__":
