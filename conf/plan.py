@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conf.evaluate import direction_of
 from conf.home import Home
 from conf.identity import study_digest
 from conf.search import Choices, Range
@@ -22,6 +23,8 @@ def plan(study: Study, home: Home | None = None) -> list[Line]:
         ("split", _section(study.split)),
         ("model", _section(study.model)),
         ("objective", f"{study.evaluate.objective}, to {study.evaluate.direction}"),
+        *[("", f"{name}, to {direction_of(name)}") for name in study.evaluate.also],
+        *[("", f"keeping {text}") for text in study.evaluate.constraints],
         ("space", _space_size(study)),
         *[("", line) for line in _dimensions(study)],
         ("budget", _budget(study)),
