@@ -27,8 +27,14 @@ def test_the_plan_says_what_else_the_search_is_after_and_when_it_ends() -> None:
         "stop={gpu_hours: 3, money: 7, cost_per_gpu_hour: 2}",
     ]
     text = plan_text(load_study("digits", overrides))
-    says = ["latency_ms, to minimize", "keeping params <= 5000", "improvement per expected second",
-            "learns from wine", "after 3 GPU-hours", "once 7 is spent, at 2 a GPU-hour"]  # fmt: skip
+    says = [
+        "latency_ms, to minimize",
+        "keeping params <= 5000",
+        "improvement per expected second",
+        "learns from wine",
+        "after 3 GPU-hours",
+        "once 7 is spent, at 2 a GPU-hour",
+    ]
     for part in says:
         assert part in text
     regret = plan_text(load_study("digits", ["stop.regret=0.01"]))
