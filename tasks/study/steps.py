@@ -12,10 +12,10 @@ from tasks.study.events import Asked, Finished, Forecast, Interrupted, Reported,
 from tasks.study.state import State
 from tasks.study.trial import Trial
 
-_PLAIN = Evaluate()
-
 if TYPE_CHECKING:  # numerical libraries load with it
     from tasks.suggest.records import Observation, Proposal
+
+_PLAIN = Evaluate()
 
 
 class Ended(Protocol):
