@@ -1,22 +1,19 @@
-"""How promising a point is, given what the model expects there: larger is better, all in logs.
-
-Arguments are mean and variance of the standardised loss, and the loss to beat.
-"""
+"""How promising a point is, given what the model expects there: larger is better, in logs."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr
 
 Vector = NDArray[np.float64]
-Acquisition = Callable[[Vector, Vector, float], Vector]
 
 
 def log_expected_improvement(mean: Vector, variance: Vector, best: float) -> Vector:
-    """Logarithm of the expected improvement; exact far into the tail, where EI itself is 0."""
+    """Logarithm of the expected improvement; exact far into the tail, where EI itself is 0.
+
+    Arguments are mean and variance of the standardised loss, and the loss to beat.
+    """
     deviation = np.sqrt(variance)
     z = (best - mean) / deviation
     density = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
@@ -27,27 +24,3 @@ def log_expected_improvement(mean: Vector, variance: Vector, best: float) -> Vec
     ratio = 1.0 + far * np.sqrt(np.pi / 2) * erfcx(-far / np.sqrt(2))
     tail = np.where(far < -1e3, -2.0 * np.log(-far), np.log(np.maximum(ratio, 1e-300)))
     return np.asarray(np.where(z > -1.0, close, density + tail) + np.log(deviation))
-
-
-def log_probability_of_improvement(mean: Vector, variance: Vector, best: float) -> Vector:
-    """Logarithm of the chance to beat `best` by a hundredth of the losses' spread."""
-    return np.asarray(log_ndtr((best - 0.01 - mean) / np.sqrt(variance)))
-
-
-def _confidence_bound(deviations: float) -> Acquisition:
-    def bound(mean: Vector, variance: Vector, best: float) -> Vector:
-        return np.asarray(best - mean + deviations * np.sqrt(variance))
-
-    return bound
-
-
-ACQUISITIONS: dict[str, Acquisition] = {
-    "ei": log_expected_improvement,
-    "lcb": _confidence_bound(1.5),
-    "pi": log_probability_of_improvement,
-    "mean": _confidence_bound(0.3),
-}
-"""By name: how much better, how low it may lie, how surely better, how good it most likely is.
-
-`mean` keeps a little of the deviation, so that its picks of one batch do not crowd on one spot.
-"""

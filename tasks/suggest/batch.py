@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.search import Scalar
-from tasks.suggest.acquisition import ACQUISITIONS
+from tasks.suggest.acquisition import log_expected_improvement
 from tasks.suggest.beliefs import log_belief
 from tasks.suggest.candidates import climb, near, pool
 from tasks.suggest.field import Field
 from tasks.suggest.gp import Gp
 from tasks.suggest.kernel import Features, features
 from tasks.suggest.lean import Lean, even
+from tasks.suggest.parzen import Parzen
 from tasks.suggest.points import untried
 from tasks.suggest.records import Origin
 from tasks.suggest.space import Rows, Space
@@ -23,6 +24,7 @@ from tasks.suggest.surrogate import Surrogate
 Vector = NDArray[np.float64]
 _POOL = 1024
 _LOCAL = 512
+_DRAWN = 32
 _STARTS = 6
 _CENTRES = 5
 _SAME = 1e-3
@@ -31,11 +33,10 @@ _SAME = 1e-3
 
 @dataclass(frozen=True)
 class Pick:
-    """One configuration, who picked it, and its row."""
+    """One configuration, how it was picked, and its row."""
 
     values: dict[str, Scalar]
     origin: Origin
-    arm: str
     row: NDArray[np.float64]
 
 
@@ -46,13 +47,14 @@ class Picker:
         self,
         space: Space,
         model: Surrogate,
+        parzen: Parzen,
         side: float,
         tried: set[str],
         known: Rows,
         generator: np.random.Generator,
         lean: Lean = even,
     ) -> None:
-        self._space, self._model, self._side = space, model, side
+        self._space, self._model, self._parzen, self._side = space, model, parzen, side
         self._lean = lean
         self._tried, self._generator = tried, generator
         self._gp: Gp = model.loss
@@ -68,12 +70,13 @@ class Picker:
         self._told = len(model.raw)
         self._bonus = self._added(self._rows)
 
-    def pick(self, arm: str, origin: Origin) -> Pick | None:
-        """The best untried configuration by an acquisition function; None: the space is exhausted.
+    def pick(self, origin: Origin) -> Pick | None:
+        """An untried configuration; None: the space is exhausted.
 
-        Origin `local` looks around the incumbent only, `model` everywhere, `random` draws.
+        Origin `model` is the best by expected improvement anywhere, `local` around the incumbent
+        only, `density` the one of a few draws where the better trials crowd most.
         """
-        found = self._drawn() if origin == "random" else self._found(arm, origin)
+        found = self._dense() if origin == "density" else self._found(origin)
         if found is None:
             return None
         values, row = found
@@ -83,25 +86,23 @@ class Picker:
         self._best = min(self._best, float(self._gp.predict(at)[0][0]))
         self._field.believe(self._gp, at)
         self._gp = self._gp.believe(at)
-        return Pick(values, origin, arm, row)
+        self._parzen.believe(row)
+        return Pick(values, origin, row)
 
     def promising(self, count: int) -> Features:
         """Points of the table where the loss may lie low, by the lower bound."""
         bound = self._field.mean - 2.0 * np.sqrt(self._field.variance)
         return self._table.take(np.argsort(bound, kind="stable")[:count])
 
-    def _found(
-        self, arm: str, origin: Origin
-    ) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
-        acquisition = ACQUISITIONS[arm]
-
+    def _found(self, origin: Origin) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
         def score(rows: Rows) -> Vector:
             at = features(self._space, rows)
             mean, variance = self._gp.predict(at)
-            promise = acquisition(mean, variance, self._best) + self._added(rows)
+            promise = log_expected_improvement(mean, variance, self._best) + self._added(rows)
             return np.where(self._allowed(rows), promise, -np.inf)
 
-        promise = acquisition(self._field.mean, self._field.variance, self._best) + self._bonus
+        mean, variance = self._field.mean, self._field.variance
+        promise = log_expected_improvement(mean, variance, self._best) + self._bonus
         eligible = np.flatnonzero(self._local) if origin == "local" else np.arange(len(self._rows))
         order = eligible[np.argsort(-promise[eligible], kind="stable")]
         scale = self._side / 4.0 if origin == "local" else 0.1
@@ -110,12 +111,19 @@ class Picker:
         climbed = climbed[np.argsort(-score(climbed), kind="stable")]
         return self._first_untried(np.vstack([climbed, self._rows[order]]))
 
+    def _dense(self) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+        rows = self._parzen.draw(_DRAWN, self._generator)
+        score = self._parzen.score(rows) + self._outside(rows)
+        return self._first_untried(rows[np.argsort(-score, kind="stable")])
+
     def _added(self, rows: Rows) -> Vector:
-        """What else than the loss speaks for a row: that it will run, that a person expects it, and
-        what `lean` says."""
-        belief = log_belief(self._space.beliefs, rows, self._told)
+        """What else than the loss speaks for a row: a person's belief, and what lies outside."""
+        return self._outside(rows) + log_belief(self._space.beliefs, rows, self._told)
+
+    def _outside(self, rows: Rows) -> Vector:
+        """That it will run, and what `lean` says."""
         feasible = self._model.log_feasible(features(self._space, rows))
-        return np.asarray(feasible + belief + self._lean(rows))
+        return np.asarray(feasible + self._lean(rows))
 
     def _allowed(self, rows: Rows) -> NDArray[np.bool_]:
         if not self._space.constraints:

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from tasks.suggest.bandit import Bandit
 from tasks.suggest.batch import Pick, Picker
 from tasks.suggest.cost import Cost, cost_model
 from tasks.suggest.forecast import forecast
 from tasks.suggest.kernel import features
 from tasks.suggest.lean import Lean, together
 from tasks.suggest.options import DEFAULTS, Options
+from tasks.suggest.parzen import Parzen
 from tasks.suggest.points import spread, untried
 from tasks.suggest.problem import Choice, Picked, Problem
 from tasks.suggest.records import Observation, Origin
-from tasks.suggest.region import Region
+from tasks.suggest.region import Region, settled
 from tasks.suggest.space import Rows
 from tasks.suggest.surrogate import surrogate
 from tasks.suggest.transfer import seeds, transfer
@@ -28,10 +28,8 @@ Vector = NDArray[np.float64]
 _FEWEST = 3
 """Scored trials without which there is nothing to model."""
 _FORECAST_POINTS = 200
-_PLATEAU = 4
-"""Trials that share the best loss: more would only map the plateau that they lie on."""
-_PER_SECOND = ("ei", "pi")
-"""The acquisitions that mean something a second: those in logarithms."""
+_BY_DENSITY = 0.5
+"""The chance that a pick is made by density; drawn, so that no pick keeps its place in a batch."""
 OPTIONS = DEFAULTS
 
 
@@ -89,26 +87,37 @@ def _modelled(
     losses = problem.losses(observations)
     vector = np.array([losses[o.number] for o in observations if o.scored])
     model, state = surrogate(problem, observations, rows, vector, options)
-    spread = float(np.median(vector) - np.min(vector))
-    bandit = Bandit(problem.state.get("bandit"))
-    bandit.credit(observations, losses, spread)
-    local = [change for origin, change in bandit.settled if origin == "local"]
-    region = Region.of(problem.state).after(local, patience=max(4, len(problem.space)))
-    flat = np.sum(vector == np.min(vector)) >= _PLATEAU
+    changes, awaited = settled(
+        problem.state.get("awaited", {}),
+        observations,
+        losses,
+        float(np.median(vector) - np.min(vector)),
+    )
+    region = Region.of(problem.state).after(changes, patience=max(4, len(problem.space)))
     generator = problem.generator
-    known = np.vstack([rows, problem.pending_rows()])
+    scored = np.array([observation.scored for observation in observations])
+    failed = np.array([observation.infeasible for observation in observations])
+    pending = problem.pending_rows()
     lean, cost = _leaning(problem, observations, rows, vector)
-    if cost is not None:
-        options = replace(options, arms=_PER_SECOND)
-    picker = Picker(problem.space, model, region.side, tried, known, generator, lean)
+    picker = Picker(
+        problem.space,
+        model,
+        Parzen(problem.space, rows[scored], vector, np.vstack([rows[failed], pending])),
+        region.side,
+        tried,
+        np.vstack([rows, pending]),
+        generator,
+        lean,
+    )
     picks: list[Pick] = []
-    for index, arm in enumerate(_arms(bandit, count, generator, number, options)):
-        pick = picker.pick(arm, _origin(number + index, flat, options))
+    for turn in range(number, number + count):
+        pick = picker.pick(_origin(turn, options, generator))
         if pick is None:
             break
-        bandit.opened(number + index, arm, pick.origin, float(np.min(vector)))
+        if pick.origin == "local":
+            awaited[str(turn)] = float(np.min(vector))
         picks.append(pick)
-    state |= {"bandit": bandit.state(), "region": region.state()}
+    state |= {"awaited": awaited, "region": region.state()}
     state |= {} if cost is None else {"cost": cost.theta}
     picked: Picked = [(pick.values, pick.origin) for pick in picks]
     rows_picked = np.array([pick.row for pick in picks]).reshape(len(picks), len(problem.space))
@@ -138,20 +147,8 @@ def _leaning(
     return together([each.lean for each in (cost, earlier) if each is not None]), cost
 
 
-def _origin(number: int, flat: bool, options: Options) -> Origin:
-    """Every other pick is local; where the best is a plateau, it is random instead."""
-    if flat and options.plateau and number % 2:
-        return "random"
-    return "local" if options.region and number % 2 else "model"
-
-
-def _arms(
-    bandit: Bandit, count: int, generator: np.random.Generator, number: int, options: Options
-) -> list[str]:
-    """Who picks: arms in proportion to their shares, in random order."""
-    if not options.bandit:
-        return [options.arms[((number + i) // 2) % len(options.arms)] for i in range(count)]
-    ticks = (np.arange(count) + generator.random()) / count
-    chosen = np.searchsorted(np.cumsum(bandit.shares(options.arms)), ticks)
-    last = len(options.arms) - 1
-    return [options.arms[min(int(arm), last)] for arm in generator.permutation(chosen)]
+def _origin(turn: int, options: Options, generator: np.random.Generator) -> Origin:
+    """How trial number `turn` is picked: by density or, in turns, anywhere or in the region."""
+    if options.density and generator.random() < _BY_DENSITY:
+        return "density"
+    return "local" if options.region and turn % 2 else "model"

@@ -21,12 +21,13 @@ class Field:
         cross = covariance(process.points, table, process.theta)
         self.mean = cross.T @ process.weights + process.level
         self._half = [solve_triangular(process.factor, cross, lower=True, check_finite=False)]
+        self._uneven = process.unevenness(cross)
         self._variance = process.theta.signal - np.sum(self._half[0] ** 2, axis=0)
 
     @property
     def variance(self) -> np.ndarray:
         """Variance of the function, noise apart."""
-        return np.maximum(self._variance, 1e-12)
+        return np.maximum(self._variance * self._uneven, 1e-12)
 
     def believe(self, process: Gp, at: Features) -> None:
         """Condition on the process's own mean at one more point; `process` knows it not yet."""

@@ -22,6 +22,7 @@ from tasks.suggest.kernel import (
 
 Vector = NDArray[np.float64]
 JITTER = 1e-8
+_NEAREST = 3
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,31 @@ class Gp:
     """Covariance inverse times values: the mean at a point is covariance times these."""
     level: float = 0.0
     """What is expected far from all points."""
+    told: Vector | None = None
+    """Values of the first points, where equal ones among neighbours mean a plateau."""
 
     def predict(self, at: Features) -> tuple[Vector, Vector]:
-        """Mean and variance (noise apart) of the function."""
+        """Mean and variance (noise apart) of the function; none to speak of on a plateau."""
         cross = covariance(self.points, at, self.theta)
         half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
         variance = self.theta.signal - np.sum(half**2, axis=0)
+        variance = variance * self.unevenness(cross)
         return cross.T @ self.weights + self.level, np.maximum(variance, 1e-12)
+
+    def unevenness(self, cross: Matrix) -> Vector | float:
+        """What share of the variance is left where the nearest results are exactly equal.
+
+        A loss with steps (trees, counts of errors) is flat there, which no stationary covariance
+        expresses: without this, picks map plateaus. `cross` are the covariances of the process's
+        points with those asked about; the nearer the three nearest, the less is left.
+        """
+        if self.told is None or len(self.told) < _NEAREST:
+            return 1.0
+        known = cross[: len(self.told)]
+        nearest = np.argpartition(-known, _NEAREST - 1, axis=0)[:_NEAREST]
+        tied = np.ptp(self.told[nearest], axis=0) < 1e-9
+        likeness = np.min(np.take_along_axis(known, nearest, axis=0), axis=0) / self.theta.signal
+        return np.where(tied, (1.0 - np.minimum(likeness, 1.0)) ** 2, 1.0)
 
     def shifted(self, level: float) -> Gp:
         """The same process of values that are greater by `level`."""
@@ -89,7 +108,7 @@ class Gp:
         factor[:n, :n], factor[n:, :n], factor[n:, n:] = self.factor, half.T, corner
         # Observing the mean changes no mean: the new points weigh nothing.
         weights = np.concatenate([self.weights, np.zeros(m)])
-        return Gp(self.theta, self.points.join(at), factor, weights, self.level)
+        return Gp(self.theta, self.points.join(at), factor, weights, self.level, self.told)
 
 
 def lower_factor(matrix: Matrix) -> Matrix:

@@ -15,13 +15,11 @@ class Options:
     warp: bool = True
     """Bend the axes of ordered settings."""
     region: bool = True
-    """Half of each batch in a trust region around the incumbent."""
-    arms: tuple[str, ...] = ("ei", "lcb", "pi", "mean")
-    """The acquisition functions that pick."""
-    bandit: bool = True
-    """Learn their shares; off: they take turns."""
+    """Half of the model's picks in a trust region around the incumbent."""
+    density: bool = True
+    """Half of the picks by where the better trials crowd, not by the model."""
     plateau: bool = True
-    """Where several trials share the best loss, draw half of the picks at random."""
+    """Take the loss to be flat where neighbouring results are exactly equal."""
     feasibility: bool = True
     """Keep away from where trials failed."""
     initial: int | None = None

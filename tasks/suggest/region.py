@@ -7,9 +7,11 @@ a plateau with it: the region widens, to see over its edge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from tasks.suggest.records import Observation
 
 FIRST, LARGEST, SMALLEST = 0.4, 0.8, 0.02
 _SUCCESSES = 2
@@ -53,3 +55,22 @@ class Region:
     def state(self) -> list[float]:
         """For the next step."""
         return [self.side, self.successes, self.failures]
+
+
+def settled(
+    awaited: Mapping[str, float],
+    observations: Sequence[Observation],
+    losses: Mapping[int, float],
+    spread: float,
+) -> tuple[list[float], dict[str, float]]:
+    """What came of local picks, in order, and those that have not ended.
+
+    `awaited` has the best loss known when each was picked, by number; `losses` those of scored
+    trials. What came of one is its improvement on that best, in units of the losses' spread.
+    """
+    ended = {str(observation.number) for observation in observations}
+    changes = []
+    for key in sorted(ended & set(awaited), key=int):
+        loss = losses.get(int(key))
+        changes.append(-1.0 if loss is None else (awaited[key] - loss) / max(spread, 1e-12))
+    return changes, {key: best for key, best in awaited.items() if key not in ended}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,9 @@ from tasks.suggest.space import Rows
 from tasks.suggest.transform import standardised
 
 Vector = NDArray[np.float64]
-_FITTED = 400
+_FITTED = 300
 """Points whose likelihood is maximised: the cost of a fit grows with their cube."""
-_KEPT = 800
+_KEPT = 600
 """Points that the process is conditioned on."""
 _FEASIBILITY = 200
 _MARGIN = 0.3
@@ -72,6 +72,8 @@ def surrogate(
     kept = chosen_points(levels, _KEPT, problem.generator)
     theta = _fitted(points.take(kept), levels[kept], problem.state.get("theta"), options, problem)
     conditioned = condition(theta, points.take(kept), levels[kept])
+    if options.plateau:
+        conditioned = replace(conditioned, told=levels[kept])
     expected = conditioned.predict(points.take(kept))[0]
     order = np.argsort(expected, kind="stable")
     pending = features(problem.space, problem.pending_rows())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,12 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tasks.suggest import Observation, propose
-from tasks.suggest.acquisition import ACQUISITIONS, log_expected_improvement
-from tasks.suggest.bandit import ARMS, Bandit
+from tasks.suggest.acquisition import log_expected_improvement
 from tasks.suggest.field import Field
 from tasks.suggest.gp import _loss_and_slope, condition, fit, prior
 from tasks.suggest.kernel import Features, Theta, covariance
-from tasks.suggest.region import FIRST, Region
+from tasks.suggest.parzen import Parzen
+from tasks.suggest.region import FIRST, Region, settled
+from tasks.suggest.space import Space
 from tasks.suggest.transform import standardised
 
 
@@ -107,24 +110,16 @@ def test_log_expected_improvement_is_finite_and_rising_far_out() -> None:
     assert np.all(np.isfinite(scores)) and np.all(np.diff(scores) > 0)
 
 
-@pytest.mark.parametrize("arm", ARMS)
-def test_every_acquisition_prefers_the_lower_of_two_as_certain(arm: str) -> None:
-    scores = ACQUISITIONS[arm](np.array([0.5, -0.5]), np.array([0.2, 0.2]), 0.0)
+def test_expected_improvement_prefers_the_lower_of_two_as_certain() -> None:
+    scores = log_expected_improvement(np.array([0.5, -0.5]), np.array([0.2, 0.2]), 0.0)
     assert scores[1] > scores[0]
 
 
-def test_an_arm_whose_picks_improve_gets_a_greater_share() -> None:
-    bandit = Bandit(None)
-    for number in range(80):
-        bandit.opened(number, ARMS[number % 4], "model", best=1.0)
-    losses = {n: 0.2 if n % 4 == 2 else 1.5 for n in range(80)}
-    told = [Observation(n, {}, loss) for n, loss in losses.items()]
-    again = Bandit(bandit.state())
-    again.credit(told, losses, spread=1.0)
-    shares = again.shares(ARMS)
-    assert shares.sum() == pytest.approx(1.0)
-    assert shares.argmax() == 2 and shares.min() >= 0.05
-    assert again.state()["open"] == {}
+def test_local_picks_are_settled_when_they_end() -> None:
+    told = [Observation(3, {}, 0.5), Observation(5, {}, None, "failed", "nan")]
+    changes, left = settled({"3": 1.0, "5": 1.0, "9": 1.0}, told, {3: 0.5}, spread=2.0)
+    assert changes == [0.25, -1.0]
+    assert left == {"9": 1.0}
 
 
 def test_the_units_of_the_objective_do_not_matter() -> None:
@@ -148,13 +143,64 @@ def test_the_region_grows_with_success_and_shrinks_without() -> None:
     assert Region(side=0.1).after([0.0], patience=3).side == FIRST  # a plateau
 
 
-def test_a_plateau_at_the_best_is_left_at_random() -> None:
-    space = {"m.x": {"low": 0.0, "high": 1.0}, "m.y": {"low": 0.0, "high": 1.0}}
-    generator = np.random.default_rng(0)
-    points = [dict(zip(space, map(float, generator.random(2)), strict=True)) for _ in range(16)]
-    told = [Observation(n, v, float(v["m.x"] > 0.7)) for n, v in enumerate(points)]
-    origins = [s.origin for s in propose(space, first=16, count=8, observations=told).suggestions]
-    assert origins.count("random") == 4
+SQUARE = Space({"m.x": {"low": 0.0, "high": 1.0}, "m.y": {"low": 0.0, "high": 1.0}})
+
+
+def test_a_batch_is_picked_by_several_views() -> None:
+    rows = np.random.default_rng(0).random((16, 2))
+    told = [
+        Observation(n, SQUARE.decode(row), float(np.sum((row - 0.3) ** 2)))
+        for n, row in enumerate(rows)
+    ]
+    proposal = propose(SQUARE.description, first=16, count=8, observations=told)
+    origins = [suggestion.origin for suggestion in proposal.suggestions]
+    assert set(origins) == {"density", "model", "local"}
+    assert len(proposal.state["awaited"]) == origins.count("local")
+
+
+def test_nothing_is_expected_between_results_that_tie() -> None:
+    points = Features(np.linspace(0.05, 0.95, 10)[:, None], np.zeros((10, 0), dtype=int))
+    levels = np.where(points.numeric[:, 0] < 0.5, -1.0, np.linspace(0.5, 1.5, 10))
+    plain = condition(Theta(prior(1, 0).mean, 1, 0), points, levels)
+    stepped = replace(plain, told=levels)
+    at = Features(np.array([[0.2], [0.8]]), np.zeros((2, 0), dtype=int))
+    ratio = stepped.predict(at)[1] / plain.predict(at)[1]
+    assert ratio[0] < 0.5 and ratio[1] == 1.0
+    assert Field(stepped, at).variance == pytest.approx(stepped.predict(at)[1], abs=1e-9)
+
+
+def test_better_trials_are_dense_where_they_crowd() -> None:
+    rows = np.random.default_rng(0).random((60, 2))
+    parzen = Parzen(SQUARE, rows, np.sum((rows - 0.3) ** 2, axis=1), np.empty((0, 2)))
+    here, there = np.array([[0.3, 0.3]]), np.array([[0.9, 0.9]])
+    assert parzen.score(here) > 0.0 > parzen.score(there)
+    drawn = parzen.draw(200, np.random.default_rng(1))
+    assert np.linalg.norm(np.median(drawn, axis=0) - 0.3) < 0.1
+    before = parzen.score(here)
+    parzen.believe(here[0])
+    assert parzen.score(here) < before
+
+
+def test_only_the_order_of_the_losses_matters_to_the_density() -> None:
+    rows = np.random.default_rng(0).random((30, 2))
+    losses = np.sum((rows - 0.3) ** 2, axis=1)
+    at = np.random.default_rng(1).random((9, 2))
+    plain = Parzen(SQUARE, rows, losses, rows[:2]).score(at)
+    assert np.array_equal(plain, Parzen(SQUARE, rows, np.exp(9 * losses), rows[:2]).score(at))
+
+
+def test_inactive_settings_do_not_count_in_the_density() -> None:
+    space = Space(
+        {
+            "m.kind": {"choices": ["a", "b"]},
+            "m.x": {"low": 0.0, "high": 1.0, "when": {"m.kind": "b"}},
+        }
+    )
+    rows = space.snap(np.random.default_rng(0).random((40, 2)))
+    parzen = Parzen(space, rows, rows[:, 0], np.empty((0, 2)))
+    drawn = parzen.draw(50, np.random.default_rng(1))
+    assert np.array_equal(drawn, space.snap(drawn), equal_nan=True)
+    assert np.all(np.isfinite(parzen.score(drawn)))
 
 
 def test_the_forecast_falls_as_the_best_is_found() -> None:
