@@ -27,7 +27,7 @@ from tasks.suggest.transform import standardised
 
 Vector = NDArray[np.float64]
 _FEWEST = 4
-_TREES = 50
+_TREES = 30
 _MOST = 3_000
 """Results that a forest grows from: the best half of them and the latest."""
 _POOL = 1_200
