@@ -92,6 +92,7 @@ def crown(session: Session) -> Crowned | None:
             store.client(uri),
             session.note,
             tags={"prefect.flow_run_id": session.flow_run},
+            stopping=lambda: session.stopping,
         )
 
 

@@ -18,8 +18,9 @@ from tasks.champion.compare import improvement
 from tasks.champion.decision import decide
 from tasks.champion.final import final_folder, final_spec
 from tasks.champion.gate import judge
+from tasks.champion.process import Stopped, Stopping, never
 from tasks.champion.records import Candidate, Crowned, Decision, Incumbent, Registered, Score
-from tasks.champion.register import register
+from tasks.champion.register import Registration, register
 from tasks.champion.retest import retest
 from tasks.champion.score import TEST, score
 from tasks.champion.training import Run, train
@@ -44,6 +45,7 @@ def crown(
     note: Note,
     *,
     tags: Mapping[str, str] | None = None,
+    stopping: Stopping = never,
 ) -> Crowned | None:
     """Make the best trial of a study its champion, if it is new and better than the last.
 
@@ -56,10 +58,11 @@ def crown(
             `retested`, `decided`, `trained`, `scored`, `judged`, `crowned`. What the journal
             holds already is not told.
         tags: more tags of the champion's run.
+        stopping: whether the user wants an end; asked while the final model is scored.
 
     Returns:
-        The champion, new or old. None while no trial has an objective, where a training was
-        stopped by the user, and where the gate refused the only candidate.
+        The champion, new or old. None while no trial has an objective, where a training or the
+        scoring was stopped by the user, and where the gate refused the only candidate.
 
     Raises:
         DenseError: the final training failed, or the alias was moved again and again meanwhile.
@@ -67,7 +70,7 @@ def crown(
     tell = _teller(record, note)
     for _ in range(RACES):
         try:
-            return _crown(record, prepared, run, client, tell, tags or {})
+            return _crown(record, prepared, run, client, tell, tags or {}, stopping)
         except registry.AliasMoved as error:  # compare with whoever came first; what is done stays
             moved = error
     raise moved
@@ -80,6 +83,7 @@ def _crown(
     client: MlflowClient,
     tell: Note,
     tags: Mapping[str, str],
+    stopping: Stopping,
 ) -> Crowned | None:
     model = record.study.registered_model
     held = registry.incumbent(client, model)
@@ -91,24 +95,22 @@ def _crown(
     if decision.verdict != "unchanged":
         tell("decided", {"trial": candidate.number, "digest": candidate.digest, **_said(decision)})
     if decision.verdict == "crown":
-        taken = _scored(record, candidate, prepared, run, tell)
+        taken = _scored(record, candidate, prepared, run, tell, stopping)
         if taken is None:
             return None
         decision = judged(record, client, candidate, taken, held)
         tell("judged", {"digest": candidate.digest, **decision.model_dump(mode="json")})
-        done = register(
-            client,
-            record.home,
+        given = Registration(
             candidate,
             taken,
             decision,
             final_folder(record.home, candidate),
-            model=model,
-            expected=held.version if held else None,
+            model,
             card=model_card(candidate, taken, decision, prepared.card, model),
             params=values_of(record.study, candidate.config),
             extra_tags=tags,
         )
+        done = register(client, record.home, given, expected=held.version if held else None)
         if decision.verdict == "crown":
             held = incumbent_of(done, candidate, taken)
     if held is None:
@@ -169,9 +171,14 @@ def _trial_of(record: StudyRecord, held: Incumbent | None) -> int | None:
 
 
 def _scored(
-    record: StudyRecord, candidate: Candidate, prepared: Prepared, run: Run, tell: Note
+    record: StudyRecord,
+    candidate: Candidate,
+    prepared: Prepared,
+    run: Run,
+    tell: Note,
+    stopping: Stopping,
 ) -> Score | None:
-    """Train the final model and score it; None when the user stopped the training."""
+    """Train the final model and score it; None when the user stopped one of them."""
     study = record.study
     folder = final_folder(record.home, candidate)
     outcome = train(run, final_spec(candidate, prepared, study.resources), folder)
@@ -183,13 +190,17 @@ def _scored(
             f"see {folder / 'log.txt'}, then run the study again"
         )
     tell("trained", {"seed": candidate.seed, "epochs": candidate.epochs})
-    taken = score(
-        candidate,
-        prepared,
-        folder,
-        threads=study.resources.threads,
-        seconds=study.champion.seconds,
-    )
+    try:
+        taken = score(
+            candidate,
+            prepared,
+            folder,
+            threads=study.resources.threads,
+            seconds=study.champion.seconds,
+            stopping=stopping,
+        )
+    except Stopped:
+        return None
     metrics = {name: interval.model_dump() for name, interval in taken.metrics.items()}
     tell("scored", {"seed": candidate.seed, "rows": taken.rows, "test": metrics})
     return taken

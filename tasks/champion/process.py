@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,28 @@ from conf.errors import BadInput, DenseError
 UNWANTED = ("LOCAL_RANK", "RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
+LOOK_SECONDS = 0.5  # between looks whether the user wants an end
+
+Stopping = Callable[[], bool]
+
+
+class Stopped(DenseError):
+    """The user wanted an end while the child was at work."""
+
+
+def never() -> bool:
+    """Nobody wants an end."""
+    return False
+
+
 def call(
-    module: str, request: Mapping[str, Any], *, log: Path, threads: int, seconds: float
+    module: str,
+    request: Mapping[str, Any],
+    *,
+    log: Path,
+    threads: int,
+    seconds: float,
+    stopping: Stopping = never,
 ) -> dict[str, Any]:
     """Run `python -m <module>` on a request and give its reply.
 
@@ -34,8 +55,10 @@ def call(
         log: where its stderr goes.
         threads: of linear algebra.
         seconds: after which it is killed.
+        stopping: whether the user wants an end; then it is killed, too.
 
     Raises:
+        Stopped: the user wanted an end.
         BadInput, DenseError: the child raised it; its sentence is passed on.
         DenseError: the child died or ran out of time; the sentence names the log.
     """
@@ -53,7 +76,7 @@ def call(
                 pass_fds=[held],
                 start_new_session=True,  # a terminal's Ctrl-C is for the driver to judge
             )
-        output = _converse(child, module, request, seconds)
+        output = _converse(child, module, request, seconds, stopping)
     finally:
         os.close(held)
         os.close(guard)
@@ -67,16 +90,28 @@ def _environment(threads: int) -> dict[str, str]:
 
 
 def _converse(
-    child: subprocess.Popen[bytes], module: str, request: Mapping[str, Any], seconds: float
+    child: subprocess.Popen[bytes],
+    module: str,
+    request: Mapping[str, Any],
+    seconds: float,
+    stopping: Stopping,
 ) -> bytes:
     """What the child printed; it is gone afterwards, whatever happens."""
+    told: bytes | None = json.dumps(dict(request)).encode()
+    deadline = time.monotonic() + seconds
     try:
-        return child.communicate(json.dumps(dict(request)).encode(), timeout=seconds)[0]
-    except subprocess.TimeoutExpired as error:
-        raise DenseError(
-            f"{module} was ended after {seconds:g} seconds; "
-            "raise champion.seconds and run the study again"
-        ) from error
+        while True:
+            try:
+                return child.communicate(told, timeout=LOOK_SECONDS)[0]
+            except subprocess.TimeoutExpired:
+                told = None  # it is being told already; what it printed is kept
+            if stopping():
+                raise Stopped(f"{module} was ended by the user")
+            if time.monotonic() > deadline:
+                raise DenseError(
+                    f"{module} was ended after {seconds:g} seconds; "
+                    "raise champion.seconds and run the study again"
+                )
     finally:
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,19 +43,30 @@ def tags_of(candidate: Candidate, score: Score, home: Home) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class Registration:
+    """A scored final model, and all that the registry is to say of it."""
+
+    candidate: Candidate
+    """What won."""
+    score: Score
+    """What it is worth on the test part."""
+    decision: Decision
+    """Of the gate."""
+    folder: Path
+    """Of the final training; holds `model/` and `test/`."""
+    model: str
+    """Name of the registered model."""
+    card: str
+    """The model card, in Markdown."""
+    params: Mapping[str, Any]
+    """Searched keys of the configuration, dotted, and their values."""
+    extra_tags: Mapping[str, str] = field(default_factory=dict)
+    """More tags of the run, such as the flow run's id."""
+
+
 def register(
-    client: MlflowClient,
-    home: Home,
-    candidate: Candidate,
-    score: Score,
-    decision: Decision,
-    folder: Path,
-    *,
-    model: str,
-    expected: str | None,
-    card: str,
-    params: Mapping[str, Any],
-    extra_tags: Mapping[str, str] | None = None,
+    client: MlflowClient, home: Home, given: Registration, *, expected: str | None
 ) -> Registered:
     """Record the final run, register its package once, then move the aliases.
 
@@ -64,64 +76,36 @@ def register(
     Args:
         client: of tracking store and registry.
         home: whose lock keeps a second registration waiting.
-        candidate: what won.
-        score: what it is worth on the test part.
-        decision: of the gate.
-        folder: of the final training; holds `model/` and `test/`.
-        model: name of the registered model.
+        given: what is registered.
         expected: version that held the alias when the decision was made; None when none did.
-        card: the model card, in Markdown.
-        params: searched keys of the configuration, dotted, and their values.
-        extra_tags: more tags of the run, such as the flow run's id.
 
     Raises:
         AliasMoved: the alias was moved meanwhile.
     """
+    model, tags = given.model, tags_of(given.candidate, given.score, home)
     with registry.held(home, model):
-        registry.expect(client, model, expected, candidate_of=tags_of(candidate, score, home))
-        version = record_version(
-            client,
-            home,
-            candidate,
-            score,
-            decision,
-            folder,
-            model=model,
-            previous=expected,
-            card=card,
-            params=params,
-            extra_tags=extra_tags,
-        )
+        registry.expect(client, model, expected, candidate_of=tags)
+        version = record_version(client, home, given, previous=expected)
         client.set_registered_model_alias(model, registry.CHALLENGER, version.version)
-        if decision.verdict == "crown":
+        if given.decision.verdict == "crown":
             client.set_registered_model_alias(model, registry.CHAMPION, version.version)
     return Registered(model=model, version=str(version.version), run_id=version.run_id)
 
 
 def record_version(
-    client: MlflowClient,
-    home: Home,
-    candidate: Candidate,
-    score: Score,
-    decision: Decision,
-    folder: Path,
-    *,
-    model: str,
-    previous: str | None,
-    card: str,
-    params: Mapping[str, Any],
-    extra_tags: Mapping[str, str] | None = None,
+    client: MlflowClient, home: Home, given: Registration, *, previous: str | None
 ) -> ModelVersion:
     """The final run's record and its version, found or made; the caller holds the model.
 
-    Arguments as of `register`; `previous` is the version that the decision was made against.
+    `previous` is the version that the decision was made against.
     """
-    tags = tags_of(candidate, score, home)
+    tags = tags_of(given.candidate, given.score, home)
+    decision = given.decision
     judged = {"dense.verdict": decision.verdict, "dense.reasons": reasons_of(decision)}
-    run_id = _run(client, candidate, score, folder, params, {**tags, **(extra_tags or {})})
-    registry.create_model(client, model, candidate.study)
+    run_id = _run(client, given, {**tags, **given.extra_tags})
+    registry.create_model(client, given.model, given.candidate.study)
     return registry.version_of(
-        client, model, run_id, {**tags, "dense.previous": previous or ""}, judged, card
+        client, given.model, run_id, {**tags, "dense.previous": previous or ""}, judged, given.card
     )
 
 
@@ -133,15 +117,9 @@ def reasons_of(decision: Decision) -> str:
     )
 
 
-def _run(
-    client: MlflowClient,
-    candidate: Candidate,
-    score: Score,
-    folder: Path,
-    params: Mapping[str, Any],
-    tags: Mapping[str, str],
-) -> str:
+def _run(client: MlflowClient, given: Registration, tags: Mapping[str, str]) -> str:
     """Id of the champion's run, whole: found by its tags, or created and filled."""
+    candidate, time = given.candidate, _milliseconds(given.score.time)
     experiment = _experiment(client, candidate.study)
     run = _found(client, experiment, tags)
     if run is not None and run.info.status == "FINISHED":
@@ -149,9 +127,9 @@ def _run(
     if run is None:
         parent = _parent(client, experiment, candidate.study)
         named = {**tags, "mlflow.runName": f"champion-{candidate.digest[:8]}", **parent}
-        run = client.create_run(experiment, start_time=_milliseconds(score.time), tags=named)
-    _fill(client, run.info.run_id, candidate, score, folder, params)
-    client.set_terminated(run.info.run_id, "FINISHED", end_time=_milliseconds(score.time))
+        run = client.create_run(experiment, start_time=time, tags=named)
+    _fill(client, run.info.run_id, given)
+    client.set_terminated(run.info.run_id, "FINISHED", end_time=time)
     return run.info.run_id
 
 
@@ -178,17 +156,11 @@ def _parent(client: MlflowClient, experiment: str, study: str) -> dict[str, str]
     return {"mlflow.parentRunId": runs[0].info.run_id} if runs else {}
 
 
-def _fill(
-    client: MlflowClient,
-    run_id: str,
-    candidate: Candidate,
-    score: Score,
-    folder: Path,
-    params: Mapping[str, Any],
-) -> None:
+def _fill(client: MlflowClient, run_id: str, given: Registration) -> None:
     """Log what the run is to hold; logged again after a crash it changes nothing."""
     from mlflow.entities import Metric, Param
 
+    candidate, score = given.candidate, given.score
     time = _milliseconds(score.time)
     values = {f"val/{candidate.objective}": candidate.value}
     for name, interval in score.metrics.items():
@@ -197,12 +169,12 @@ def _fill(
         values[f"test/{name}_high"] = interval.high
     points = [Metric(name, value, time, candidate.epochs) for name, value in values.items()]
     client.log_batch(run_id, metrics=points)
-    settings = [Param(name, str(value)) for name, value in params.items()]
+    settings = [Param(name, str(value)) for name, value in given.params.items()]
     for start in range(0, len(settings), PARAMS):
         client.log_batch(run_id, params=settings[start : start + PARAMS])
     client.log_dict(run_id, candidate.config.model_dump(mode="json"), "config.yaml")
-    client.log_artifacts(run_id, str(folder / "model"), "model")
-    client.log_artifacts(run_id, str(folder / "test"), "test")
+    client.log_artifacts(run_id, str(given.folder / "model"), "model")
+    client.log_artifacts(run_id, str(given.folder / "test"), "test")
 
 
 def _milliseconds(time: float) -> int:

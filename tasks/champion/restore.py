@@ -14,7 +14,7 @@ from tasks.champion import registry
 from tasks.champion.card import model_card
 from tasks.champion.final import training_folder
 from tasks.champion.records import Candidate, Decision, Retest, Score
-from tasks.champion.register import record_version
+from tasks.champion.register import Registration, record_version
 from tasks.champion.score import read_score
 from tasks.prepare.store import open_prepared
 from tasks.study.record import StudyRecord
@@ -157,18 +157,16 @@ def _record(
     )
     session = sessions.of(sessions.read(record.folder), final.time)
     flow_run = session.flow_run if session else None
+    given = Registration(
+        candidate,
+        score,
+        final.decision,
+        final.folder,
+        final.model,
+        card=model_card(candidate, score, final.decision, card, final.model),
+        params=values_of(record.study, candidate.config),
+        extra_tags={"prefect.flow_run_id": flow_run} if flow_run else {},
+    )
     with registry.held(record.home, final.model):
-        version = record_version(
-            client,
-            record.home,
-            candidate,
-            score,
-            final.decision,
-            final.folder,
-            model=final.model,
-            previous=previous,
-            card=model_card(candidate, score, final.decision, card, final.model),
-            params=values_of(record.study, candidate.config),
-            extra_tags={"prefect.flow_run_id": flow_run} if flow_run else None,
-        )
+        version = record_version(client, record.home, given, previous=previous)
     return str(version.version)

@@ -30,7 +30,13 @@ TEST = "test"
 
 
 def score(
-    candidate: Candidate, prepared: Prepared, folder: Path, *, threads: int = 1, seconds: float
+    candidate: Candidate,
+    prepared: Prepared,
+    folder: Path,
+    *,
+    threads: int = 1,
+    seconds: float,
+    stopping: process.Stopping = process.never,
 ) -> Score:
     """Score the final model of a candidate on the test part, once.
 
@@ -40,8 +46,10 @@ def score(
         folder: gets `model/`, `test/predictions.parquet`, `test/evaluation.json`, `score.json`.
         threads: of the scoring process.
         seconds: after which it is ended.
+        stopping: whether the user wants an end.
 
     Raises:
+        Stopped: the user wanted an end; the next call scores anew.
         DenseError: the model could not be packed or scored.
     """
     kept = read_score(folder)
@@ -56,7 +64,12 @@ def score(
         "test": str(test_path(prepared)),
     }
     process.call(
-        "tasks.champion.score", request, log=folder / "score.log", threads=threads, seconds=seconds
+        "tasks.champion.score",
+        request,
+        log=folder / "score.log",
+        threads=threads,
+        seconds=seconds,
+        stopping=stopping,
     )
     taken = read_score(folder)
     if taken is None:

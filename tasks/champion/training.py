@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 from conf.errors import DenseError
-from tasks.study.trial import MAX_FRUITLESS, MAX_HALVINGS
+from conf.home import write_atomically
+from tasks.study.trial import MAX_DEATHS, MAX_FRUITLESS, MAX_HALVINGS
 from tasks.train.folder import TrialFolder
 from tasks.train.outcome import Outcome
 from tasks.train.settle import of_result
@@ -26,16 +28,29 @@ def train(run: Run, spec: TrialSpec, folder: Path) -> Outcome:
         folder: of the training.
 
     Returns:
-        How the last attempt ended: `complete`, `failed`, or `interrupted` by a stop.
+        How the last attempt ended: `complete`, `failed`, or `interrupted` by a stop. A training
+        during which the driver died again and again without a new epoch has failed.
     """
     done = finished(spec, folder)
     if done is not None:
         return done
+    deaths = _Deaths(folder)
+    if deaths.count() >= MAX_DEATHS:
+        return Outcome(
+            "failed",
+            "driver",
+            message=f"the driver died {MAX_DEATHS} times in a row without a new epoch; "
+            f"remove {deaths.path} to try again",
+        )
     attempt, halvings, fruitless, epochs = _attempts(folder), 0, 0, 0
     while True:
         attempt += 1
         now = spec.model_copy(update={"attempt": attempt, "halvings": halvings})
-        outcome = run(now, folder)
+        deaths.begin()
+        try:
+            outcome = run(now, folder)
+        finally:
+            deaths.end()
         if outcome.epochs > epochs:
             epochs, fruitless = outcome.epochs, 0
         if outcome.cause == "oom" and halvings < MAX_HALVINGS:
@@ -44,6 +59,34 @@ def train(run: Run, spec: TrialSpec, folder: Path) -> Outcome:
             fruitless += 1
         else:
             return outcome
+
+
+class _Deaths:
+    """How often the driver died during a training, without an epoch in between.
+
+    The file is written before an attempt and removed when the driver sees its end.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "deaths.json"
+        self._folder = TrialFolder(folder)
+
+    def count(self) -> int:
+        """Deaths since the last new epoch."""
+        try:
+            deaths, epochs = json.loads(self.path.read_bytes())
+        except (OSError, ValueError, TypeError):
+            return 0
+        return int(deaths) if self._folder.finished_epochs() <= int(epochs) else 0
+
+    def begin(self) -> None:
+        """Count this attempt as a death until it is seen to end."""
+        epochs = self._folder.finished_epochs()
+        write_atomically(self.path, json.dumps([self.count() + 1, epochs]))
+
+    def end(self) -> None:
+        """The driver lives."""
+        self.path.unlink(missing_ok=True)
 
 
 def finished(spec: TrialSpec, folder: Path) -> Outcome | None:

@@ -21,7 +21,7 @@ from tasks.champion.gate import judge
 from tasks.champion.predict import predict_file
 from tasks.champion.promote import promote, rollback
 from tasks.champion.records import Candidate, Decision, Registered
-from tasks.champion.register import register
+from tasks.champion.register import Registration, register
 from tasks.champion.score import score
 from tasks.evaluate.predictions import read
 from tasks.prepare import test_path
@@ -49,18 +49,16 @@ def registered(
     expected: str | None,
     decision: Decision = CROWN,
 ) -> Registered:
-    return register(
-        client,
-        scored.home,
+    given = Registration(
         candidate,
         scored.score,
         decision,
         scored.folder,
         model="digits",
-        expected=expected,
         card="# digits",
         params={"train.lr": 0.01},
     )
+    return register(client, scored.home, given, expected=expected)
 
 
 def test_the_score_is_good_kept_and_agrees_with_its_predictions(scored: Scored) -> None:

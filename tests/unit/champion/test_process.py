@@ -51,6 +51,22 @@ def test_a_crash_names_the_log(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in (tmp_path / "log").read_text()
 
 
+def test_a_child_is_ended_when_the_user_wants_an_end(tmp_path: Path) -> None:
+    pid, start = tmp_path / "pid", time.monotonic()
+    with pytest.raises(process.Stopped):
+        process.call(
+            MODULE,
+            {"sleep": 60, "pid": str(pid)},
+            log=tmp_path / "log",
+            threads=1,
+            seconds=120,
+            stopping=pid.exists,
+        )
+    assert time.monotonic() - start < 30
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
 def test_a_hanging_child_is_ended(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(DenseError, match="ended after 1 seconds"):

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from conf.run import Resources
+from tasks.champion import training
 from tasks.champion.final import final_spec
 from tasks.champion.training import train
-from tasks.train.folder import TrialFolder
+from tasks.study.trial import MAX_DEATHS
+from tasks.train.folder import MetricLine, TrialFolder, as_text
 from tasks.train.outcome import Outcome
 from tasks.train.spec import Result, TrialSpec
 from tests.unit.champion.helpers import candidate
@@ -87,3 +89,29 @@ def test_a_training_whose_specification_is_damaged_is_trained_again(tmp_path: Pa
     TrialFolder(tmp_path).spec.write_text("{")
     assert train(engine.run, SPEC, tmp_path).outcome == "complete"
     assert len(engine.specs) == 2
+
+
+def test_a_driver_that_dies_again_and_again_ends_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(spec: TrialSpec, folder: Path) -> Outcome:
+        raise KeyboardInterrupt  # nothing after it is done, as `end` is not
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training._Deaths, "end", lambda self: None)
+        for _ in range(MAX_DEATHS):
+            with pytest.raises(KeyboardInterrupt):
+                train(dying, SPEC, tmp_path)
+    engine = FakeEngine(COMPLETE)
+    failed = train(engine.run, SPEC, tmp_path)
+    assert (failed.outcome, failed.cause) == ("failed", "driver")
+    assert not engine.specs and str(tmp_path / "deaths.json") in failed.message
+    line = MetricLine(epoch=1, step=1, time=0.0, seconds=1.0, attempt=5, metrics={})
+    TrialFolder(tmp_path).metrics.write_text(as_text(line))  # a new epoch clears it
+    assert train(engine.run, SPEC, tmp_path).outcome == "complete"
+
+
+def test_a_driver_that_lives_is_not_counted(tmp_path: Path) -> None:
+    for _ in range(MAX_DEATHS + 1):
+        assert train(FakeEngine(STOPPED).run, SPEC, tmp_path).outcome == "interrupted"
+    assert not (tmp_path / "deaths.json").exists()
