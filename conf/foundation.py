@@ -51,8 +51,8 @@ class Lora(Section):
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
     """Dropout of what goes into the change."""
     targets: Annotated[str, Field(pattern=r"^[\w.,-]+$", max_length=500)] = "auto"
-    """Which layers: `auto` (those usual for the architecture), `all-linear`, or names of layers
-    with commas between."""
+    """Which layers: `auto` (those usual for the architecture; all linear ones where none are),
+    `all-linear`, or names of layers with commas between."""
 
 
 class Tuned(Section):
@@ -92,3 +92,42 @@ class Transformer(Tuned):
     """Dropout in the layers and before the head; the model's own when absent."""
     pad: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     """Token that fills up shorter texts, for a tokenizer that names none itself."""
+
+
+class Vision(Tuned):
+    """A pre-trained network that classifies images."""
+
+    kind: Literal["vision"] = "vision"
+    """EfficientNet-Lite0, or any image classifier of `transformers`."""
+    weights: Weights = PackageWeights(name="efficientnet-lite0")
+    """Where the weights lie."""
+    size: Annotated[int, Field(ge=16, le=1_024)] | None = None
+    """Height and width that images are brought to inside the model; as they are when absent."""
+    dropout: Annotated[float, Field(ge=0.0, le=0.9)] | None = None
+    """Dropout before the head (of transformers also in the layers); the model's own when absent."""
+
+
+class Head(Section):
+    """A small network on what a frozen pre-trained one makes of texts or images, which is computed
+    once and shared by all trials and studies."""
+
+    kind: Literal["head"] = "head"
+    """Fully connected layers on the features of a frozen network."""
+    weights: Weights = PackageWeights()
+    """Where the weights of the frozen network lie."""
+    tokens: Annotated[int, Field(ge=8, le=32_768)] = 128
+    """Most tokens of a text, special ones included; longer texts are cut."""
+    cut: Literal["end", "start", "middle"] = "end"
+    """Where a text that is too long is cut."""
+    pad: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """Token that fills up shorter texts, for a tokenizer that names none itself."""
+    pool: Literal["mean", "first"] = "mean"
+    """A text's features: the mean over its tokens, or those of its first token."""
+    size: Annotated[int, Field(ge=16, le=1_024)] | None = None
+    """Height and width that images are brought to; as they are when absent."""
+    width: Annotated[int, Field(ge=1, le=8_192)] = 128
+    """Units of each hidden layer."""
+    depth: Annotated[int, Field(ge=0, le=16)] = 0
+    """Hidden layers; without any it is logistic regression."""
+    dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.1
+    """Dropout of the features and after each hidden layer."""

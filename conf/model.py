@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from conf.estimators import Estimator
-from conf.foundation import Transformer
+from conf.foundation import Head, Transformer, Vision
 from conf.section import Section
 
 
@@ -56,4 +56,7 @@ class Gru(Section):
     """How much longer texts are preferred; 0 lets the likelihood alone decide."""
 
 
-Model = Annotated[Cnn | Mlp | Gru | Transformer | Estimator, Field(discriminator="kind")]
+Model = Annotated[
+    Cnn | Mlp | Gru | Transformer | Vision | Head | Estimator,
+    Field(discriminator="kind"),
+]

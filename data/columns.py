@@ -42,6 +42,7 @@ class Part:
     """One or several prepared parts as one; columns are opened when they are asked for."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(map(Path, paths))
         self._tables = [datasets.load_from_disk(str(path)).data.table for path in paths]
         self.ids = self.numbers("id")
 

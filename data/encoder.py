@@ -13,9 +13,10 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from conf.errors import BadInput
-from conf.foundation import Transformer
+from conf.foundation import Head, Transformer
 
 TOKENIZER = "tokenizer.json"
+VOCABULARY = (".txt", ".json")
 BLOCK = 1_000
 Tokens = npt.NDArray[np.int64]
 
@@ -72,7 +73,7 @@ class Encoder:
         return found
 
 
-def encoder_of(model: Transformer, folder: Path, facts: dict[str, Any]) -> Encoder:
+def encoder_of(model: Transformer | Head, folder: Path, facts: dict[str, Any]) -> Encoder:
     """The tokenizer in a model's folder.
 
     Args:
@@ -105,6 +106,10 @@ def _tokenizer(folder: Path) -> Tokenizer:
     try:
         if (folder / TOKENIZER).is_file():
             return Tokenizer.from_file(str(folder / TOKENIZER))
+        if not any(path.suffix in VOCABULARY for path in folder.glob("*vocab*")) and not any(
+            folder.glob("*.model")
+        ):  # the library would make up an empty one
+            raise FileNotFoundError("there is no vocabulary")
         from transformers import AutoTokenizer
 
         found = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -128,7 +133,7 @@ def _special(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return (), ()
 
 
-def _pad(model: Transformer, tokenizer: Tokenizer, folder: Path) -> int:
+def _pad(model: Transformer | Head, tokenizer: Tokenizer, folder: Path) -> int:
     name = model.pad or _named(folder)
     number = None if name is None else tokenizer.token_to_id(name)
     if number is None:

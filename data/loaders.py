@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytorch_lightning as pl
 import torch
 from tokenizers import Tokenizer
@@ -61,6 +62,7 @@ class StudyData(pl.LightningDataModule):
         also: Sequence[Path] = (),
         batch_size: int | None = None,
         fold: int | None = None,
+        features: Mapping[Path, npt.NDArray[np.float32]] | None = None,
     ) -> None:
         """Name the parts; nothing is opened yet.
 
@@ -74,6 +76,7 @@ class StudyData(pl.LightningDataModule):
             also: folders of further parts to train on.
             batch_size: rows loaded at once where that is less than `train.batch_size`.
             fold: of data with folds, the one to validate on; all others are trained on.
+            features: of the rows of each part, what is loaded in their place.
         """
         super().__init__()
         self.config = (
@@ -86,6 +89,7 @@ class StudyData(pl.LightningDataModule):
         self._workers = workers
         self._batch_size = batch_size or self.config.train.batch_size
         self._fold = fold
+        self._features = features
         self._augment = resolved(self.config.augment, card["inputs"]["kind"])
         self._train: Dataset[Batch] | None = None
         self._validation: Dataset[Batch] | None = None
@@ -120,6 +124,8 @@ class StudyData(pl.LightningDataModule):
     def _held(self, part: Part, rows: Numbers) -> Dataset[Batch]:
         """Plain batches of the rows to validate on; of pairs a share, texts of like length
         together."""
+        if self._features is not None:
+            return self._featured(part, rows)
         if self.card["inputs"]["kind"] != "pairs":
             if self._encoder is not None:
                 # By the prepared tokens: one order for all trials, whatever their tokenizers.
@@ -132,9 +138,20 @@ class StudyData(pl.LightningDataModule):
 
     def _training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
         """Augmented batches of some rows of a part."""
+        if self._features is not None:
+            if self._augment.oversample is not None:
+                rows = _with_repeats(rows, part.numbers("label"), self._augment, self._seed)
+            return self._featured(part, rows)
         if self.card["inputs"]["kind"] in ("text", "pairs"):
             return self._text_training(part, rows)
         return self._vector_training(part, rows)
+
+    def _featured(self, part: Part, rows: Numbers) -> VectorBatches:
+        """Features in place of the rows."""
+        assert self._features is not None
+        content = Column([self._features[path] for path in part.paths])
+        inputs = {"kind": "table", "shift": [0.0], "scale": [1.0]}
+        return VectorBatches(content, part.ids, part.numbers("label"), rows, inputs)
 
     def _text_training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
         augment = self._augment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,9 @@ def check_head(model: Tuned, facts: dict[str, Any], classes: int) -> None:
         )
 
 
+@cache
 def digest(folder: Path) -> str:
-    """Identity of a model: its files' names and bytes."""
+    """Identity of a model: its files' names and bytes, read once by a process."""
     total = hashlib.sha256()
     for path in _files(folder):
         with path.open("rb") as file:

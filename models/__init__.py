@@ -1,5 +1,5 @@
 """LightningModules and what builds them."""
 
-from models.build import build, build_net
+from models.build import build, build_net, features
 
-__all__ = ["build", "build_net"]
+__all__ = ["build", "build_net", "features"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from torch import nn
 
 from conf.errors import BadInput
-from conf.foundation import Transformer, Tuned
+from conf.foundation import Head, Transformer, Tuned, Vision
 from conf.model import Cnn, Gru, Mlp
 from conf.study import TrialConfig
 from data.weights import home_of, located
@@ -32,7 +32,7 @@ def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None =
     """
     inputs, classes, model = card["inputs"], len(card["classes"]), config.model
     kind = inputs["kind"]
-    if isinstance(model, Tuned):
+    if isinstance(model, Tuned | Head):
         assert parts is not None  # weights lie in a home
         return pretrained_net(model, located(model.weights, home_of(parts), offline=True), card)
     if not isinstance(model, Cnn | Mlp):
@@ -48,13 +48,51 @@ def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None =
     raise BadInput(f"model.kind {model.kind} does not take data of kind {kind}{fitting}")
 
 
-def pretrained_net(model: Tuned, folder: Path, card: Mapping[str, Any]) -> nn.Module:
+def pretrained_net(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) -> nn.Module:
     """The network that begins from the weights in a folder; its library loads with it."""
     if isinstance(model, Transformer):
         from models.texts import text_net
 
         return text_net(model, folder, card)
-    raise BadInput(f"model: {type(model).__name__} is no kind of model")
+    if isinstance(model, Vision):
+        from models.images import image_net
+
+        return image_net(model, folder, card)
+    from models.features import Whole, body_of, frozen, head_net, width_of
+
+    assert isinstance(model, Head)
+    body = frozen(body_of(model, folder, card["inputs"]))
+    return Whole(body, head_net(model, width_of(body, card["inputs"]), len(card["classes"])))
+
+
+def head_on_features(model: Head, card: Mapping[str, Any], parts: Path) -> nn.Module:
+    """What is trained of a head on a frozen network: the head alone."""
+    from models.features import features_of, head_net
+
+    width = features_of(model, card, parts / "train").shape[1]
+    return head_net(model, width, len(card["classes"]))
+
+
+def features(
+    config: TrialConfig, card: Mapping[str, Any], parts: Sequence[Path]
+) -> dict[Path, Any] | None:
+    """What a frozen network makes of each part's rows, for a model that learns from that alone.
+
+    Raises:
+        BadInput: rows are to change from epoch to epoch.
+    """
+    if not isinstance(config.model, Head):
+        return None
+    from models.features import features_of
+
+    changes = {name for name, value in config.augment if value is not None} - {"oversample"}
+    if changes:
+        raise BadInput(
+            "model.kind: head learns from features that are computed once, so that "
+            f"augment.{min(changes)} would change nothing; leave it out, or use kind: transformer "
+            "or vision with tune: frozen"
+        )
+    return {part: features_of(config.model, card, part) for part in parts}
 
 
 def own_net(model: Any, inputs: Mapping[str, Any], classes: int) -> nn.Module:
@@ -99,7 +137,11 @@ def build(
         assert parts is not None  # texts have an encoding
         writer, inputs = build_writer(config, card["inputs"]), card["inputs"]
         return Seq2Seq(writer, config, inputs, total_steps, parts / TOKENIZER)
-    net = build_net(config, card, parts)
+    if isinstance(config.model, Head):
+        assert parts is not None  # features lie in a home
+        net = head_on_features(config.model, card, parts)
+    else:
+        net = build_net(config, card, parts)
     if config.train.compile:
         net.compile()  # in place, so that names of weights stay
     counts = card.get("counts", {}).get("train")

@@ -32,8 +32,12 @@ def adapted(net: Any, model: Tuned) -> nn.Module:
     import peft
 
     targets = model.lora.targets
-    named = None if targets == "auto" else targets
-    chosen = named.split(",") if named and named != "all-linear" else named
+    usual = peft.utils.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+    chosen: str | list[str] | None = targets.split(",")
+    if targets == "auto":
+        chosen = None if net.config.model_type in usual else "all-linear"
+    elif targets == "all-linear":
+        chosen = targets
     if model.tune == "lora":
         config: Any = peft.LoraConfig(
             task_type="SEQ_CLS",

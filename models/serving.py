@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from conf.foundation import Head
 from conf.study import TrialConfig
 from data.normalize import shift_and_scale
 from models.build import build_net
@@ -73,10 +74,14 @@ def load_net(
     from safetensors.torch import load_file
 
     net = build_net(config, card, parts)
-    prefix = "net."
-    saved = {name.removeprefix(prefix): tensor for name, tensor in load_file(weights).items()}
+    # A head on features is trained alone, and served behind the network that makes them.
+    prefix = "head." if isinstance(config.model, Head) else ""
+    saved = {
+        prefix + name.removeprefix("net."): tensor for name, tensor in load_file(weights).items()
+    }
     frozen = {name for name, p in net.named_parameters() if not p.requires_grad}
     found = net.load_state_dict(saved, strict=False)
+    frozen |= {name for name, _ in net.named_buffers() if isinstance(config.model, Head)}
     if found.unexpected_keys or set(found.missing_keys) - frozen:
         net.load_state_dict(saved)  # says which are missing
     return net

@@ -78,7 +78,7 @@ def text_net(model: Transformer, folder: Path, card: Mapping[str, Any]) -> TextN
     check_head(model, facts, classes)
     net = _loaded(model, folder, facts, classes)
     if model.head == "new":
-        _begin_head(net)
+        begin_head(net)
     return TextNet(net, model)
 
 
@@ -88,7 +88,7 @@ def _loaded(model: Transformer, folder: Path, facts: dict[str, Any], classes: in
     quiet()
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, num_labels=classes)
-        _set_dropout(config, model.dropout)
+        set_dropout(config, model.dropout)
         if config.pad_token_id is None:  # decoders look for the last token that is no padding
             from data.encoder import encoder_of
 
@@ -110,7 +110,7 @@ def _loaded(model: Transformer, folder: Path, facts: dict[str, Any], classes: in
         ) from error
 
 
-def _set_dropout(config: Any, dropout: float | None) -> None:
+def set_dropout(config: Any, dropout: float | None) -> None:
     """Set every kind of dropout that the architecture's configuration has."""
     if dropout is None:
         return
@@ -125,7 +125,7 @@ def _set_dropout(config: Any, dropout: float | None) -> None:
         setattr(config, name, dropout)
 
 
-def _begin_head(net: Any) -> None:
+def begin_head(net: Any) -> None:
     """Draw anew everything that is no part of the model below the head."""
     for name, module in net.named_children():
         if name != net.base_model_prefix:

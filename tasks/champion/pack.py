@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from conf.errors import DenseError
 from conf.estimators import EstimatorKinds
-from conf.foundation import Transformer
+from conf.foundation import Head, Transformer
 from models.serving import Serving, TextServing, load_serving
 from tasks.champion import estimators, pairs
 from tasks.champion.export import export_program, raw_shape
@@ -62,7 +62,7 @@ def pack(candidate: Candidate, folder: Path, card: Path, train: Path, destinatio
     served: Mapping[str, Any]
     tokenizer = None
     if isinstance(serving, TextServing):
-        assert isinstance(candidate.config.model, Transformer)
+        assert isinstance(candidate.config.model, Transformer | Head)
         encoder = tokens_of(candidate.config.model, train.parent)
         export_texts(serving, encoder.rules.most, program)
         served, tokenizer = text_card(labels, encoder, folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from conf.foundation import Transformer
+from conf.foundation import Head, Transformer
 from data.encoder import TOKENIZER, Encoder, encoder_of
 from data.weights import facts_of, home_of, located
 from models.serving import TextServing
@@ -18,7 +18,7 @@ LONGEST = 8
 """Tokens of the example that a graph is drawn from; it takes any number."""
 
 
-def tokens_of(model: Transformer, parts: Path) -> Encoder:
+def tokens_of(model: Transformer | Head, parts: Path) -> Encoder:
     """The tokenizer that a model was trained with."""
     folder = located(model.weights, home_of(parts), offline=True)
     return encoder_of(model, folder, facts_of(folder))

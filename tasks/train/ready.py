@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.errors import BadInput
-from conf.foundation import Transformer, Tuned
+from conf.foundation import Head, PackageWeights, Transformer, Tuned
 from conf.home import Home
 from conf.search import Choices
 from conf.study import Study
@@ -18,9 +18,13 @@ TAKES: dict[str, tuple[str, ...]] = {
     "mlp": ("image", "table"),
     "gru": ("pairs",),
     "transformer": ("text",),
+    "vision": ("image",),
+    "head": ("text", "image"),
     **dict.fromkeys(("random_forest", "gradient_boosting", "svm", "knn"), ("table",)),
 }
 """What kinds of data each kind of model takes; one's own take what they take."""
+READS = {"minilm": "text", "efficientnet-lite0": "image"}
+"""What the weights inside packages read."""
 
 
 def make_ready(
@@ -38,21 +42,30 @@ def make_ready(
 
         if not is_there(model.weights, home):
             say(f"model: fetching the weights {said(model.weights)}")
-        check_weights(model, located(model.weights, home), len(card.get("classes", ())))
+        check_weights(model, located(model.weights, home), card)
 
 
-def check_weights(model: Tuned, folder: Path, classes: int) -> None:
+def check_weights(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) -> None:
     """BadInput where files tell already that a model cannot be what it is used for."""
     from data.encoder import encoder_of
     from data.weights import check_head, facts_of
 
-    if isinstance(model, Transformer):
-        facts = facts_of(folder)
-        check_head(model, facts, classes)
+    kind, weights = card["inputs"]["kind"], model.weights
+    if isinstance(weights, PackageWeights) and READS[weights.name] != kind:
+        fits = next((name for name, reads in READS.items() if reads == kind), "other weights")
+        raise BadInput(
+            f"model.weights.name: {weights.name} does not read data of kind {kind}; use {fits}"
+        )
+    if isinstance(weights, PackageWeights) and kind == "image":
+        return
+    facts = facts_of(folder)
+    if isinstance(model, Tuned):
+        check_head(model, facts, len(card["classes"]))
+    if isinstance(model, Transformer | Head) and kind == "text":
         encoder_of(model, folder, facts)
 
 
-def tuned_models(study: Study) -> list[Tuned]:
+def tuned_models(study: Study) -> list[Tuned | Head]:
     """The pre-trained models of trial 0 and of every single choice of another kind or of other
     weights, each once."""
     found = [study.model]
@@ -61,7 +74,7 @@ def tuned_models(study: Study) -> list[Tuned]:
             options = dimension.choices if isinstance(dimension, Choices) else ()
             found += [apply_values(study.trial_config, {key: one}).model for one in options]
     different = {model.model_dump_json(): model for model in found}
-    return [model for model in different.values() if isinstance(model, Tuned)]
+    return [model for model in different.values() if isinstance(model, Tuned | Head)]
 
 
 def check_kinds(study: Study, kind: str) -> None:

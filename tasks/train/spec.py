@@ -64,6 +64,12 @@ class TrialSpec(Document):
     """How many slots to choose from; 0 waits for none. The engine fills it in."""
 
     @property
+    def parts(self) -> tuple[Path, ...]:
+        """Folders of all parts that are trained on or validated with."""
+        named = (self.train, *self.also, *([self.validation] if self.validation else []))
+        return tuple(map(Path, named))
+
+    @property
     def last_epoch(self) -> int:
         """Epoch after which the trial is complete rather than paused."""
         return self.until if self.keep == "last" else self.config.train.epochs

@@ -1,0 +1,185 @@
+"""Pre-trained networks that classify images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from conf.errors import BadInput
+from conf.foundation import Head, PackageWeights, Vision
+from data.normalize import shift_and_scale
+from data.weights import check_head, facts_of
+from models.efficientnet import FEATURES, load_lite0
+from models.pretrained import ADAPTERS, adapted, freeze, lr_factors, quiet
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's colours, in 0 to 1."""
+
+
+class Colours(nn.Module):
+    """From images as the study scales them to images as the weights were trained: undo the one
+    scale, grey to colours, another size where one is given, the other scale."""
+
+    shift: Tensor
+    scale: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self,
+        inputs: Mapping[str, Any],
+        size: int | None,
+        mean: Sequence[float] = MEAN,
+        deviation: Sequence[float] = DEVIATION,
+    ) -> None:
+        super().__init__()
+        shift, scale = shift_and_scale(inputs)
+        high = float(inputs["high"])
+        fixed = {
+            "shift": torch.from_numpy(shift / high),
+            "scale": torch.from_numpy(scale / high),
+            "mean": torch.tensor(mean).view(-1, 1, 1),
+            "deviation": torch.tensor(deviation).view(-1, 1, 1),
+        }
+        for name, value in fixed.items():
+            self.register_buffer(name, value.float(), persistent=False)
+        self._size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x * self.scale + self.shift
+        if x.shape[1] == 1:
+            x = x.expand(-1, 3, -1, -1)
+        if self._size is not None:
+            size = (self._size, self._size)
+            x = functional.interpolate(x, size, mode="bilinear", antialias=True)
+        return (x - self.mean) / self.deviation
+
+
+class ImageNet(nn.Module):
+    """Images as the study scales them (n, channels, height, width) in, logits out."""
+
+    def __init__(self, colours: Colours, net: Any, prefix: str, model: Vision) -> None:
+        """`prefix` begins the names of everything below the head."""
+        super().__init__()
+        self._model, self._prefix, self.colours = model, prefix, colours
+        if model.tune in ADAPTERS:
+            self.net: Any = adapted(net, model)
+        else:
+            freeze(net, prefix, model)
+            self.net = net
+        self.train()
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.net(self.colours(x))
+        logits: Tensor = found if isinstance(found, Tensor) else found.logits
+        return logits
+
+    def train(self, mode: bool = True) -> ImageNet:
+        """Norms over the batch keep the statistics that they come with, always."""
+        super().train(mode)
+        for module in self.net.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        if self._model.tune == "frozen":
+            getattr(self.net, self._prefix[:-1]).eval()
+        return self
+
+    def lr_factors(self) -> dict[nn.Parameter, float]:
+        """Learning rates as multiples of `train.lr`."""
+        return lr_factors(self.net, self._prefix, self._model)
+
+    def merged(self) -> ImageNet:
+        """The same network with what was added to layers merged into them, to be served."""
+        if self._model.tune in ADAPTERS:
+            self.net = self.net.merge_and_unload()
+        return self
+
+
+class WithHead(nn.Module):
+    """Features, dropout and one linear layer."""
+
+    def __init__(self, body: nn.Module, features: int, dropout: float, classes: int) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.body(x))
+        return logits
+
+
+def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
+    """The network of a study of images; a new head is drawn from torch's generator.
+
+    Args:
+        model: the study's settings.
+        folder: the weights' files.
+        card: the data card.
+
+    Raises:
+        BadInput: the data are no images, or the weights are no image classifier's.
+    """
+    inputs, classes = card["inputs"], len(card["classes"])
+    if inputs["kind"] != "image":
+        raise BadInput(f"model.kind vision does not take data of kind {inputs['kind']}")
+    if isinstance(model.weights, PackageWeights):
+        if model.tune in ADAPTERS:
+            raise BadInput(
+                f"model.tune: {model.tune} goes with transformers; of {model.weights.name} tune "
+                "full, last or frozen"
+            )
+        dropout = 0.2 if model.dropout is None else model.dropout
+        whole = WithHead(load_lite0(folder), FEATURES, dropout, classes)
+        return ImageNet(Colours(inputs, model.size), whole, "body.", model)
+    facts = facts_of(folder)
+    check_head(model, facts, classes)
+    net = _transformer(model, folder, classes)
+    return ImageNet(
+        colours_of(model, folder, facts, inputs), net, f"{net.base_model_prefix}.", model
+    )
+
+
+def colours_of(
+    model: Vision | Head, folder: Path, facts: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> Colours:
+    """How a `transformers` model wants its images: by its own files, else as ImageNet's."""
+    file = folder / "preprocessor_config.json"
+    said = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    size = model.size or facts.get("image_size")
+    mean, deviation = said.get("image_mean", MEAN), said.get("image_std", DEVIATION)
+    return Colours(inputs, size if isinstance(size, int) else None, mean, deviation)
+
+
+def _transformer(model: Vision, folder: Path, classes: int) -> Any:
+    from transformers import AutoConfig, AutoModelForImageClassification
+
+    from models.texts import begin_head, set_dropout
+
+    quiet()
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, num_labels=classes)
+        set_dropout(config, model.dropout)
+        net = AutoModelForImageClassification.from_pretrained(
+            folder,
+            config=config,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=model.head == "new",
+        )
+    except (ValueError, OSError, RuntimeError, KeyError) as error:
+        reason = (str(error).splitlines() or [""])[0][:200]
+        raise BadInput(
+            f"model.weights: {folder} cannot be loaded to classify images ({reason}); choose a "
+            "model of an architecture that has an image-classification form"
+        ) from error
+    if model.head == "new":
+        begin_head(net)
+    return net

@@ -1,0 +1,317 @@
+"""Pre-trained models: what is trained and how fast, heads, tokens, averages, adversarial steps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from conf.errors import BadInput
+from conf.foundation import LocalWeights, Vision
+from conf.home import Home
+from conf.study import Study
+from conf.train import Train
+from data.encoder import encoder_of, shortened
+from data.weights import facts_of, located
+from models.adversarial import moved
+from models.average import Average
+from models.classifier import Classifier, class_weights
+from models.efficientnet import EfficientNetLite0
+from models.images import Colours, ImageNet, WithHead, image_net
+from models.optimizers import build_optimizer, learning_rate_factor
+from models.serving import Serving
+from models.texts import TextNet, text_net
+from tasks.champion.export import export_program
+from tasks.train.ready import make_ready
+from tests.tiny import study_of, tiny_bert
+
+CARD: dict[str, Any] = {"inputs": {"kind": "text"}, "classes": ["bad", "good"]}
+X, MASK = (
+    torch.tensor([[2, 4, 16, 3], [2, 10, 3, 0]]),
+    torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]) > 0,
+)
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_bert(tmp_path_factory.mktemp("weights") / "bert", layers=3)
+
+
+def net_of(bert: Path, **model: Any) -> TextNet:
+    torch.manual_seed(0)
+    found = Study.model_validate(study_of(**model)).model
+    return text_net(found, bert, CARD)  # type: ignore[arg-type]
+
+
+def trained(net: TextNet) -> set[str]:
+    return {name for name, p in net.named_parameters() if p.requires_grad}
+
+
+def test_full_tuning_trains_everything_with_dropout(bert: Path) -> None:
+    net = net_of(bert)
+    assert trained(net) == {name for name, _ in net.named_parameters()}
+    assert all(module.training for module in net.modules())
+    assert net_of(bert, dropout=0.5).net.config.hidden_dropout_prob == 0.5
+
+
+def test_the_last_layers_and_what_is_above_them(bert: Path) -> None:
+    names = trained(net_of(bert, tune="last", last=1))
+    assert {name.split(".")[2] for name in names if "bert" in name} == {"encoder", "pooler"}
+    assert not any(".layer.1." in name or ".layer.0." in name for name in names)
+    assert any(".layer.2." in name for name in names) and any("classifier" in n for n in names)
+    with pytest.raises(BadInput, match="more than the 3 layers"):
+        net_of(bert, tune="last", last=4)
+
+
+def test_frozen_trains_the_head_alone_and_without_dropout_below_it(bert: Path) -> None:
+    net = net_of(bert, tune="frozen").train()
+    assert trained(net) == {"net.classifier.weight", "net.classifier.bias"}
+    assert not net.net.bert.training and net.net.training
+
+
+@pytest.mark.parametrize("tune", ["lora", "ia3"])
+def test_additions_are_small_and_merged_to_the_same_answers(bert: Path, tune: str) -> None:
+    net = net_of(bert, tune=tune, lora={"rank": 2})
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    share = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    assert share < 0.1 * sum(p.numel() for p in net.parameters())
+    assert set(net.lr_factors().values()) == {10.0}
+    said = net.eval()(X, MASK)
+    torch.testing.assert_close(net.merged()(X, MASK), said)
+    assert not any("lora" in name or "ia3" in name for name in net.state_dict())
+
+
+def test_layers_that_are_not_there_are_refused(bert: Path) -> None:
+    with pytest.raises(BadInput, match=r"model\.lora\.targets: quary"):
+        net_of(bert, tune="lora", lora={"targets": "quary"})
+
+
+def test_learning_rates_fall_from_the_head_downwards(bert: Path) -> None:
+    net = net_of(bert, layer_decay=0.5, head_lr=3.0)
+    rates = {name: net.lr_factors()[p] for name, p in net.named_parameters()}
+    assert rates["net.classifier.bias"] == 3.0
+    assert rates["net.bert.pooler.dense.bias"] == 1.0
+    found = [rates[f"net.bert.encoder.layer.{n}.output.dense.bias"] for n in (0, 1, 2)]
+    assert found == [0.25, 0.5, 1.0]
+    assert rates["net.bert.embeddings.word_embeddings.weight"] == 0.125
+    groups = build_optimizer(Train(lr=0.1), net.parameters(), net.lr_factors()).param_groups
+    assert {round(group["lr"], 6) for group in groups} == {0.3, 0.1, 0.05, 0.025, 0.0125}
+
+
+def test_a_head_that_does_not_fit_is_refused_or_begun_anew(tmp_path: Path) -> None:
+    folder = tiny_bert(tmp_path / "three", head=3)
+    with pytest.raises(BadInput, match=r"tells 3 classes apart, the data have 2.*model\.head=new"):
+        net_of(folder)
+    assert net_of(folder, head="new")(X, MASK).shape == (2, 2)
+    fits = tiny_bert(tmp_path / "two", head=2)
+    kept, begun = net_of(fits), net_of(fits, head="new")
+    assert not torch.equal(kept.net.classifier.weight, begun.net.classifier.weight)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        ("no-pad", r"no token to pad with.*model\.pad"),
+        ("no-tokenizer", "tokenizer"),
+        ("no-weights", "no .safetensors file"),
+        ("no-config", "config.json"),
+        ("own-code", "code of its own, which is never run"),
+        ("long", r"model\.tokens: 64 is more than the 24 tokens"),
+    ],
+)
+def test_what_cannot_work_is_said_before_the_first_trial(
+    spoil: str, message: str, bert: Path, home: Home
+) -> None:
+    folder = home.path / "sources" / "bert"
+    shutil.copytree(bert, folder)
+    given = study_of(tokens=64 if spoil == "long" else 16)
+    if spoil == "no-pad":
+        (folder / "tokenizer_config.json").write_text("{}")
+    elif spoil == "no-tokenizer":
+        (folder / "tokenizer.json").unlink()
+    elif spoil == "no-weights":
+        (folder / "model.safetensors").unlink()
+    elif spoil == "no-config":
+        (folder / "config.json").unlink()
+    elif spoil == "own-code":
+        facts = json.loads((folder / "config.json").read_text())
+        facts |= {"auto_map": {"AutoModel": "evil.Net"}, "model_type": "evil"}
+        (folder / "config.json").write_text(json.dumps(facts))
+    with pytest.raises(BadInput, match=message):
+        make_ready(Study.model_validate(given), CARD, home, print)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"kind": "cnn"}, "cnn does not take data of kind text; use transformer or head"),
+        ({"kind": "vision"}, "vision does not take data of kind text"),
+        ({"kind": "head", "weights": {"name": "efficientnet-lite0"}}, "use minilm"),
+    ],
+    ids=["cnn", "vision", "head"],
+)
+def test_models_for_other_data_are_refused(
+    model: dict[str, Any], message: str, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.weights.located", lambda *_, **__: home.path)
+    if "weights" in model:
+        model = {**model, "weights": {"source": "package", **model["weights"]}}
+    with pytest.raises(BadInput, match=message):
+        make_ready(Study.model_validate({**study_of(), "model": model}), CARD, home, print)
+
+
+def test_a_hub_name_without_a_network_is_bad_input(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    weights = {"source": "hub", "name": "some/model", "revision": "0" * 40}
+    study = Study.model_validate(study_of(weights=weights))
+    with pytest.raises(BadInput, match=r"some/model at 000000000000 cannot be fetched"):
+        located(study.model.weights, home, offline=True)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("cut", "kept"), [("end", [1, 2, 3]), ("start", [5, 6, 7]), ("middle", [1, 2, 7])]
+)
+def test_long_texts_are_cut_where_it_is_asked(cut: str, kept: list[int]) -> None:
+    assert shortened([1, 2, 3, 4, 5, 6, 7], 3, cut) == kept
+    assert shortened([1, 2], 3, cut) == [1, 2]
+
+
+def test_tokens_are_those_of_the_models_own_tokenizer(bert: Path) -> None:
+    model = Study.model_validate(study_of(tokens=8)).model
+    encoder = encoder_of(model, bert, facts_of(bert))  # type: ignore[arg-type]
+    found = encoder(["fine", "", "the day was and film food with a"])
+    assert found[0].tolist() == [2, 4, 3] and found[1].tolist() == [2, 3]
+    assert len(found[2]) == 8 and found[2][-1] == 3
+
+
+def test_the_state_leaves_out_what_is_frozen(bert: Path) -> None:
+    module = Classifier(net_of(bert, tune="frozen"), Train(average="ema"), 4)
+    assert {name for name in module.state_dict() if name.startswith("net.")} == {
+        "net.net.classifier.weight",
+        "net.net.classifier.bias",
+    }
+    assert set(module.kept_state()) == {"net.net.classifier.weight", "net.net.classifier.bias"}
+
+
+@pytest.mark.parametrize("kind", ["ema", "swa"])
+def test_averages_follow_the_weights(kind: Any) -> None:
+    net = torch.nn.Linear(1, 1, bias=False)
+    average = Average(net, Train(average=kind, average_decay=0.9), 4)
+    seen = []
+    for value in (1.0, 2.0, 3.0, 5.0):
+        with torch.no_grad():
+            net.weight.fill_(value)
+        average.update(net)
+        seen.append(float(average.net.weight))  # type: ignore[union-attr]
+    if kind == "swa":  # from half of the steps on: (3 + 5) / 2
+        assert seen == [1.0, 2.0, 3.0, 4.0]
+    else:
+        assert seen[-2] < seen[-1] < 5.0
+
+
+def test_adversarial_steps_hurt_and_are_a_rows_own(bert: Path) -> None:
+    net, loss = net_of(bert, tune="frozen").eval(), torch.nn.functional.cross_entropy
+    y = torch.tensor([0, 1])
+    plain, worst = moved(net, {"x": X, "mask": MASK, "y": y}, 0.05, loss)
+    assert worst > plain
+    halves = [
+        moved(net, {"x": X[r], "mask": MASK[r], "y": y[r]}, 0.05, loss)[1]
+        for r in (slice(0, 1), slice(1, 2))
+    ]
+    torch.testing.assert_close(sum(halves) / 2, worst)
+    image = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    plain, worst = moved(image, {"x": torch.randn(3, 1, 2, 2), "y": torch.arange(3) % 2}, 0.1, loss)
+    assert worst > plain
+
+
+def test_balanced_classes_weigh_the_same_in_sum() -> None:
+    counts = [10, 30, 0]
+    weights = class_weights(counts).double()
+    assert weights[0] * 10 == pytest.approx(float(weights[1] * 30))
+    assert float((weights[:2] * torch.tensor(counts[:2])).sum()) == pytest.approx(40)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "one-cycle"])
+def test_every_schedule_rises_to_its_peak_and_never_beyond(schedule: str) -> None:
+    factors = [learning_rate_factor(schedule, step, 100, 0.2) for step in range(100)]
+    peak = int(np.argmax(factors))
+    assert factors[0] < 0.1 and factors[peak] == pytest.approx(1.0) and max(factors) <= 1.0
+    assert factors[:20] == sorted(factors[:20]) and peak == 20
+    assert schedule == "constant" or factors[-1] < 0.03
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop", "adafactor"])
+def test_every_optimiser_goes_downhill(name: Any) -> None:
+    torch.manual_seed(0)
+    net = torch.nn.Linear(4, 1)
+    x, y = torch.randn(32, 4), torch.randn(32, 1)
+    optimizer = build_optimizer(Train(optimizer=name, lr=0.02), net.parameters())
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(net(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    assert losses[-1] < losses[0]
+
+
+GREY = {"kind": "image", "height": 32, "width": 32, "channels": 1, "high": 16.0}
+GREY |= {"shift": [0.0], "scale": [16.0]}
+
+
+@pytest.mark.parametrize("tune", ["full", "last", "frozen"])
+def test_efficientnet_learns_the_same_however_a_batch_is_divided(tune: Any) -> None:
+    torch.manual_seed(0)
+    whole = WithHead(EfficientNetLite0(), 1280, 0.0, 3)
+    net = ImageNet(Colours(GREY, 48), whole, "body.", Vision(tune=tune, last=1)).train()
+    x = torch.rand(4, 1, 32, 32)
+    torch.testing.assert_close(net(x)[:2], net(x[:2]))
+    shares = {"full": 1.0, "last": 0.4, "frozen": 0.01}
+    count = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    assert count <= shares[tune] * sum(p.numel() for p in net.parameters())
+
+
+def test_images_of_any_scale_come_to_the_weights_as_they_were_trained() -> None:
+    raw = torch.randint(0, 17, (2, 1, 32, 32)).float()
+    scaled = Colours(GREY, None)(raw / 16.0)
+    mean, deviation = torch.tensor((0.485, 0.456, 0.406)), torch.tensor((0.229, 0.224, 0.225))
+    expected = (raw / 16.0 - mean.view(-1, 1, 1)) / deviation.view(-1, 1, 1)
+    torch.testing.assert_close(scaled, expected)
+
+
+@pytest.mark.parametrize("size", [None, 48], ids=str)
+def test_a_vision_model_is_served_as_a_graph(size: int | None, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    whole = WithHead(EfficientNetLite0(), 1280, 0.1, 3)
+    net = ImageNet(Colours(GREY, size), whole, "body.", Vision(tune="frozen")).eval()
+    export_program(Serving(net, GREY), (32, 32), tmp_path / "program.pt2")
+    program = torch.export.load(tmp_path / "program.pt2").module()
+    raw = torch.randint(0, 17, (5, 32, 32)).double()
+    expected = torch.softmax(net(raw[:, None].float() / 16.0), dim=1)
+    torch.testing.assert_close(program(raw), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_transformers_classify_images_too(tmp_path: Path) -> None:
+    from transformers import ViTConfig, ViTModel
+
+    small = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    ViTModel(ViTConfig(image_size=16, patch_size=8, intermediate_size=16, **small)).save_pretrained(
+        tmp_path
+    )
+    card = {"inputs": GREY, "classes": ["a", "b", "c"]}
+    weights = LocalWeights(path="vit")
+    for tune in ("full", "last", "lora"):
+        net = image_net(Vision(weights=weights, tune=tune, last=1), tmp_path, card)  # type: ignore[arg-type]
+        assert net(torch.rand(2, 1, 32, 32)).shape == (2, 3)
+        assert (tune == "full") == all(p.requires_grad for p in net.parameters())
