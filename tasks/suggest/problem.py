@@ -55,18 +55,17 @@ class Problem:
 
     def tried(self) -> set[str]:
         """Keys of all configurations that must not be suggested again."""
-        told = {self.space.key(observation.values) for observation in self.observations}
+        told = {key for _, key in self._placed}
         return told | {self.space.key(values) for _, values in self.pending}
 
     @cached_property
-    def _rows(self) -> list[NDArray[np.float64] | None]:
-        return [row_or_none(self.space, o.values) for o in self.observations]
+    def _placed(self) -> list[tuple[NDArray[np.float64] | None, str]]:
+        return [self.space.place(observation.values) for observation in self.observations]
 
     def encoded(self) -> tuple[list[Observation], Rows]:
         """Observations that lie in this space, and their rows."""
-        known = [
-            (o, r) for o, r in zip(self.observations, self._rows, strict=True) if r is not None
-        ]
+        placed = zip(self.observations, self._placed, strict=True)
+        known = [(observation, row) for observation, (row, _) in placed if row is not None]
         rows = np.array([row for _, row in known]).reshape(len(known), len(self.space))
         return [observation for observation, _ in known], rows
 

@@ -223,6 +223,13 @@ class Space:
         except BadInput:
             return json.dumps(dict(values), sort_keys=True)
 
+    def place(self, values: Values) -> tuple[NDArray[np.float64] | None, str]:
+        """Row and key of a configuration in one look; no row where it is not of this space."""
+        try:
+            return self._placed(values)
+        except BadInput:
+            return None, self.key(values)
+
     @cached_property
     def size(self) -> int | None:
         """Number of configurations; None where there is no end of them, or above a million."""
