@@ -69,7 +69,7 @@ class ImageNet(nn.Module):
         super().__init__()
         self._model, self._prefix, self.colours = model, prefix, colours
         if model.tune in ADAPTERS:
-            self.net: Any = adapted(net, model)
+            self.net: Any = adapted(net, model, texts=False)
         else:
             freeze(net, prefix, model)
             self.net = net

@@ -23,8 +23,10 @@ def quiet() -> None:
     logging.disable_progress_bar()
 
 
-def adapted(net: Any, model: Tuned) -> nn.Module:
+def adapted(net: Any, model: Tuned, *, texts: bool) -> nn.Module:
     """The network with LoRA or IA3 added to it, everything else but the head frozen.
+
+    `texts` says whether it is the library's own kind of classifier of texts.
 
     Raises:
         BadInput: it has no layers of the names that `targets` gives.
@@ -38,16 +40,18 @@ def adapted(net: Any, model: Tuned) -> nn.Module:
         chosen = None if net.config.model_type in usual else "all-linear"
     elif targets == "all-linear":
         chosen = targets
+    heads = [name for name, _ in net.named_children() if name != net.base_model_prefix]
+    common: dict[str, Any] = {"task_type": "SEQ_CLS"} if texts else {"modules_to_save": heads}
     if model.tune == "lora":
         config: Any = peft.LoraConfig(
-            task_type="SEQ_CLS",
+            **common,
             r=model.lora.rank,
             lora_alpha=model.lora.alpha,  # type: ignore[arg-type]
             lora_dropout=model.lora.dropout,
             target_modules=chosen,
         )
     else:
-        config = peft.IA3Config(task_type="SEQ_CLS")
+        config = peft.IA3Config(**common)
     try:
         return peft.get_peft_model(net, config)
     except ValueError as error:

@@ -25,7 +25,7 @@ class TextNet(nn.Module):
         super().__init__()
         self._model, self._prefix = model, f"{net.base_model_prefix}."
         if model.tune in ADAPTERS:
-            self.net: Any = adapted(net, model)
+            self.net: Any = adapted(net, model, texts=True)
         else:
             freeze(net, self._prefix, model)
             self.net = net
