@@ -144,6 +144,20 @@ def sync(study: NameArgument) -> None:
 
 
 @app.command()
+def evaluate(
+    study: NameArgument,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help=".csv, .parquet, .jsonl, or a folder of images."),
+    ],
+) -> None:
+    """Score the study's champion on files of rows with their targets."""
+    from flows.scoring import evaluate
+
+    evaluate(study, files)
+
+
+@app.command()
 def predict(
     study: NameArgument,
     file: Annotated[

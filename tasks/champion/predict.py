@@ -35,8 +35,8 @@ def predict_file(client: MlflowClient, model: str, file: Path) -> pd.DataFrame:
     if version is None:
         raise BadInput(no_champion(client, model))
     with tempfile.TemporaryDirectory() as folder:
-        loaded = _loaded(client, version, folder)
-        rows, names = _rows(loaded, file)
+        loaded = loaded_version(client, version, folder)
+        rows, names = rows_of(loaded, file)
         try:
             answers = loaded.predict(rows)
         except ValueError as error:  # the model's own sentence about a value it cannot take
@@ -46,7 +46,7 @@ def predict_file(client: MlflowClient, model: str, file: Path) -> pd.DataFrame:
     return answers
 
 
-def _rows(model: PyFuncModel, file: Path) -> tuple[Any, tuple[str, ...]]:
+def rows_of(model: PyFuncModel, file: Path) -> tuple[Any, tuple[str, ...]]:
     """What the model is asked with: an array, or texts; and the names of rows that have any."""
     facts = model.metadata.metadata
     if facts["inputs"]["kind"] in ("text", "pairs"):
@@ -56,7 +56,7 @@ def _rows(model: PyFuncModel, file: Path) -> tuple[Any, tuple[str, ...]]:
     return found.values, found.names
 
 
-def _loaded(client: MlflowClient, version: ModelVersion, folder: str) -> PyFuncModel:
+def loaded_version(client: MlflowClient, version: ModelVersion, folder: str) -> PyFuncModel:
     """The version's model, from its run."""
     import mlflow.pyfunc
     from mlflow.exceptions import MlflowException

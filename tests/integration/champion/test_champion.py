@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from PIL import Image
 
 from conf.errors import BadInput, DenseError
 from conf.home import Home
@@ -23,6 +24,7 @@ from tasks.champion.promote import promote, rollback
 from tasks.champion.records import Candidate, Decision, Registered
 from tasks.champion.register import Registration, register
 from tasks.champion.score import score
+from tasks.champion.scoring import score_files
 from tasks.evaluate.predictions import read
 from tasks.prepare import test_path
 from tests.integration.champion.conftest import Scored
@@ -234,6 +236,20 @@ def test_a_files_rows_are_answered_by_the_champion(
     assert (answers["label"] == images[1][:50]).mean() > 0.8
     with pytest.raises(BadInput, match="no registered model 'numbers'"):
         predict_file(client, "numbers", tmp_path / "rows.npy")
+
+
+def test_other_rows_are_scored_by_the_champion(
+    client: MlflowClient, scored: Scored, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    if registry.aliased(client, "digits") is None:
+        registered(client, scored, scored.candidate, None)
+    for number, (pixels, label) in enumerate(zip(images[0][:40], images[1][:40], strict=True)):
+        folder = tmp_path / "scans" / str(label)
+        folder.mkdir(parents=True, exist_ok=True)
+        grey = Image.fromarray((pixels * (255 / 16)).round().astype("uint8"))
+        grey.save(folder / f"{number}.png")
+    (found,) = score_files(client, "digits", [tmp_path / "scans"])
+    assert (found.rows, found.metrics["accuracy"].value > 0.8) == (40, True)
 
 
 def test_a_champion_moved_by_hand_meanwhile_is_left_alone(

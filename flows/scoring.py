@@ -1,0 +1,44 @@
+"""`dense evaluate`: the champion scored on files, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.home import Home
+from flows.champion import model_of
+
+if TYPE_CHECKING:
+    from tasks.champion.scoring import Scored
+
+
+def evaluate(name: str, files: Sequence[Path]) -> None:
+    """Print what the champion of a study, or of a registered model, is worth on each file.
+
+    Raises:
+        BadInput: there is no champion, or a file has not the rows or the targets.
+    """
+    from tasks.champion.scoring import score_files
+    from tasks.track import store
+
+    home = Home.open()
+    uri = store.bootstrap(home)
+    with store.at_work(uri, "give the command again when it answers"):
+        found = score_files(store.client(uri), model_of(home, name), files)
+    print("\n".join(lines(found)))
+
+
+def lines(found: Sequence[Scored]) -> list[str]:
+    """A line a file: rows, and each metric with its 95 % interval."""
+    metrics = list(found[0].metrics)
+    table = [["", "rows", *metrics]]
+    for one in found:
+        cells = [one.metrics[name] for name in metrics]
+        values = [f"{each.value:.4f} ({each.low:.4f} – {each.high:.4f})" for each in cells]
+        table.append([one.place, f"{one.rows:,}", *values])
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]

@@ -1,0 +1,123 @@
+"""What the champion is worth on files that it has never been near."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.errors import BadInput
+from conf.evaluate import Evaluate
+from tasks.champion import registry
+from tasks.champion.predict import loaded_version, rows_of
+from tasks.champion.promote import no_champion
+from tasks.evaluate.intervals import Interval, of_said
+from tasks.evaluate.predictions import Predictions, Said, TextPredictions
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.pyfunc import PyFuncModel
+
+UNANSWERED = ("perplexity",)
+"""Metrics that follow from more than a packed model answers."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The metrics on one file."""
+
+    place: str
+    rows: int
+    metrics: Mapping[str, Interval]
+
+
+def score_files(client: MlflowClient, model: str, files: Sequence[Path]) -> list[Scored]:
+    """Score a model's champion on files of rows and their targets.
+
+    Args:
+        client: of the registry.
+        model: registered model.
+        files: `.csv`, `.parquet` or `.jsonl` with the columns that the model's study had, its
+            target's among them; of images a folder with a sub-folder a class.
+
+    Raises:
+        BadInput: there is no champion, or a file has not the rows or the targets.
+    """
+    if gone := [file for file in files if not file.exists()]:
+        raise BadInput(f"there is no file {gone[0]}")
+    version = registry.aliased(client, model)
+    if version is None:
+        raise BadInput(no_champion(client, model))
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = loaded_version(client, version, folder)
+        return [score_file(loaded, file) for file in files]
+
+
+def score_file(model: PyFuncModel, file: Path) -> Scored:
+    """The metrics of the model's own study on one file, with intervals.
+
+    Raises:
+        BadInput: the file has not the rows that the model takes, or their targets.
+    """
+    facts = model.metadata.metadata
+    rows, names = rows_of(model, file)
+    targets = [Path(name).parts[0] for name in names] or _column(file, target_name(facts))
+    try:
+        answers = model.predict(rows)
+    except ValueError as error:  # the model's own sentence about a value it cannot take
+        raise BadInput(f"{file}: {error}") from error
+    ids = np.arange(len(targets))
+    said: Said
+    if "text" in answers and not facts["labels"]:
+        said = TextPredictions(ids, [str(text) for text in targets], answers["text"].tolist())
+    else:
+        probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
+        numbers = _numbers(targets, facts["labels"], file)
+        said = Predictions(ids, numbers, probabilities.argmax(axis=1), probabilities)
+    section = Evaluate.model_validate(facts["config"]["evaluate"])
+    wanted = [name for name in section.metrics if name not in UNANSWERED]
+    return Scored(str(file), len(targets), of_said(said, section, wanted))
+
+
+def target_name(facts: Mapping[str, Any]) -> str:
+    """The column of the targets: the study's own, `target` of pairs, else `label`."""
+    data = facts["config"]["data"]
+    pairs = facts["inputs"]["kind"] == "pairs"
+    return str(data.get("target_column" if pairs else "label") or ("target" if pairs else "label"))
+
+
+def _column(file: Path, name: str) -> list[Any]:
+    import pandas as pd
+
+    readers = {
+        ".csv": pd.read_csv,
+        ".parquet": pd.read_parquet,
+        ".jsonl": lambda path: pd.read_json(path, lines=True),
+    }
+    if file.suffix not in readers:
+        raise BadInput(
+            f"{file} has no targets: give {', '.join(readers)} with the column {name!r}, or of "
+            "images a folder with a sub-folder a class"
+        )
+    frame = readers[file.suffix](file)
+    if name not in frame:
+        has = ", ".join(map(str, frame))
+        raise BadInput(f"{file} has no column {name!r} for the targets; it has {has}")
+    return list(frame[name])
+
+
+def _numbers(targets: Sequence[Any], labels: Sequence[Any], file: Path) -> NDArray[np.int64]:
+    """Each target as its place among the model's classes."""
+    place = {str(label): number for number, label in enumerate(labels)}
+    for row, target in enumerate(targets):
+        if str(target) not in place:
+            raise BadInput(
+                f"{file}: row {row} has the label {target!r}, which the model does not know; it "
+                f"knows {', '.join(place)}"
+            )
+    return np.array([place[str(target)] for target in targets], dtype=np.int64)
