@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from math import comb
 from typing import Any
 
-import numpy as np
-
 from conf.errors import BadInput, DenseError
 from conf.evaluate import MINIMIZED
 from tasks.evaluate.evaluation import Interval
-from tasks.evaluate.predictions import Predictions, read
-from tasks.report.gain import paired
+from tasks.evaluate.predictions import Predictions, Said, read
+from tasks.report.gain import paired, same_rows
 from tasks.report.sides import Side, flat
 
 ABSENT = "–"
@@ -132,31 +130,26 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[tuple[str, An
     return tuple(each for each in found if each[1] != each[2])
 
 
-def _score(name: str, a: Side, b: Side, pair: tuple[Any, Any] | None) -> Score:
+def _score(name: str, a: Side, b: Side, pair: tuple[Said, Said] | None) -> Score:
     known = name in a.metrics and name in b.metrics
-    difference = paired(name, *pair, sign=-1.0) if pair and known else None
+    difference = (
+        paired(name, *pair, sign=-1.0, evaluate=a.config.evaluate) if pair and known else None
+    )
     return Score(name, a.metrics.get(name), b.metrics.get(name), difference)
 
 
-def _pair(a: Side, b: Side) -> tuple[tuple[Any, Any] | None, str]:
+def _pair(a: Side, b: Side) -> tuple[tuple[Said, Said] | None, str]:
     """Both predictions where they are of the same rows; else why not."""
     try:
         first, second = read(a.predictions), read(b.predictions)
     except (OSError, DenseError):
         return None, "the predictions of one side are gone"
-    if not (
-        np.array_equal(first.ids, second.ids) and np.array_equal(_wanted(first), _wanted(second))
-    ):
+    if not same_rows(first, second):
         return None, f"the {a.part} parts of the two sides hold different rows"
     return (first, second), ""
 
 
-def _wanted(said: Any) -> Any:
-    """The targets of predictions, whatever these are."""
-    return said.references if hasattr(said, "references") else said.targets
-
-
-def _disagreement(a: Any, b: Any) -> Disagreement | None:
+def _disagreement(a: Said, b: Said) -> Disagreement | None:
     if not (isinstance(a, Predictions) and isinstance(b, Predictions)):
         return None  # numbers and texts are not right or wrong
     first, second = a.predictions == a.targets, b.predictions == b.targets

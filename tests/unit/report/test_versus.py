@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conf.errors import BadInput
 from conf.home import Home
 from tasks.evaluate.evaluation import Interval
-from tasks.evaluate.predictions import read, write
+from tasks.evaluate.predictions import NumberPredictions, read, write
 from tasks.report.sides import side
 from tasks.report.versus import Disagreement, Score, compare, differing
 from tasks.report.versus_page import tables, write_comparison
@@ -123,3 +125,22 @@ def test_who_is_better(name: str, ends: tuple[float, float], better: str) -> Non
 
 def test_settings_that_only_one_side_has_are_shown() -> None:
     assert differing({"a": 1, "b": 2}, {"a": 1, "c": 3}) == (("b", 2, "–"), ("c", "–", 3))
+
+
+def test_numbers_and_texts_are_paired_without_right_and_wrong(home: Home) -> None:
+    a, b = side(home, "digits/2"), side(home, "digits/3")
+    kept = [each.predictions.read_bytes() for each in (a, b)]
+    numbers = [
+        NumberPredictions(np.arange(9), np.arange(9.0), np.arange(9.0) + off) for off in (0.5, 1.0)
+    ]
+    error = {"mae": Interval(value=0.5, low=0.4, high=0.6)}
+    try:
+        for each, said in zip((a, b), numbers, strict=True):
+            write(each.predictions, said)
+        found = compare(replace(a, metrics=error), replace(b, metrics=error))
+        assert found.rows is None and found.unpaired == ""
+        assert found.scores[0].difference == Interval(value=0.5, low=0.5, high=0.5)
+        assert found.scores[0].better == "A"  # the smaller error
+    finally:
+        for each, content in zip((a, b), kept, strict=True):
+            each.predictions.write_bytes(content)
