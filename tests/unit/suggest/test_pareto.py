@@ -48,10 +48,9 @@ def volume(found: Sequence[tuple[float, float]]) -> float:
     return area
 
 
-@pytest.mark.parametrize("strategy", ["bayes", "evolution"])
-def test_the_search_fills_the_front(strategy: str) -> None:
+def test_the_search_fills_the_front() -> None:
     seeds = range(3)
-    ours = [volume(played(strategy, seed)) for seed in seeds]
+    ours = [volume(played("bayes", seed)) for seed in seeds]
     chance = [volume(played("random", seed)) for seed in seeds]
     assert np.mean(ours) > np.mean(chance)
 
