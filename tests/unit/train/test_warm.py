@@ -1,0 +1,44 @@
+"""What the trial server imports ahead: for studies that need it, and for no others."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from conf.home import Home
+from conf.study import Study
+from tasks.train.warm import modules_of
+from tests.tiny import study_of, tiny_bert
+
+
+@pytest.mark.parametrize("kind", ["cnn", "mlp", "gru"])
+def test_networks_from_scratch_need_nothing_more(kind: str, home: Home) -> None:
+    model = Study.model_validate({"name": "a", "model": {"kind": kind}}).model
+    assert modules_of(model, home) == ()
+
+
+def test_a_pre_trained_model_needs_its_library_and_its_architecture(home: Home) -> None:
+    model = Study.model_validate(study_of()).model
+    missing = modules_of(model, home)
+    assert "models.texts" in missing and not any("bert" in name for name in missing)
+    tiny_bert(home.path / "sources" / "bert")
+    found = modules_of(model, home)
+    assert "transformers.models.bert.modeling_bert" in found
+    assert all(importlib.util.find_spec(name) for name in found)
+
+
+def test_the_server_loads_no_transformers_until_it_is_asked() -> None:
+    script = (
+        "import sys\n"
+        "from tasks.train.server import import_ahead, warm_up\n"
+        "warm_up()\n"
+        "assert not {'transformers', 'peft'} & set(sys.modules), 'imported for all'\n"
+        "import_ahead(['no.such.module', 'models.texts'])\n"
+        "assert 'models.texts' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "no.such.module was not imported ahead" in done.stderr
