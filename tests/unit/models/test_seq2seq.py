@@ -36,6 +36,7 @@ def batch(*lengths: int, vocabulary: int = 12) -> tuple[Tensor, Tensor]:
     return torch.where(mask, tokens, PAD), mask
 
 
+@torch.no_grad()
 def likelihood(net: GruNet, source: Tensor, mask: Tensor, text: list[int]) -> float:
     memory = net.encode(source, mask)
     thoughts, _ = net.decode(torch.tensor([[START, *text]]), memory.start, memory)
