@@ -1,7 +1,8 @@
 """What a frozen network makes of the rows of a part: computed once, kept, shared, memory-mapped.
 
-They lie in `home/features/<key>.npy`; the key is made of the data, the weights' bytes and the
-settings that decide them, so that all trials and studies that ask for the same find the same.
+They lie in `home/features/<data key>/<key>.npy`; the key is made of the data, the weights' bytes
+and the settings that decide them, so that all trials and studies that ask for the same find the
+same.
 """
 
 from __future__ import annotations
@@ -120,10 +121,10 @@ def features_of(model: Head, card: Mapping[str, Any], part: Path) -> Floats:
     folder = located(model.weights, home, offline=True)
     asked = {name: getattr(model, name) for name in SETTINGS}
     identity = [VERSION, card["key"], part.name, digest(folder), asked]
-    place = home.path / "features"
+    place = home.features / card["key"]  # `dense clean` takes them with the data
     file = place / f"{sha256_text(canonical_json(identity))[:32]}.npy"
     if not file.exists():
-        place.mkdir(exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         with (place / f"{file.stem}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not file.exists():

@@ -126,3 +126,12 @@ def test_where_the_record_is_damaged_nothing_is_removed(home: Home, file: str):
     with pytest.raises(BadInput, match="restore it from a copy"):
         collect(home)
     assert prepared.path.is_dir()
+
+
+def test_what_was_made_of_data_goes_with_the_data(home: Home):
+    kept = pinned(Study(name="kept"), home)
+    for key in (kept.key, "0" * 32):
+        (home.features / key).mkdir(parents=True)
+        (home.features / key / "made.npy").write_bytes(b"123")
+    assert [(one.kind, one.name, one.size) for one in collect(home)] == [("features", "0" * 32, 3)]
+    assert [path.name for path in home.features.iterdir()] == [kept.key]
