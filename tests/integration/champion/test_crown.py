@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tasks.champion.crown import crown
 from tasks.champion.promote import rollback
 from tasks.champion.records import Crowned
 from tasks.champion.replay import champion_original, replay, trial_original
+from tasks.champion.restore import restore
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.study.record import StudyRecord
 from tasks.track import store
@@ -61,7 +63,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def stage(home: Home, engine: Engine) -> Stage:
+def stage(home: Home, engine: Engine, with_mlflow: Callable[[Home], Home]) -> Stage:
+    with_mlflow(home)
     study = small_study()
     prepared = prepare(study, home)
     record = run_trials(home, study, prepared, engine, [POOR])
@@ -105,16 +108,39 @@ def test_a_study_is_crowned_once_and_again_when_it_found_better(stage: Stage) ->
     assert not again.equal and again.differing and again.weights is False
 
 
-def test_killed_before_each_part_in_turn_it_is_completed_and_nothing_done_twice(
+def test_restored_in_another_mlflow_the_journal_names_the_runs_there(
+    stage: Stage, migrated_database: Path
+) -> None:
+    crowned = stage.crown()
+    other = shutil.copy(migrated_database, stage.home.path / "other.db")
+    uri = f"sqlite:///{other}"
+    client = store.client(uri)
+    client.create_experiment("digits", artifact_location=(stage.home.path / "other").as_uri())
+    for _ in range(2):  # the second time there is nothing to tell
+        assert restore(stage.record, uri).versions == 1
+        stage.record = StudyRecord.read(stage.home, "digits")
+    held = registry.incumbent(client, "digits")
+    told = [event.facts for event in stage.record.state.champion if event.step == "crowned"]
+    assert held is not None and held.run_id != crowned.run_id
+    assert [facts["run_id"] for facts in told] == [crowned.run_id, held.run_id]
+
+
+def test_stopped_or_killed_before_each_part_it_is_completed_and_nothing_done_twice(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    note = note_into(stage.home, stage.study)
+    stopped = crown(
+        stage.record, stage.prepared, stage.run, stage.client, note, stopping=lambda: True
+    )
+    assert stopped is None and registry.aliased(stage.client, "digits") is None
+    stage.record = StudyRecord.read(stage.home, "digits")
+    assert stage.steps() == ["decided", "trained"]
     for part in ("score", "register"):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(crowning, part, _killed)
             stage.crown()
         assert registry.aliased(stage.client, "digits") is None
         stage.record = StudyRecord.read(stage.home, "digits")
-    note = note_into(stage.home, stage.study)
 
     def dying(step: str, facts: Mapping[str, Any]) -> None:
         if step == "crowned":
