@@ -31,3 +31,22 @@ def test_the_card_says_what_it_takes_what_it_is_worth_and_why_it_won() -> None:
         who.data,
     ):
         assert fact in text
+
+
+def test_of_a_model_that_writes_texts_it_names_signatures_and_no_classes() -> None:
+    who = candidate()
+    score = scored(who, 0.95).model_copy(
+        update={"recall": {}, "signatures": {"bleu": "nrefs:1|tok:13a"}}
+    )
+    card = {**CARD, "inputs": {"kind": "pairs"}, "classes": []}
+    decision = judge(Gate(class_recall=0.5), score, metrics={}, against=None)
+    assert decision.verdict == "refused"
+    text = model_card(who, score, decision, card, "en-es")
+    for fact in (
+        "that writes texts",
+        "Rows are texts, as a list. The answer has a column `text`.",
+        "bleu: nrefs:1|tok:13a",
+        "failed class_recall: champion.gate.class_recall is for classes",
+    ):
+        assert fact in text
+    assert "Least recognised" not in text
