@@ -203,7 +203,8 @@ def test_what_is_known_of_the_data_is_on_the_page(record: StudyRecord) -> None:
     read = Reader(page(record, Surroundings(card=card))).text
     for part in (
         "2 rows; row 7", "k = 1: so few rows share their age, zip; 12 rows are among fewer than 5",
-        "2 of 300, 299 rows; fold 1 validates", "8,000 known; a text has 7 (median), 95 % have at most 40",
+        "2 of 300, 299 rows; fold 1 validates",
+        "8,000 known; a text has 7 (median), 95 % have at most 40",
     ):  # fmt: skip
         assert part in read
 
