@@ -55,9 +55,7 @@ def restore_archive(home: Home, archive: Path) -> Manifest:
 def _manifest(packed: tarfile.TarFile, archive: Path) -> Manifest:
     first = packed.next()
     if first is None or first.name != MANIFEST or not first.isreg() or first.size > LARGEST:
-        raise BadInput(
-            f"{archive} is no archive of `dense export`: it begins with no manifest"
-        )
+        raise BadInput(f"{archive} is no archive of `dense export`: it begins with no manifest")
     try:
         manifest = Manifest.model_validate_json(_content(packed, first).read())
     except ValidationError as error:

@@ -49,11 +49,7 @@ def metrics(dense: Command, name: str = "tiny") -> dict[str, dict[str, list[tupl
     runs = client.search_runs([experiment.experiment_id], "tags.`dense.kind` = 'trial'")
     found = {}
     for run in runs:
-        keys = [
-            key
-            for key in run.data.metrics
-            if not key.startswith(CLOCKED)
-        ]
+        keys = [key for key in run.data.metrics if not key.startswith(CLOCKED)]
         found[run.data.tags["dense.trial"]] = {
             key: sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, key))
             for key in sorted(keys)
