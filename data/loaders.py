@@ -61,7 +61,6 @@ class StudyData(pl.LightningDataModule):
         *,
         also: Sequence[Path] = (),
         batch_size: int | None = None,
-        fold: int | None = None,
         features: Mapping[Path, npt.NDArray[np.float32]] | None = None,
     ) -> None:
         """Name the parts; nothing is opened yet.
@@ -75,7 +74,6 @@ class StudyData(pl.LightningDataModule):
             workers: processes that load; 0 loads in the trial's own.
             also: folders of further parts to train on.
             batch_size: rows loaded at once where that is less than `train.batch_size`.
-            fold: of data with folds, the one to validate on; all others are trained on.
             features: of the rows of each part, what is loaded in their place.
         """
         super().__init__()
@@ -88,7 +86,6 @@ class StudyData(pl.LightningDataModule):
         self._seed = seed
         self._workers = workers
         self._batch_size = batch_size or self.config.train.batch_size
-        self._fold = fold
         self._features = features
         self._augment = resolved(self.config.augment, card["inputs"]["kind"])
         self._train: Dataset[Batch] | None = None
@@ -108,13 +105,6 @@ class StudyData(pl.LightningDataModule):
         if self._train is not None:
             return
         train, validation = self._paths
-        if self._fold is not None:
-            assert validation is not None  # folds cross the two parts
-            part = Part([*train, validation])
-            folds = part.numbers("fold")
-            self._train = self._training(part, np.flatnonzero(folds != self._fold))
-            self._validation = self._held(part, np.flatnonzero(folds == self._fold))
-            return
         part = Part(train)
         self._train = self._training(part, np.arange(len(part)))
         if validation is not None:

@@ -104,19 +104,3 @@ def test_the_encoding_is_trained_on_the_training_part_alone(folder, monkeypatch)
     assert stored[0]["text_tokens"] == tokenizer.encode(stored[0]["text"]).ids
     assert tokenizer.decode(stored[0]["text_tokens"]).strip() == stored[0]["text"]
     assert prepared.card["inputs"]["vocabulary"] == tokenizer.get_vocab_size()
-
-
-def test_folds_cross_the_two_parts(folder, monkeypatch):
-    made = Study(name="f", split={"by": "stratified", "folds": 4})
-    prepared = prepare(made, Home.open(folder / "home"))
-    held = []
-    for fold in range(4):
-        data = StudyData(
-            made.trial_config, prepared.card, prepared.train, prepared.validation, 3, fold=fold
-        )
-        mine = torch.cat([batch["id"] for batch in data.val_dataloader()]).tolist()
-        rest = torch.cat([batch["id"] for batch in data.train_dataloader()]).tolist()
-        assert not set(mine) & set(rest)
-        held += mine
-    rows = prepared.card["rows"]
-    assert len(held) == len(set(held)) == rows["train"] + rows["validation"]
