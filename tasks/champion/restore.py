@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +17,6 @@ from tasks.champion.records import Candidate, Decision, Retest, Score
 from tasks.champion.register import Registration, record_version
 from tasks.champion.score import read_score
 from tasks.prepare.store import open_prepared
-from tasks.study.events import Champion
-from tasks.study.lock import Holder
-from tasks.study.open import OpenStudy
 from tasks.study.record import StudyRecord
 from tasks.track import sessions, store
 
@@ -64,16 +58,16 @@ class Restored:
 def restore(record: StudyRecord, uri: str) -> Restored:
     """Record every final model that the journal says was judged, with its version.
 
-    What the registry has stays as it is; an alias is set only where nobody holds it.
+    What the registry has stays as it is; an alias is set only where nobody holds it. The journal
+    keeps the ids of the runs as they were when it was written: MLflow is made from it, never the
+    other way round.
 
     Raises:
         DenseError: MLflow at `uri` went away meanwhile; the same call goes on from there.
     """
     client = store.client(uri)
     try:
-        restored = _restore(record, client)
-        _tell_run(record, client)
-        return restored
+        return _restore(record, client)
     except DenseError:
         raise
     except Exception as error:  # whatever the store raises
@@ -104,24 +98,6 @@ def _restore(record: StudyRecord, client: MlflowClient) -> Restored:
                 if registry.aliased(client, model, alias) is None:
                     client.set_registered_model_alias(model, alias, version)
     return Restored(versions, tuple(lost))
-
-
-def _tell_run(record: StudyRecord, client: MlflowClient) -> None:
-    """Let the journal name the champion's run and version as they are in this MLflow.
-
-    In a new database they have other ids than when the champion was crowned.
-    """
-    told = [event.facts for event in record.state.champion if event.step == "crowned"]
-    if not told:
-        return
-    held = registry.incumbent(client, told[-1]["model"])
-    now = {} if held is None else {"version": held.version, "run_id": held.run_id}
-    same_model = held is not None and held.digest == told[-1]["digest"]
-    if not same_model or now.items() <= told[-1].items():
-        return
-    me = Holder(os.getpid(), socket.gethostname(), time.time())
-    with OpenStudy.open(record.home, record.study, me, time.time()) as opened:
-        opened.append(Champion(step="crowned", facts={**told[-1], **now}, time=time.time()))
 
 
 def finals(record: StudyRecord) -> Iterator[Final]:

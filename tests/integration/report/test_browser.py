@@ -14,7 +14,7 @@ from tests.unit.report.made import CARD, contact_sheet, crowned, made_home, made
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
 
-PLOTS = {"history", "curves", "parallel", "confusion"}
+PLOTS = {"reliability", "history", "curves", "parallel", "confusion"}
 DRAWN = """[...document.querySelectorAll('.plot')]
     .filter(plot => plot.querySelector('.scatterlayer path, .heatmaplayer image'))
     .map(plot => plot.id).join()"""
