@@ -21,10 +21,10 @@ run: $(VENV)/.installed
 	$(BIN)/dense run digits
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not long" --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist loadfile
 
 test-fast: $(VENV)/.test
-	$(BIN)/python -m pytest tests/unit -m "not long" --timeout 60 --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest tests/unit -m "not long" --timeout 60 --numprocesses 3 --dist loadfile
 
 prove: $(VENV)/.test
 	$(BIN)/python -m pytest -m long --timeout 3600

@@ -21,8 +21,14 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["NO_COLOR"] = "1"
 
 
-# A busy machine is no reason to fail: what is tested is never how fast.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is no reason to fail: what is tested is never how fast. `HYPOTHESIS_EXAMPLES=1000`
+# looks harder.
+settings.register_profile(
+    "shared",
+    deadline=None,
+    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "40")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("shared")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from typing import Any
 
+import pytest
 from mlflow import MlflowClient
 
 from conf.home import Home
@@ -83,10 +84,16 @@ def assert_given_back(dense: Command) -> None:
     assert "RUNNING" not in said.values(), said
 
 
-def test_a_driver_that_fails_gives_everything_back_and_is_continued(
-    make_command: Callable[[str], Command],
-) -> None:
-    dense = make_command("failing")
+def assert_continued(dense: Command, study: str, asked: list[dict[str, Any]]) -> None:
+    """The next run goes on from what was asked, and ends with all that was wanted."""
+    found = dense.json("run", study)
+    assert found["outcomes"]["complete"] == 4
+    assert sorted(values(dense)) == [0, 1, 2, 3]
+    assert of(dense.journal(), "asked")[: len(asked)] == asked
+    assert set(statuses(dense).values()) == {"FINISHED"}
+
+
+def test_a_driver_on_a_full_disk_gives_everything_back_and_is_continued(dense: Command) -> None:
     study = str(dense.study(epochs=2, trials=4))
     code, err = run_in(dense, DISK_FULL, 4, "run", study)
     assert code == 1
@@ -94,15 +101,16 @@ def test_a_driver_that_fails_gives_everything_back_and_is_continued(
     assert sentence.startswith("dense: ") and "journal.jsonl cannot be written" in sentence
     assert "free some space and run again" in sentence and "Traceback" not in err
     assert_given_back(dense)
-    asked = of(dense.journal(), "asked")
+    assert_continued(dense, study, of(dense.journal(), "asked"))
 
+
+@pytest.mark.long
+def test_a_driver_whose_engine_breaks_gives_everything_back_and_is_continued(
+    dense: Command,
+) -> None:
+    study = str(dense.study(epochs=2, trials=4))
     code, err = run_in(dense, ENGINE_BROKEN, 2, "run", study)
     assert code == 1
     assert "could not be run: the engine is broken" in err and "Traceback" not in err
     assert_given_back(dense)
-    assert of(dense.journal(), "asked")[: len(asked)] == asked
-
-    found = dense.json("run", study)
-    assert found["outcomes"]["complete"] == 4
-    assert sorted(values(dense)) == [0, 1, 2, 3]
-    assert set(statuses(dense).values()) == {"FINISHED"}
+    assert_continued(dense, study, of(dense.journal(), "asked"))

@@ -41,7 +41,7 @@ search:
   space:
     train.lr: {choices: [0.01, 10.0]}
     train.epochs: {choices: [1, 5000]}
-resources: {slots: 2, trial_seconds: 20}
+resources: {slots: 2, trial_seconds: 10}
 """
 
 
@@ -195,7 +195,7 @@ def test_the_commands_that_look_tell_of_an_ended_study(ran: Ran, tmp_path: Path)
     board = said("show", "faulty")
     assert all(f"failed: {cause}" in board for cause in ("nan", "timeout", "error"))
     assert "(trial" not in said("show", "faulty", "0") and "accuracy" in said("best", "faulty")
-    assert "timeout: ended after 20 s" in said("show", "faulty", str(ran.slow))
+    assert "timeout: ended after 10 s" in said("show", "faulty", str(ran.slow))
     assert "has no trial 9; it has 4" in said("show", "faulty", "9", code=2)
     assert "nobody runs the study" in said("stop", "faulty", code=2)
     page = Path(said("report", "faulty").strip())

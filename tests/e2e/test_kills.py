@@ -1,8 +1,10 @@
-"""`kill -9` of the command, the trial server and trials: nothing is lost, nothing runs twice."""
+"""Ctrl-C, and `kill -9` of the command, the trial server and trials: nothing is lost, nothing runs
+twice."""
 
 from __future__ import annotations
 
 import random
+import signal
 import time
 
 import pytest
@@ -48,6 +50,23 @@ def test_trials_and_their_server_killed_are_made_good_in_the_same_run(
     assert process.returncode == 0, err
     assert "killed" in {line["cause"] for line in of(dense.journal(), "finished")}
     dense.assert_no_process_left()
+    assert_same(dense, straight)
+
+
+def test_ctrl_c_stops_with_130_and_the_next_run_continues(
+    dense: Command, straight: Command
+) -> None:
+    study = str(dense.study(epochs=4))
+    process = dense.start("run", study)
+    dense.until(lambda lines: len(of(lines, "attempt")) >= 2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "dense run tiny" in out + err, "it says how to continue"
+    dense.assert_no_process_left()
+    assert of(dense.journal(), "stopped")[-1]["reason"] == "user"
+    assert {line["by"] for line in of(dense.journal(), "interrupted")} <= {"user"}
+    dense.json("run", study)
     assert_same(dense, straight)
 
 
