@@ -5,7 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Without --no-compile pip compiles thousands of modules that nothing here imports.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -21,10 +22,10 @@ run: $(VENV)/.installed
 	$(BIN)/dense run digits
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest -m "not long" --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/.test
-	$(BIN)/python -m pytest tests/unit -m "not long" --timeout 60 --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest tests/unit -m "not long" --timeout 60 --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 prove: $(VENV)/.test
 	$(BIN)/python -m pytest -m long --timeout 3600
