@@ -16,7 +16,7 @@ from conf.foundation import Head, PackageWeights, Vision
 from data.normalize import shift_and_scale
 from data.weights import check_head, facts_of
 from models.efficientnet import FEATURES, load_lite0
-from models.pretrained import ADAPTERS, adapted, freeze, lr_factors, quiet
+from models.pretrained import ADAPTERS, adapted, freeze, load_classifier, lr_factors
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours, in 0 to 1."""
@@ -139,7 +139,14 @@ def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
         return ImageNet(Colours(inputs, model.size), whole, "body.", model)
     facts = facts_of(folder)
     check_head(model, facts, classes)
-    net = _transformer(model, folder, classes)
+    net = load_classifier(
+        "AutoModelForImageClassification",
+        folder,
+        model,
+        classes,
+        of="images",
+        form="image-classification",
+    )
     return ImageNet(
         colours_of(model, folder, facts, inputs), net, f"{net.base_model_prefix}.", model
     )
@@ -154,32 +161,3 @@ def colours_of(
     size = model.size or facts.get("image_size")
     mean, deviation = said.get("image_mean", MEAN), said.get("image_std", DEVIATION)
     return Colours(inputs, size if isinstance(size, int) else None, mean, deviation)
-
-
-def _transformer(model: Vision, folder: Path, classes: int) -> Any:
-    from transformers import AutoConfig, AutoModelForImageClassification
-
-    from models.texts import begin_head, set_dropout
-
-    quiet()
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, num_labels=classes)
-        set_dropout(config, model.dropout)
-        net = AutoModelForImageClassification.from_pretrained(
-            folder,
-            config=config,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            ignore_mismatched_sizes=model.head == "new",
-        )
-    except (ValueError, OSError, RuntimeError, KeyError) as error:
-        reason = (str(error).splitlines() or [""])[0][:200]
-        raise BadInput(
-            f"model.weights: {folder} cannot be loaded to classify images ({reason}); choose a "
-            "model of an architecture that has an image-classification form"
-        ) from error
-    if model.head == "new":
-        begin_head(net)
-    return net

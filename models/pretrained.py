@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from conf.errors import BadInput
-from conf.foundation import Tuned
+from conf.foundation import Transformer, Tuned, Vision
 
 ADAPTERS = ("lora", "ia3")
 LAYER = re.compile(r"\.(\d+)\.")
@@ -21,6 +23,85 @@ def quiet() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+
+
+def load_classifier(
+    auto: str,
+    folder: Path,
+    model: Transformer | Vision,
+    classes: int,
+    *,
+    of: str,
+    form: str,
+    complete: Callable[[Any], None] | None = None,
+) -> Any:
+    """A classifier of `transformers` from the files in a folder, with its own head or a new one.
+
+    Args:
+        auto: the library's class that chooses the architecture.
+        folder: the weights' files.
+        model: the study's settings.
+        classes: that it tells apart.
+        of: what it classifies, in the plural.
+        form: what the library calls such models.
+        complete: adds to the configuration what its files leave open.
+
+    Raises:
+        BadInput: the architecture has no such form, or the files cannot be read.
+    """
+    import transformers
+
+    quiet()
+    try:
+        config = transformers.AutoConfig.from_pretrained(
+            folder, local_files_only=True, num_labels=classes
+        )
+        set_dropout(config, model.dropout)
+        if complete is not None:
+            complete(config)
+        net = getattr(transformers, auto).from_pretrained(
+            folder,
+            config=config,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=model.head == "new",
+        )
+    except (ValueError, OSError, RuntimeError, KeyError) as error:
+        reason = (str(error).splitlines() or [""])[0][:200]
+        raise BadInput(
+            f"model.weights: {folder} cannot be loaded to classify {of} ({reason}); choose a "
+            f"model of an architecture that has {'an' if form[0] in 'aeiou' else 'a'} {form} form"
+        ) from error
+    if model.head == "new":
+        begin_head(net)
+    return net
+
+
+def set_dropout(config: Any, dropout: float | None) -> None:
+    """Set every kind of dropout that the architecture's configuration has."""
+    if dropout is None:
+        return
+    known = [
+        name
+        for name in vars(config)
+        if ("dropout" in name or name.endswith("_pdrop")) and "layer" not in name
+    ]
+    if not known:
+        raise BadInput("model.dropout: this architecture has no dropout; leave it out")
+    for name in known:
+        setattr(config, name, dropout)
+
+
+def begin_head(net: Any) -> None:
+    """Draw anew everything that is no part of the model below the head."""
+    for name, module in net.named_children():
+        if name != net.base_model_prefix:
+            for each in module.modules():
+                reset = getattr(each, "reset_parameters", None)
+                if reset is not None:
+                    reset()
 
 
 def adapted(net: Any, model: Tuned, *, texts: bool) -> nn.Module:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from conf.errors import BadInput
 from conf.foundation import Transformer
 from data.weights import check_head, facts_of
-from models.pretrained import ADAPTERS, adapted, freeze, lr_factors, quiet
+from models.pretrained import ADAPTERS, adapted, freeze, load_classifier, lr_factors
 
 
 class TextNet(nn.Module):
@@ -76,60 +75,22 @@ def text_net(model: Transformer, folder: Path, card: Mapping[str, Any]) -> TextN
         )
     facts, classes = facts_of(folder), len(card["classes"])
     check_head(model, facts, classes)
-    net = _loaded(model, folder, facts, classes)
-    if model.head == "new":
-        begin_head(net)
-    return TextNet(net, model)
+    return TextNet(_loaded(model, folder, facts, classes), model)
 
 
 def _loaded(model: Transformer, folder: Path, facts: dict[str, Any], classes: int) -> Any:
-    from transformers import AutoConfig, AutoModelForSequenceClassification
-
-    quiet()
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, num_labels=classes)
-        set_dropout(config, model.dropout)
+    def complete(config: Any) -> None:
         if config.pad_token_id is None:  # decoders look for the last token that is no padding
             from data.encoder import encoder_of
 
             config.pad_token_id = encoder_of(model, folder, facts).rules.pad
-        return AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            config=config,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            ignore_mismatched_sizes=model.head == "new",
-        )
-    except (ValueError, OSError, RuntimeError, KeyError) as error:
-        reason = (str(error).splitlines() or [""])[0][:200]
-        raise BadInput(
-            f"model.weights: {folder} cannot be loaded to classify texts ({reason}); choose a "
-            "model of an architecture that has a sequence-classification form"
-        ) from error
 
-
-def set_dropout(config: Any, dropout: float | None) -> None:
-    """Set every kind of dropout that the architecture's configuration has."""
-    if dropout is None:
-        return
-    known = [
-        name
-        for name in vars(config)
-        if ("dropout" in name or name.endswith("_pdrop")) and "layer" not in name
-    ]
-    if not known:
-        raise BadInput("model.dropout: this architecture has no dropout; leave it out")
-    for name in known:
-        setattr(config, name, dropout)
-
-
-def begin_head(net: Any) -> None:
-    """Draw anew everything that is no part of the model below the head."""
-    for name, module in net.named_children():
-        if name != net.base_model_prefix:
-            for each in module.modules():
-                reset = getattr(each, "reset_parameters", None)
-                if reset is not None:
-                    reset()
+    return load_classifier(
+        "AutoModelForSequenceClassification",
+        folder,
+        model,
+        classes,
+        of="texts",
+        form="sequence-classification",
+        complete=complete,
+    )
