@@ -30,8 +30,8 @@ def space_problems(layer: Layer) -> list[Problem]:
     """
     values = layer.values
     trial = {name: values[name] for name in TRIAL_SECTIONS if name in values}
-    config, broken = _sound(TrialConfig, trial)
-    search, _ = _sound(Search, values.get("search", {}))
+    config, broken = sound(TrialConfig, trial)
+    search, _ = sound(Search, values.get("search", {}))
     if config is None or search is None:
         return []
     problems = [
@@ -189,7 +189,7 @@ def _outside(key: str, space: Space, config: TrialConfig) -> Iterator[tuple[str,
         )
 
 
-def _sound(model: type[Model], values: Any) -> tuple[Model | None, list[KeyPath]]:
+def sound(model: type[Model], values: Any) -> tuple[Model | None, list[KeyPath]]:
     """The model of the values without those that it refuses, and the paths of these."""
     rest = deepcopy(values)
     broken: list[KeyPath] = []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from conf.auto import auto_problems, spelled_out, with_auto
 from conf.check import did_you_mean, field_problems, validated
 from conf.check_space import space_problems
 from conf.errors import BadConfig, BadInput, Problem
@@ -42,7 +43,9 @@ def load_study(
     """
     layer = _with_parents(_find(name_or_path, allow_path), ())
     above, problems = overrides_layer(overrides)
-    layer = _without_removed(_long_form(above).over(layer, shape_of(Study)))
+    layer = _long_form(above).over(layer, shape_of(Study))
+    problems.extend(auto_problems(layer))
+    layer = _without_removed(with_auto(layer))
     problems.extend(field_problems(Study, layer))
     problems.extend(space_problems(layer))
     if problems:
@@ -144,8 +147,8 @@ def shown(path: Path) -> str:
 
 
 def _long_form(layer: Layer) -> Layer:
-    """With `scale: log` for the short `log: true`, and further objectives as `also`: layers can be
-    laid over each other."""
+    """With `scale: log` for the short `log: true`, `{auto: true}` for `space: auto`, and further
+    objectives as `also`: layers can be laid over each other."""
 
     def long(dimension: Any) -> Any:
         if not isinstance(dimension, dict) or not isinstance(dimension.get("log"), bool):
@@ -153,6 +156,7 @@ def _long_form(layer: Layer) -> Layer:
         rest = {key: value for key, value in dimension.items() if key != "log"}
         return {"scale": "log" if dimension["log"] else "linear", **rest}
 
+    layer = spelled_out(layer)
     layer = _with_space(layer, lambda space: {key: long(given) for key, given in space.items()})
     return _with_objectives(layer)
 

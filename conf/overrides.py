@@ -63,6 +63,8 @@ def overrides_layer(overrides: Sequence[str]) -> tuple[Layer, list[Problem]]:
         except BadConfig as error:
             problems.extend(error.problems)
             continue
+        if path == _SPACE and value == "auto":
+            path, value = (*_SPACE, "auto"), True  # so that others may set parts of the space
         _set(values, path, value)
         places.update(dict.fromkeys(_paths(path, value), shown(text)))
     return Layer(values, places), problems

@@ -11,6 +11,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from conf.auto import tables
+from conf.plan import describe
+from conf.search import Search
 from conf.study import SEARCHABLE, Study
 
 Schema = Mapping[str, Any]
@@ -32,12 +35,27 @@ An **override** is `path=value`, the value read as YAML: `train.lr=1e-3`, `searc
 setting is named whole); a setting leaves the space by `search.space.model.width=null`.
 
 Settings of {searchable} may be **searched**: name them in `search.space`.
-The value that the file itself gives is trial 0, so it has to lie in the space.
+The value that the file itself gives is trial 0, so it has to lie in the space. `space: auto` takes
+the [usual ranges](#space-auto) for the model; `space: {{auto: true, train.lr: {{high: 1e-2}}}}` (or
+`search.space=auto search.space.train.lr.high=1e-2`) changes or adds some.
 
 What changes a result (name, seed, data, clean, split, augment, model, train, evaluate, space,
 strategy, rungs) is the study's identity: a run with another one is refused under the same name. All
 else may change from run to run.
 """
+
+AUTO = """
+## space: auto
+
+These settings are searched, as far as the study's model and changes of rows have them. What the
+space names besides is laid over them; null keeps a setting out. A range is widened to the study's
+own value where that lies outside; a setting that the study leaves absent stays so. With several
+kinds of model (`model.kind: {choices: [...]}` in the space) each setting goes with its kinds, and
+with `model.tune` in it each with its way of tuning. The record holds the ranges themselves; later
+versions of this table do not change a study that has begun.
+
+| for | setting | values |
+|---|---|---|"""
 
 
 def page() -> str:
@@ -52,7 +70,21 @@ def page() -> str:
     parts = [HEAD.format(searchable=searchable), "## The study itself\n", *_table(plain, required)]
     for name, given in sections:
         parts += [f"\n## {name}\n", _text(given), *_chapters(name, given, schema)]
+    parts += [AUTO, *_ranges()]
     return "\n".join(parts) + "\n"
+
+
+def _ranges() -> Iterator[str]:
+    """The table of `space: auto`, and after whom."""
+    for table in tables().values():
+        title = table["title"]
+        for key, given in table["space"].items():
+            dimension = Search(space={key: given}).space[key]
+            yield f"| {title} | `{key}` | {describe(dimension)} |"
+            title = ""
+    yield "\nAfter:\n"
+    for table in tables().values():
+        yield f"- {table['title']}: {table['source']}"
 
 
 def _chapters(path: str, given: Schema, schema: Schema) -> Iterator[str]:

@@ -181,7 +181,8 @@ class Search(Section):
     synchronous: bool = False
     """Propose the next batch only when the whole last one has ended."""
     space: dict[DottedKey, Dimension] = Field(default_factory=dict)
-    """Dotted key of `augment`, `model` or `train` to the values it may take."""
+    """Dotted key of `augment`, `model` or `train` to the values it may take; `auto` stands for the
+    usual ranges (see `space: auto` at the end)."""
     constraints: tuple[str, ...] = ()
     """What every configuration keeps, like `model.width * train.batch_size <= 4096`."""
     cost_aware: bool = False

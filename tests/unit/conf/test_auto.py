@@ -1,0 +1,112 @@
+"""`space: auto`: what is searched when nobody says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from conf.auto import auto_space, tables
+from conf.errors import BadConfig
+from conf.identity import study_digest
+from conf.load import load_study, study_names
+from conf.model import Model
+from conf.search import Choices, Range, Search
+from conf.space import contains
+from conf.study import Study
+from conf.values import active_values, apply_values
+
+
+def own(folder: Path, text: str) -> Study:
+    """The study in a file of this text."""
+    file = folder / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load_study(str(file), allow_path=True)
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_every_shipped_study_has_usual_ranges_that_its_trial_0_lies_in(name: str) -> None:
+    config = load_study(name).trial_config
+    space = Search(space=auto_space(config, {})).space
+    assert space
+    first = active_values(space, config)
+    assert first.keys() == space.keys()
+    assert all(contains(space[key], value) for key, value in first.items())
+
+
+def test_the_record_holds_the_ranges_and_the_word_makes_no_difference(tmp_path: Path) -> None:
+    study = own(tmp_path, "extends: base\nsearch: {space: auto}\n")
+    same = own(tmp_path, "extends: base\nsearch: {space: {auto: true}}\n")
+    assert study_digest(study) == study_digest(same)
+    said = study.model_dump(mode="json")["search"]["space"]
+    assert {"train.lr", "model.width"} <= said.keys() and "auto" not in said
+
+
+def test_what_is_named_beside_it_is_laid_over_it(tmp_path: Path) -> None:
+    study = own(
+        tmp_path,
+        "extends: base\nsearch: {space: {auto: true, train.lr: {high: 1e-2}, "
+        "train.batch_size: {low: 16, high: 64, type: int}, model.dropout: null, "
+        "train.clip: {low: 0.1, high: 10, scale: log}}}\ntrain: {clip: 1.0}\n",
+    )
+    space = study.search.space
+    assert space["train.lr"] == Range(low=1e-4, high=1e-2, scale="log")
+    assert space["train.batch_size"] == Range(low=16, high=64, type="int")
+    assert "model.dropout" not in space
+    assert space["train.clip"].scale == "log"
+
+
+def test_own_values_widen(tmp_path: Path) -> None:
+    space = own(
+        tmp_path,
+        "extends: base\ntrain: {lr: 1.0, batch_size: 48, weight_decay: 0.0}\n"
+        "search: {space: auto}\n",
+    ).search.space
+    assert space["train.lr"] == Range(low=1e-4, high=1.0, scale="log")
+    assert space["train.batch_size"] == Choices(choices=(32, 48, 64, 128))
+    assert "train.weight_decay" not in space  # a log scale has no zero
+
+
+def test_families_have_their_settings_under_their_kind(tmp_path: Path) -> None:
+    space = own(
+        tmp_path,
+        "extends: base\ndata: {source: builtin, name: wine}\nmodel: {kind: random_forest}\n"
+        "search: {space: {auto: true, model.kind: {choices: [random_forest, svm, mlp, knn]}}}\n",
+    ).search.space
+    assert space["model.gamma"].when == {"model.kind": ("svm",)}
+    assert space["train.lr"].when == {"model.kind": ("mlp",)}
+    # The study's own forest is as deep as it takes, so that is not searched of forests.
+    assert space["model.depth"].when == {"model.kind": ("mlp",)}
+    assert "model.vote" in space
+
+
+@pytest.mark.parametrize(
+    ("tune", "known"),
+    [("full", {"model.layer_decay"}), ("lora", {"model.lora.rank", "model.lora.alpha"})],
+)
+def test_settings_of_another_way_of_tuning_are_left_out(tune: str, known: set[str]) -> None:
+    config = apply_values(load_study("movie-reviews").trial_config, {"model.tune": tune})
+    assert {key for key in auto_space(config, {}) if key.startswith("model.")} == known
+
+
+def test_a_condition_on_a_searched_way_of_tuning_stays() -> None:
+    space = auto_space(
+        load_study("tweets").trial_config, {"model.tune": {"choices": ["full", "lora"]}}
+    )
+    assert space["model.lora.rank"]["when"] == {"model.tune": ["lora"]}
+    assert space["model.layer_decay"]["when"] == {"model.tune": ["full"]}
+    assert "when" not in space["train.lr"]
+
+
+def test_a_word_that_is_no_choice_is_refused() -> None:
+    with pytest.raises(BadConfig, match=r"search.space.auto: takes true or false"):
+        load_study("digits", ["search.space.auto=maybe"])
+
+
+def test_every_kind_that_begins_from_nothing_has_a_table() -> None:
+    models = get_args(get_args(Model)[0])
+    kinds = {get_args(model.model_fields["kind"].annotation)[0]: model for model in models}
+    assert {kind for kind in kinds if kind not in tables()} == {
+        kind for kind, model in kinds.items() if "weights" in model.model_fields and kind != "head"
+    }
