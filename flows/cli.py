@@ -269,12 +269,16 @@ def up(
     prefect_port: Port = 4200,
     mlflow_port: Port = 5000,
     detach: Annotated[bool, typer.Option("--detach", help="In the background.")] = False,
+    postgres: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Keep both servers' records in PostgreSQL, from now on."),
+    ] = None,
 ) -> None:
     """Keep Prefect's and MLflow's servers and a worker with the deployments up."""
     from flows.site import Ports
     from flows.up import up
 
-    up(Ports(prefect_port, mlflow_port), detach=detach)
+    up(Ports(prefect_port, mlflow_port), detach=detach, postgres=postgres)
 
 
 @app.command()

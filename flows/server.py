@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -42,11 +43,19 @@ EPHEMERAL = {
 class PrefectServer(AbstractContextManager["PrefectServer"]):
     """Prefect's server in a session of its own, ended by the end of this process."""
 
-    def __init__(self, home: Home, *, full: bool = False, port: int | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        full: bool = False,
+        port: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Start the server and return at once; `wait` says when it answers.
 
         `full`: with its pages and the services that deployments need (late runs, cancellation,
-        schedules). `port`: a free one when absent.
+        schedules). `port`: a free one when absent. `environment`: beside the caller's, such as
+        another database than the home's.
         """
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}/api"
@@ -57,7 +66,8 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
         self._migration = os.open(home.prefect / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._migration, fcntl.LOCK_EX)
         pages = {"PREFECT_UI_API_URL": self.url}  # its pages ask where they came from
-        self._process = self._launch(home.prefect, pages if full else EPHEMERAL)
+        switches = {**(pages if full else EPHEMERAL), **(environment or {})}
+        self._process = self._launch(home.prefect, switches)
 
     def _launch(self, prefect_home: Path, switches: dict[str, str]) -> subprocess.Popen[bytes]:
         python = [sys.executable, "-P", "-m"]  # no package of where the user works

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -34,13 +33,22 @@ class Service(BaseModel):
 
 
 class Servers(BaseModel):
-    """What is up; `prefect` is read by `flows.server`, which knows nothing of the rest."""
+    """What is up, and where the record is kept.
+
+    `prefect` is read by `flows.server` and `mlflow` by `tasks.track.store`, which know nothing of
+    the rest.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prefect: str
+    prefect: str | None = None
     """Prefect's API, which runs of this home use while it answers."""
-    services: tuple[Service, ...]
+    mlflow: str | None = None
+    """The MLflow server that has the record, up or down; None where the home's own database has."""
+    postgres: str | None = None
+    """The database behind both servers, without its password; None where they use the home's."""
+    services: tuple[Service, ...] = ()
+    """What runs; nothing after `dense down`."""
 
 
 def path(home: Home) -> Path:
@@ -67,8 +75,18 @@ def holder(home: Home) -> Holder | None:
     return holder_of(lock_path(home))
 
 
+def running(home: Home) -> Servers | None:
+    """What is up; None when nothing is.
+
+    Raises:
+        BadInput: as `read`.
+    """
+    found = read(home)
+    return found if found is not None and found.services else None
+
+
 def read(home: Home) -> Servers | None:
-    """What is up; None where the file is not there.
+    """What is up and where the record is kept; None where the file is not there.
 
     Raises:
         BadInput: it cannot be read.
@@ -81,12 +99,29 @@ def read(home: Home) -> Servers | None:
         raise BadInput(f"{path(home)} cannot be read ({error}); remove it") from error
 
 
+def store(home: Home) -> str | None:
+    """The database that the servers of this home have used; None where it is the home's own.
+
+    Raises:
+        BadInput: as `read`.
+    """
+    found = read(home)
+    return found.postgres if found is not None else None
+
+
 def write(home: Home, servers: Servers) -> None:
     """Say what is up."""
     write_atomically(path(home), json.dumps(servers.model_dump(mode="json"), indent=1) + "\n")
 
 
 def remove(home: Home) -> None:
-    """Say that nothing is up."""
-    with suppress(FileNotFoundError):
-        path(home).unlink()
+    """Say that nothing is up; where a PostgreSQL keeps the record, that stays said.
+
+    Raises:
+        BadInput: as `read`.
+    """
+    found = read(home)
+    if found is not None and found.postgres:
+        write(home, Servers(mlflow=found.mlflow, postgres=found.postgres))
+    else:
+        path(home).unlink(missing_ok=True)

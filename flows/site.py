@@ -18,6 +18,7 @@ from pathlib import Path
 from conf.errors import BadInput, DenseError
 from conf.home import Home, write_atomically
 from flows.children import PYTHON, Child, Program, answers
+from flows.postgres import environment, for_prefect
 from flows.server import START_SECONDS, PrefectServer
 from flows.servers import Servers, Service
 
@@ -44,12 +45,17 @@ class Site:
     home: Home
     ports: Ports
     prefect: PrefectServer
+    postgres: str | None = None
     children: dict[str, Child] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, home: Home, ports: Ports, stack: ExitStack, say: Say) -> Site:
+    def start(
+        cls, home: Home, ports: Ports, stack: ExitStack, say: Say, postgres: str | None = None
+    ) -> Site:
         """Start everything, in `stack`, and return when all of it is well.
+
+        `postgres`: the database of both servers; without one they use the home's own files.
 
         Raises:
             BadInput: a port is taken.
@@ -58,11 +64,12 @@ class Site:
         _require_free("prefect", ports.prefect)
         _require_free("mlflow", ports.mlflow)
         say("starting Prefect and MLflow")
-        prefect = PrefectServer(home, full=True, port=ports.prefect)
+        kept = {**for_prefect(postgres), **environment(home, postgres)} if postgres else {}
+        prefect = PrefectServer(home, full=True, port=ports.prefect, environment=kept)
         stack.callback(prefect.close)
-        site = cls(home, ports, prefect)
+        site = cls(home, ports, prefect, postgres)
         stack.callback(site.close)
-        site._run(mlflow(home, ports.mlflow))
+        site._run(mlflow(home, ports.mlflow, postgres))
         prefect.wait()
         if _deploy(home, prefect.url):
             say("deployed prefect.yaml")
@@ -122,15 +129,27 @@ class Site:
                     log=str(child.program.log),
                 )
             )
-        return Servers(prefect=self.prefect.url, services=tuple(services))
+        kept = recording(self.ports, self.postgres)
+        return kept.model_copy(update={"prefect": self.prefect.url, "services": tuple(services)})
 
 
-def mlflow(home: Home, port: int) -> Program:
-    """MLflow's server on the home's own database."""
+def recording(ports: Ports, postgres: str | None) -> Servers:
+    """What `servers.json` says of where the record is kept, whether the servers are up or not."""
+    url = f"http://127.0.0.1:{ports.mlflow}" if postgres else None
+    return Servers(mlflow=url, postgres=postgres)
+
+
+def mlflow(home: Home, port: int, postgres: str | None = None) -> Program:
+    """MLflow's server on the home's own database, or on PostgreSQL."""
     return Program(
         name="mlflow",
-        command=[*PYTHON, "flows.mlflow_server", str(port)],
+        command=[*PYTHON, "flows.mlflow_server", str(port), *([postgres] if postgres else [])],
         environment={
+            **(environment(home, postgres) if postgres else {}),
+            # A request of MLflow's holds one connection while it asks for a second: as many
+            # requests as the pool has connections wait for each other.
+            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "16",
+            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "-1",
             "DENSE_HOME": str(home.path),
             "MLFLOW_TRACKING_URI": "",  # it serves the home's own, whatever clients are told
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

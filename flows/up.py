@@ -17,10 +17,11 @@ from rich.table import Table
 
 from conf.errors import BadInput, DenseError
 from conf.home import Home
+from flows import postgres as database
 from flows import servers
 from flows.children import PYTHON, answers
 from flows.servers import Servers, Service
-from flows.site import Ports, Site, is_online, log_tail, wait_until
+from flows.site import Ports, Site, is_online, log_tail, recording, wait_until
 
 OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 TEND_SECONDS = 2.0
@@ -28,22 +29,27 @@ START_LIMIT = 600.0  # of everything, on a busy machine
 END_LIMIT = 120.0
 
 
-def up(ports: Ports, *, detach: bool) -> None:
+def up(ports: Ports, *, detach: bool, postgres: str | None = None) -> None:
     """Keep the servers up until Ctrl-C or `dense down`; with `detach` in the background.
 
-    Where they are up already, say where.
+    Where they are up already, say where. `postgres`: address of the database that both keep their
+    records in; without one that which the home has used before, else the home's own files.
 
     Raises:
-        BadInput: a port is taken, or `servers.json` cannot be read.
+        BadInput: a port is taken, `servers.json` cannot be read, or PostgreSQL does not answer.
         DenseError: a server does not start, or does not stay.
     """
     home = Home.open()
     if servers.holder(home) is not None:
         _already(home)
-    elif detach:
-        _background(home, ports)
+        return
+    url = database.keep_password(home, postgres) if postgres else servers.store(home)
+    if url:
+        database.prepare(home, url)
+    if detach:
+        _background(home, ports, url)
     else:
-        _keep(home, ports)
+        _keep(home, ports, url)
 
 
 def down() -> None:
@@ -80,7 +86,7 @@ def _lives(pid: int) -> bool:
 def ps() -> None:
     """Print what is up, and whether it answers."""
     home = Home.open()
-    holder, found = servers.holder(home), servers.read(home)
+    holder, found = servers.holder(home), servers.running(home)
     if holder is None:
         print("nothing is up; `dense up` starts the servers")
         return
@@ -95,6 +101,8 @@ def ps() -> None:
         cells = (service.name, state, str(service.pid), service.page or "", service.log)
         table.add_row(*cells)
     OUT.print(table)
+    if found.postgres:
+        OUT.print(f"[dim]records in {found.postgres}[/dim]")
     OUT.print(f"[dim]kept by {holder}[/dim]")
 
 
@@ -102,24 +110,27 @@ def is_well(home: Home, found: Servers, service: Service) -> bool:
     """Whether a service does its work now."""
     if service.health:
         return answers(service.health)
-    return is_online(found.prefect, f"{socket.gethostname()}-{home.id[:8]}")
+    return found.prefect is not None and is_online(
+        found.prefect, f"{socket.gethostname()}-{home.id[:8]}"
+    )
 
 
 def _already(home: Home) -> None:
-    if not wait_until(lambda: servers.read(home) is not None, START_LIMIT):
+    if not wait_until(lambda: servers.running(home) is not None, START_LIMIT):
         raise DenseError(f"another process starts the servers and does not end; see {home.logs}")
     print("up already")
     _show(home)
 
 
-def _keep(home: Home, ports: Ports) -> None:
+def _keep(home: Home, ports: Ports, postgres: str | None) -> None:
     """Be the process that keeps the servers up."""
     with servers.take(home, time.time()), ExitStack() as stack:
-        servers.remove(home)
+        # Before there is a worker: what it runs is to find the record where it is.
+        servers.write(home, recording(ports, postgres))
         stack.callback(servers.remove, home)
         stack.callback(_ignore_signals)  # what is being ended is not hurried: the guards see to it
         with interruptible():
-            site = Site.start(home, ports, stack, _say)
+            site = Site.start(home, ports, stack, _say, postgres)
             servers.write(home, site.described())
             _show(home)
             _say("Ctrl-C, or `dense down`, ends them")
@@ -151,14 +162,15 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _background(home: Home, ports: Ports) -> None:
+def _background(home: Home, ports: Ports, postgres: str | None) -> None:
     """Start a process that keeps the servers up, and wait until they are."""
     log = home.logs / "up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [*PYTHON, "flows.cli", "up", "--prefect-port", str(ports.prefect)]
+    command += ["--mlflow-port", str(ports.mlflow), *(["--postgres", postgres] if postgres else [])]
     with log.open("wb") as output:
         keeper = subprocess.Popen(
-            [*command, "--mlflow-port", str(ports.mlflow)],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -166,7 +178,7 @@ def _background(home: Home, ports: Ports) -> None:
             start_new_session=True,
         )
     there = wait_until(
-        lambda: keeper.poll() is not None or servers.read(home) is not None, START_LIMIT
+        lambda: keeper.poll() is not None or servers.running(home) is not None, START_LIMIT
     )
     if keeper.poll() is not None or not there:
         said = log_tail(log, 1).removeprefix("dense: ") or "nothing"
@@ -176,7 +188,7 @@ def _background(home: Home, ports: Ports) -> None:
 
 
 def _show(home: Home) -> None:
-    found = servers.read(home)
+    found = servers.running(home)
     assert found is not None  # written before
     for service in found.services:
         if service.page:

@@ -130,14 +130,18 @@ def answering(home: Home, uri: str) -> Iterator[None]:
     except DenseError:
         raise
     except Exception as error:  # whatever the store behind the address raises
-        remedy = (
-            f"move {home.mlflow_database} away: `dense sync STUDY` writes its record again"
-            if uri == own_uri(home)
-            else "start it, or unset MLFLOW_TRACKING_URI to record in the home's own database"
-        )
         raise BadInput(
-            f"MLflow at {shown(uri)} does not answer ({short(error)}); {remedy}"
+            f"MLflow at {shown(uri)} does not answer ({short(error)}); {_remedy(home, uri)}"
         ) from error
+
+
+def _remedy(home: Home, uri: str) -> str:
+    """How to go on where MLflow does not answer."""
+    if uri == own_uri(home):
+        return f"move {home.mlflow_database} away: `dense sync STUDY` writes its record again"
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        return "start it, or unset MLFLOW_TRACKING_URI to record in the home's own database"
+    return f"it has this home's record ({home.path / 'servers.json'}): start it with `dense up`"
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from flows.children import Child, Program, answers
 class Stand(Child):
     """A small server in place of Prefect's."""
 
-    def __init__(self, home: Home, *, full: bool, port: int) -> None:
-        assert full
+    def __init__(self, home: Home, *, full: bool, port: int, environment: dict[str, str]) -> None:
+        assert full and not environment
         super().__init__(served(home, "prefect", port))
         self.url = f"http://127.0.0.1:{port}/api"
 
@@ -42,7 +42,7 @@ def main(kind: str) -> None:
     """Be `dense up` over such servers; `broken` has a worker that ends at once."""
     replaced: dict[str, Any] = {
         "PrefectServer": Stand,
-        "mlflow": lambda home, port: served(home, "mlflow", port),
+        "mlflow": lambda home, port, postgres: served(home, "mlflow", port),
         "worker": lambda home, api: Program(
             "worker",
             ["sleep", "1000" if kind == "up" else "0"],

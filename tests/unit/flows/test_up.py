@@ -54,7 +54,7 @@ def start(home: Home) -> Iterator[Start]:
 
 
 def is_up(home: Home) -> bool:
-    return servers.read(home) is not None
+    return servers.running(home) is not None
 
 
 def pids(home: Home) -> dict[str, int]:
