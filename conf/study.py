@@ -11,6 +11,7 @@ from conf.clean import Clean
 from conf.data import BuiltinData, Data
 from conf.evaluate import OF_TASK, Evaluate
 from conf.model import Cnn, Model
+from conf.monitor import Monitor
 from conf.run import Champion, Report, Resources, Stop, Tracking
 from conf.search import Search, StudyName
 from conf.section import Section
@@ -65,6 +66,8 @@ class Study(TrialConfig):
     """What a trial may use."""
     champion: Champion = Champion()
     """What becomes of the winner."""
+    monitor: Monitor = Monitor()
+    """When new rows count as drifted."""
     report: Report = Report()
     """The page about the study."""
     tracking: Tracking = Tracking()

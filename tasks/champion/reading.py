@@ -161,20 +161,29 @@ def _images(file: Path, inputs: Mapping[str, Any]) -> FileRows | None:
         BadInput: the model takes no images, one cannot be decoded, or the folder has none.
     """
     if file.is_dir():
-        names = sorted(str(p.relative_to(file)) for p in file.rglob("*") if _is_image(p))
+        names = sorted(str(p.relative_to(file)) for p in file.rglob("*") if is_image(p))
         if not names:
             raise BadInput(f"the folder {file} has no images ({', '.join(IMAGES)})")
-    elif _is_image(file):
+    elif is_image(file):
         names = [""]
     else:
         return None
     if inputs["kind"] != "image":
         raise BadInput(f"{file} holds images, but the model takes a {inputs['kind']}'s rows")
-    values = np.stack([_pixels(file / name, inputs) for name in names])
-    return FileRows(values, tuple(filter(None, names)))
+    return FileRows(read_images(file, names, inputs), tuple(filter(None, names)))
 
 
-def _is_image(path: Path) -> bool:
+def read_images(folder: Path, names: Sequence[str], inputs: Mapping[str, Any]) -> Values:
+    """Some images of a folder, in the model's own range: float64[n, *raw shape].
+
+    Raises:
+        BadInput: one cannot be decoded.
+    """
+    return np.stack([_pixels(folder / name, inputs) for name in names])
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file's name is an image's."""
     return path.suffix.lower() in IMAGES
 
 

@@ -12,6 +12,7 @@ from conf.home import Home
 from conf.identity import canonical_json
 from tasks.champion import registry
 from tasks.champion.records import Candidate, Decision, Registered, Score
+from tasks.monitor.reference import REFERENCE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -120,7 +121,7 @@ def reasons_of(decision: Decision) -> str:
 def _run(client: MlflowClient, given: Registration, tags: Mapping[str, str]) -> str:
     """Id of the champion's run, whole: found by its tags, or created and filled."""
     candidate, time = given.candidate, _milliseconds(given.score.time)
-    experiment = _experiment(client, candidate.study)
+    experiment = experiment_of(client, candidate.study)
     run = _found(client, experiment, tags)
     if run is not None and run.info.status == "FINISHED":
         return run.info.run_id
@@ -133,7 +134,12 @@ def _run(client: MlflowClient, given: Registration, tags: Mapping[str, str]) -> 
     return run.info.run_id
 
 
-def _experiment(client: MlflowClient, study: str) -> str:
+def experiment_of(client: MlflowClient, study: str) -> str:
+    """Id of a study's experiment.
+
+    Raises:
+        DenseError: there is none.
+    """
     found = client.get_experiment_by_name(study)
     if found is None:
         raise DenseError(
@@ -175,6 +181,8 @@ def _fill(client: MlflowClient, run_id: str, given: Registration) -> None:
     client.log_dict(run_id, candidate.config.model_dump(mode="json"), "config.yaml")
     client.log_artifacts(run_id, str(given.folder / "model"), "model")
     client.log_artifacts(run_id, str(given.folder / "test"), "test")
+    if (given.folder / REFERENCE).is_dir():  # older trainings have none
+        client.log_artifacts(run_id, str(given.folder / REFERENCE), REFERENCE)
 
 
 def _milliseconds(time: float) -> int:

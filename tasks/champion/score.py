@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SCORE = "score.json"
 PACKAGE = "model"
 TEST = "test"
+REFERRED = ("train", "validation")
 
 
 def score(
@@ -43,7 +44,8 @@ def score(
     Args:
         candidate: whose final training lies complete in `folder`.
         prepared: the data it was trained on.
-        folder: gets `model/`, `test/predictions.parquet`, `test/evaluation.json`, `score.json`.
+        folder: gets `model/`, `reference/`, `test/predictions.parquet`, `test/evaluation.json`,
+            `score.json`.
         threads: of the scoring process.
         seconds: after which it is ended.
         stopping: whether the user wants an end.
@@ -61,6 +63,8 @@ def score(
         "folder": str(folder),
         "card": str(prepared.card_path),
         "train": str(prepared.train),
+        "validation": str(prepared.validation),
+        "trial": str(folder.parent / f"{candidate.number}-{candidate.digest[:8]}"),
         "test": str(test_path(prepared)),
     }
     process.call(
@@ -99,6 +103,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     folder, card_path = Path(request["folder"]), Path(request["card"])
     card = json.loads(card_path.read_text())
     program = pack(candidate, folder, card_path, Path(request["train"]), folder / PACKAGE)
+    _refer(request, folder, card)
     model = load(folder / PACKAGE)
     rows = read_rows(Path(request["test"]), card["inputs"])
     predictions = _said(model, rows, request, candidate, card)
@@ -124,6 +129,19 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     return taken.model_dump(mode="json")
 
 
+def _refer(request: dict[str, Any], folder: Path, card: dict[str, Any]) -> None:
+    """Keep what new rows will be compared with; of the other parts, never of the test part."""
+    from tasks.champion.rows import read_rows
+    from tasks.evaluate.evaluation import PREDICTIONS
+    from tasks.evaluate.predictions import read
+    from tasks.monitor import reference
+
+    parts = [read_rows(Path(request[name]), card["inputs"]).values for name in REFERRED]
+    said = Path(request["trial"]) / PREDICTIONS
+    known = read(said) if said.exists() else None
+    reference.write(folder / reference.REFERENCE, reference.build(parts, card["inputs"], known))
+
+
 def _said(
     model: PyFuncModel,
     rows: RawRows,
@@ -141,10 +159,11 @@ def _said(
     said = measure.written(model, rows)
     if "perplexity" not in candidate.config.evaluate.metrics:
         return said
-    from tasks.champion.pairs import load_network, target_losses
+    from tasks.champion.pairs import target_losses
 
-    net = load_network(candidate.config, card, TrialFolder(Path(request["folder"])).weights)
-    losses, tokens = target_losses(net, card, Path(request["test"]), rows.ids)
+    weights = TrialFolder(Path(request["folder"])).weights
+    part, parts = Path(request["test"]), Path(request["train"]).parent
+    losses, tokens = target_losses(candidate.config, card, weights, part, rows.ids, parts)
     return replace(said, losses=losses, tokens=tokens)
 
 

@@ -20,6 +20,7 @@ from tasks.evaluate.intervals import Interval, of_said
 from tasks.evaluate.predictions import Predictions, Said, TextPredictions
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.pyfunc import PyFuncModel
 
@@ -71,17 +72,32 @@ def score_file(model: PyFuncModel, file: Path) -> Scored:
         answers = model.predict(rows)
     except ValueError as error:  # the model's own sentence about a value it cannot take
         raise BadInput(f"{file}: {error}") from error
-    ids = np.arange(len(targets))
-    said: Said
-    if "text" in answers and not facts["labels"]:
-        said = TextPredictions(ids, [str(text) for text in targets], answers["text"].tolist())
-    else:
-        probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
-        numbers = _numbers(targets, facts["labels"], file)
-        said = Predictions(ids, numbers, probabilities.argmax(axis=1), probabilities)
+    said = as_said(answers, targets, facts, file)
     section = Evaluate.model_validate(facts["config"]["evaluate"])
     wanted = [name for name in section.metrics if name not in UNANSWERED]
     return Scored(str(file), len(targets), of_said(said, section, wanted))
+
+
+def as_said(
+    answers: pd.DataFrame, targets: Sequence[Any], facts: Mapping[str, Any], place: Path
+) -> Said:
+    """A packed model's answers beside the targets, as metrics are computed from.
+
+    Args:
+        answers: of the model, a line a target.
+        targets: names of classes, or texts.
+        facts: the model's metadata.
+        place: where the targets come from, for errors.
+
+    Raises:
+        BadInput: a target is none of the model's classes.
+    """
+    ids = np.arange(len(targets))
+    if "text" in answers and not facts["labels"]:
+        return TextPredictions(ids, [str(text) for text in targets], answers["text"].tolist())
+    probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
+    numbers = _numbers(targets, facts["labels"], place)
+    return Predictions(ids, numbers, probabilities.argmax(axis=1), probabilities)
 
 
 def target_name(facts: Mapping[str, Any]) -> str:

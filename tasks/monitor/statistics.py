@@ -1,0 +1,155 @@
+"""Distances between two samples, and how likely each is where nothing has changed.
+
+Every p-value is of a permutation test: the rows of both samples are shuffled together and divided
+anew, which makes no assumption about how they are distributed. The resamples are a function of the
+seed alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.floating]
+
+BLOCK = 100  # shuffles at once; bounds the memory
+BINS = 10  # of a PSI
+SLACK = 1e-5  # of sums in single precision; what is as great within it counts as as great
+MOST_TOGETHER = 500  # rows a side of the kernel's matrix
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Kolmogorov-Smirnov distances of features and what they come to; arrays have shape (d,)."""
+
+    each: NDArray[np.float64]
+    p_each: NDArray[np.float64]
+    """Of each: the chance that the greatest of all d is as great when nothing has changed."""
+    p: float
+    """Of the greatest."""
+
+
+@dataclass(frozen=True)
+class Distance:
+    """One distance and its p-value."""
+
+    value: float
+    p: float
+
+
+def kolmogorov_smirnov(old: Rows, new: Rows, *, resamples: int, seed: int = 0) -> Distances:
+    """The greatest gap between the two distribution functions, feature by feature.
+
+    The p-values hold for all features together, however they depend on each other: each gap is
+    compared with the greatest gap of any feature in every shuffle.
+
+    Args:
+        old: shape (m, d).
+        new: shape (n, d).
+        resamples: shuffles.
+        seed: of the shuffles.
+    """
+    pooled, shares = np.concatenate([old, new]), _shares(len(old), len(new))
+    order = np.argsort(pooled, axis=0, kind="stable")
+    sorted_ = np.take_along_axis(pooled, order, axis=0)
+    last = np.ones(sorted_.shape, dtype=bool)  # equal values step together
+    last[:-1] = sorted_[1:] > sorted_[:-1]
+    each = _gaps(shares[None, :], order, last)[:, 0]
+    random, greatest = np.random.default_rng(seed), []
+    for start in range(0, resamples, BLOCK):
+        many = (min(BLOCK, resamples - start), 1)
+        shuffled = random.permuted(np.tile(shares.astype(np.float32), many), axis=1)
+        greatest.append(_gaps(shuffled, order, last).max(axis=0))
+    null = np.sort(np.concatenate(greatest))
+    beyond = resamples - np.searchsorted(null, each - SLACK)
+    p_each = (1 + beyond) / (1 + resamples)
+    return Distances(each, p_each, float(p_each.min()))
+
+
+def _shares(old: int, new: int) -> NDArray[np.float64]:
+    """What each row adds to the difference of the two distribution functions."""
+    return np.concatenate([np.full(old, -1 / old), np.full(new, 1 / new)])
+
+
+def _gaps(shares: NDArray, order: NDArray, last: NDArray) -> NDArray[np.float64]:
+    """Distances of shape (d, shuffles) for shares of shape (shuffles, rows)."""
+    found = np.empty((order.shape[1], len(shares)))
+    for feature in range(order.shape[1]):
+        steps = np.cumsum(shares[:, order[:, feature]], axis=1)
+        np.abs(steps, out=steps)
+        ties = last[:, feature]
+        found[feature] = (steps if ties.all() else steps[:, ties]).max(axis=1)
+    return found
+
+
+def maximum_mean_discrepancy(old: Rows, new: Rows, *, resamples: int, seed: int = 0) -> Distance:
+    """How far apart the two samples are as wholes, dependences between features included.
+
+    Gaussian kernel on features scaled by their spread in `old`, its width the median distance
+    there. At most 500 rows a side are looked at, drawn by the seed.
+    """
+    random = np.random.default_rng(seed)
+    old, new = (_some(rows, MOST_TOGETHER, random) for rows in (old, new))
+    spread = old.std(axis=0)
+    scale = np.where(spread > 1e-9, spread, 1.0)
+    pooled = np.concatenate([old, new]) / scale
+    squared = np.square(pooled).sum(axis=1)
+    far = np.maximum(squared[:, None] + squared[None, :] - 2 * pooled @ pooled.T, 0.0)
+    within = far[: len(old), : len(old)]
+    width = float(np.median(within[np.triu_indices(len(old), 1)])) or 1.0
+    kernel = np.exp(-far / width)
+    shares = _shares(len(old), len(new))
+    value = float(shares @ kernel @ shares)
+    shuffled = random.permuted(np.tile(shares, (resamples, 1)), axis=1)
+    null = ((shuffled @ kernel) * shuffled).sum(axis=1)
+    return Distance(max(value, 0.0) ** 0.5, _p(null, value))
+
+
+def _some(rows: Rows, most: int, random: np.random.Generator) -> NDArray[np.float64]:
+    rows = np.asarray(rows, dtype=np.float64)
+    if len(rows) <= most:
+        return rows
+    return rows[random.choice(len(rows), most, replace=False)]
+
+
+def stability(old: NDArray, new: NDArray) -> NDArray[np.float64]:
+    """Population stability index of counts by bin, shape (..., bins) each, over the last axis.
+
+    Half a row is added to every bin, so that an empty one does not make it infinite.
+    """
+    a, b = old + 0.5, new + 0.5
+    a, b = a / a.sum(axis=-1, keepdims=True), b / b.sum(axis=-1, keepdims=True)
+    found: NDArray[np.float64] = ((b - a) * np.log(b / a)).sum(axis=-1)
+    return found
+
+
+def feature_stability(old: Rows, new: Rows) -> NDArray[np.float64]:
+    """Population stability index of each feature, shape (d,), in ten bins that `old` fills equally
+    (fewer where it repeats values)."""
+    return np.array([_binned(a, b) for a, b in zip(old.T, new.T, strict=True)])
+
+
+def _binned(old: Rows, new: Rows) -> float:
+    edges = np.unique(np.quantile(old, np.linspace(0, 1, BINS + 1)[1:-1]))
+    a, b = (np.bincount(np.searchsorted(edges, x), minlength=len(edges) + 1) for x in (old, new))
+    return float(stability(a, b))
+
+
+def count_stability(old: NDArray, new: NDArray, *, resamples: int, seed: int = 0) -> Distance:
+    """Population stability index of two counts by class, and its p-value."""
+    value = float(stability(old, new))
+    random = np.random.default_rng(seed)
+    both = (old + new).astype(np.int64)
+    drawn = random.multivariate_hypergeometric(both, int(new.sum()), size=resamples)
+    return Distance(value, _p(stability(both - drawn, drawn), value))
+
+
+def total_variation(old: NDArray, new: NDArray) -> float:
+    """Half the sum of differences between the shares of the classes, 0 to 1."""
+    return float(np.abs(old / old.sum() - new / new.sum()).sum() / 2)
+
+
+def _p(null: NDArray, value: float) -> float:
+    return float((1 + (null >= value - 1e-9).sum()) / (1 + len(null)))
