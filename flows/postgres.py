@@ -1,8 +1,9 @@
 """A PostgreSQL database that both servers of a home keep their records in.
 
 Its address is kept without a password. A password that was given with it is written into a file of
-the home that only its owner reads, in the format of `~/.pgpass`; both servers' drivers find it
-through `PGPASSFILE`. So it stands on no command line, in no log and in no `servers.json`.
+the home that only its owner reads, in the format of `~/.pgpass`, and reaches the two servers in
+their environment (asyncpg does not undo the file's escapes). So it stands on no command line, in no
+log and in no `servers.json`.
 
 Each server has a schema of its own: both would else keep their version in one `alembic_version`.
 """
@@ -10,6 +11,7 @@ Each server has a schema of its own: both would else keep their version in one `
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -46,11 +48,13 @@ def password_file(home: Home) -> Path:
 
 
 def environment(home: Home, url: str) -> dict[str, str]:
-    """What tells a database driver where the password is; nothing where none was given with this
-    address, so that what the user has set holds."""
-    path = password_file(home)
-    known = path.exists() and path.read_text().startswith(f"{_place(urlsplit(url))}:")
-    return {"PGPASSFILE": str(path)} if known else {}
+    """What tells a database driver the password; nothing where none was given with this address, so
+    that what the user has set holds."""
+    path, start = password_file(home), f"{_place(urlsplit(url))}:"
+    line = path.read_text() if path.exists() else ""
+    if not line.startswith(start):
+        return {}
+    return {"PGPASSWORD": re.sub(r"\\(.)", r"\1", line[len(start) :].removesuffix("\n"))}
 
 
 def for_mlflow(url: str) -> str:
@@ -78,9 +82,9 @@ def prepare(home: Home, url: str) -> None:
         raise BadInput(
             "PostgreSQL needs the project's extra `postgres`: pip install 'dense[postgres]'"
         ) from error
-    passfile = environment(home, url).get("PGPASSFILE")
+    password = environment(home, url).get("PGPASSWORD")
     try:
-        with psycopg.connect(url, connect_timeout=SECONDS, passfile=passfile) as connection:
+        with psycopg.connect(url, connect_timeout=SECONDS, password=password) as connection:
             taken = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone()
             if taken is not None and taken[0] is not None:
                 raise BadInput(f"{url} holds another program's tables; give a database of its own")

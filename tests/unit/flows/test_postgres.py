@@ -22,7 +22,7 @@ def test_the_password_goes_into_a_file_for_its_owner_alone(home: Home) -> None:
     path = postgres.password_file(home)
     assert path.read_text() == "db.example:6543:lab:me:p\\:w@x\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert postgres.environment(home, SHOWN) == {"PGPASSFILE": str(path)}
+    assert postgres.environment(home, SHOWN) == {"PGPASSWORD": "p:w@x"}
     # The same address without a password uses it; another address leaves it to the user's own.
     assert postgres.keep_password(home, SHOWN) == SHOWN and path.exists()
     assert postgres.environment(home, "postgresql://me@db.example/lab") == {}
