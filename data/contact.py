@@ -75,6 +75,15 @@ def png(lines: list[npt.NDArray[np.uint8]], *, margin: int) -> bytes:
         for number, tile in enumerate(line):
             left = GAP + number * (wide + GAP) + (margin - GAP) * (number > 0)
             paper[top : top + tall, left : left + wide] = _scaled(tile, tall, wide)
+    return _encoded(paper)
+
+
+def tile(image: Pixels, high: float) -> bytes:
+    """One image of shape (height, width, channels) and values up to `high` as a small PNG."""
+    return _encoded(_scaled(_bytes(image, high), *_size(*image.shape[:2])))
+
+
+def _encoded(paper: npt.NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(paper.squeeze()).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()

@@ -61,7 +61,7 @@ class Session:
         self.engine = engine
         self.flow_run = flow_run
         self.ends: queue.SimpleQueue[AttemptEnd] = queue.SimpleQueue()
-        self.started = time.time()
+        self.started = self.decided = time.time()
         self.slots = slot_count(opened.study.resources)
         begun = opened.state.asked > 0
         self.earlier = as_earlier(copy_earlier(home, opened.study, begun=begun))
@@ -215,11 +215,12 @@ class Session:
         """What the policy says is to be done now."""
         for refusal in inbox.collect(self.opened, self._check_values, time.time()):
             self.say(refusal)
+        self.decided = time.time()
         return decide(
             self.state,
             self.study,
             slots=self.slots,
-            now=time.time(),
+            now=self.decided,
             started=self.started,
             stopping=self.stopping,
         )
@@ -227,7 +228,9 @@ class Session:
     def asked(self, proposal: Proposal) -> None:
         """Record a batch; from here on its trials exist."""
         self.doing(batch_words(self.study, proposal))
-        self.append(asking(self.state, proposal, self.digest, time.time()))
+        now = time.time()
+        seconds = max(now - self.decided, 0.0)  # a clock may be set back
+        self.append(asking(self.state, proposal, self.digest, now, seconds))
 
     def promoted(self, promotion: Promote) -> None:
         """Record that paused trials go on."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from conf.errors import DenseError
@@ -22,6 +23,8 @@ PREDICTIONS = "predictions.parquet"
 EVALUATION = "evaluation.json"
 WORST = 20
 """Texts that are named as written worst."""
+MISTAKES = 12
+"""Rows that are named as surest mistaken."""
 
 
 class Record(BaseModel):
@@ -46,6 +49,19 @@ class ClassScores(Record):
     precision: float
     recall: float
     f1: float
+    f1_low: float
+    f1_high: float
+    """Ends of its bootstrap interval (95 %)."""
+
+
+class Mistake(Record):
+    """A row that was taken for another class."""
+
+    id: int
+    target: int
+    prediction: int
+    confidence: float
+    """Probability of the class predicted."""
 
 
 class Confidence(Record):
@@ -82,6 +98,8 @@ class Evaluation(Record):
     """Scores by class, in the order of the labels."""
     reliability: tuple[Confidence, ...] = ()
     """How often the model is right where it is so sure, from unsure to sure."""
+    mistakes: tuple[Mistake, ...] = ()
+    """The rows that were taken for another class, the surest first."""
     signatures: dict[str, str] = {}
     """Metric name to what its value is to be quoted with."""
     worst: tuple[Example, ...] = ()
@@ -177,7 +195,8 @@ def _classified(said: Predictions) -> dict[str, Any]:
     matrix = counts.confusion(arrays[0], arrays[1], arrays[2].shape[1])
     return {
         "confusion": tuple(tuple(row) for row in matrix.tolist()),
-        "classes": class_scores(counts.margins(matrix)),
+        "classes": class_scores(matrix),
+        "mistakes": _mistakes(said),
         "reliability": tuple(Confidence(**vars(each)) for each in ranks.reliability(*arrays)),
     }
 
@@ -201,10 +220,28 @@ def _written(said: TextPredictions, section: Evaluate) -> dict[str, Any]:
     }
 
 
-def class_scores(margins: counts.Margins) -> tuple[ClassScores, ...]:
-    """Scores of every class."""
+def _mistakes(said: Predictions) -> tuple[Mistake, ...]:
+    sure = said.probabilities[np.arange(len(said.ids)), said.predictions]
+    wrong = np.flatnonzero(said.predictions != said.targets)
+    surest = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
+    return tuple(
+        Mistake(
+            id=int(said.ids[row]),
+            target=int(said.targets[row]),
+            prediction=int(said.predictions[row]),
+            confidence=float(sure[row]),
+        )
+        for row in surest
+    )
+
+
+def class_scores(matrix: NDArray[np.int64]) -> tuple[ClassScores, ...]:
+    """Scores of every class of a confusion matrix."""
+    margins = counts.margins(matrix)
+    drawn = intervals.resampled_margins(matrix, intervals.RESAMPLES, np.random.default_rng(0))
+    low, high = np.quantile(counts.f1(drawn), (0.025, 0.975), axis=0)
     columns = (margins.targets, margins.predicted)
-    scores = (counts.precision(margins), counts.recall(margins), counts.f1(margins))
+    scores = (counts.precision(margins), counts.recall(margins), counts.f1(margins), low, high)
     return tuple(
         ClassScores(
             rows=int(rows),
@@ -212,6 +249,8 @@ def class_scores(margins: counts.Margins) -> tuple[ClassScores, ...]:
             precision=float(p),
             recall=float(r),
             f1=float(f),
+            f1_low=float(least),
+            f1_high=float(most),
         )
-        for rows, predicted, p, r, f in zip(*columns, *scores, strict=True)
+        for rows, predicted, p, r, f, least, most in zip(*columns, *scores, strict=True)
     )

@@ -23,10 +23,13 @@ MOST_CURVES = 60
 MOST_NAMED_CELLS = 20
 
 
-def history(rows: Sequence[Row], objective: str, sign: float) -> Figure:
+def history(
+    rows: Sequence[Row], objective: str, sign: float, chance: Sequence[float] = ()
+) -> Figure:
     """Objective by trial, with the best so far as a step line; failures stand below the axis.
 
-    `sign` is 1 where the objective is to fall, -1 where it is to rise.
+    `sign` is 1 where the objective is to fall, -1 where it is to rise; `chance` is where random
+    search would stand after each trial.
     """
     ordered = sorted(rows, key=lambda row: row.trial)
     valued = [(row, row.value) for row in ordered if row.value is not None]
@@ -58,7 +61,12 @@ def history(rows: Sequence[Row], objective: str, sign: float) -> Figure:
     pad = 0.1 * (high - low)
     failed = [row for row in ordered if row.status == "failed"]
     return {
-        "data": [line, points, *([_failed(failed, low - pad / 2)] if failed else [])],
+        "data": [
+            *([_by_chance(chance[: last + 1], low, high)] if chance else []),
+            line,
+            points,
+            *([_failed(failed, low - pad / 2)] if failed else []),
+        ],
         "layout": {
             "xaxis": {
                 "title": {"text": "trial"}, "range": [-0.6, last + 0.6], "showgrid": False,
@@ -67,6 +75,15 @@ def history(rows: Sequence[Row], objective: str, sign: float) -> Figure:
             "yaxis": {"title": {"text": plain(objective)}, "range": [low - pad, high + pad]},
             "showlegend": True,
         },
+    }  # fmt: skip
+
+
+def _by_chance(chance: Sequence[float], low: float, high: float) -> dict[str, Any]:
+    return {
+        "type": "scatter", "mode": "lines", "name": "random search, by the model",
+        "x": list(range(len(chance))), "y": [min(max(value, low), high) for value in chance],
+        "hovertemplate": "random search after %{x} trials: %{y:.4f}<extra></extra>",
+        "line": {"color": "$muted", "width": 1.5, "dash": "dot"},
     }  # fmt: skip
 
 
@@ -81,9 +98,16 @@ def _failed(rows: Sequence[Row], height: float) -> dict[str, Any]:
 
 
 def curves(
-    lines: Mapping[int, Sequence[MetricLine]], objective: str, best: int | None, sign: float
+    lines: Mapping[int, Sequence[MetricLine]],
+    objective: str,
+    best: int | None,
+    sign: float,
+    rungs: Sequence[int] = (),
 ) -> Figure:
-    """Validation objective by epoch: the best trial and trial 0 named, the others behind them."""
+    """Validation objective by epoch: the best trial and trial 0 named, the others behind them.
+
+    `rungs` are epochs at which trials are compared, drawn as upright lines.
+    """
     name = f"val/{objective}"
     points = {
         number: [(line.epoch, line.metrics[name]) for line in found if name in line.metrics]
@@ -109,9 +133,14 @@ def curves(
         "layout": {
             "xaxis": {"title": {"text": "epoch"}},
             "yaxis": {"title": {"text": plain(objective)}, "range": [low - pad, high + pad]},
+            "shapes": [
+                {"type": "line", "x0": epoch, "x1": epoch, "yref": "paper", "y0": 0, "y1": 1,
+                 "layer": "below", "line": {"color": "$line", "width": 1.5, "dash": "dash"}}
+                for epoch in rungs
+            ],
             "showlegend": True,
         },
-    }
+    }  # fmt: skip
 
 
 def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:

@@ -5,16 +5,34 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from tasks.report import words
 from tasks.report.tables import settings, short
 from tasks.study.record import StudyRecord
 from tasks.study.steps import observations
 from tasks.suggest.importance import Importance, importance
+from tasks.suggest.learnt import Learnt, learnt
 from tasks.suggest.problem import Problem, in_order, reports_of
 from tasks.suggest.space import Space
 
-_TRUSTED = 0.25
-"""Below this share foretold, the bars say little."""
+TRUSTED = 0.25
+"""Below this share foretold, the model says little."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a model learnt of one quantity."""
+
+    of: str
+    """`accuracy`, `time of a trial`."""
+    model: Learnt
+    importance: Importance
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the model foretells enough to show what it expects."""
+        return self.importance.foretold >= TRUSTED
 
 
 @dataclass(frozen=True)
@@ -22,15 +40,14 @@ class Bars:
     """Bars of one quantity."""
 
     of: str
-    """`accuracy`, `time of a trial`."""
     bars: list[tuple[str, str, int]]
     """Setting, its share as text, and in whole per cent."""
     note: str
     """What they rest on, and how far to trust them."""
 
 
-def shown_importance(record: StudyRecord) -> list[Bars]:
-    """Bars for the objective and for the time; of what too little is known there are none."""
+def lessons(record: StudyRecord) -> list[Lesson]:
+    """Of the objective, then of the time; of what too little is known there is none."""
     if not record.study.search.space:
         return []
     space = Space(record.study.model_dump(mode="json")["search"]["space"])
@@ -46,28 +63,35 @@ def shown_importance(record: StudyRecord) -> list[Bars]:
         for o in problem.observations
         if o.seconds and o.outcome == "complete"
     ]
-    seed, objective = record.study.seed, words.name(record.study.evaluate.objective)
-    quantities = [(objective, scored), ("time of a trial", timed)]
-    found = ((of, importance(space, results, seed)) for of, results in quantities)
-    return [_bars(record, of, each) for of, each in found if each is not None]
+    objective, seed = words.name(record.study.evaluate.objective), record.study.seed
+    found = []
+    for of, results in ((objective, scored), ("time of a trial", timed)):
+        generator = np.random.default_rng([seed, len(results)])
+        if (model := learnt(space, results, generator)) is not None:
+            found.append(Lesson(of, model, importance(model, generator)))
+    return found
 
 
-def _bars(record: StudyRecord, of: str, found: Importance) -> Bars:
+def shown_importance(record: StudyRecord, learned: list[Lesson]) -> list[Bars]:
+    """Bars for each quantity."""
     names = short(settings(record))
-    return Bars(
-        of,
-        [
-            (names[key], f"{100 * min(share, 1.0):.0f} %", round(100 * min(share, 1.0)))
-            for key, share in found.shares.items()
-        ],
-        _note(found),
-    )
+    return [
+        Bars(
+            each.of,
+            [
+                (names[key], f"{100 * min(share, 1.0):.0f} %", round(100 * min(share, 1.0)))
+                for key, share in each.importance.shares.items()
+            ],
+            _note(each),
+        )
+        for each in learned
+    ]
 
 
-def _note(found: Importance) -> str:
-    share = max(found.foretold, 0.0)
+def _note(lesson: Lesson) -> str:
+    share = max(lesson.importance.foretold, 0.0)
     rests = (
-        f"From a model of {words.count(found.results, 'trial')}, which foretells "
+        f"From a model of {words.count(lesson.importance.results, 'trial')}, which foretells "
         f"{100 * share:.0f} % of the differences between trials that it was not told of"
     )
-    return f"{rests}." if share >= _TRUSTED else f"{rests}: too little to rely on the bars."
+    return f"{rests}." if lesson.trusted else f"{rests}: too little to rely on the bars."

@@ -18,6 +18,8 @@ MOST_LINES = 200
 BENDS = 10
 SHADES = (("$good", 2.5, 1.0), ("$accent", 1.6, 0.85), ("$quiet", 1.1, 0.7))
 """Colour, width and opacity of the best trial, of the best quarter, of the others."""
+FAILED = ("$bad", 1.1, 0.8)
+MOST_FAILED = 40
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,18 @@ class Axis:
 def parallel(
     rows: Sequence[Row], space: Mapping[str, Range | Choices], objective: str, sign: float
 ) -> Figure:
-    """The trials with an objective, best on top; `rows` are ordered best first."""
+    """The trials with an objective, best on top, and where those that failed lie.
+
+    `rows` are ordered best first.
+    """
     names = short(list(space))
     axes = [_setting_axis(names[key], key, dimension) for key, dimension in space.items()]
     valued = [row for row in rows if row.value is not None][:MOST_LINES]
     axes.append(_objective_axis(valued, objective, sign))
-    lines = [_line(row, index, len(valued), axes, objective) for index, row in enumerate(valued)]
-    return {"data": lines[::-1], "layout": _layout(axes)}
+    failed = [row for row in rows if row.status == "failed" and row.values][:MOST_FAILED]
+    lines = [_line(row, _shade(i, len(valued)), axes, objective) for i, row in enumerate(valued)]
+    wrecks = [_line(row, FAILED, axes[:-1], objective) for row in failed]
+    return {"data": [*wrecks, *lines[::-1]], "layout": _layout(axes)}
 
 
 def place(dimension: Range | Choices, value: Scalar) -> float | None:
@@ -99,8 +106,14 @@ def _objective_axis(rows: Sequence[Row], objective: str, sign: float) -> Axis:
     return Axis(objective, None, ticks, None, low, high)
 
 
-def _line(row: Row, index: int, many: int, axes: Sequence[Axis], objective: str) -> dict[str, Any]:
-    colour, width, opacity = SHADES[0 if index == 0 else 1 if index < many / 4 else 2]
+def _shade(place: int, many: int) -> tuple[str, float, float]:
+    return SHADES[0 if place == 0 else 1 if place < many / 4 else 2]
+
+
+def _line(
+    row: Row, shade: tuple[str, float, float], axes: Sequence[Axis], objective: str
+) -> dict[str, Any]:
+    colour, width, opacity = shade
     crossings = [axis.position(row) for axis in axes]
     xs, ys = bent([(i, y) for i, y in enumerate(crossings) if y is not None])
     return {

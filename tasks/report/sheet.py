@@ -39,22 +39,13 @@ def surroundings(
         seen = _seen(record, prepared)
     except DenseError as error:
         say(f"the report shows no samples: {error}")
-    return Surroundings(
-        card=prepared.card, tracking_uri=uri, sources=_sources(record, prepared), **seen
-    )
+    return Surroundings(card=prepared.card, tracking_uri=uri, **seen)
 
 
-def _sources(record: StudyRecord, prepared: Prepared) -> dict[int, str]:
-    """What was given where the best trial wrote worst."""
-    evaluation = record.best.evaluation if record.best else None
-    if evaluation is None or not evaluation.worst:
-        return {}
-    import datasets
-
-    table = datasets.load_from_disk(str(prepared.validation)).data.table
-    wanted = {example.id for example in evaluation.worst}
-    pairs = zip(table.column("id").to_pylist(), table.column("source").to_pylist(), strict=True)
-    return {row: text for row, text in pairs if row in wanted}
+def _ids(best: TrialRecord) -> list[int]:
+    """Rows of the validation part on which the best trial erred worst."""
+    evaluation = best.evaluation
+    return [] if evaluation is None else [row.id for row in evaluation.worst + evaluation.mistakes]
 
 
 def _seen(record: StudyRecord, prepared: Prepared) -> dict[str, Any]:
@@ -69,6 +60,8 @@ def _seen(record: StudyRecord, prepared: Prepared) -> dict[str, Any]:
             "card": prepared.card,
             "train": str(prepared.train),
             "seed": derived_seed(record.study.seed, best.number),
+            "validation": str(prepared.validation),
+            "ids": _ids(best),
         },
         log=record.home.logs / "samples.log",
         threads=1,
@@ -77,10 +70,14 @@ def _seen(record: StudyRecord, prepared: Prepared) -> dict[str, Any]:
     caption = _caption(best, kind, augmented=reply["augmented"])
     if reply["blended"]:
         caption = f"{caption} Blends with other rows of a batch are not shown."
+    seen = {
+        "sheet_caption": caption,
+        "examples": {int(row): shown for row, shown in reply["examples"].items()},
+    }
     if kind != "image":
         name = "numbers" if kind == "table" else "texts"
-        return {name: reply[name], "sheet_caption": caption}
-    return {"contact_sheet": base64.b64decode(reply["png"]), "sheet_caption": caption}
+        return {name: reply[name], **seen}
+    return {"contact_sheet": base64.b64decode(reply["png"]), **seen}
 
 
 def _caption(best: TrialRecord, kind: str, *, augmented: bool) -> str:
@@ -96,13 +93,15 @@ def _caption(best: TrialRecord, kind: str, *, augmented: bool) -> str:
 
 def drawn(request: Mapping[str, Any]) -> dict[str, Any]:
     """The process's side: the picture, the texts, or the numbers."""
+    from data.glance import glance
     from data.presets import resolved
 
     config, kind = TrialConfig.model_validate(request["config"]), request["card"]["inputs"]["kind"]
     augment = resolved(config.augment, kind)
     given = config, request["card"], Path(request["train"]), int(request["seed"])
     blended = augment.mixup is not None or augment.cutmix is not None
-    return {**_samples(kind, augment, given), "blended": blended}
+    examples = glance(Path(request["validation"]), request["card"], request["ids"])
+    return {**_samples(kind, augment, given), "blended": blended, "examples": examples}
 
 
 def _samples(

@@ -11,13 +11,16 @@ from typing import Any
 from conf.identity import study_digest
 from conf.plan import describe
 from tasks.report import figures, head, repeat, words
+from tasks.report.cost import cost
 from tasks.report.datacard import class_names, shown_card
+from tasks.report.effects import Effects, effects
 from tasks.report.front import front_of, fronts
 from tasks.report.gain import gain
-from tasks.report.importance import shown_importance
+from tasks.report.importance import Lesson, lessons, shown_importance
 from tasks.report.parallel import parallel
 from tasks.report.tables import Row, leaderboard, measured, outcome, settings, short
 from tasks.report.winner import Winner
+from tasks.study.policy import levels
 from tasks.study.record import StudyRecord, TrialRecord
 
 SHOWN_ROWS = 20
@@ -37,8 +40,9 @@ class Surroundings:
     """Some rows, each as it is stored and as a trial saw it, for texts."""
     numbers: Sequence[Sequence[Sequence[float]]] = ()
     """Some rows, scaled, each as it is stored and as a trial saw it, for tables."""
-    sources: Mapping[int, str] = field(default_factory=dict)
-    """Of pairs: id of a validation row to the text that was given."""
+    examples: Mapping[int, str] = field(default_factory=dict)
+    """Id of a validation row on which the best trial erred to its text, its numbers, or its picture
+    as a PNG in base64."""
     sheet_caption: str = "Some rows of the training part"
     tracking_uri: str = ""
     versions: Mapping[str, str] = field(default_factory=repeat.versions)
@@ -48,6 +52,8 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
     """Names and values for the template."""
     rows = list(leaderboard(record))
     winner, gained, best = Winner.of(record), gain(record), record.best
+    learned = lessons(record)
+    seen = _effects(record, rows, learned)
     return {
         "study": record.study,
         "digest": study_digest(record.study),
@@ -61,11 +67,14 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "gain": gained,
         "table": _table(record, rows),
         "failures": _failures(rows),
-        "importance": shown_importance(record),
+        "importance": shown_importance(record, learned),
+        "effects": seen,
+        "cost": cost(record),
         "space": [(key, describe(d)) for key, d in record.study.search.space.items()],
         "card": shown_card(around.card),
         "classes": _classes(best, around.card),
-        "written": _written(best, around.sources),
+        "mistakes": _mistakes(best, around),
+        "written": _written(best, around.examples),
         "sheet": base64.b64encode(around.contact_sheet or b"").decode(),
         "texts": around.texts,
         "numbers": [
@@ -79,8 +88,15 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "study_yaml": repeat.as_yaml(record.study),
         "best_yaml": repeat.as_yaml(best.config) if best else "",
         "named": words.name,
-        "figures": _figures(record, rows, best, around.card),
+        "figures": {**_figures(record, rows, best, around.card, seen), **seen.figures},
     }
+
+
+def _effects(record: StudyRecord, rows: Sequence[Row], learned: Sequence[Lesson]) -> Effects:
+    """Of the objective, which is the first that was learnt of."""
+    objective = record.study.evaluate.objective
+    first = next((each for each in learned if each.of == words.name(objective)), None)
+    return effects(first, rows, record.study.search.space, objective, record.state.sign)
 
 
 def _features(card: Mapping[str, Any] | None) -> list[str]:
@@ -95,6 +111,7 @@ def _figures(
     rows: Sequence[Row],
     best: TrialRecord | None,
     card: Mapping[str, Any] | None,
+    seen: Effects,
 ) -> dict[str, figures.Figure]:
     """Figures by the identity of their place on the page; what there is nothing for is absent."""
     objective, sign = record.study.evaluate.objective, record.state.sign
@@ -102,11 +119,13 @@ def _figures(
     found: dict[str, figures.Figure] = {}
     if not ranked or best is None:
         return found
-    found["history"] = figures.history(rows, objective, sign)
+    found["history"] = figures.history(rows, objective, sign, seen.chance)
     shown = dict.fromkeys([best.number, 0, *ranked[: figures.MOST_CURVES]])
     lines = {number: record.trial(number).curve for number in shown}
     if any(lines.values()):
-        found["curves"] = figures.curves(lines, objective, best.number, sign)
+        found["curves"] = figures.curves(
+            lines, objective, best.number, sign, levels(record.study, best.trial)[:-1]
+        )
     if record.study.search.space and len(ranked) > 1:
         found["parallel"] = parallel(rows, record.study.search.space, objective, sign)
     found |= fronts(rows, objective, sign, record.study.evaluate.also)
@@ -184,9 +203,26 @@ def _classes(best: TrialRecord | None, card: Mapping[str, Any] | None) -> list[d
     names = class_names(card, len(evaluation.classes))
     return [
         {"name": name, "rows": f"{scores.rows:,}", "precision": words.number(scores.precision, 3),
-         "recall": words.number(scores.recall, 3), "f1": words.number(scores.f1, 3)}
+         "recall": words.number(scores.recall, 3), "f1": words.number(scores.f1, 3),
+         "interval": f"{scores.f1_low:.3f} {words.DASH} {scores.f1_high:.3f}"}
         for name, scores in zip(names, evaluation.classes, strict=True)
     ]  # fmt: skip
+
+
+def _mistakes(best: TrialRecord | None, around: Surroundings) -> dict[str, Any] | None:
+    """What the best trial was surest of and wrong about."""
+    evaluation = best.evaluation if best else None
+    if evaluation is None or not (evaluation.mistakes and evaluation.classes):
+        return None
+    names = class_names(around.card, len(evaluation.classes))
+    return {
+        "pictures": around.card is not None and around.card["inputs"]["kind"] == "image",
+        "rows": [
+            {"shown": around.examples.get(row.id, ""), "id": row.id, "true": names[row.target],
+             "predicted": names[row.prediction], "sure": f"{100 * row.confidence:.0f} %"}
+            for row in evaluation.mistakes
+        ],
+    }  # fmt: skip
 
 
 def _written(best: TrialRecord | None, sources: Mapping[int, str]) -> dict[str, Any] | None:

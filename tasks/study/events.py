@@ -78,6 +78,8 @@ class Asked(_Event):
     """Enqueued configurations that were passed over because they had been tried."""
     forecast: Forecast | None = None
     """What to expect of it; None where no model was asked."""
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    """That the step took."""
 
 
 class Attempt(_Event):

@@ -100,8 +100,12 @@ def asking(
     proposal: Proposal,
     digest: Callable[[Mapping[str, Scalar]], str],
     time: float,
+    seconds: float = 0.0,
 ) -> Asked:
-    """The `asked` line of a proposal; `digest` gives the identity of a configuration."""
+    """The `asked` line of a proposal that took `seconds`.
+
+    `digest` gives the identity of a configuration.
+    """
     suggestions = tuple(
         Suggested(number=s.number, values=s.values, digest=digest(s.values), origin=s.origin)
         for s in proposal.suggestions
@@ -115,6 +119,7 @@ def asking(
         dropped=len(proposal.dropped),
         forecast=_forecast(proposal),
         time=time,
+        seconds=round(seconds, 3),
     )
 
 

@@ -221,7 +221,7 @@ def test_written_texts_stand_with_their_signature_and_the_worst_of_them(tmp_path
         }
     )  # fmt: skip
     (best.path / EVALUATION).write_text(written.model_dump_json())
-    around = Surroundings(card=CARD, sources={7: "the cat"})
+    around = Surroundings(card=CARD, examples={7: "the cat"})
     read = Reader(page(StudyRecord.read(record.home, "digits"), around))
     assert f"the cat el gato {' '.join(EVIL.split())} 3.2" in read.text
     assert "nrefs:1|tok:13a" in read.text

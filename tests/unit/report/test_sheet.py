@@ -10,6 +10,7 @@ import pytest
 
 from conf.home import Home
 from conf.study import Study
+from data.columns import Part
 from tasks.prepare import prepare
 from tasks.report.sheet import drawn
 
@@ -19,7 +20,19 @@ def samples(home: Home, **given: Any) -> dict[str, Any]:
     study = Study.model_validate({"name": "s", **given})
     prepared = prepare(study, home)
     config = study.trial_config.model_dump(mode="json")
-    return drawn({"config": config, "card": prepared.card, "train": str(prepared.train), "seed": 1})
+    ids = Part([prepared.validation]).ids[:2].tolist()
+    found = drawn(
+        {
+            "config": config,
+            "card": prepared.card,
+            "train": str(prepared.train),
+            "seed": 1,
+            "validation": str(prepared.validation),
+            "ids": [*ids, -1],
+        }
+    )
+    assert list(found["examples"]) == ids
+    return found
 
 
 @pytest.mark.parametrize(
@@ -31,11 +44,14 @@ def test_of_a_table(home: Home, augment: dict, augmented: bool, blended: bool) -
     found = samples(home, data={"source": "builtin", "name": "wine"}, augment=augment)
     assert (found["augmented"], found["blended"]) == (augmented, blended)
     assert {len(one) for one in found["numbers"]} == {4 if augmented else 1}
+    assert all(text.startswith("alcohol 1") for text in found["examples"].values())
 
 
 def test_of_images(home: Home) -> None:
     found = samples(home, augment={"rotate": {}})
-    assert found["augmented"] and base64.b64decode(found["png"]).startswith(b"\x89PNG")
+    assert found["augmented"]
+    for picture in (found["png"], *found["examples"].values()):
+        assert base64.b64decode(picture).startswith(b"\x89PNG")
 
 
 def test_of_texts(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +61,4 @@ def test_of_texts(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     data = {"source": "table", "path": "t.csv", "label": "label", "text": "text"}
     found = samples(home, data=data, augment={"preset": "light"})
     assert found["augmented"] and [len(one) for one in found["texts"]] == [4] * 6
+    assert all(text.startswith("some words of row") for text in found["examples"].values())

@@ -1,0 +1,27 @@
+"""Results of a made-up quantity over a small mixed space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tasks.suggest.space import Space
+
+SPACE = Space(
+    {
+        "m.a": {"low": 1e-4, "high": 1.0, "scale": "log"},
+        "m.b": {"low": 1, "high": 9, "type": "int"},
+        "m.c": {"choices": ["x", "y"]},
+        "m.d": {"low": 0.0, "high": 1.0, "when": {"m.c": "x"}},
+    }
+)
+
+
+def results(
+    count: int, loss: Callable[[dict[str, Any]], float], seed: int = 0
+) -> list[tuple[dict[str, Any], float]]:
+    """Random configurations with their losses."""
+    rows = SPACE.snap(np.random.default_rng(seed).random((count, len(SPACE))))
+    return [(SPACE.decode(row), float(loss(SPACE.decode(row)))) for row in rows]
