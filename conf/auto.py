@@ -86,7 +86,7 @@ def auto_space(config: TrialConfig, named: Mapping[str, Any]) -> Space:
             if fitting is None:
                 continue
             fitting["when"] = {KIND: [kind], **fitting.get("when", {})}
-            found[key] = _either(found[key], fitting) if key in found else fitting
+            found[key] = _either(key, found[key], fitting) if key in found else fitting
     return {key: _plainly(dimension, kinds) for key, dimension in found.items()}
 
 
@@ -160,13 +160,15 @@ def _widened(dimension: Dimension, value: Any) -> Dimension | None:
     return {**dimension, "low": low, "high": high}
 
 
-def _either(one: Dimension, other: Dimension) -> Dimension:
-    """A dimension for two kinds of model that share a setting: as wide as both."""
+def _either(key: str, one: Dimension, other: Dimension) -> Dimension:
+    """A dimension for two kinds of model that share a setting: of `train` as wide as both, of
+    `model` as far as both go, which each of them takes."""
     when = {**one["when"], KIND: [*one["when"][KIND], *other["when"][KIND]]}
     if "choices" in one:
         rest = [choice for choice in other["choices"] if choice not in one["choices"]]
         return {**one, "choices": [*one["choices"], *rest], "when": when}
-    low, high = min(one["low"], other["low"]), max(one["high"], other["high"])
+    outer, inner = (min, max) if key.startswith("train.") else (max, min)
+    low, high = outer(one["low"], other["low"]), inner(one["high"], other["high"])
     scale = one.get("scale", "linear") if low > 0 else "linear"
     return {**one, "low": low, "high": high, "scale": scale, "when": when}
 

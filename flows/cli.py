@@ -60,6 +60,22 @@ def run(
 
 
 @app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new study's name.")],
+    data: Annotated[
+        Path, typer.Option("--data", help=".csv, .tsv, .parquet, .jsonl, or a folder of images.")
+    ],
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="COLUMN", help="The column to predict.")
+    ] = None,
+) -> None:
+    """Look at data and write a commented study for it."""
+    from flows.new import new_study
+
+    new_study(name, data, target)
+
+
+@app.command()
 def check(
     study: StudyArgument,
     overrides: Overrides = None,

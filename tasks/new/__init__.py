@@ -1,0 +1,1 @@
+"""From data to a first study: look at the data, choose, write."""

@@ -1,0 +1,284 @@
+"""From what the data is like to a first study: model, metrics, augmentation, space and budget."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+from conf.errors import BadInput
+from tasks.new.draft import Draft, Scores, classes
+from tasks.new.guess import Labelled, Paired, labelled, pairs_of
+from tasks.new.images import Folder
+from tasks.new.sheet import Column, Sheet
+
+SMALL_IMAGE = 40
+"""Pixels a side below which pre-trained networks see little."""
+FEW_ROWS = 5_000
+"""Up to here kernel machines and neighbours are quick."""
+WIDE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Letters of languages that are written without spaces, or with as much in each letter."""
+
+
+def draft(data: Sheet | Folder, place: str, target: str | None) -> Draft:
+    """A study for what was found; `place` is the path as the study is to name it.
+
+    Raises:
+        BadInput: nothing can be learnt from it, or it is not known what.
+    """
+    if isinstance(data, Folder):
+        return _images(data, place, target)
+    paired = pairs_of(data, target)
+    if paired is not None:
+        return _pairs(data, paired, place)
+    found = labelled(data, target)
+    return _texts(data, found, place) if found.text else _table(data, found, place)
+
+
+def _about(sheet: Sheet, what: str) -> str:
+    rows = f"{sheet.rows:,}" if sheet.whole else f"more than {sheet.rows:,}"
+    return f"{rows} rows of {sheet.path.name}: {what}"
+
+
+def _table(sheet: Sheet, found: Labelled, place: str) -> Draft:
+    features = [sheet.column(name) for name in found.features]
+    new = Draft(_about(sheet, f"{len(features)} numbers each, to predict {found.target.name!r}"))
+    numeric = [c.name for c in sheet.columns if c.numeric and c.name != found.target.name]
+    scores = _target(new, found)
+    listed = list(found.features) if set(numeric) != set(found.features) else None
+    new.put(
+        "data", "A path is looked for in the folders that DENSE_DATA names.",
+        source="table", path=place, task=_task(found), label=found.target.name, features=listed,
+        **sheet.settings,
+    )  # fmt: skip
+    holes = max(column.missing for column in features)
+    new.put(
+        "clean",
+        "What is missing is filled in with the training part's median.\n" * (holes > 0)
+        + "Classes of a few rows cannot be in every part." * (scores.floor is not None),
+        missing="median" if holes else None,
+        class_floor=scores.floor,
+    )
+    _by_chance(new, found)
+    kinds = ["gradient_boosting", "random_forest", "mlp"]
+    kinds += ["svm", "knn"] if sheet.rows <= FEW_ROWS else []
+    why = "Boosted trees are hard to beat on tables; the other families are in the space below."
+    new.put("model", why, kind="gradient_boosting")
+    new.put(
+        "train", "For the networks among them: estimators have neither epochs nor batches.",
+        epochs=30, batch_size=64 if sheet.rows > 1_000 else 32, lr=2e-3,
+        class_weights=scores.weights,
+    )  # fmt: skip
+    _evaluate(new, scores)
+    _search(new, 30, {"auto": True, "model.kind": {"choices": kinds}})
+    return new
+
+
+def _texts(sheet: Sheet, found: Labelled, place: str) -> Draft:
+    text = found.text
+    assert text is not None
+    new = Draft(_about(sheet, f"texts in {text.name!r}, to predict {found.target.name!r}"))
+    scores = _target(new, found)
+    new.put(
+        "data", "A path is looked for in the folders that DENSE_DATA names.",
+        source="table", path=place, task=_task(found), label=found.target.name, text=text.name,
+        **sheet.settings,
+    )  # fmt: skip
+    new.put("clean", "Classes of a few rows cannot be in every part.", class_floor=scores.floor)
+    _by_chance(new, found)
+    tokens, wide = _tokens(text)
+    new.assumed.append(f"19 of 20 texts have at most about {tokens} tokens; longer ones are cut")
+    if wide:
+        new.assumed.append(
+            "the texts do not look English, which MiniLM reads: name weights for their language "
+            "in model.weights"
+        )
+    new.put(
+        "augment", "Words left out and typing errors: cheap, and seldom of harm.",
+        **({} if wide else {"delete": {"share": 0.05}, "typos": {"share": 0.01}}),
+    )  # fmt: skip
+    new.put(
+        "model",
+        "MiniLM (84 MB, fetched once), all of it tuned; `tune: lora` or `kind: head` is cheaper.",
+        kind="transformer", weights={"source": "package", "name": "minilm"}, tokens=tokens,
+    )  # fmt: skip
+    steps = max(1, int(sheet.rows * 0.6) // 16)
+    new.put(
+        "train", "An epoch is so many steps, so that weak trials can be stopped early.",
+        epochs=3, steps_per_epoch=min(steps, 120), batch_size=16, lr=1e-4, weight_decay=1e-2,
+        warmup=0.1, schedule="linear", class_weights=scores.weights,
+    )  # fmt: skip
+    _evaluate(new, scores)
+    _search(new, 12, {"auto": True}, rungs={"first": 1, "factor": 3})
+    new.put("resources", "Seconds that one trial may train.", trial_seconds=2400)
+    return new
+
+
+def _pairs(sheet: Sheet, found: Paired, place: str) -> Draft:
+    suffix = sheet.path.suffix.lower()
+    if suffix not in (".tsv", ".jsonl", ".ndjson"):
+        raise BadInput(
+            f"{sheet.path} looks like pairs ({found.source.name!r} to {found.target.name!r}), "
+            "which are read from .tsv and .jsonl files: convert it, or name a class with --target"
+        )
+    sides = [repr(column.name) for column in (found.source, found.target)]
+    if not found.header:
+        sides = ["its first column", "its second"]
+    new = Draft(_about(sheet, f"{sides[0]} to {sides[1]}"))
+    mean = [sum(map(len, c.there)) / max(1, len(c.there)) for c in (found.source, found.target)]
+    shorter = mean[0] > 3 * mean[1]
+    named = found.header or suffix != ".tsv"
+    new.put(
+        "data", "A path is looked for in the folders that DENSE_DATA names.",
+        source="pairs", path=place, task="summarization" if shorter else "translation",
+        source_column=found.source.name if named else None,
+        target_column=found.target.name if named else None,
+        header=True if found.header and suffix == ".tsv" else None,
+        encoding=sheet.settings.get("encoding"),
+    )  # fmt: skip
+    task = "a summary of it" if shorter else "its translation"
+    new.assumed.append(f"{sides[1]} is what is to be written, {task}")
+    longest = max(_tokens(found.source)[0], _tokens(found.target)[0])
+    new.assumed.append(f"texts are cut after {longest} tokens, which few exceed")
+    words = 8_000 if sheet.rows > 20_000 else 4_000 if sheet.rows > 2_000 else 1_000
+    new.put(
+        "clean", "A vocabulary learnt from the training part; longer texts are cut.",
+        text={"vocabulary": words, "tokens": longest, "ratio": 100.0 if shorter else 9.0},
+    )  # fmt: skip
+    new.put("split", "Equal sources stay together.", by="group", validation=0.1, test=0.1)
+    new.put(
+        "model", "Learns from nothing but these pairs, also on a processor.",
+        kind="gru", width=256, layers=1, dropout=0.2,
+    )  # fmt: skip
+    new.put(
+        "train", "Gradients are clipped, as is usual for recurrent networks.",
+        epochs=8, batch_size=32, lr=2e-3, clip=1.0,
+    )  # fmt: skip
+    wide = _tokens(found.target)[1]
+    metrics = ["rougeL", "rouge1"] if shorter else ["chrf", "bleu"]
+    new.put(
+        "evaluate", "perplexity needs no written text, the others do.",
+        objective=metrics[0], metrics=[*metrics, "perplexity"],
+        texts={"tokenize": "char"} if wide and not shorter else None,
+    )  # fmt: skip
+    _search(new, 6, {"auto": True}, rungs={"first": 2})
+    return new
+
+
+def _images(folder: Folder, place: str, target: str | None) -> Draft:
+    counts, listed = _shown_classes(folder, target)
+    new = Draft(f"{len(folder.names):,} images of about {folder.size} pixels a side")
+    scores = classes(new, counts, "images")
+    small = folder.size < SMALL_IMAGE
+    side = max(8, folder.size) if small else min(128, max(64, folder.size))
+    new.put(
+        "data", "A path is looked for in the folders that DENSE_DATA names.",
+        source="images", path=place, **listed, height=side, width=side,
+        channels=3 if folder.colours else 1,
+    )  # fmt: skip
+    new.assumed.append(
+        f"images are {'in colour' if folder.colours else 'grey'} and brought to {side} pixels"
+    )
+    new.put("clean", "Classes of a few rows cannot be in every part.", class_floor=scores.floor)
+    if small:
+        _from_scratch(new, scores)
+    else:
+        _on_features(new, scores)
+    _evaluate(new, scores)
+    if small:
+        _search(new, 16, {"auto": True}, rungs={"first": 4})
+    else:
+        _search(new, 16, {"auto": True})
+    return new
+
+
+def _from_scratch(new: Draft, scores: Scores) -> None:
+    new.put(
+        "augment", "Small turns and shifts; add `flip` where a mirrored image keeps its class.",
+        rotate={"degrees": 8.0}, shift={"fraction": 0.06},
+    )  # fmt: skip
+    new.put("model", "A small network from scratch.", kind="cnn", width=16, dropout=0.2)
+    new.put(
+        "train", "Long enough for small networks; rungs stop the weak ones early.",
+        epochs=12, batch_size=64, lr=2e-3,
+        class_weights=scores.weights,
+    )  # fmt: skip
+
+
+def _on_features(new: Draft, scores: Scores) -> None:
+    new.put(
+        "model",
+        "A head on what frozen EfficientNet-Lite0 (fetched once) makes of the images, computed\n"
+        "once for all trials; `kind: vision` tunes the network itself and takes augmentation.",
+        kind="head", weights={"source": "package", "name": "efficientnet-lite0"},
+    )  # fmt: skip
+    new.put(
+        "train", "Of features an epoch takes a moment.",
+        epochs=20, batch_size=64, lr=3e-3, weight_decay=1e-2,
+        class_weights=scores.weights,
+    )  # fmt: skip
+
+
+def _shown_classes(folder: Folder, target: str | None) -> tuple[Counter[str], dict[str, Any]]:
+    """What the images show: by their sub-folders, else by a table beside them."""
+    from tasks.new.sheet import read_sheet
+
+    if len(folder.classes) > 1 and target is None:
+        return folder.classes, {}
+    for path in folder.lists():
+        sheet = read_sheet(path)
+        named = next((c for c in sheet.columns if c.there and c.there[0] in folder.names), None)
+        rest = [column for column in sheet.columns if column is not named]
+        if named is None or not rest:
+            continue
+        label = sheet.column(target) if target else rest[-1]
+        return label.counts, {"table": path.name, "image": named.name, "label": label.name}
+    raise BadInput(
+        f"{folder.path}: there is neither a sub-folder a class nor a .csv file with paths of its "
+        "images and their classes; add one of the two"
+    )
+
+
+def _task(found: Labelled) -> str | None:
+    return None if found.task == "classification" else found.task
+
+
+def _target(new: Draft, found: Labelled) -> Scores:
+    """Say what is predicted, and how it is scored."""
+    target = found.target
+    new.assumed.append(f"{target.name!r} is what is to be predicted; --target names another column")
+    if found.left_out:
+        new.assumed.append("left out: " + ", ".join(found.left_out))
+    if found.task == "classification":
+        return classes(new, target.counts, repr(target.name))
+    new.assumed.append(f"{target.name!r} is a number, not a class: {len(target.counts):,} values")
+    return Scores("rmse", ("rmse", "mae", "r2"), "Large errors count more in rmse than in mae.")
+
+
+def _by_chance(new: Draft, found: Labelled) -> None:
+    if found.task == "regression":
+        new.put("split", "There are no classes to keep in proportion.", by="random")
+
+
+def _evaluate(new: Draft, scores: Scores) -> None:
+    new.put("evaluate", scores.why, objective=scores.objective, metrics=scores.metrics)
+
+
+def _search(new: Draft, trials: int, space: dict[str, Any], **more: Any) -> None:
+    why = (
+        "The usual ranges for the model (docs/studies.md); name a setting beside `auto` to change\n"
+        "its range, with null to leave it out."
+    )
+    new.put("search", why, trials=trials, **more, space=space)
+
+
+def _tokens(column: Column) -> tuple[int, bool]:
+    """Tokens that 19 of 20 texts have at most, about, in steps of 16; and whether the language is
+    one that is not written in spaced Latin letters."""
+    some = column.there[:5_000]
+    letters = "".join(some[:500])
+    wide = len(WIDE.findall(letters)) > 0.2 * max(1, len(letters))
+    foreign = wide or sum(not c.isascii() for c in letters) > 0.2 * max(1, len(letters))
+    lengths = sorted(len(text) if wide else len(text) / 3 for text in some)
+    usual = lengths[int(0.95 * (len(lengths) - 1))] + 2
+    return min(256, max(16, -(-int(usual + 1) // 16) * 16)), foreign

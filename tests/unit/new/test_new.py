@@ -1,0 +1,154 @@
+"""`dense new`: what it writes is a study that fits the data and can be run at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.errors import BadInput
+from conf.home import Home
+from conf.load import load_study
+from conf.study import Study
+from flows.new import new_study
+from tasks.new.draft import flow
+from tasks.prepare import prepare
+from tests.unit.new.made import MAKERS, images, pairs, table, texts
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to write into, with data beside it and a home of its own."""
+    for name in ("data", "studies"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("DENSE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DENSE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DENSE_STUDIES", str(tmp_path / "studies"))
+    return tmp_path
+
+
+def written(here: Path, data: Path, target: str | None = None) -> Study:
+    """The study that is written for some data."""
+    new_study("mine", data, target)
+    return load_study("mine")
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_its_data_can_be_prepared_at_once(here: Path, kind: str) -> None:
+    study = written(here, MAKERS[kind](here / "data"))
+    prepared = prepare(study, Home.open())
+    assert prepared.card["rows"]["train"] > 0
+    assert study.search.space
+
+
+def test_a_tables_columns(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = written(here, table(here / "data"))
+    said = capsys.readouterr().out
+    assert study.data.label == "kind" and study.data.features == ("size", "weight")
+    assert study.clean.missing == "median"
+    assert "'id' (it only numbers the rows), 'maker' (2 words" in said
+    assert "3 classes of 'kind', of 20 to 20 rows" in said
+    assert study.search.space["model.gamma"].when == {"model.kind": ("svm",)}
+
+
+def test_the_separator_is_found(here: Path) -> None:
+    assert written(here, table(here / "data", ";")).data.separator == ";"
+
+
+def test_texts(here: Path) -> None:
+    study = written(here, texts(here / "data"))
+    assert (study.data.label, study.data.text) == ("sentiment", "review")
+    assert study.model.kind == "transformer" and "roc_auc" in study.evaluate.metrics
+
+
+def test_pairs_without_a_header(here: Path) -> None:
+    study = written(here, pairs(here / "data"))
+    assert (study.data.task, study.data.header) == ("translation", False)
+    assert (study.model.kind, study.evaluate.objective) == ("gru", "chrf")
+
+
+@pytest.mark.parametrize(("size", "kind", "side"), [(12, "cnn", 12), (70, "head", 70)])
+def test_images(here: Path, size: int, kind: str, side: int) -> None:
+    study = written(here, images(here / "data", size))
+    assert (study.model.kind, study.data.height, study.data.channels) == (kind, side, 1)
+
+
+def test_images_listed_in_a_table(here: Path) -> None:
+    folder = images(here / "data")
+    names = sorted(str(file.relative_to(folder)) for file in folder.rglob("*.png"))
+    lines = [f"{name},{'round' if number % 2 else 'flat'}" for number, name in enumerate(names)]
+    (folder / "list.csv").write_text("\n".join(["file,shape", *lines]) + "\n", encoding="utf-8")
+    study = written(here, folder, "shape")
+    assert (study.data.table, study.data.image, study.data.label) == ("list.csv", "file", "shape")
+    assert set(prepare(study, Home.open()).card["classes"]) == {"flat", "round"}
+
+
+def test_a_rare_class_is_left_out_and_uneven_ones_are_weighed(here: Path) -> None:
+    rows = ["a,b,kind", *(f"{n},{n * n},{'x' if n % 5 else 'y'}" for n in range(700)), "1,1,odd"]
+    (here / "data" / "t.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    study = written(here, here / "data" / "t.csv")
+    assert study.clean.class_floor == 5
+    assert (study.train.class_weights, study.evaluate.objective) == ("balanced", "f1_macro")
+
+
+def test_a_folder_that_is_not_open_to_studies_is_opened_by_the_command(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DENSE_DATA")
+    new_study("mine", table(here / "data"), None)
+    assert f"DENSE_DATA={here / 'data'} dense run mine" in capsys.readouterr().out
+
+
+def test_without_a_folder_of_own_studies_it_is_written_here(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DENSE_STUDIES")
+    monkeypatch.chdir(here)
+    new_study("mine", table(here / "data"), None)
+    assert load_study("mine.yaml", allow_path=True).name == "mine"
+    with pytest.raises(BadInput, match="there is a study 'mine' already"):
+        new_study("mine", table(here / "data"), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "target", "reason"),
+    [
+        ("digits", "a,b\n1,x\n2,y\n", None, "there is a study 'digits' already"),
+        ("Mine", "a,b\n1,x\n2,y\n", None, "no study's name"),
+        ("mine", "a,b\n1,x\n2,y\n", "c", "has no column 'c'; it has 'a', 'b'"),
+        ("mine", "a,b\n1,x\n2,x\n", "b", "has 1 value"),
+        ("mine", "a,b\n", None, "has no rows"),
+        ("mine", "a,b\n" + "".join(f"x{n},y{n}\n" for n in range(9)), None, "name the column"),
+        ("mine", "a,b\n" + "x,y\nu,v\n" * 9, "b", "neither texts nor numbers"),
+    ],
+    ids=["shipped", "name", "column", "one value", "empty", "no target", "nothing to learn from"],
+)
+def test_bad_input_writes_nothing(
+    here: Path, name: str, text: str, target: str | None, reason: str
+) -> None:
+    file = here / "data" / "t.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=reason):
+        new_study(name, file, target)
+    assert not list((here / "studies").iterdir())
+
+
+@pytest.mark.parametrize("reason", ["there is nothing at", "no .csv", "holds no images"])
+def test_a_path_that_is_no_data(here: Path, reason: str) -> None:
+    path = here / "data" / {"there is nothing at": "absent", "no .csv": "a.txt"}.get(reason, "")
+    if path.suffix:
+        path.write_text("text", encoding="utf-8")
+    with pytest.raises(BadInput, match=reason):
+        new_study("mine", path, None)
+
+
+@pytest.mark.parametrize(
+    "value", ["a b", "no", "1e-3", 'say "x"', "é", "# x", "", "f1_macro", True, None, 0.0001, 3]
+)
+def test_what_is_written_is_read_as_it_was(value: Any) -> None:
+    from conf.yaml import parse_yaml
+
+    found = parse_yaml(flow({"key": [value]}), "text").value
+    assert json.dumps(found) == json.dumps({"key": [value]})
