@@ -55,22 +55,30 @@ class Lora(Section):
     `all-linear`, or names of layers with commas between."""
 
 
-class Tuned(Section):
-    """What all pre-trained models have in common."""
+class Adapted(Section):
+    """What all models that begin from weights, and may be tuned by small additions, have in
+    common."""
 
     weights: Weights = PackageWeights()
     """Where the weights lie."""
+    tune: str
+    """What is trained."""
+    lora: Lora = Lora()
+    """With `tune: lora`, its settings."""
+    adapter_lr: Annotated[float, Field(gt=0.0, le=1_000.0)] = 10.0
+    """Learning rate of what is added to layers, and of a head beside it, as a multiple of
+    `train.lr`: it wants about ten times that of the layers themselves, so that one range of
+    `train.lr` serves both."""
+
+
+class Tuned(Adapted):
+    """What all pre-trained classifiers have in common."""
+
     tune: Literal["full", "last", "frozen", "lora", "ia3"] = "full"
     """What is trained besides the head: everything, the last layers, nothing, or small additions
     (LoRA, IA3) that are merged into the layers at the end."""
     last: Annotated[int, Field(ge=1, le=200)] = 2
     """With `tune: last`, how many of the last layers are trained."""
-    lora: Lora = Lora()
-    """With `tune: lora`, its settings."""
-    adapter_lr: Annotated[float, Field(gt=0.0, le=1_000.0)] = 10.0
-    """Learning rate of LoRA's or IA3's additions and of the head beside them, as a multiple of
-    `train.lr`: they want about ten times that of the layers themselves, so that one range of
-    `train.lr` serves both."""
     head_lr: Annotated[float, Field(gt=0.0, le=1_000.0)] = 1.0
     """Learning rate of the head beside layers that are trained themselves, likewise."""
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0

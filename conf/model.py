@@ -9,6 +9,7 @@ from pydantic import Field
 from conf.estimators import Estimator
 from conf.foundation import Head, Transformer, Vision
 from conf.section import Section
+from conf.writers import Causal, Seq2Seq
 
 
 class Cnn(Section):
@@ -57,6 +58,6 @@ class Gru(Section):
 
 
 Model = Annotated[
-    Cnn | Mlp | Gru | Transformer | Vision | Head | Estimator,
+    Cnn | Mlp | Gru | Seq2Seq | Causal | Transformer | Vision | Head | Estimator,
     Field(discriminator="kind"),
 ]

@@ -14,10 +14,13 @@ from tokenizers import Tokenizer
 
 from conf.errors import BadInput
 from conf.foundation import Head, Transformer
+from conf.writers import Causal, Seq2Seq
 
 TOKENIZER = "tokenizer.json"
 VOCABULARY = (".txt", ".json")
 BLOCK = 1_000
+Reader = Transformer | Head | Seq2Seq | Causal
+"""Settings of models that read texts in their own tokens."""
 Tokens = npt.NDArray[np.int64]
 
 
@@ -73,7 +76,7 @@ class Encoder:
         return found
 
 
-def encoder_of(model: Transformer | Head, folder: Path, facts: dict[str, Any]) -> Encoder:
+def encoder_of(model: Reader, folder: Path, facts: dict[str, Any]) -> Encoder:
     """The tokenizer in a model's folder.
 
     Args:
@@ -86,13 +89,12 @@ def encoder_of(model: Transformer | Head, folder: Path, facts: dict[str, Any]) -
             than the model can read.
     """
     tokenizer = _tokenizer(folder)
-    longest = facts.get("max_position_embeddings")
-    # Architectures descended from RoBERTa count positions from behind the padding token.
-    taken = 1 + int(facts.get("pad_token_id") or 0) if "roberta" in facts["model_type"] else 0
-    if isinstance(longest, int) and model.tokens > longest - taken:
+    half = facts.get("encoder")  # of an encoder-decoder that was joined
+    longest = longest_read(half if isinstance(half, dict) else facts)
+    if longest is not None and model.tokens > longest:
         raise BadInput(
-            f"model.tokens: {model.tokens} is more than the {longest - taken} tokens that the "
-            "model reads; lower it"
+            f"model.tokens: {model.tokens} is more than the {longest} tokens that the model reads; "
+            "lower it"
         )
     before, after = _special(tokenizer)
     if model.tokens <= len(before) + len(after):
@@ -100,6 +102,15 @@ def encoder_of(model: Transformer | Head, folder: Path, facts: dict[str, Any]) -
     return Encoder(
         tokenizer, Rules(before, after, _pad(model, tokenizer, folder), model.tokens, model.cut)
     )
+
+
+def longest_read(facts: dict[str, Any]) -> int | None:
+    """Most tokens that a model has positions for; None where it counts them otherwise."""
+    relative = "relative_attention_num_buckets" in facts  # T5 names a length that binds it to none
+    longest = facts.get("max_position_embeddings", None if relative else facts.get("n_positions"))
+    # Architectures descended from RoBERTa count positions from behind the padding token.
+    taken = 1 + int(facts.get("pad_token_id") or 0) if "roberta" in facts["model_type"] else 0
+    return longest - taken if isinstance(longest, int) else None
 
 
 def _tokenizer(folder: Path) -> Tokenizer:
@@ -133,7 +144,7 @@ def _special(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return (), ()
 
 
-def _pad(model: Transformer | Head, tokenizer: Tokenizer, folder: Path) -> int:
+def _pad(model: Reader, tokenizer: Tokenizer, folder: Path) -> int:
     name = model.pad or _named(folder)
     number = None if name is None else tokenizer.token_to_id(name)
     if number is None:

@@ -18,6 +18,8 @@ from conf.augment import Augment
 from conf.foundation import Transformer
 from conf.identity import derived_seed
 from conf.study import TrialConfig
+from conf.writers import Causal, Seq2Seq
+from data.answers import PairEncoder, pair_encoder
 from data.augment import Pipeline, transforms
 from data.batches import Batch, Numbers, VectorBatches
 from data.columns import Part
@@ -92,13 +94,8 @@ class StudyData(pl.LightningDataModule):
         self._validation: Dataset[Batch] | None = None
 
     @cached_property
-    def _encoder(self) -> Encoder | None:
-        """The tokenizer of a model that brings its own."""
-        model = self.config.model
-        if not isinstance(model, Transformer):
-            return None
-        folder = located(model.weights, home_of(self._folder.parent), offline=True)
-        return encoder_of(model, folder, facts_of(folder))
+    def _encoder(self) -> Encoder | PairEncoder | None:
+        return encoding_of(self.config, self._folder.parent)
 
     def setup(self, stage: str | None = None) -> None:
         """Open the parts; a second call does nothing."""
@@ -124,7 +121,7 @@ class StudyData(pl.LightningDataModule):
             return plain(part, rows, self.card, self._encoder)
         chosen = evenly(rows, self.config.evaluate.texts.rows)
         lengths = part.lists("source_tokens").lengths[chosen]
-        return plain(part, chosen[np.argsort(lengths, kind="stable")], self.card)
+        return plain(part, chosen[np.argsort(lengths, kind="stable")], self.card, self._encoder)
 
     def _training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
         """Augmented batches of some rows of a part."""
@@ -242,6 +239,21 @@ class StudyData(pl.LightningDataModule):
         )
 
 
+def encoding_of(config: TrialConfig, parts: Path) -> Encoder | PairEncoder | None:
+    """How a model that brings its own tokenizer reads texts; None where it has the prepared one.
+
+    `parts` is the folder of the prepared parts, in the home where weights lie.
+    """
+    model = config.model
+    if not isinstance(model, Transformer | Seq2Seq | Causal):
+        return None
+    folder = located(model.weights, home_of(parts), offline=True)
+    facts = facts_of(folder)
+    if isinstance(model, Transformer):
+        return encoder_of(model, folder, facts)
+    return pair_encoder(model, folder, facts)
+
+
 def evenly(rows: Numbers, most: int | None) -> Numbers:
     """At most so many of the rows, at equal distances."""
     if most is None or len(rows) <= most:
@@ -266,7 +278,10 @@ def _with_repeats(rows: Numbers, labels: Numbers, augment: Augment, seed: int) -
 
 
 def plain(
-    part: Part, rows: Numbers, card: Mapping[str, Any], encoder: Encoder | None = None
+    part: Part,
+    rows: Numbers,
+    card: Mapping[str, Any],
+    encoder: Encoder | PairEncoder | None = None,
 ) -> Dataset[Batch]:
     """Batches of some rows of a part as they are."""
     inputs = card["inputs"]
@@ -281,8 +296,13 @@ def _in_order(data: Dataset[Batch]) -> list[Index]:
     return [(0, slot) for slot in range(len(data))]  # type: ignore[arg-type]
 
 
-def part_loader(card: Mapping[str, Any], path: Path, batch_size: int) -> DataLoader[Batch]:
+def part_loader(
+    card: Mapping[str, Any],
+    path: Path,
+    batch_size: int,
+    encoder: Encoder | PairEncoder | None = None,
+) -> DataLoader[Batch]:
     """Every row of one prepared part once, in order: for scoring the test part."""
     part = Part([path])
-    data = plain(part, np.arange(len(part)), card)
+    data = plain(part, np.arange(len(part)), card, encoder)
     return DataLoader(data, batch_size=batch_size, sampler=_in_order(data), collate_fn=_same)

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from torch.utils.data import Dataset, Sampler
 
 from conf.identity import derived_seed
+from data.answers import PairEncoder
 from data.batches import Batch, Numbers
 from data.columns import Part, Ragged
 from data.encoder import Encoder
@@ -43,21 +44,27 @@ class TextBatches(Dataset[Batch]):
         pipeline: TextPipeline | None = None,
         tokenizer: Tokenizer | None = None,
         references: bool = False,
-        encoder: Encoder | None = None,
+        encoder: Encoder | PairEncoder | None = None,
     ) -> None:
         """A changed text is written in tokens anew, by `tokenizer`; with an `encoder` all texts are
         in its tokens instead of the prepared ones."""
         pairs = inputs["kind"] == "pairs"
         self._name = source_name(inputs)
-        self.slots, self._inputs, self._ids = slots, inputs, part.ids
-        self._encoder = encoder
+        self.slots, self._ids = slots, part.ids
+        self._encoder = encoder.read if isinstance(encoder, PairEncoder) else encoder
         if encoder is None:
             self.tokens: Ragged | Encoded = part.lists(f"{self._name}_tokens")
             self._pad = inputs["pad"]
         else:
-            self.tokens = Encoded(encoder(part.texts(self._name).to_pylist()))
-            self._pad = encoder.rules.pad
-        self._targets = part.lists("target_tokens") if pairs else None
+            assert self._encoder is not None
+            self.tokens = Encoded(self._encoder(part.texts(self._name).to_pylist()))
+            own = encoder.source if isinstance(encoder, PairEncoder) else encoder
+            self._pad = own.rules.pad
+        self._targets: Targets | Encoded | None = None
+        if isinstance(encoder, PairEncoder):
+            self._targets = Encoded(encoder.target(part.texts("target").to_pylist()))
+        elif pairs:
+            self._targets = Targets(part.lists("target_tokens"), inputs["start"], inputs["end"])
         self._labels = None if pairs else part.numbers("label")
         self._pipeline, self._tokenizer = pipeline, tokenizer
         self._texts = part.texts(self._name) if pipeline is not None else None
@@ -77,9 +84,8 @@ class TextBatches(Dataset[Batch]):
         x, mask = padded(self._read(rows, slots, epoch), self._pad)
         batch = {"id": self._ids[rows], "x": x, "mask": mask}
         if self._targets is not None:
-            ends = self._inputs["start"], self._inputs["end"]
-            targets = [[ends[0], *tokens.tolist(), ends[1]] for tokens in self._targets.take(rows)]
-            batch["y"], batch["y_mask"] = padded(targets, self._inputs["pad"])
+            targets = [one.tolist() for one in self._targets.take(rows)]
+            batch["y"], batch["y_mask"] = padded(targets, self._pad)
         else:
             assert self._labels is not None
             batch["y"] = self._labels[rows]
@@ -114,6 +120,18 @@ class Encoded:
     def take(self, rows: Numbers) -> list[npt.NDArray[np.int64]]:
         """The tokens of these rows."""
         return [self._tokens[row] for row in rows]
+
+
+class Targets:
+    """Prepared tokens of targets, between the tokens that start and end them."""
+
+    def __init__(self, tokens: Ragged, start: int, end: int) -> None:
+        self._tokens, self._start, self._end = tokens, start, end
+
+    def take(self, rows: Numbers) -> list[npt.NDArray[Any]]:
+        """The tokens of these rows."""
+        ends = ([self._start], [self._end])
+        return [np.concatenate([ends[0], one, ends[1]]) for one in self._tokens.take(rows)]
 
 
 def padded(

@@ -12,6 +12,7 @@ from typing import Any
 from conf.errors import BadInput
 from conf.foundation import HubWeights, LocalWeights, PackageWeights, Tuned, Weights
 from conf.home import Home
+from conf.writers import Causal, Seq2Seq
 from data.assets import fetched
 from data.catalogue import ARCHIVES
 from data.sources.places import confined
@@ -131,6 +132,33 @@ def check_head(model: Tuned, facts: dict[str, Any], classes: int) -> None:
             f"model.weights: their head tells {has} classes apart, the data have {classes}; "
             "set model.head=new to begin a new one"
         )
+
+
+def check_writer(model: Seq2Seq | Causal, facts: dict[str, Any]) -> None:
+    """BadInput where weights are of an architecture that cannot write as it is to."""
+    from transformers.models.auto import modeling_auto as known
+
+    name = facts["model_type"]
+    joins = name in known.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
+    causal = name in known.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not (joins or is_encoder(facts))
+    if isinstance(model, Seq2Seq) and not (joins or is_encoder(facts)):
+        other = "; use model.kind: causal" if causal else ""
+        raise BadInput(f"model.weights: {name} is no encoder-decoder and no encoder{other}")
+    if isinstance(model, Causal) and not causal:
+        other = "; use model.kind: seq2seq" if joins or is_encoder(facts) else ""
+        raise BadInput(f"model.weights: {name} is no causal language model{other}")
+
+
+def is_encoder(facts: dict[str, Any]) -> bool:
+    """Whether weights are an encoder's that could be a decoder, too."""
+    from transformers.models.auto import modeling_auto as known
+
+    name = facts["model_type"]
+    return (
+        name in known.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+        and name in known.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+        and name not in known.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
+    )
 
 
 @cache

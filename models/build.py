@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 from torch import nn
@@ -14,12 +14,16 @@ from conf.errors import BadInput
 from conf.foundation import Head, Transformer, Tuned, Vision
 from conf.model import Cnn, Gru, Mlp
 from conf.study import TrialConfig
+from conf.writers import Causal, Seq2Seq
 from data.weights import home_of, located
 from models.classifier import Classifier
 from models.cnn import CnnNet
 from models.mlp import mlp_net
-from models.seq2seq import TOKENIZER, Seq2Seq, sizes
+from models.seq2seq import TOKENIZER, Writing, sizes
 from models.seq2seq_net import GruNet
+
+if TYPE_CHECKING:
+    from models.writers import WriterNet
 
 
 def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None = None) -> nn.Module:
@@ -104,16 +108,21 @@ def own_net(model: Any, inputs: Mapping[str, Any], classes: int) -> nn.Module:
     return net
 
 
-def build_writer(config: TrialConfig, inputs: Mapping[str, Any]) -> GruNet:
-    """The bare network that writes texts.
+def build_writer(config: TrialConfig, inputs: Mapping[str, Any], parts: Path) -> GruNet | WriterNet:
+    """The bare network that writes texts; `parts` as for `build`.
 
     Raises:
-        BadInput: the data are no pairs.
+        BadInput: the data are no pairs, or the weights are no writer's.
     """
+    if isinstance(config.model, Seq2Seq | Causal):
+        from models.writers import writer_net
+
+        folder = located(config.model.weights, home_of(parts), offline=True)
+        return writer_net(config.model, folder, inputs)
     if inputs["kind"] != "pairs" or not isinstance(config.model, Gru):
         raise BadInput(
             f"model.kind {config.model.kind} does not take data of kind {inputs['kind']}; "
-            "texts are written by model.kind: gru, from pairs"
+            "texts are written by model.kind: gru, seq2seq or causal, from pairs"
         )
     return GruNet(**sizes(config.model, inputs))
 
@@ -133,10 +142,12 @@ def build(
     Raises:
         BadInput: the model does not take what the data are made of.
     """
-    if isinstance(config.model, Gru) or card["inputs"]["kind"] == "pairs":
+    inputs = card["inputs"]
+    if isinstance(config.model, Gru | Seq2Seq | Causal) or inputs["kind"] == "pairs":
         assert parts is not None  # texts have an encoding
-        writer, inputs = build_writer(config, card["inputs"]), card["inputs"]
-        return Seq2Seq(writer, config, inputs, total_steps, parts / TOKENIZER)
+        writer = build_writer(config, inputs, parts)
+        own = getattr(writer, "tokenizer", parts / TOKENIZER)
+        return Writing(writer, config, inputs, total_steps, own)
     if isinstance(config.model, Head):
         assert parts is not None  # features lie in a home
         net = head_on_features(config.model, card, parts)

@@ -16,7 +16,7 @@ from conf.foundation import Head, PackageWeights, Vision
 from data.normalize import shift_and_scale
 from data.weights import check_head, facts_of
 from models.efficientnet import FEATURES, load_lite0
-from models.pretrained import ADAPTERS, adapted, freeze, load_classifier, lr_factors
+from models.pretrained import ADAPTERS, adapted, freeze, heads_of, load_classifier, lr_factors
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours, in 0 to 1."""
@@ -69,7 +69,7 @@ class ImageNet(nn.Module):
         super().__init__()
         self._model, self._prefix, self.colours = model, prefix, colours
         if model.tune in ADAPTERS:
-            self.net: Any = adapted(net, model, texts=False)
+            self.net: Any = adapted(net, model, modules_to_save=heads_of(net))
         else:
             freeze(net, prefix, model)
             self.net = net

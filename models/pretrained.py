@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from conf.errors import BadInput
-from conf.foundation import Transformer, Tuned, Vision
+from conf.foundation import Adapted, Transformer, Tuned, Vision
 
 ADAPTERS = ("lora", "ia3")
 LAYER = re.compile(r"\.(\d+)\.")
@@ -96,18 +96,18 @@ def set_dropout(config: Any, dropout: float | None) -> None:
 
 def begin_head(net: Any) -> None:
     """Draw anew everything that is no part of the model below the head."""
-    for name, module in net.named_children():
-        if name != net.base_model_prefix:
-            for each in module.modules():
-                reset = getattr(each, "reset_parameters", None)
-                if reset is not None:
-                    reset()
+    for name in heads_of(net):
+        for each in getattr(net, name).modules():
+            reset = getattr(each, "reset_parameters", None)
+            if reset is not None:
+                reset()
 
 
-def adapted(net: Any, model: Tuned, *, texts: bool) -> nn.Module:
-    """The network with LoRA or IA3 added to it, everything else but the head frozen.
+def adapted(net: Any, model: Adapted, **beside: Any) -> nn.Module:
+    """The network with LoRA or IA3 added to it, everything else frozen.
 
-    `texts` says whether it is the library's own kind of classifier of texts.
+    `beside` says what is trained beside it: the head of the library's own kind of classifier
+    (`task_type`), or modules by name (`modules_to_save`).
 
     Raises:
         BadInput: it has no layers of the names that `targets` gives.
@@ -121,18 +121,16 @@ def adapted(net: Any, model: Tuned, *, texts: bool) -> nn.Module:
         chosen = None if net.config.model_type in usual else "all-linear"
     elif targets == "all-linear":
         chosen = targets
-    heads = [name for name, _ in net.named_children() if name != net.base_model_prefix]
-    common: dict[str, Any] = {"task_type": "SEQ_CLS"} if texts else {"modules_to_save": heads}
     if model.tune == "lora":
         config: Any = peft.LoraConfig(
-            **common,
+            **beside,
             r=model.lora.rank,
             lora_alpha=model.lora.alpha,  # type: ignore[arg-type]
             lora_dropout=model.lora.dropout,
             target_modules=chosen,
         )
     else:
-        config = peft.IA3Config(**common)
+        config = peft.IA3Config(**beside)
     try:
         return peft.get_peft_model(net, config)
     except ValueError as error:
@@ -141,6 +139,11 @@ def adapted(net: Any, model: Tuned, *, texts: bool) -> nn.Module:
             f"model.lora.targets: {targets} does not fit this network ({first}); use all-linear, "
             "or names of its layers"
         ) from error
+
+
+def heads_of(net: Any) -> list[str]:
+    """Names of what is no part of the model below the head."""
+    return [name for name, _ in net.named_children() if name != net.base_model_prefix]
 
 
 def layer_names(net: nn.Module, prefix: str) -> list[str]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 
 from conf.model import Gru
 from conf.study import TrialConfig
+from conf.writers import Causal, Seq2Seq
 from models.optimizers import build_optimizer, build_schedule
 from models.seq2seq_net import GruNet, beam, greedy
+
+if TYPE_CHECKING:
+    from models.writers import WriterNet
 
 TOKENIZER = "tokenizer.json"
 """The encoding of the prepared texts, beside the parts."""
@@ -30,20 +34,25 @@ def sizes(model: Gru, inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-class Seq2Seq(pl.LightningModule):
-    """Trains `net` to continue targets that it is given; validates by writing texts itself."""
+class Writing(pl.LightningModule):
+    """Trains `net` to continue targets that it is given; validates by writing texts itself.
+
+    Its state holds what is trained, and buffers: frozen weights are where they were loaded from.
+    """
+
+    strict_loading = False
 
     def __init__(
         self,
-        net: GruNet,
+        net: GruNet | WriterNet,
         config: TrialConfig,
         inputs: Mapping[str, Any],
         total_steps: int,
-        tokenizer: Path,
+        tokenizer: Path | Tokenizer,
     ) -> None:
-        """`tokenizer` is the file that tokens become texts by, read when texts are written."""
+        """`tokenizer` is what tokens become texts by, or its file, read when texts are written."""
         super().__init__()
-        assert isinstance(config.model, Gru)
+        assert isinstance(config.model, Gru | Seq2Seq | Causal)
         self.net = net
         self._model, self._train_config = config.model, config.train
         self._searches = config.evaluate.texts.search == "beam"
@@ -52,32 +61,23 @@ class Seq2Seq(pl.LightningModule):
         # same however a batch is divided.
         self._usual = float(inputs["lengths"]["target"]["median"]) + 1.0
         self._total_steps = total_steps
-        self._tokenizer_file = tokenizer
-        self._tokenizer: Tokenizer | None = None
+        self._tokenizer = tokenizer
         self.loss_weight = 1.0
         """Set before each training step by who divides batches (`tasks.train.batches`)."""
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """Mean loss of a batch, times its weight among those of an optimiser step."""
-        memory = self.net.encode(batch["x"], batch["mask"])
-        losses = self.net.losses(memory, batch["y"], batch["y_mask"], self._model.smoothing)
+        losses = row_losses(self.net, batch, self._model.smoothing)
         return losses.mean() / self._usual * self.loss_weight
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         """`id`, `reference` and `hypothesis` as texts, and `loss` (the sum over a target's tokens,
         in nats) with `tokens`."""
-        memory = self.net.encode(batch["x"], batch["mask"])
-        if self._searches and self._model.beams > 1:
-            found = beam(
-                self.net, memory, self._longest, self._model.beams, self._model.length_penalty
-            )
-        else:
-            found = greedy(self.net, memory, self._longest)
         return {
             "id": batch["id"],
             "reference": batch["reference"],
-            "hypothesis": self._texts(found),
-            "loss": self.net.losses(memory, batch["y"], batch["y_mask"], 0.0),
+            "hypothesis": self._texts(self._written(batch)),
+            "loss": row_losses(self.net, batch, 0.0),
             "tokens": batch["y_mask"][:, 1:].sum(dim=1),
         }
 
@@ -85,16 +85,46 @@ class Seq2Seq(pl.LightningModule):
         """As `validation_step`."""
         return self.validation_step(batch, batch_idx)
 
+    def _written(self, batch: dict[str, Any]) -> list[list[int]]:
+        beams = self._model.beams if self._searches else 1
+        if not isinstance(self.net, GruNet):
+            return self.net.write(batch["x"], batch["mask"], beams)
+        memory = self.net.encode(batch["x"], batch["mask"])
+        if beams == 1:
+            return greedy(self.net, memory, self._longest)
+        return beam(self.net, memory, self._longest, beams, self._model.length_penalty)
+
     def _texts(self, tokens: list[list[int]]) -> list[str]:
-        if self._tokenizer is None:
-            self._tokenizer = Tokenizer.from_file(str(self._tokenizer_file))
+        if isinstance(self._tokenizer, Path):
+            self._tokenizer = Tokenizer.from_file(str(self._tokenizer))
         return [text.strip() for text in self._tokenizer.decode_batch(tokens)]
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """All but the frozen weights, and of what has several names only the first."""
+        state = super().state_dict(*args, **kwargs)
+        return {name: each for name, each in state.items() if name not in left_out(self)}
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser, and its schedule by step."""
-        optimizer = build_optimizer(self._train_config, self.parameters())
+        factors: dict[nn.Parameter, float] = getattr(self.net, "lr_factors", dict)()
+        optimizer = build_optimizer(self._train_config, self.parameters(), factors)
         schedule = build_schedule(self._train_config, optimizer, self._total_steps)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+def row_losses(net: GruNet | WriterNet, batch: Mapping[str, Any], smoothing: float) -> Tensor:
+    """Loss of each target of a batch, the sum over its tokens in nats, shape (n,)."""
+    if isinstance(net, GruNet):
+        memory = net.encode(batch["x"], batch["mask"])
+        return net.losses(memory, batch["y"], batch["y_mask"], smoothing)
+    return net.losses(batch["x"], batch["mask"], batch["y"], batch["y_mask"], smoothing)
+
+
+def left_out(module: nn.Module) -> set[str]:
+    """Names of parameters that need no saving: frozen ones, and further names of one."""
+    first = dict(module.named_parameters())
+    every = module.named_parameters(remove_duplicate=False)
+    return {name for name, each in every if not each.requires_grad or name not in first}

@@ -24,7 +24,7 @@ class TextNet(nn.Module):
         super().__init__()
         self._model, self._prefix = model, f"{net.base_model_prefix}."
         if model.tune in ADAPTERS:
-            self.net: Any = adapted(net, model, texts=True)
+            self.net: Any = adapted(net, model, task_type="SEQ_CLS")
         else:
             freeze(net, self._prefix, model)
             self.net = net

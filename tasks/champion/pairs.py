@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,14 +17,15 @@ from conf.errors import DenseError
 from conf.model import Gru
 from conf.study import TrialConfig
 from models import seq2seq_net
-from models.seq2seq import TOKENIZER, sizes
+from models.seq2seq import TOKENIZER, left_out, row_losses, sizes
+from models.seq2seq_net import GruNet
 from tasks.champion import servable_pairs
 from tasks.champion.package import Artifacts, save_model
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
-    from models.seq2seq_net import GruNet
+    from models.writers import WriterNet
 
 REQUIRED = ("mlflow", "numpy", "pandas", "torch", "safetensors", "tokenizers")
 UNKNOWN = 1  # the token of a text that has none
@@ -54,24 +56,33 @@ def write_package(
     Raises:
         DenseError: the weights are gone or are another network's.
     """
-    assert isinstance(config.model, Gru)
-    net = load_network(config, card, weights)
+    net = load_network(config, card, weights, parts)
     scratch = destination.with_name(f".{destination.name}.parts")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    artifacts = _artifacts(scratch, net, config.model, card["inputs"], parts)
+    code, required, artifacts = _served(scratch, net, config, card["inputs"], parts)
     example = np.array(["a text", "another"], dtype=object)
-    save_model(
-        destination,
-        servable_pairs,
-        artifacts,
-        _signature(),
-        example,
-        REQUIRED,
-        metadata,
-    )
+    save_model(destination, code, artifacts, _signature(), example, required, metadata)
     shutil.rmtree(scratch)
-    return destination / "artifacts" / artifacts["weights"].name
+    return next(iter(sorted((destination / "artifacts").rglob("*.safetensors"))))
+
+
+def _served(
+    scratch: Path,
+    net: GruNet | WriterNet,
+    config: TrialConfig,
+    inputs: Mapping[str, Any],
+    parts: Path,
+) -> tuple[ModuleType, tuple[str, ...], Artifacts]:
+    """The code that answers, what it needs, and what it reads."""
+    if isinstance(config.model, Gru):
+        assert isinstance(net, GruNet)
+        found = _artifacts(scratch, net, config.model, inputs, parts)
+        return servable_pairs, REQUIRED, found
+    from tasks.champion import writers
+
+    assert isinstance(net, writers.WriterNet)
+    return writers.CODE, writers.REQUIRED, writers.artifacts(net, scratch, parts)
 
 
 def _artifacts(
@@ -104,8 +115,10 @@ def _signature() -> ModelSignature:
     )
 
 
-def load_network(config: TrialConfig, card: Mapping[str, Any], weights: Path) -> GruNet:
-    """The trained network, for use.
+def load_network(
+    config: TrialConfig, card: Mapping[str, Any], weights: Path, parts: Path
+) -> GruNet | WriterNet:
+    """The trained network, for use; `parts` is the folder of the prepared parts.
 
     Raises:
         DenseError: the weights are gone or are another network's.
@@ -114,10 +127,13 @@ def load_network(config: TrialConfig, card: Mapping[str, Any], weights: Path) ->
 
     from models.build import build_writer
 
-    net = build_writer(config, card["inputs"])
+    net = build_writer(config, card["inputs"], parts)
     try:
         named = {name.removeprefix("net."): each for name, each in load_file(weights).items()}
-        net.load_state_dict(named)
+        known = set(net.state_dict()) - left_out(net)
+        net.load_state_dict(named, strict=not known <= set(named))  # strict: to say what is absent
+        if strange := set(named) - set(net.state_dict()):
+            raise RuntimeError(f"{min(strange)} is no weight of this network")
     except (OSError, RuntimeError, SafetensorError) as error:
         raise DenseError(
             f"{weights} cannot be read as the champion's weights ({error}); delete its folder and "
@@ -127,19 +143,37 @@ def load_network(config: TrialConfig, card: Mapping[str, Any], weights: Path) ->
 
 
 def target_losses(
-    net: GruNet, card: Mapping[str, Any], part: Path, ids: NDArray[np.int64]
+    config: TrialConfig,
+    card: Mapping[str, Any],
+    weights: Path,
+    part: Path,
+    ids: NDArray[np.int64],
+    parts: Path,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """What perplexity follows from: each target's loss in nats and its number of tokens, in the
-    order of `ids`."""
+    order of `ids`.
+
+    Args:
+        config: of the training.
+        card: the data's.
+        weights: of the training.
+        part: whose rows are asked for.
+        ids: of these rows.
+        parts: folder of the prepared parts.
+
+    Raises:
+        DenseError: the weights are gone or are another network's.
+    """
     import torch
 
-    from data.loaders import part_loader
+    from data.loaders import encoding_of, part_loader
 
+    net = load_network(config, card, weights, parts)
+    encoder = encoding_of(config, parts)
     found: dict[int, tuple[float, int]] = {}
     with torch.inference_mode():
-        for batch in part_loader(card, part, AT_ONCE):
-            memory = net.encode(batch["x"], batch["mask"])
-            losses = net.losses(memory, batch["y"], batch["y_mask"], 0.0)
+        for batch in part_loader(card, part, AT_ONCE, encoder):
+            losses = row_losses(net, batch, 0.0)
             tokens = batch["y_mask"][:, 1:].sum(dim=1)
             columns = (batch["id"].tolist(), losses.tolist(), tokens.tolist())
             found |= {row: (loss, count) for row, loss, count in zip(*columns, strict=True)}

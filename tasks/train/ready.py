@@ -7,23 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from conf.errors import BadInput
-from conf.foundation import Head, PackageWeights, Transformer, Tuned
+from conf.foundation import Adapted, Head, PackageWeights, Transformer, Tuned
 from conf.home import Home
 from conf.search import Choices
 from conf.study import Study
 from conf.values import apply_values
+from conf.writers import Causal, Seq2Seq
 
 TAKES: dict[str, tuple[str, ...]] = {
     "cnn": ("image",),
     "mlp": ("image", "table"),
     "gru": ("pairs",),
+    "seq2seq": ("pairs",),
+    "causal": ("pairs",),
     "transformer": ("text",),
     "vision": ("image",),
     "head": ("text", "image"),
     **dict.fromkeys(("random_forest", "gradient_boosting", "svm", "knn"), ("table",)),
 }
 """What kinds of data each kind of model takes; one's own take what they take."""
-READS = {"minilm": "text", "efficientnet-lite0": "image"}
+READS = {"minilm": ("text", "pairs"), "efficientnet-lite0": ("image",)}
 """What the weights inside packages read."""
 
 
@@ -45,14 +48,15 @@ def make_ready(
         check_weights(model, located(model.weights, home), card)
 
 
-def check_weights(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) -> None:
+def check_weights(model: Adapted | Head, folder: Path, card: Mapping[str, Any]) -> None:
     """BadInput where files tell already that a model cannot be what it is used for."""
+    from data.answers import pair_encoder
     from data.encoder import encoder_of
-    from data.weights import check_head, facts_of
+    from data.weights import check_head, check_writer, facts_of
 
     kind, weights = card["inputs"]["kind"], model.weights
-    if isinstance(weights, PackageWeights) and READS[weights.name] != kind:
-        fits = next((name for name, reads in READS.items() if reads == kind), "other weights")
+    if isinstance(weights, PackageWeights) and kind not in READS[weights.name]:
+        fits = next((name for name, reads in READS.items() if kind in reads), "other weights")
         raise BadInput(
             f"model.weights.name: {weights.name} does not read data of kind {kind}; use {fits}"
         )
@@ -61,11 +65,14 @@ def check_weights(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) ->
     facts = facts_of(folder)
     if isinstance(model, Tuned):
         check_head(model, facts, len(card["classes"]))
+    if isinstance(model, Seq2Seq | Causal):
+        check_writer(model, facts)
+        pair_encoder(model, folder, facts)
     if isinstance(model, Transformer | Head) and kind == "text":
         encoder_of(model, folder, facts)
 
 
-def tuned_models(study: Study) -> list[Tuned | Head]:
+def tuned_models(study: Study) -> list[Adapted | Head]:
     """The pre-trained models of trial 0 and of every single choice of another kind or of other
     weights, each once."""
     found = [study.model]
@@ -74,7 +81,7 @@ def tuned_models(study: Study) -> list[Tuned | Head]:
             options = dimension.choices if isinstance(dimension, Choices) else ()
             found += [apply_values(study.trial_config, {key: one}).model for one in options]
     different = {model.model_dump_json(): model for model in found}
-    return [model for model in different.values() if isinstance(model, Tuned | Head)]
+    return [model for model in different.values() if isinstance(model, Adapted | Head)]
 
 
 def check_kinds(study: Study, kind: str) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from conf.errors import BadInput
-from conf.foundation import Head, PackageWeights, Tuned
+from conf.foundation import Adapted, Head, PackageWeights
 from conf.home import Home
 from conf.model import Model
 
@@ -24,12 +24,12 @@ ARCHITECTURE = re.compile(r"^[a-z0-9][a-z0-9_]*$")
 
 def modules_of(model: Model, home: Home) -> tuple[str, ...]:
     """Names of the modules that a trial of this model imports beside those of every trial."""
-    if not isinstance(model, Tuned | Head):
+    if not isinstance(model, Adapted | Head):
         return ()
     return (*LIBRARY, *_architecture(model, home), *ADAPTERS)
 
 
-def _architecture(model: Tuned | Head, home: Home) -> Iterator[str]:
+def _architecture(model: Adapted | Head, home: Home) -> Iterator[str]:
     """The module of the network, where its weights are there already."""
     from data.weights import CONFIG, is_there, located
 

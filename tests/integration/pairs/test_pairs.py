@@ -17,7 +17,7 @@ from conf.identity import derived_seed, trial_digest
 from conf.study import Study
 from tasks.champion.measure import load, written
 from tasks.champion.pack import pack
-from tasks.champion.pairs import load_network, target_losses
+from tasks.champion.pairs import target_losses
 from tasks.champion.records import Candidate
 from tasks.champion.rows import read_rows
 from tasks.evaluate.evaluation import evaluate
@@ -180,9 +180,15 @@ def test_the_packed_model_answers_without_the_project(
 def test_losses_are_in_the_order_that_is_asked_for(
     study: Study, prepared: Prepared, straight: TrialFolder
 ) -> None:
-    net = load_network(study.trial_config, prepared.card, straight.weights)
     said = read(straight.predictions)
     assert isinstance(said, TextPredictions)
-    losses, tokens = target_losses(net, prepared.card, prepared.validation, said.ids)
+    losses, tokens = target_losses(
+        study.trial_config,
+        prepared.card,
+        straight.weights,
+        prepared.validation,
+        said.ids,
+        prepared.train.parent,
+    )
     np.testing.assert_allclose(losses, said.losses, rtol=1e-4)
     np.testing.assert_array_equal(tokens, said.tokens)

@@ -1,0 +1,45 @@
+"""The served form of a pre-trained network that writes: the library's own folder, and how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from conf.writers import Causal
+from data.answers import pair_encoder
+from data.weights import facts_of, home_of, located
+from models import written
+from models.writers import WriterNet
+from tasks.champion import servable_writer
+
+CODE: ModuleType = servable_writer
+REQUIRED = ("mlflow", "numpy", "pandas", "torch", "safetensors", "tokenizers", "transformers")
+
+
+def artifacts(net: WriterNet, folder: Path, parts: Path) -> dict[str, Path]:
+    """Write everything that the served code reads into a folder; by the names it knows it by.
+
+    Args:
+        net: the trained network.
+        folder: an empty one.
+        parts: folder of the prepared parts, in the home where weights lie.
+    """
+    model = net.model
+    weights = located(model.weights, home_of(parts), offline=True)
+    encoder = pair_encoder(model, weights, facts_of(weights))
+    found = {name: folder / name for name in ("card.json", "tokenizer.json", "network")}
+    merged = net.merged()
+    merged.save_pretrained(found["network"], safe_serialization=True)
+    encoder.source.tokenizer.save(str(found["tokenizer.json"]))
+    facts: Mapping[str, Any] = {
+        "auto": "AutoModelForCausalLM" if isinstance(model, Causal) else "AutoModelForSeq2SeqLM",
+        "prompt": encoder.prompt,
+        "rules": asdict(encoder.source.rules),
+        "settings": net.settings,
+    }
+    found["card.json"].write_text(json.dumps(facts))
+    return {path.stem: path for path in found.values()} | {"code": Path(written.__file__)}
