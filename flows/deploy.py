@@ -1,4 +1,4 @@
-"""The work pool and the deployments of `prefect.yaml`, in the Prefect that `PREFECT_API_URL` names.
+"""`prefect.yaml` deployed, with what it needs, in the Prefect that `PREFECT_API_URL` names.
 
 `python -m flows.deploy POOL`. Doing it again changes nothing but what the file changed.
 """
@@ -16,22 +16,19 @@ FILE = Path(__file__).resolve().parent.parent / "prefect.yaml"
 
 
 def main(pool: str) -> None:
-    """Create the pool unless it is there, then deploy.
+    """Make what deployments need, then deploy.
 
     Raises:
         BadInput: the project is not installed from its checkout, which has the file.
     """
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect.exceptions import ObjectAlreadyExists
+
+    from flows.bootstrap import bootstrap
 
     if not FILE.is_file():
         raise BadInput(f"there is no {FILE}; install the project from its checkout")
     with get_client(sync_client=True) as client:
-        try:
-            client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
-        except ObjectAlreadyExists:
-            print(f"the pool {pool} is there")
+        bootstrap(client, pool)
     os.chdir(FILE.parent)
     sys.argv = ["prefect", "--no-prompt", "deploy", "--all"]
     runpy.run_module("prefect", run_name="__main__")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from conf.errors import BadInput, DenseError
 from conf.home import Home, write_atomically
+from conf.load import study_names
 from flows.children import PYTHON, Child, Program, answers
 from flows.postgres import environment, for_prefect
 from flows.server import START_SECONDS, PrefectServer
@@ -71,7 +72,7 @@ class Site:
         stack.callback(site.close)
         site._run(mlflow(home, ports.mlflow, postgres))
         prefect.wait()
-        if _deploy(home, prefect.url):
+        if _deploy(home, prefect.url, postgres):
             say("deployed prefect.yaml")
         say("starting the worker")
         site._run(worker(home, prefect.url))
@@ -197,8 +198,8 @@ def _clients(home: Home, api: str) -> dict[str, str]:
     }
 
 
-def _deploy(home: Home, api: str) -> bool:
-    """Deploy unless this very file was; whether it was done.
+def _deploy(home: Home, api: str, postgres: str | None) -> bool:
+    """Deploy unless all of it is deployed as it is; whether it was done.
 
     Deploying again would put a schedule that a person resumed back to how the file has it.
 
@@ -210,7 +211,10 @@ def _deploy(home: Home, api: str) -> bool:
     if not FILE.is_file():
         raise BadInput(f"there is no {FILE}; install the project from its checkout")
     note = home.prefect / "deployed"
-    digest = hashlib.sha256(FILE.read_bytes()).hexdigest()
+    here = Path(__file__).parent
+    sources = [FILE, *(here / f"{name}.py" for name in ("bootstrap", "study", "evaluation"))]
+    facts = [*(path.read_text() for path in sources), *study_names(), postgres or ""]
+    digest = hashlib.sha256("\0".join(facts).encode()).hexdigest()
     if note.is_file() and note.read_text() == digest:
         return False
     log = home.logs / "deploy.log"

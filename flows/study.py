@@ -15,14 +15,22 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from conf.errors import Held
+from conf.load import study_names
 from flows.launch import LAUNCH
 from flows.load import runnable
+from flows.notify import tell
 from flows.session import Session
 from flows.steps import as_is, crown, evaluate, prepare, report, suggest, train
 from tasks.champion.records import Crowned
 from tasks.report.winner import last_verdict
 from tasks.study.events import Reason
 from tasks.study.policy import Ask, Promote, Start, Stop, Wait
+
+# What Prefect's pages make a form of, with the words of the docstring. The list of studies is that
+# of the day of deployment; a run takes any study that is there.
+STUDY = Field(json_schema_extra={"enum": list(study_names())})
+OVERRIDES = Field(max_length=1_000)
+MORE = Field(ge=0, le=100_000)
 
 # The policy bounds how many trials run; two threads wait for each of them.
 THREADS = 2 * 1_024
@@ -33,18 +41,22 @@ THREADS = 2 * 1_024
     flow_run_name="{study}",
     task_runner=ThreadPoolTaskRunner(max_workers=THREADS),  # type: ignore[arg-type]
     persist_result=False,
+    on_completion=[tell],
+    on_failure=[tell],
+    on_crashed=[tell],
+    on_cancellation=[tell],
 )
 def study(
-    study: str = "digits",
-    overrides: Annotated[list[str], Field(max_length=1_000)] = [],  # noqa: B006
-    more: Annotated[int, Field(ge=0, le=100_000)] = 0,
+    study: Annotated[str, STUDY] = "digits",
+    overrides: Annotated[list[str], OVERRIDES] = [],  # noqa: B006
+    more: Annotated[int, MORE] = 0,
 ) -> State:
     """Run a study, or continue it where it stands.
 
     Args:
-        study: name of the study.
-        overrides: settings that replace the file's, such as `search.trials=64`.
-        more: so many trials beyond the last target.
+        study: Which study. A run goes on where the last one of that study ended.
+        overrides: Settings that replace the file's, a line each: `search.trials=64`.
+        more: So many trials beyond the last target.
     """
     from_command = LAUNCH.get() is not None
     config = runnable(study, overrides, allow_path=from_command)

@@ -19,8 +19,8 @@ def roots(home: Home) -> list[Path]:
     ]
 
 
-def confined(given: str, home: Home, *, folder: bool = False) -> Path:
-    """The file or folder that a configuration names, links resolved.
+def confined(given: str, home: Home, *, folder: bool = False, key: str = "data.path") -> Path:
+    """The file or folder that a configuration names under a key, links resolved.
 
     Raises:
         BadInput: it lies outside the roots, or is not there.
@@ -34,10 +34,10 @@ def confined(given: str, home: Home, *, folder: bool = False) -> Path:
     places = ", ".join(map(str, allowed))
     if not inside or any(path.exists() for path in found):
         raise BadInput(
-            f"data.path: {given} is outside the folders that studies may read ({places}); "
+            f"{key}: {given} is outside the folders that studies may read ({places}); "
             f"name its folder in {VARIABLE}"
         )
     raise BadInput(
-        f"data.path: there is no {'folder' if folder else 'file'} {given} in {places}; "
+        f"{key}: there is no {'folder' if folder else 'file'} {given} in {places}; "
         f"check the path or name its folder in {VARIABLE}"
     )

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from conf.home import Home
 from flows.server import PrefectServer
@@ -116,19 +115,6 @@ def test_a_deployment_runs_a_study_and_a_cancelled_one_continues(site: Site) -> 
     assert any(line["epoch"] > 0 for line in of(journal, "attempt")), "nothing was continued"
     assert len(values(site.dense, "cancelled")) == 2
     assert of(journal, "champion")
-
-
-def test_parameters_of_every_deployment_fit_the_flow() -> None:
-    from flows.study import study
-
-    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    schema = study.parameters.model_dump()["properties"]
-    assert {"digits", "digits-nightly"} <= {entry["name"] for entry in deployments}
-    for entry in deployments:
-        assert set(entry["parameters"]) <= set(schema)
-        study.validate_parameters(entry["parameters"])
-        for schedule in entry.get("schedules", []):
-            assert schedule["slug"] and schedule["active"] is False
 
 
 def epochs(dense: Command, name: str) -> int:

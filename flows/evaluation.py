@@ -1,0 +1,64 @@
+"""What a champion is worth on files, as a flow: `dense evaluate` on a Prefect server.
+
+prefect deployment run evaluate/evaluate -p study=digits -p files='["june.csv"]'
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.states import Completed, State
+from pydantic import Field
+
+from conf.home import Home
+from data.sources.places import confined
+from flows.champion import model_of
+from flows.scoring import lines
+from flows.study import STUDY
+from tasks.champion.scoring import score_files
+from tasks.track import store
+
+FILES = Field(min_length=1, max_length=1_000)
+
+
+@flow(name="evaluate", flow_run_name="{study} on {files}", persist_result=False)
+def evaluate(study: Annotated[str, STUDY], files: Annotated[list[str], FILES]) -> State:
+    """Score the champion of a study on files that it has never been near.
+
+    Args:
+        study: Whose champion.
+        files: Tables with targets, or folders of images with a sub-folder a class, a line each; in
+            the folders that DENSE_DATA names.
+    """
+    home = Home.open()
+    uri = store.bootstrap(home)
+    places = [inside(each, home) for each in files]
+    with store.at_work(uri, "run it again when it answers"):
+        found = score_files(store.client(uri), model_of(home, study), places)
+    rows = [
+        {
+            "file": one.place,
+            "rows": one.rows,
+            **{
+                name: f"{each.value:.4f} ({each.low:.4f} – {each.high:.4f})"
+                for name, each in one.metrics.items()
+            },
+        }
+        for one in found
+    ]
+    create_table_artifact(
+        rows, key=f"{study}-evaluation", description=f"The champion of {study}, 95 % intervals"
+    )
+    return Completed(message="\n".join(lines(found)))
+
+
+def inside(given: str, home: Home) -> Path:
+    """A file, or a folder of images, in the folders that studies may read.
+
+    Raises:
+        BadInput: it lies elsewhere, or is not there.
+    """
+    return confined(given, home, folder=not Path(given).suffix, key="files")

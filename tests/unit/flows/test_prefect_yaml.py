@@ -1,0 +1,56 @@
+"""The deployments: every shipped study has one, and its form is one that people can fill in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.flows import load_flow_from_entrypoint
+
+from conf.load import SHIPPED, load_study, study_names
+from flows.bootstrap import HEARTBEAT
+from flows.study import study
+
+FILE = yaml.safe_load((Path(__file__).parents[3] / "prefect.yaml").read_text())
+DEPLOYMENTS: dict[str, dict[str, Any]] = {each["name"]: each for each in FILE["deployments"]}
+
+
+def test_every_shipped_study_has_a_deployment_and_nothing_else_names_one() -> None:
+    shipped = {path.stem for path in (SHIPPED / "studies").glob("*.yaml")}
+    manual = {
+        name
+        for name, each in DEPLOYMENTS.items()
+        if each["entrypoint"] == "flows.study.study" and not each.get("schedules")
+    }
+    assert manual == shipped
+    for name in manual:
+        assert DEPLOYMENTS[name]["parameters"]["study"] == name
+        load_study(name, DEPLOYMENTS[name]["parameters"]["overrides"])
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_deployment_is_whole(name: str) -> None:
+    entry = DEPLOYMENTS[name]
+    flow = load_flow_from_entrypoint(entry["entrypoint"])
+    given = {"files": ["june.csv"], **entry["parameters"]} if name == "evaluate" else None
+    flow.validate_parameters(given or entry["parameters"])
+    assert len(entry["description"]) > 20 and entry["tags"][0] == "dense"
+    assert entry["work_pool"]["name"] == "dense" and FILE["pull"] == []
+    environment = entry["work_pool"]["job_variables"]["env"]
+    assert environment == FILE["definitions"]["pool"]["job_variables"]["env"]
+    assert environment["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == f"{HEARTBEAT.seconds}"
+    assert entry["concurrency_limit"]["limit"] >= 1
+    for schedule in entry.get("schedules", []):
+        assert schedule["slug"] and schedule["active"] is False
+        assert entry["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+
+
+def test_the_form_has_a_list_of_studies_lines_of_overrides_and_a_number() -> None:
+    fields = study.parameters.model_dump()["properties"]
+    assert fields["study"]["enum"] == list(study_names())
+    assert fields["overrides"]["items"] == {"type": "string"}
+    assert (fields["more"]["type"], fields["more"]["minimum"]) == ("integer", 0)
+    assert all(field["title"] and field["description"] for field in fields.values())
+    assert study.validate_parameters({"study": "mine.yaml"})["study"] == "mine.yaml"
