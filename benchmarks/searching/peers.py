@@ -14,7 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 Space = dict[str, dict[str, Any]]
 Values = dict[str, Any]
@@ -66,7 +66,9 @@ def back(space: Space, values: Values) -> Values:
 class Dense:
     """This project."""
 
-    def __init__(self, space: Space, seed: int, strategy: str = "bayes") -> None:
+    def __init__(
+        self, space: Space, seed: int, strategy: Literal["bayes", "random"] = "bayes"
+    ) -> None:
         from tasks.suggest import Optimizer
 
         self._optimizer = Optimizer(space, seed=seed, strategy=strategy)
@@ -166,8 +168,8 @@ class Hyperopt:
 
     def __init__(self, space: Space, seed: int) -> None:
         import numpy as np
-        from hyperopt import Trials, hp
-        from hyperopt.base import Domain
+        from hyperopt import Trials, hp  # type: ignore[import-not-found]
+        from hyperopt.base import Domain  # type: ignore[import-not-found]
 
         self._space, plain = space, plain_scales(space)
         self._choices = {key: _hyperopt(hp, key, entry) for key, entry in plain.items()}
@@ -212,8 +214,8 @@ class Hebo:
 
     def __init__(self, space: Space, seed: int) -> None:
         import numpy as np
-        from hebo.design_space.design_space import DesignSpace
-        from hebo.optimizers.hebo import HEBO
+        from hebo.design_space.design_space import DesignSpace  # type: ignore[import-not-found]
+        from hebo.optimizers.hebo import HEBO  # type: ignore[import-not-found]
 
         np.random.seed(seed)
         self._space, plain = space, plain_scales(space)

@@ -75,7 +75,9 @@ def skopts(count: int) -> float:
     ]
     told = observed(count)
     optimizer = Skopt(dimensions, n_initial_points=8, random_state=0)
-    optimizer.tell([[o.values[k] for k in SPACE] for o in told], [float(o.value) for o in told])
+    optimizer.tell(
+        [[o.values[k] for k in SPACE] for o in told], [loss(dict(o.values)) for o in told]
+    )
     began = time.process_time()
     optimizer.ask(n_points=8)
     return time.process_time() - began
