@@ -14,6 +14,7 @@ from tasks.report import figures, head, repeat, words
 from tasks.report.cost import cost
 from tasks.report.datacard import class_names, shown_card
 from tasks.report.effects import Effects, effects
+from tasks.report.errors import classes, mistakes, written
 from tasks.report.front import front_of, fronts
 from tasks.report.gain import gain
 from tasks.report.importance import Lesson, lessons, shown_importance
@@ -72,9 +73,9 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "cost": cost(record),
         "space": [(key, describe(d)) for key, d in record.study.search.space.items()],
         "card": shown_card(around.card),
-        "classes": _classes(best, around.card),
-        "mistakes": _mistakes(best, around),
-        "written": _written(best, around.examples),
+        "classes": classes(best, around.card),
+        "mistakes": mistakes(best, around.card, around.examples),
+        "written": written(best, around.examples),
         "sheet": base64.b64encode(around.contact_sheet or b"").decode(),
         "texts": around.texts,
         "numbers": [
@@ -194,56 +195,6 @@ def _failures(rows: Sequence[Row]) -> list[dict[str, Any]]:
          + (", …" if len(found) > 12 else ""), "message": found[0].message}
         for cause, found in sorted(causes.items(), key=lambda item: -len(item[1]))
     ]  # fmt: skip
-
-
-def _classes(best: TrialRecord | None, card: Mapping[str, Any] | None) -> list[dict[str, str]]:
-    evaluation = best.evaluation if best else None
-    if evaluation is None:
-        return []
-    names = class_names(card, len(evaluation.classes))
-    return [
-        {"name": name, "rows": f"{scores.rows:,}", "precision": words.number(scores.precision, 3),
-         "recall": words.number(scores.recall, 3), "f1": words.number(scores.f1, 3),
-         "interval": f"{scores.f1_low:.3f} {words.DASH} {scores.f1_high:.3f}"}
-        for name, scores in zip(names, evaluation.classes, strict=True)
-    ]  # fmt: skip
-
-
-def _mistakes(best: TrialRecord | None, around: Surroundings) -> dict[str, Any] | None:
-    """What the best trial was surest of and wrong about."""
-    evaluation = best.evaluation if best else None
-    if evaluation is None or not (evaluation.mistakes and evaluation.classes):
-        return None
-    names = class_names(around.card, len(evaluation.classes))
-    return {
-        "pictures": around.card is not None and around.card["inputs"]["kind"] == "image",
-        "rows": [
-            {"shown": around.examples.get(row.id, ""), "id": row.id, "true": names[row.target],
-             "predicted": names[row.prediction], "sure": f"{100 * row.confidence:.0f} %"}
-            for row in evaluation.mistakes
-        ],
-    }  # fmt: skip
-
-
-def _written(best: TrialRecord | None, sources: Mapping[int, str]) -> dict[str, Any] | None:
-    """Of a study of texts: what its metrics are to be quoted with, and what was written worst."""
-    evaluation = best.evaluation if best else None
-    if evaluation is None or not evaluation.worst:
-        return None
-    return {
-        "rows": f"{evaluation.rows:,}",
-        "metrics": [
-            {"name": name, "value": words.number(found.value),
-             "interval": words.interval(found.low, found.high),
-             "signature": evaluation.signatures.get(name, "")}
-            for name, found in evaluation.metrics.items()
-        ],
-        "worst": [
-            {"source": sources.get(each.id, ""), "reference": each.reference,
-             "hypothesis": each.hypothesis, "score": words.number(each.score, 1)}
-            for each in evaluation.worst
-        ],
-    }  # fmt: skip
 
 
 def _facts(record: StudyRecord, around: Surroundings) -> list[tuple[str, str]]:
