@@ -10,7 +10,8 @@ from conf.section import Section
 
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 Pixels = Annotated[int, Field(ge=4, le=2_048)]
-Task = Literal["classification"]
+Task = Literal["classification", "regression"]
+Classes = Literal["classification"]
 Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "gb18030", "shift_jis"]
 
 
@@ -39,10 +40,17 @@ class BuiltinData(Section):
 
     source: Literal["builtin"] = "builtin"
     """Data of scikit-learn itself."""
-    name: Literal["digits", "wine", "breast-cancer", "iris"] = "digits"
+    name: Literal["digits", "wine", "breast-cancer", "iris", "diabetes"] = "digits"
     """Which of scikit-learn's data sets."""
     task: Task = "classification"
-    """What is predicted."""
+    """What is predicted: a class, or of `diabetes` a number."""
+
+    @model_validator(mode="after")
+    def _of_its_task(self) -> BuiltinData:
+        task = "regression" if self.name == "diabetes" else "classification"
+        if self.task != task:
+            raise ValueError(f"{self.name} is data for {task}; set task: {task}")
+        return self
 
 
 class TableData(Section):
@@ -53,9 +61,9 @@ class TableData(Section):
     path: str
     """The file, inside one of the folders that `DENSE_DATA` names."""
     task: Task = "classification"
-    """What is predicted."""
+    """What is predicted: a class, or a number (regression)."""
     label: Column
-    """Column of the class."""
+    """Column of the class, or of the number."""
     text: Column | None = None
     """Column of the text; then the rows are texts, else numbers."""
     features: tuple[Column, ...] = ()
@@ -81,7 +89,7 @@ class ImagesData(Section):
     """A folder of images."""
     path: str
     """The folder, inside one of the folders that `DENSE_DATA` names."""
-    task: Task = "classification"
+    task: Classes = "classification"
     """What is predicted."""
     table: str | None = None
     """A CSV file inside the folder with paths and labels; a sub-folder is a class when absent."""
@@ -133,7 +141,7 @@ class HubData(Section):
     """A folder written by `save_to_disk`, inside one of the folders that `DENSE_DATA` names."""
     split: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "train"
     """Which of its splits to read."""
-    task: Task = "classification"
+    task: Classes = "classification"
     """What is predicted."""
     label: Column = "label"
     """Column of the class."""

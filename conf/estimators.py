@@ -21,7 +21,8 @@ class RandomForest(Section):
     leaf: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Fewest training rows at an end of a tree."""
     features: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    """Share of the features that a question is chosen from; their square root when absent."""
+    """Share of the features that a question is chosen from; when absent their square root, of
+    regression all of them."""
 
 
 class GradientBoosting(Section):
@@ -42,7 +43,7 @@ class GradientBoosting(Section):
 
 
 class Svm(Section):
-    """A support vector machine; its probabilities are fitted on a cross-validation."""
+    """A support vector machine; probabilities of classes are fitted on a cross-validation."""
 
     kind: Literal["svm"] = "svm"
     """scikit-learn's support vector machine, for tables."""
@@ -57,7 +58,7 @@ class Svm(Section):
 
 
 class Knn(Section):
-    """The classes of the nearest training rows."""
+    """What the nearest training rows have, their classes or numbers."""
 
     kind: Literal["knn"] = "knn"
     """scikit-learn's nearest neighbours, for tables."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -49,6 +50,32 @@ class TrialConfig(Section):
                 f"known for it: {', '.join(known)}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _classes_are_there(self) -> Self:
+        """What is about classes has no meaning where a number is predicted."""
+        if self.data.task == "regression" and (wrong := next(_about_classes(self), None)):
+            raise ValueError(f"{wrong[0]} is about classes, and the task is regression; {wrong[1]}")
+        return self
+
+
+def _about_classes(config: TrialConfig) -> Iterator[tuple[str, str]]:
+    """The settings that are about classes, each with its remedy."""
+    clean, augment, train = config.clean, config.augment, config.train
+    if config.split.by == "stratified":
+        yield "split.by: stratified", "set split.by=random"
+    for name, given in (
+        ("data.bands", getattr(config.data, "bands", ())),
+        ("clean.labels", clean.labels),
+        ("clean.class_floor", clean.class_floor > 1),
+        ("clean.suspects", clean.suspects),
+        ("augment.oversample", augment.oversample),
+        ("augment.mixup", augment.mixup),
+        ("train.label_smoothing", train.label_smoothing),
+        ("train.class_weights", train.class_weights != "none"),
+    ):
+        if given:
+            yield name, "leave it out"
 
 
 class Study(TrialConfig):

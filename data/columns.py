@@ -54,9 +54,9 @@ class Part:
         return column in self._tables[0].column_names
 
     def numbers(self, column: str) -> Numbers:
-        """A column of whole numbers, in memory."""
-        found = [table.column(column).to_numpy() for table in self._tables]
-        return np.concatenate(found).astype(np.int64)
+        """A column of whole numbers, in memory; one of fractions as float32."""
+        found = np.concatenate([table.column(column).to_numpy() for table in self._tables])
+        return found.astype(np.float32 if found.dtype.kind == "f" else np.int64)
 
     def vectors(self, column: str) -> Column:
         """A column of lists of one length."""

@@ -19,6 +19,7 @@ from data.weights import home_of, located
 from models.classifier import Classifier
 from models.cnn import CnnNet
 from models.mlp import mlp_net
+from models.regressor import Regressor
 from models.seq2seq import TOKENIZER, Writing, sizes
 from models.seq2seq_net import GruNet
 
@@ -34,7 +35,7 @@ def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None =
     Raises:
         BadInput: the model does not take what the data are made of.
     """
-    inputs, classes, model = card["inputs"], len(card["classes"]), config.model
+    inputs, classes, model = card["inputs"], outputs_of(card), config.model
     kind = inputs["kind"]
     if isinstance(model, Tuned | Head):
         assert parts is not None  # weights lie in a home
@@ -52,8 +53,15 @@ def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None =
     raise BadInput(f"model.kind {model.kind} does not take data of kind {kind}{fitting}")
 
 
+def outputs_of(card: Mapping[str, Any]) -> int:
+    """Numbers that a network gives for a row: one a class, or the one that is predicted."""
+    return len(card["classes"]) or 1
+
+
 def pretrained_net(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) -> nn.Module:
     """The network that begins from the weights in a folder; its library loads with it."""
+    if "target" in card:  # a head with one output
+        card = {**card, "classes": ["number"]}
     if isinstance(model, Transformer):
         from models.texts import text_net
 
@@ -74,7 +82,7 @@ def head_on_features(model: Head, card: Mapping[str, Any], parts: Path) -> nn.Mo
     from models.features import features_of, head_net
 
     width = features_of(model, card, parts / "train").shape[1]
-    return head_net(model, width, len(card["classes"]))
+    return head_net(model, width, outputs_of(card))
 
 
 def features(
@@ -155,5 +163,7 @@ def build(
         net = build_net(config, card, parts)
     if config.train.compile:
         net.compile()  # in place, so that names of weights stay
+    if "target" in card:
+        return Regressor(net, config.train, total_steps, card["target"])
     counts = card.get("counts", {}).get("train")
     return Classifier(net, config.train, total_steps, list(counts.values()) if counts else None)

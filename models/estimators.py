@@ -30,23 +30,29 @@ def build_estimator(settings: Estimator, seed: int, threads: int, targets: NDArr
         settings: what it is.
         seed: everything random in it follows from it; the number of threads changes nothing.
         threads: that a forest is grown with.
-        targets: classes of the training rows, of which some settings cannot exceed the number.
+        targets: of the training rows, of which some settings cannot exceed the number: classes, or
+            floats where numbers are predicted.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn import ensemble, neighbors
 
-    random = seed % 2**32
+    random, numbers = seed % 2**32, targets.dtype.kind == "f"
     if isinstance(settings, RandomForest):
-        return RandomForestClassifier(
+        forest = ensemble.RandomForestRegressor if numbers else ensemble.RandomForestClassifier
+        return forest(
             settings.trees,
             max_depth=settings.depth,
             min_samples_leaf=settings.leaf,
-            max_features=settings.features or "sqrt",
+            max_features=settings.features or (1.0 if numbers else "sqrt"),
             random_state=random,
             n_jobs=threads,
         )
     if isinstance(settings, GradientBoosting):
-        return HistGradientBoostingClassifier(
+        boosting = (
+            ensemble.HistGradientBoostingRegressor
+            if numbers
+            else ensemble.HistGradientBoostingClassifier
+        )
+        return boosting(
             max_iter=settings.rounds,
             learning_rate=settings.rate,
             max_leaf_nodes=settings.leaves,
@@ -57,13 +63,27 @@ def build_estimator(settings: Estimator, seed: int, threads: int, targets: NDArr
         )
     if isinstance(settings, Knn):
         # Without a tree, which could not be kept in a file.
-        return KNeighborsClassifier(
+        nearest = neighbors.KNeighborsRegressor if numbers else neighbors.KNeighborsClassifier
+        return nearest(
             min(settings.neighbours, len(targets)),
             weights=settings.vote,
             p=settings.power,
             algorithm="brute",
         )
-    return _machine(settings, random, targets)
+    return _number_machine(settings) if numbers else _machine(settings, random, targets)
+
+
+def _number_machine(settings: Any) -> Any:
+    """Learns in deviations from the mean, so that one range of `c` serves all scales."""
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVR
+
+    machine = SVR(
+        C=settings.c, kernel=settings.kernel, gamma=settings.gamma or "scale",
+        degree=settings.degree,
+    )  # fmt: skip
+    return TransformedTargetRegressor(machine, transformer=StandardScaler())
 
 
 def _machine(settings: Any, random: int, targets: NDArray) -> Any:
@@ -98,6 +118,8 @@ def numbers(estimator: Any) -> int:
         return sum(tree.tree_.node_count for tree in estimator.estimators_)
     if hasattr(estimator, "_predictors"):
         return sum(len(tree.nodes) for round_ in estimator._predictors for tree in round_)
+    if hasattr(estimator, "regressor_"):
+        return int(estimator.regressor_.support_vectors_.size)
     if hasattr(estimator, "calibrated_classifiers_"):
         return int(estimator.calibrated_classifiers_[0].estimator.support_vectors_.size)
     return int(estimator.n_samples_fit_ * estimator.n_features_in_)

@@ -19,16 +19,18 @@ class Serving(nn.Module):
     """A network with its normalisation inside, in evaluation mode.
 
     Takes raw images as floats of shape (n, height, width) or (n, height, width, channels), or raw
-    rows of shape (n, features); gives probabilities of shape (n, classes).
+    rows of shape (n, features); gives probabilities of shape (n, classes), or numbers (n, 1).
     """
 
     shift: Tensor
     scale: Tensor
     fill: Tensor | None
 
-    def __init__(self, net: nn.Module, inputs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, net: nn.Module, inputs: Mapping[str, Any], target: Mapping[str, float] | None = None
+    ) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.says = net, _says(target)
         self._image = inputs["kind"] == "image"
         shift, scale = shift_and_scale(inputs)
         self.register_buffer("shift", torch.from_numpy(shift.copy()))
@@ -43,22 +45,41 @@ class Serving(nn.Module):
             x = x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2)
         if self.fill is not None:
             x = torch.where(torch.isnan(x), self.fill, x)
-        return torch.softmax(self.net((x - self.shift) / self.scale), dim=1)
+        said: Tensor = self.says(self.net((x - self.shift) / self.scale))
+        return said
 
 
 class TextServing(nn.Module):
     """A network of texts with its softmax, in evaluation mode.
 
-    Takes tokens int64[n, length] and their mask bool[n, length]; gives probabilities (n, classes).
+    Takes tokens int64[n, length] and their mask bool[n, length]; gives probabilities (n, classes),
+    or numbers (n, 1).
     """
 
-    def __init__(self, net: nn.Module) -> None:
+    def __init__(self, net: nn.Module, target: Mapping[str, float] | None = None) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.says = net, _says(target)
         self.eval()
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        return torch.softmax(self.net(tokens, mask).float(), dim=1)
+        said: Tensor = self.says(self.net(tokens, mask).float())
+        return said
+
+
+class Numbers(nn.Module):
+    """What a regressor gives, from deviations back to the numbers themselves."""
+
+    def __init__(self, target: Mapping[str, float]) -> None:
+        super().__init__()
+        self._mean, self._deviation = target["mean"], target["deviation"]
+
+    def forward(self, said: Tensor) -> Tensor:
+        return said * self._deviation + self._mean
+
+
+def _says(target: Mapping[str, float] | None) -> nn.Module:
+    """The last step of what is served; `target` is the card's where a number is predicted."""
+    return nn.Softmax(dim=1) if target is None else Numbers(target)
 
 
 def load_net(
@@ -79,7 +100,8 @@ def load_net(
     saved = {
         prefix + name.removeprefix("net."): tensor for name, tensor in load_file(weights).items()
     }
-    frozen = {name for name, p in net.named_parameters() if not p.requires_grad}
+    every = net.named_parameters(remove_duplicate=False)
+    frozen = {name for name, parameter in every if not parameter.requires_grad}
     found = net.load_state_dict(saved, strict=False)
     frozen |= {name for name, _ in net.named_buffers() if isinstance(config.model, Head)}
     if found.unexpected_keys or set(found.missing_keys) - frozen:
@@ -94,4 +116,5 @@ def load_serving(
     net = load_net(config, card, weights, parts)
     merged = getattr(net, "merged", None)
     net = net if merged is None else merged()
-    return TextServing(net) if card["inputs"]["kind"] == "text" else Serving(net, card["inputs"])
+    inputs, target = card["inputs"], card.get("target")
+    return TextServing(net, target) if inputs["kind"] == "text" else Serving(net, inputs, target)

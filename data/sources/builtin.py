@@ -17,6 +17,7 @@ FILES = {
     "wine": "wine_data.csv",
     "breast-cancer": "breast_cancer.csv",
     "iris": "iris.csv",
+    "diabetes": "diabetes_data_raw.csv.gz",
 }
 
 
@@ -27,9 +28,10 @@ class BuiltinSource:
         self._name = data.name
         found = importlib.util.find_spec("sklearn")
         assert found is not None and found.origin is not None  # a dependency of the project
-        self.files: Sequence[Path] = [
-            Path(found.origin).parent / "datasets" / "data" / FILES[data.name]
-        ]
+        folder = Path(found.origin).parent / "datasets" / "data"
+        self.files: Sequence[Path] = [folder / FILES[data.name]]
+        if data.name == "diabetes":
+            self.files = [*self.files, folder / "diabetes_target.csv.gz"]
         self.pinned = ""
         self.facts = {"place": f"scikit-learn, {data.name}", "licence": "BSD-3-Clause"}
 
@@ -47,6 +49,8 @@ class BuiltinSource:
             "breast-cancer": datasets.load_breast_cancer,
             "iris": datasets.load_iris,
         }
+        if self._name == "diabetes":
+            return _diabetes()
         bunch = loaders[self._name]()
         names = tuple(str(name) for name in bunch.target_names)
         columns = {
@@ -67,3 +71,21 @@ class BuiltinSource:
         return Rows(
             "table", pa.table(columns), shape=(len(features),), names=features, classes=names
         )
+
+
+def _diabetes() -> Rows:
+    """Measurements of 442 patients, and a number that says how their disease went on."""
+    import numpy as np
+    import pyarrow as pa
+    from sklearn.datasets import load_diabetes
+
+    from data.rows import Rows, fixed_list
+
+    bunch = load_diabetes(scaled=False)
+    columns = {
+        "id": pa.array(np.arange(len(bunch.target), dtype=np.int64)),
+        "label": pa.array(bunch.target.astype(np.float64)),
+        "features": fixed_list(bunch.data.astype(np.float32)),
+    }
+    names = tuple(map(str, bunch.feature_names))
+    return Rows("table", pa.table(columns), shape=(len(names),), names=names)

@@ -23,6 +23,17 @@ def class_labels(values: Sequence[Any], bands: Sequence[Band], column: str) -> l
     return [_name(value, column) for value in values]
 
 
+def numbers(values: Sequence[Any], column: str) -> list[float | None]:
+    """Each value as a number; None where it is missing or not finite.
+
+    Raises:
+        BadInput: a value is no number.
+    """
+    remedy = "the task is regression; name another column, or set data.task=classification"
+    found = [_number(value, column, remedy) for value in values]
+    return [number if math.isfinite(number) else None for number in found]
+
+
 def _name(value: Any, column: str) -> str | None:
     if value is None:
         return None
@@ -58,7 +69,8 @@ def _whole(number: float, column: str) -> str | None:
 
 
 def _band(value: Any, bands: Sequence[Band], column: str) -> str | None:
-    number = _number(value, column)
+    remedy = "data.bands makes classes of numbers; drop the bands or name another column"
+    number = _number(value, column, remedy)
     if math.isnan(number):
         return None
     for band in bands:
@@ -69,13 +81,12 @@ def _band(value: Any, bands: Sequence[Band], column: str) -> str | None:
     return None
 
 
-def _number(value: Any, column: str) -> float:
+def _number(value: Any, column: str, remedy: str) -> float:
     if value is None or (isinstance(value, str) and value.strip().lower() in MISSING):
         return math.nan
     try:
         return float(value)
     except (TypeError, ValueError) as error:
         raise BadInput(
-            f"data: the label column {column!r} holds {value!r}, which is no number, but "
-            "data.bands makes classes of numbers; drop the bands or name another column"
+            f"data: the label column {column!r} holds {value!r}, which is no number, but {remedy}"
         ) from error

@@ -128,15 +128,19 @@ def _shaped(batch: pa.RecordBatch, features: Sequence[str], data: TableData) -> 
 
 
 def _labelled(table: pa.Table, data: TableData) -> pa.Table:
-    """The table with its labels as names of classes, and its times as numbers."""
+    """The table with its labels as names of classes, or numbers, and its times as numbers."""
     import pyarrow as pa
 
-    from data.sources.labels import class_labels
+    from data.sources.labels import class_labels, numbers
     from data.sources.times import seconds
 
-    names = class_labels(table.column("label").to_pylist(), data.bands, data.label)
-    place = table.column_names.index("label")
-    table = table.set_column(place, "label", pa.array(names, type=pa.string()))
+    given, place = table.column("label").to_pylist(), table.column_names.index("label")
+    labels = (
+        pa.array(numbers(given, data.label), type=pa.float64())
+        if data.task == "regression"
+        else pa.array(class_labels(given, data.bands, data.label), type=pa.string())
+    )
+    table = table.set_column(place, "label", labels)
     if data.time:
         place = table.column_names.index("time")
         times = seconds(table.column("time").to_pylist(), data.time)

@@ -30,12 +30,17 @@ def _lines(
     yield ""
     writes = card["inputs"]["kind"] == "pairs"
     what = "writes texts" if writes else f"tells {len(card['classes'])} classes apart"
+    what = "predicts a number" if "target" in card else what
     yield f"A {candidate.config.model.kind} that {what}."
     yield from ("", "## Use", "", "```python")
     yield f'mlflow.pyfunc.load_model("models:/{model}@champion").predict(rows)'
     yield from ("```", "")
     if writes:
         yield "Rows are texts, as a list. The answer has a column `text`."
+    elif "target" in card:
+        low, high = card["target"]["low"], card["target"]["high"]
+        yield f"Rows are {_rows(card['inputs'])}. The answer has a column `prediction`; those of"
+        yield f"the training part went from {low:g} to {high:g}."
     else:
         yield f"Rows are {_rows(card['inputs'])}. The answer has a column `label` and one"
         yield f"`p_<class>` a class. Classes: {', '.join(map(str, card['classes']))}."

@@ -36,12 +36,13 @@ def signature_of(
     labels: Sequence[str] | Sequence[int], shape: tuple[int, ...] | None
 ) -> ModelSignature:
     """Raw float64 rows in, or texts where no shape is given; the label and the probability of every
-    class out."""
+    class out, or without labels the predicted number."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
-    kind = "long" if isinstance(labels[0], int) else "string"
+    kind = "long" if labels and isinstance(labels[0], int) else "string"
     columns = [ColSpec(kind, "label"), *(ColSpec("float", f"p_{name}") for name in labels)]
+    columns = columns if labels else [ColSpec("double", "prediction")]
     if shape is None:
         return ModelSignature(inputs=Schema([ColSpec("string")]), outputs=Schema(columns))
     rows = TensorSpec(np.dtype("float64"), (-1, *shape))

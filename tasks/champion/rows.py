@@ -17,8 +17,8 @@ from tasks.champion.export import raw_shape
 
 @dataclass(frozen=True)
 class RawRows:
-    """Some rows: `ids` and `targets` are int64[n], `values` float64[n, *raw shape], or of texts
-    strings[n].
+    """Some rows: `ids` and `targets` are int64[n] (of numbers `targets` float64[n]), `values`
+    float64[n, *raw shape], or of texts strings[n].
 
     Of pairs `values` are the sources and `targets` the targets: texts, as arrays of objects.
     """
@@ -45,8 +45,9 @@ def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
         values = np.array(column.to_pylist(), dtype=object)
     else:
         values = matrix(column).astype(np.float64).reshape(-1, *raw_shape(inputs))
+    targets = table.column("label").to_numpy()
     return RawRows(
         ids=table.column("id").to_numpy(),
-        targets=table.column("label").to_numpy().astype(np.int64),
+        targets=targets if targets.dtype.kind == "f" else targets.astype(np.int64),
         values=values,
     )

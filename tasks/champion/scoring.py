@@ -17,13 +17,14 @@ from tasks.champion import registry
 from tasks.champion.predict import loaded_version, rows_of
 from tasks.champion.promote import no_champion
 from tasks.evaluate.intervals import Interval, of_said
-from tasks.evaluate.predictions import Predictions, Said, TextPredictions
+from tasks.evaluate.predictions import NumberPredictions, Predictions, Said, TextPredictions
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.pyfunc import PyFuncModel
 
+TABLES = (".csv", ".parquet", ".jsonl")
 UNANSWERED = ("perplexity",)
 """Metrics that follow from more than a packed model answers."""
 
@@ -85,16 +86,19 @@ def as_said(
 
     Args:
         answers: of the model, a line a target.
-        targets: names of classes, or texts.
+        targets: names of classes, numbers, or texts.
         facts: the model's metadata.
         place: where the targets come from, for errors.
 
     Raises:
-        BadInput: a target is none of the model's classes.
+        BadInput: a target is none of the model's classes, or no number.
     """
     ids = np.arange(len(targets))
     if "text" in answers and not facts["labels"]:
         return TextPredictions(ids, [str(text) for text in targets], answers["text"].tolist())
+    if "prediction" in answers:
+        floats = np.array([_float(target, place) for target in targets])
+        return NumberPredictions(ids, floats, answers["prediction"].to_numpy())
     probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
     numbers = _numbers(targets, facts["labels"], place)
     return Predictions(ids, numbers, probabilities.argmax(axis=1), probabilities)
@@ -107,24 +111,43 @@ def target_name(facts: Mapping[str, Any]) -> str:
     return str(data.get("target_column" if pairs else "label") or ("target" if pairs else "label"))
 
 
-def _column(file: Path, name: str) -> list[Any]:
-    import pandas as pd
+def column_of(file: Path, name: str) -> list[Any] | None:
+    """A column of a table; None where the file has none of that name, or no columns at all."""
+    frame = _table(file)
+    return list(frame[name]) if frame is not None and name in frame else None
 
-    readers = {
-        ".csv": pd.read_csv,
-        ".parquet": pd.read_parquet,
-        ".jsonl": lambda path: pd.read_json(path, lines=True),
-    }
-    if file.suffix not in readers:
+
+def _column(file: Path, name: str) -> list[Any]:
+    frame = _table(file)
+    if frame is None:
         raise BadInput(
-            f"{file} has no targets: give {', '.join(readers)} with the column {name!r}, or of "
+            f"{file} has no targets: give {', '.join(TABLES)} with the column {name!r}, or of "
             "images a folder with a sub-folder a class"
         )
-    frame = readers[file.suffix](file)
     if name not in frame:
         has = ", ".join(map(str, frame))
         raise BadInput(f"{file} has no column {name!r} for the targets; it has {has}")
     return list(frame[name])
+
+
+def _table(file: Path) -> pd.DataFrame | None:
+    import pandas as pd
+
+    if file.suffix not in TABLES:
+        return None
+    if file.suffix == ".jsonl":
+        return pd.read_json(file, lines=True)
+    return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+
+
+def _float(target: Any, file: Path) -> float:
+    try:
+        number = float(target)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise BadInput(f"{file}: the target {target!r} is no number; correct or drop its row")
+    return number
 
 
 def _numbers(targets: Sequence[Any], labels: Sequence[Any], file: Path) -> NDArray[np.int64]:

@@ -45,7 +45,7 @@ class Classifier(PythonModel):
 
         Returns:
             A frame with the column `label` (the class's name; a number where all are numbers) and
-            a column `p_<name>` a class.
+            a column `p_<name>` a class; of a model of numbers the column `prediction`.
 
         Raises:
             ValueError: the rows have another shape, or hold a value that the model cannot take.
@@ -53,6 +53,8 @@ class Classifier(PythonModel):
         rows = self._checked(np.asarray(model_input, dtype=np.float64))
         probabilities = self.probabilities(rows)
         labels = np.asarray(self._card["labels"])
+        if not len(labels):
+            return pd.DataFrame({"prediction": probabilities[:, 0].astype(np.float64)})
         frame = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in labels])
         frame.insert(0, "label", labels[probabilities.argmax(axis=1)])
         return frame
@@ -64,7 +66,9 @@ class Classifier(PythonModel):
                 self._program(self._torch.from_numpy(rows[start : start + ROWS_AT_ONCE])).numpy()
                 for start in range(0, len(rows), ROWS_AT_ONCE)
             ]
-        return np.concatenate(parts) if parts else np.empty((0, len(self._card["labels"])), "f4")
+        return (
+            np.concatenate(parts) if parts else np.empty((0, len(self._card["labels"]) or 1), "f4")
+        )
 
     def _checked(self, rows: np.ndarray) -> np.ndarray:
         shape = tuple(self._card["shape"])

@@ -43,13 +43,16 @@ class Classifier(PythonModel):
 
         Returns:
             A frame with the column `label` (the class's name; a number where all are numbers) and
-            a column `p_<name>` a class.
+            a column `p_<name>` a class; of a model of numbers the column `prediction`.
 
         Raises:
             ValueError: the rows have another shape, or hold a value that the model cannot take.
         """
         rows = self._scaled(np.asarray(model_input, dtype=np.float64))
         labels = np.asarray(self._card["labels"])
+        if not len(labels):
+            said = self._estimator.predict(rows) if len(rows) else np.empty(0)
+            return pd.DataFrame({"prediction": said.astype(np.float32).astype(np.float64)})
         probabilities = np.zeros((len(rows), len(labels)), dtype=np.float32)
         if len(rows):
             probabilities[:, self._estimator.classes_] = self._estimator.predict_proba(rows)

@@ -49,7 +49,7 @@ class TextClassifier(PythonModel):
 
         Returns:
             A frame with the column `label` (the class's name; a number where all are numbers) and
-            a column `p_<name>` a class.
+            a column `p_<name>` a class; of a model of numbers the column `prediction`.
 
         Raises:
             ValueError: a value is no text.
@@ -62,6 +62,8 @@ class TextClassifier(PythonModel):
             raise ValueError("a value is no text; drop or fill the row before predicting")
         probabilities = self.probabilities(texts)
         labels = np.asarray(self._card["labels"])
+        if not len(labels):
+            return pd.DataFrame({"prediction": probabilities[:, 0].astype(np.float64)})
         answers = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in labels])
         answers.insert(0, "label", labels[probabilities.argmax(axis=1)])
         return answers
@@ -70,7 +72,7 @@ class TextClassifier(PythonModel):
         """float32[n, classes] in the texts' own order."""
         found = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         tokens = [self._read(one.ids) for one in found]
-        out = np.empty((len(texts), len(self._card["labels"])), dtype=np.float32)
+        out = np.empty((len(texts), len(self._card["labels"]) or 1), dtype=np.float32)
         order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
         for start in range(0, len(order), ROWS_AT_ONCE):
             rows = order[start : start + ROWS_AT_ONCE]

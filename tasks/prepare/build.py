@@ -18,7 +18,13 @@ from tasks.prepare import fit, fitted, tokens
 from tasks.prepare.card import card
 from tasks.prepare.fitting import check_kind
 from tasks.prepare.key import PREPARE_VERSION
-from tasks.prepare.labels import check_trained, check_usable, class_names, encode
+from tasks.prepare.labels import (
+    check_trained,
+    check_usable,
+    class_names,
+    encode,
+    predicted_numbers,
+)
 from tasks.prepare.leakage import refuse_leaks
 from tasks.prepare.privacy import anonymity
 from tasks.prepare.rules import clean_rows
@@ -30,7 +36,8 @@ class Built:
     """Everything that is written: rows, each row's class and part, and the card's facts."""
 
     rows: Rows
-    labels: npt.NDArray[np.int64]
+    labels: npt.NDArray[Any]
+    """Numbers of classes (int64), or what is to be predicted itself (float64)."""
     parts: Parts
     classes: tuple[str, ...]
     card: dict[str, Any]
@@ -47,7 +54,7 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
     raw = source.read(scratch)
     check_kind(study, raw.kind)
     rows, reports = clean_rows(raw, study.clean)
-    classes, labels = _labelled(rows)
+    classes, labels = _labelled(rows, study.data.task)
     parts, folds = divide(rows, labels, study.split, seed)
     check_trained(labels, parts == TRAIN, classes)
     if folds is not None:
@@ -65,8 +72,11 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
     return Built(rows, labels, parts, classes, card(facts, rows, labels, parts, classes), tokenizer)
 
 
-def _labelled(rows: Rows) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
-    """Class names and numbers; pairs have none, and all the number 0."""
+def _labelled(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
+    """Class names and numbers; pairs have none, and all the number 0; of regression the numbers
+    that are to be predicted."""
+    if task == "regression":
+        return (), predicted_numbers(rows)
     if rows.kind == "pairs":
         if len(rows) < 3:
             raise BadInput(
@@ -80,7 +90,7 @@ def _labelled(rows: Rows) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
 
 
 def _fitted(
-    study: Study, rows: Rows, parts: Parts, labels: npt.NDArray[np.int64], seed: int
+    study: Study, rows: Rows, parts: Parts, labels: npt.NDArray[Any], seed: int
 ) -> tuple[Rows, Parts, list[Report], fitted.Floats | None]:
     """The rules that are fitted on the training part, in turn."""
     reports = []
@@ -88,7 +98,8 @@ def _fitted(
     if filling is not None and study.clean.missing != "keep":
         rows, report = fitted.fill(rows, filling)
         reports.append(report)
-    parts, report = fitted.drop_outliers(rows, parts, labels, study.clean, seed)
+    kinds = labels if labels.dtype.kind == "i" else np.zeros(len(rows), dtype=np.int64)
+    parts, report = fitted.drop_outliers(rows, parts, kinds, study.clean, seed)
     reports.append(report)
     parts, report = fitted.find_suspects(rows, parts, labels, study.clean, seed)
     return rows, parts, [*reports, report], filling

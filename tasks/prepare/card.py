@@ -15,7 +15,7 @@ from tasks.prepare.split import Parts
 def card(
     facts: dict[str, Any],
     rows: Rows,
-    labels: npt.NDArray[np.int64],
+    labels: npt.NDArray[Any],
     parts: Parts,
     classes: tuple[str, ...],
 ) -> dict[str, Any]:
@@ -37,6 +37,7 @@ def card(
         "folds": _folds(rows),
         "classes": list(classes),
         "counts": counts,
+        **({"target": _spread(labels[parts == 0])} if labels.dtype.kind == "f" else {}),
         "shape": list(rows.shape),
         "inputs": facts["inputs"],
     }
@@ -50,7 +51,21 @@ def _folds(rows: Rows) -> list[int] | None:
     return [int(many) for many in np.bincount(found[found >= 0])]
 
 
+def _spread(targets: npt.NDArray[np.float64]) -> dict[str, float]:
+    """How the numbers to be predicted lie in the training part; models learn them in deviations
+    from their mean."""
+    deviation = float(targets.std())
+    return {
+        "mean": float(targets.mean()),
+        "deviation": deviation if deviation > 0 else 1.0,
+        "low": float(targets.min()),
+        "high": float(targets.max()),
+    }
+
+
 def _counts(labels: npt.NDArray[np.int64], classes: tuple[str, ...]) -> dict[str, int]:
     """Rows of each class."""
+    if not classes:
+        return {}
     found = np.bincount(labels, minlength=len(classes))
     return {name: int(found[number]) for number, name in enumerate(classes)}

@@ -27,6 +27,23 @@ def encode(rows: Rows, classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
     return np.array([position[label] for label in rows.labels()], dtype=np.int64)
 
 
+def predicted_numbers(rows: Rows) -> npt.NDArray[np.float64]:
+    """What is to be predicted of each row.
+
+    Raises:
+        BadInput: there are fewer rows than parts, or the number is always the same.
+    """
+    found = rows.table.column("label").to_numpy().astype(np.float64)
+    if len(found) < len(PARTS):
+        raise BadInput(
+            f"data: {len(found)} rows are left after cleaning, and each part needs one; check the "
+            "source and the clean section"
+        )
+    if (found == found[0]).all():
+        raise BadInput(f"data: every row has the number {found[0]:g}; there is nothing to predict")
+    return found
+
+
 def check_usable(rows: Rows, classes: tuple[str, ...], counts: npt.NDArray[np.int64]) -> None:
     """Refuse data without rows, with one class, or with a class that cannot be in every part.
 

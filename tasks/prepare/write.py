@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from datasets.arrow_writer import ArrowWriter
@@ -40,10 +39,10 @@ def write(built: Built, folder: Path, scratch: Path, names: dict[str, str]) -> N
 
 
 def _write_plain(
-    rows: Rows, labels: npt.NDArray[np.int64], classes: tuple[str, ...], file: Path
+    rows: Rows, labels: npt.NDArray[Any], classes: tuple[str, ...], file: Path
 ) -> None:
     """The stored columns of one part, block by block."""
-    features = _features(rows, classes)
+    features = _features(rows, classes, numbers=labels.dtype.kind == "f")
     with ArrowWriter(features=features, path=str(file)) as writer:
         for first in range(0, len(rows), BLOCK):
             writer.write_table(_block(rows, labels, first, features))
@@ -51,7 +50,7 @@ def _write_plain(
 
 
 def _block(
-    rows: Rows, labels: npt.NDArray[np.int64], first: int, features: datasets.Features
+    rows: Rows, labels: npt.NDArray[Any], first: int, features: datasets.Features
 ) -> pa.Table:
     """The stored columns of up to `BLOCK` rows."""
     part = rows.table.slice(first, BLOCK)
@@ -67,11 +66,13 @@ def _block(
     return pa.table({name: columns[name] for name in features}).cast(features.arrow_schema)
 
 
-def _features(rows: Rows, classes: tuple[str, ...]) -> datasets.Features:
+def _features(rows: Rows, classes: tuple[str, ...], *, numbers: bool) -> datasets.Features:
     """The stored columns and their types."""
     columns: dict[str, Any] = {"id": datasets.Value("int64")}
     if classes:
         columns["label"] = datasets.ClassLabel(names=list(classes))
+    if numbers:
+        columns["label"] = datasets.Value("float64")
     if rows.has("fold"):
         columns["fold"] = datasets.Value("int8")
     for name in CONTENT[rows.kind]:

@@ -33,7 +33,7 @@ class Rows:
 
     ids: NDArray[np.int64]
     x: NDArray[np.float32]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
 
     @classmethod
     def of(cls, batches: Any, reporter: Reporter) -> Rows:
@@ -108,12 +108,14 @@ def estimate(
 
 
 def said(estimator: Any, rows: Rows, classes: int) -> Outputs:
-    """What a trained estimator says of rows, as a network's validation step would answer."""
-    return {
-        "id": torch.from_numpy(rows.ids),
-        "target": torch.from_numpy(rows.targets),
-        "probabilities": torch.from_numpy(probabilities(estimator, rows.x, classes)),
-    }
+    """What a trained estimator says of rows, as a network's validation step would answer; without
+    classes it says numbers."""
+    both = {"id": torch.from_numpy(rows.ids), "target": torch.from_numpy(rows.targets)}
+    if not classes:
+        said = np.asarray(estimator.predict(rows.x), dtype=np.float32)
+        return {**both, "prediction": torch.from_numpy(said)}
+    said = probabilities(estimator, rows.x, classes)
+    return {**both, "probabilities": torch.from_numpy(said)}
 
 
 def _saved(

@@ -64,7 +64,7 @@ def check_weights(model: Adapted | Head, folder: Path, card: Mapping[str, Any]) 
         return
     facts = facts_of(folder)
     if isinstance(model, Tuned):
-        check_head(model, facts, len(card["classes"]))
+        check_head(model, facts, len(card["classes"]) or 1)
     if isinstance(model, Seq2Seq | Causal):
         check_writer(model, facts)
         pair_encoder(model, folder, facts)

@@ -15,7 +15,7 @@ from conf.study import Study
 from flows.new import new_study
 from tasks.new.draft import flow
 from tasks.prepare import prepare
-from tests.unit.new.made import MAKERS, images, pairs, table, texts
+from tests.unit.new.made import MAKERS, images, numbers, pairs, table, texts
 
 
 @pytest.fixture
@@ -152,3 +152,9 @@ def test_what_is_written_is_read_as_it_was(value: Any) -> None:
 
     found = parse_yaml(flow({"key": [value]}), "text").value
     assert json.dumps(found) == json.dumps({"key": [value]})
+
+
+def test_numbers_that_are_no_classes_are_regression(here: Path) -> None:
+    study = written(here, numbers(here / "data"))
+    assert (study.data.task, study.evaluate.objective) == ("regression", "rmse")
+    assert study.split.by == "random"

@@ -1,0 +1,122 @@
+"""Numbers instead of classes: prepared, trained, scored and served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conf.errors import BadInput
+from conf.home import Home
+from conf.identity import derived_seed, trial_digest
+from conf.load import load_study
+from conf.values import apply_values
+from tasks.champion.card import model_card
+from tasks.champion.measure import load, predict
+from tasks.champion.pack import pack
+from tasks.champion.records import Candidate, Decision, Score
+from tasks.champion.rows import read_rows
+from tasks.champion.scoring import as_said, score_file
+from tasks.evaluate.evaluation import evaluate
+from tasks.evaluate.predictions import NumberPredictions, read
+from tasks.prepare import Prepared, prepare
+from tasks.train.channel import Reporter
+from tasks.train.folder import TrialFolder
+from tasks.train.spec import Result, TrialSpec
+from tasks.train.trial import StopWish, attempt
+
+STUDY = load_study("diabetes", ["model.rounds=30", "train.epochs=30"])
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    return prepare(STUDY, Home.open(tmp_path_factory.mktemp("home")))
+
+
+def trained(prepared: Prepared, path: Path, values: dict[str, Any]) -> Result:
+    config = apply_values(STUDY.trial_config, values)
+    spec = TrialSpec(
+        study="diabetes",
+        number=0,
+        digest=trial_digest(config),
+        config=config,
+        seed=derived_seed(0, 0),
+        train=str(prepared.train),
+        validation=str(prepared.validation),
+        card=str(prepared.card_path),
+        until=config.train.epochs,
+    )
+    found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopWish())
+    assert found is not None and found.outcome == "complete", found
+    return found
+
+
+def test_the_card_says_how_the_numbers_lie(prepared: Prepared) -> None:
+    card = prepared.card
+    rows = read_rows(prepared.train, card["inputs"])
+    assert card["classes"] == [] and card["counts"]["train"] == {}
+    assert card["target"]["mean"] == pytest.approx(rows.targets.mean())
+    assert (card["target"]["low"], card["target"]["high"]) == (
+        rows.targets.min(),
+        rows.targets.max(),
+    )
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "svm",
+        "mlp",
+        *(
+            pytest.param(k, marks=pytest.mark.long)
+            for k in ("gradient_boosting", "random_forest", "knn")
+        ),
+    ],
+)
+def test_every_family_learns_and_is_served_as_it_was_scored(
+    kind: str, prepared: Prepared, tmp_path: Path
+) -> None:
+    values = {"model.kind": kind} | ({"train.average": "ema"} if kind == "mlp" else {})
+    folder, config = TrialFolder(tmp_path), apply_values(STUDY.trial_config, values)
+    result = trained(prepared, folder.path, values)
+    found = evaluate(folder.path, config)
+    assert found.value == result.value
+    assert found.metrics["r2"].value > 0.3 and found.metrics["r2"].low < found.metrics["r2"].value
+    candidate = Candidate(
+        study="diabetes", study_digest="0" * 64, data=prepared.key, number=0,
+        digest=trial_digest(config), config=config, value=found.value, epochs=result.epochs, seed=1,
+    )  # fmt: skip
+    pack(candidate, folder.path, prepared.card_path, prepared.train, tmp_path / "model")
+    model, rows = load(tmp_path / "model"), read_rows(prepared.validation, prepared.card["inputs"])
+    said, saved = predict(model, rows), read(folder.predictions)
+    assert isinstance(said, NumberPredictions) and isinstance(saved, NumberPredictions)
+    np.testing.assert_allclose(said.predictions, saved.predictions, rtol=1e-5)
+    if kind == "mlp":
+        names = prepared.card["inputs"]["names"]
+        lines = [",".join(map(str, [*row, y])) for row, y in zip(rows.values, rows.targets)]  # noqa: B905
+        file = tmp_path / "new.csv"
+        file.write_text("\n".join([",".join([*names, "label"]), *lines]) + "\n")
+        scored = score_file(model, file)
+        assert scored.metrics["rmse"].value == pytest.approx(found.metrics["rmse"].value, rel=1e-5)
+
+
+def test_a_model_card_speaks_of_numbers(prepared: Prepared) -> None:
+    config = STUDY.trial_config
+    candidate = Candidate(
+        study="diabetes", study_digest="0" * 64, data=prepared.key, number=0,
+        digest=trial_digest(config), config=config, value=60.0, epochs=1, seed=1,
+    )  # fmt: skip
+    score = Score.model_construct(
+        rows=88, metrics={}, signatures={}, recall={}, invariance=None, size_mb=1.0, latency={}
+    )
+    text = model_card(candidate, score, Decision.model_construct(reasons=()), prepared.card, "d")
+    assert "predicts a number" in text and "column `prediction`" in text
+
+
+def test_a_target_that_is_no_number_is_refused() -> None:
+    import pandas as pd
+
+    with pytest.raises(BadInput, match="'much' is no number"):
+        as_said(pd.DataFrame({"prediction": [1.0]}), ["much"], {"labels": []}, Path("new.csv"))

@@ -1,0 +1,82 @@
+"""A pre-trained transformer that reads texts and predicts a number."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conf.home import Home
+from conf.identity import derived_seed, trial_digest
+from conf.study import Study
+from tasks.champion.measure import load, predict
+from tasks.champion.pack import pack
+from tasks.champion.records import Candidate
+from tasks.champion.rows import read_rows
+from tasks.evaluate.predictions import NumberPredictions, read
+from tasks.prepare import prepare
+from tasks.train.channel import Reporter
+from tasks.train.folder import TrialFolder
+from tasks.train.ready import make_ready
+from tasks.train.spec import TrialSpec
+from tasks.train.trial import StopWish, attempt
+from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert
+
+
+def stars(file: Path, rows: int = 160) -> Path:
+    """Texts with as many good words as stars."""
+    draw = random.Random(0)
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["text", "stars"])
+        for number in range(rows):
+            good = number % 5
+            words = [*draw.choices(PLAIN, k=4), *draw.choices(GOOD, k=good)]
+            words += draw.choices(BAD, k=4 - good)
+            draw.shuffle(words)
+            writer.writerow([" ".join(words) + f" {number}", 10.0 + 2.5 * good])
+    return file
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"), [("transformer", 0.3), pytest.param("head", 0.0, marks=pytest.mark.long)]
+)
+def test_it_learns_and_is_served_as_it_was_scored(kind: str, least: float, tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    (home.path / "sources").mkdir()
+    tiny_bert(home.path / "sources" / "bert")
+    stars(home.path / "sources" / "stars.csv")
+    given = study_of(kind=kind) if kind == "head" else study_of()
+    given |= {
+        "data": {"source": "table", "path": "stars.csv", "task": "regression", "label": "stars",
+                 "text": "text"},
+        "split": {"by": "random"},
+        "evaluate": {"objective": "rmse", "metrics": ["rmse", "r2"]},
+    }  # fmt: skip
+    given["train"] |= {"epochs": 12, "lr": 1e-2}
+    study = Study.model_validate(given)
+    prepared = prepare(study, home)
+    make_ready(study, prepared.card, home, print)
+    config = study.trial_config
+    spec = TrialSpec(
+        study="stars", number=0, digest=trial_digest(config), config=config,
+        seed=derived_seed(0, 0), train=str(prepared.train), validation=str(prepared.validation),
+        card=str(prepared.card_path), until=12,
+    )  # fmt: skip
+    folder = TrialFolder(tmp_path / "trial")
+    result = attempt(spec, folder, Reporter(None, 0), StopWish())
+    assert result is not None and result.outcome == "complete", result
+    assert folder.read_metrics()[result.best_epoch - 1].metrics["val/r2"] > least
+    candidate = Candidate(
+        study="stars", study_digest="0" * 64, data=prepared.key, number=0,
+        digest=trial_digest(config), config=config, value=1.0, epochs=12, seed=1,
+    )  # fmt: skip
+    pack(candidate, folder.path, prepared.card_path, prepared.train, tmp_path / "model")
+    rows = read_rows(prepared.validation, prepared.card["inputs"])
+    said, saved = predict(load(tmp_path / "model"), rows), read(folder.predictions)
+    assert isinstance(said, NumberPredictions) and isinstance(saved, NumberPredictions)
+    order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]
+    np.testing.assert_allclose(said.predictions, saved.predictions[order], rtol=1e-4)
