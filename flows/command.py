@@ -69,7 +69,7 @@ def start(home: Home, stack: ExitStack, display: Display) -> Launch:
     stack.callback(flush_prefect)
     if server is not None:
         server.wait()
-    return Launch(display, trials)
+    return Launch(display, trials, pages=server is None)
 
 
 def call_flow(name: str, overrides: Sequence[str], more: int) -> State:

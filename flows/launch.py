@@ -100,6 +100,8 @@ class Launch:
 
     display: Display = field(default_factory=PlainDisplay)
     server: TrialServer | None = None
+    pages: bool = True
+    """Whether Prefect's server has pages for people; the command's own has none."""
 
 
 LAUNCH: ContextVar[Launch | None] = ContextVar("launch", default=None)

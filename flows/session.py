@@ -27,6 +27,7 @@ from flows.attempts import AttemptEnd, Job, measured, spec_of
 from flows.launch import StopWish, current_launch, listening
 from flows.load import whole_values
 from flows.progress import batch_words, first_words, next_words, progress_of, shown_end
+from flows.shown import ProgressArtifact, flow_run_page
 from tasks.prepare import Prepared
 from tasks.report import words
 from tasks.study import inbox
@@ -54,7 +55,13 @@ class Session:
     """A study while it runs: journal, trial engine, MLflow record and display."""
 
     def __init__(
-        self, home: Home, opened: OpenStudy, engine: Engine, flow_run: str, wish: StopWish
+        self,
+        home: Home,
+        opened: OpenStudy,
+        engine: Engine,
+        flow_run: str,
+        wish: StopWish,
+        shown: ProgressArtifact,
     ) -> None:
         self.home = home
         self.opened = opened
@@ -71,6 +78,7 @@ class Session:
         self._data: Prepared | None = None
         self._tracker: Tracker | None = None
         self._wish = wish
+        self._shown = shown
         self._display = current_launch().display
         self._resources = ExitStack()
 
@@ -94,7 +102,8 @@ class Session:
                 Engine(home, slots=slots, server=launch.server, hang_seconds=hang)
             )
             engine.warm(study.model)
-            session = cls(home, opened, engine, flow_run, wish)
+            shown = stack.enter_context(ProgressArtifact(study.name, flow_run))
+            session = cls(home, opened, engine, flow_run, wish, shown)
             wish.tell(engine.stop)
             session._raise_target(more)
             session.say(first_words(session))
@@ -190,6 +199,7 @@ class Session:
             self.study,
             self.state,
             flow_run_id=self.flow_run,
+            flow_run_page=flow_run_page(self.flow_run),
             data_key=data.key,
             now=time.time(),
         )
@@ -254,7 +264,7 @@ class Session:
         self.append(attempt)
         spec = spec_of(self.study, self.data, trial, start)
         again = f", attempt {start.attempt}" if start.attempt > 1 else ""
-        label = f"{self.study.name} trial {start.number}{again}"
+        label = f"{self.study.name} batch {trial.batch}, trial {start.number}{again}"
         return Job(start.number, label, self.folder(start.number), spec)
 
     def wait(self) -> None:
@@ -271,7 +281,9 @@ class Session:
         self.append(*ending(self.state, end.number, end.outcome, time.time(), wanted))
         for warning in end.outcome.warnings:
             self.say(f"mended: trial {end.number}: {warning}")
-        self._display.ended(shown_end(self.state.trials[end.number]), progress_of(self))
+        progress = progress_of(self)
+        self._display.ended(shown_end(self.state.trials[end.number]), progress)
+        self._shown.show(progress)
 
     def note(self, step: str, facts: Mapping[str, Any]) -> None:
         """Record a step of the champion's way."""

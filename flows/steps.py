@@ -9,8 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar, cast
 
-from prefect import task
-from prefect.artifacts import create_table_artifact
+from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled, Failed, State
 from prefect.utilities.annotations import quote
@@ -21,22 +20,26 @@ from conf.study import Study
 from flows.attempts import AttemptEnd, Job, measured
 from flows.launch import current_launch
 from flows.session import Session
+from flows.shown import show_report
 from tasks.champion.crown import crown as crown_winner
 from tasks.champion.records import Crowned
 from tasks.prepare import Prepared
 from tasks.prepare.pin import pinned
 from tasks.report.page import write_page
 from tasks.report.sheet import surroundings
-from tasks.report.tables import as_records
 from tasks.study.record import StudyRecord
 from tasks.study.steps import enqueued, observations, pending
 from tasks.suggest.propose import propose
 from tasks.suggest.records import Proposal, Settings
 from tasks.track import store
+from tasks.train.folder import TrialFolder
 from tasks.train.outcome import Outcome
 from tasks.train.ready import make_ready
 
 T = TypeVar("T")
+
+LOG_CHARACTERS = 8_000
+"""Of a failed trial's log, shown in Prefect: its end, where the error is."""
 
 
 def as_is(value: T) -> T:
@@ -54,7 +57,11 @@ def prepare(study: Study, home: Home) -> Prepared:
     return prepared
 
 
-@task(name="suggest", task_run_name="suggest {count}", cache_policy=NO_CACHE)
+@task(
+    name="suggest",
+    task_run_name="{session.study.name} batch {session.state.batches}, suggest {count}",
+    cache_policy=NO_CACHE,
+)
 def suggest(session: Session, count: int) -> Proposal:
     """The next batch: a function of the study's record and of nothing else."""
     study, state = session.study, session.state
@@ -110,7 +117,17 @@ def train(session: Session, job: Job) -> Outcome | State:
     message = f"{outcome.cause}: {outcome.message}"
     if outcome.outcome == "interrupted":
         return Cancelled(message=message)
+    get_run_logger().error("%s\n%s", message, log_end(TrialFolder(job.folder).log))
     return Failed(message=message)
+
+
+def log_end(path: Path) -> str:
+    """The end of a trial's log, from the start of a line."""
+    try:
+        text = path.read_bytes()[-LOG_CHARACTERS:].decode(errors="replace")
+    except OSError:
+        return ""  # it died before it wrote any
+    return text if len(text) < LOG_CHARACTERS else text.partition("\n")[2]
 
 
 @task(name="evaluate", task_run_name="evaluate {job.label}", cache_policy=NO_CACHE)
@@ -131,9 +148,6 @@ def report(session: Session) -> Path:
     around = surroundings(record, session.data, store.shown(session.tracker.uri), session.say)
     page = write_page(record, around)
     session.tracker.artifact(page)
-    create_table_artifact(
-        as_records(record),
-        key=f"{session.study.name}-leaderboard",
-        description=f"The best trials of {session.study.name}; the whole page is {page}",
-    )
+    if trouble := show_report(session.home, record, session.tracker, page):
+        session.say(trouble)
     return page

@@ -112,7 +112,9 @@ class Ledger:
 
     def write_study(self, state: State, *, live: bool) -> None:
         """Make the parent run say what the study has come to; its terminal status comes last."""
-        tags = project.study_tags(self.facts, state, live=live)
+        report = self.home.report(self.facts.study.name)
+        link = self.report_path(report.name) if report.exists() else ""
+        tags = project.study_tags(self.facts, state, live=live, report=link)
         status = project.study_status(state, live=live)
         _, end = project.study_times(self.facts, state)
         self._client.log_batch(self.parent_run_id, tags=_tags(tags))
@@ -122,12 +124,16 @@ class Ledger:
             text = project.as_yaml(self.facts.study.model_dump(mode="json"))
             self._client.log_text(self.parent_run_id, text, "config.yaml")
             self._client.set_terminated(self.parent_run_id, status, end_time=end)
-        note = project.description(self.facts, state)
+        note = project.description(self.facts, state, link)
         self._client.set_experiment_tag(self.experiment_id, project.NOTE, note)
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Copy a file to the parent run's artifacts."""
         self._client.log_artifact(self.parent_run_id, str(path), folder)
+
+    def report_path(self, name: str) -> str:
+        """Where MLflow's pages show a file of the parent run, below the server's address."""
+        return f"#/experiments/{self.experiment_id}/runs/{self.parent_run_id}/artifacts/{name}"
 
     def files(self, trial: Trial) -> TrialFolder:
         """Where a trial's files lie."""

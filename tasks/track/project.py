@@ -204,22 +204,22 @@ def study_status(state: State, *, live: bool) -> Status:
     return "FAILED" if state.stopped == "failures" else "FINISHED"
 
 
-def study_tags(facts: Facts, state: State, *, live: bool) -> dict[str, str]:
-    """Tags of the parent run."""
+def study_tags(facts: Facts, state: State, *, live: bool, report: str = "") -> dict[str, str]:
+    """Tags of the parent run; `report` is where MLflow's pages show the study's page."""
     latest = facts.sessions[-1] if facts.sessions else None
     tags = common_tags(facts, latest) | {
         NAME: facts.study.name,
         "dense.kind": "study",
         "dense.seed": str(facts.study.seed),
         "dense.outcome": "running" if live else state.stopped or "interrupted",
-        NOTE: description(facts, state),
+        NOTE: description(facts, state, report),
     }
     if state.best is not None:
         tags["dense.best"] = str(state.best.number)
     return tags
 
 
-def description(facts: Facts, state: State) -> str:
+def description(facts: Facts, state: State, report: str = "") -> str:
     """The text that MLflow shows above a study's runs."""
     study = facts.study
     objective = study.evaluate.objective
@@ -231,8 +231,11 @@ def description(facts: Facts, state: State) -> str:
     )
     if state.best is not None and state.best.value is not None:
         text += f"\n\nBest: trial {state.best.number}, {objective} {state.best.value:.6g}."
-    if facts.sessions and facts.sessions[-1].flow_run:
-        text += f"\n\nPrefect flow run: `{facts.sessions[-1].flow_run}`."
+    if report:
+        text += f"\n\n[The report]({report}): history, importance, curves, the champion's test."
+    if facts.sessions and (run := facts.sessions[-1].flow_run):
+        page = facts.sessions[-1].flow_run_page
+        text += f"\n\nPrefect flow run: {f'[{run}]({page})' if page else f'`{run}`'}."
     return text + f"\n\nContinue it with `dense run {study.name}`."
 
 

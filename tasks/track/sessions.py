@@ -27,6 +27,8 @@ class Session(BaseModel):
     """Seconds since the epoch."""
     flow_run: str | None = None
     """Prefect's id of the flow run."""
+    flow_run_page: str | None = None
+    """Where a browser finds it; None where Prefect's server had no pages."""
     data_key: str
     """Identity of the prepared data."""
     commit: str | None = None

@@ -52,6 +52,7 @@ class Tracker:
         state: State,
         *,
         flow_run_id: str | None,
+        flow_run_page: str | None = None,
         data_key: str,
         now: float,
         poll: float = POLL,
@@ -63,6 +64,7 @@ class Tracker:
             study: as configured for this run.
             state: what its journal has come to.
             flow_run_id: Prefect's id of the flow run.
+            flow_run_page: where a browser finds it.
             data_key: identity of the prepared data.
             now: seconds since the epoch, at or before the time of the next event.
             poll: seconds between looks at the curves of running trials.
@@ -74,6 +76,7 @@ class Tracker:
         session = sessions.Session(
             time=now,
             flow_run=flow_run_id,
+            flow_run_page=flow_run_page,
             data_key=data_key,
             commit=sessions.commit(),
             environment=environment(),
@@ -99,6 +102,10 @@ class Tracker:
     def uri(self) -> str:
         """Where the record is."""
         return self.ledger.uri
+
+    def report_path(self, name: str) -> str:
+        """Where MLflow's pages show a file of the parent run, below the server's address."""
+        return self.ledger.report_path(name)
 
     def event(self, event: Event, state: State) -> None:
         """Something was appended to the journal, which made the state what it is."""
