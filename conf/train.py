@@ -22,8 +22,10 @@ class Train(Section):
     """Peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0.0, le=10.0)] = 1e-4
     """Weight decay."""
-    schedule: Literal["constant", "linear", "cosine", "one-cycle"] = "cosine"
-    """Course of the learning rate over the full number of epochs."""
+    schedule: Literal["constant", "linear", "cosine", "one-cycle", "plateau"] = "cosine"
+    """Course of the learning rate over the full number of epochs; `plateau` divides it by 3 when
+    the training loss has not fallen by a hundredth in two epochs (not that of validation, which the
+    champion's last training does without)."""
     warmup: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
     """Share of all steps over which the learning rate rises to its peak; `one-cycle` has its own
     when this is 0."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -12,6 +12,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from conf.train import Train
 
+PLATEAU_EPOCHS, PLATEAU_GAIN, PLATEAU_FACTOR = 2, 0.01, 3.0
+"""Epochs without a loss that is so much lower, as a share; what the learning rate is divided by."""
 ONE_CYCLE_RISE = 0.3
 """Share of all steps over which `one-cycle` rises, where `warmup` names none."""
 ONE_CYCLE_START = 1 / 25
@@ -67,7 +69,7 @@ def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: flo
     if step < rising:
         return (step + 1) / (rising + 1)
     done = min((step - rising) / max(total_steps - rising, 1), 1.0)
-    if schedule == "constant":
+    if schedule in ("constant", "plateau"):
         return 1.0
     if schedule == "linear":
         return 1.0 - done
@@ -87,10 +89,32 @@ def _between(start: float, end: float, done: float) -> float:
     return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-def build_schedule(train: Train, optimizer: Optimizer, total_steps: int) -> LambdaLR:
+class Course(LambdaLR):
+    """A learning rate that follows its schedule by step, times `reduction`, which whoever knows the
+    losses of the epochs may lower."""
+
+    def __init__(self, optimizer: Optimizer, factor: Callable[[int], float]) -> None:
+        self.reduction = 1.0
+        super().__init__(optimizer, lambda step: self.reduction * factor(step))
+
+
+def build_schedule(train: Train, optimizer: Optimizer, total_steps: int) -> Course:
     """The schedule over all steps of a full trial, whatever epoch this attempt ends at."""
 
     def factor(step: int) -> float:
         return learning_rate_factor(train.schedule, step, total_steps, train.warmup)
 
-    return LambdaLR(optimizer, factor)
+    return Course(optimizer, factor)
+
+
+def plateau_reduction(losses: Sequence[float]) -> float:
+    """What the learning rate is multiplied by after epochs of these losses: a third for every
+    plateau, of `PLATEAU_EPOCHS` epochs that are not `PLATEAU_GAIN` below the lowest before them."""
+    reduction, lowest, waited = 1.0, math.inf, 0
+    for loss in losses:
+        waited += 1
+        if lowest - loss > PLATEAU_GAIN * abs(lowest) or lowest == math.inf:
+            lowest, waited = loss, 0
+        elif waited >= PLATEAU_EPOCHS:
+            reduction, waited = reduction / PLATEAU_FACTOR, 0
+    return reduction

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from conf.identity import derived_seed
+from models.optimizers import plateau_reduction
 from tasks.train.batches import piece_at
 from tasks.train.channel import Reporter
 from tasks.train.checkpoints import PROGRESS, checkpoint_path, prune
@@ -207,6 +208,20 @@ class Curve(pl.Callback):
                 if name in (self.progress.weights or {})
             }
         checkpoint[PROGRESS] = state
+
+
+class Plateau(pl.Callback):
+    """Lowers the learning rate where the loss no longer falls: a function of the epochs' losses,
+    which the checkpoint has, so that a resumed training has the rate of one that was not."""
+
+    def __init__(self, curve: Curve) -> None:
+        self._curve = curve
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look back."""
+        losses = [line.metrics[TRAIN_LOSS] for line in self._curve.progress.lines]
+        for config in trainer.lr_scheduler_configs:
+            config.scheduler.reduction = plateau_reduction(losses)
 
 
 class Saver(pl.Callback):

@@ -13,7 +13,12 @@ from conf.errors import BadInput
 from conf.study import TrialConfig
 from conf.train import Train
 from models import build, build_net
-from models.optimizers import build_optimizer, build_schedule, learning_rate_factor
+from models.optimizers import (
+    build_optimizer,
+    build_schedule,
+    learning_rate_factor,
+    plateau_reduction,
+)
 from models.serving import Serving, load_serving
 
 IMAGE = {
@@ -97,7 +102,7 @@ def test_steps_give_what_a_trial_needs() -> None:
     torch.testing.assert_close(said["probabilities"].sum(1), torch.ones(6))
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
 def test_weights_decay_but_biases_do_not(name: Any) -> None:
     net = torch.nn.Linear(3, 2)
     net.bias.requires_grad_(False)
@@ -115,6 +120,36 @@ def test_a_schedule_falls_from_its_peak_to_zero() -> None:
     optimizer = build_optimizer(Train(lr=0.5), torch.nn.Linear(3, 2).parameters())
     schedule = build_schedule(Train(lr=0.5), optimizer, 10)
     assert schedule.get_last_lr() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([], 1.0),
+        ([2.0, 1.0, 0.5, 0.4], 1.0),
+        ([1.0, 0.999, 0.998], 1 / 3),
+        ([1.0, 1.0, 1.0, 1.0, 1.0], 1 / 9),
+        ([1.0, 1.0, 0.5, 0.5], 1.0),
+        ([0.0, 0.0, 0.0], 1 / 3),
+        ([-1.0, -2.0, -2.0, -2.0], 1 / 3),
+    ],
+    ids=["none", "falling", "hardly", "twice", "in time", "zero", "negative"],
+)
+def test_a_plateau_lowers_the_rate(losses: list[float], expected: float) -> None:
+    assert plateau_reduction(losses) == pytest.approx(expected)
+
+
+def test_a_lowered_rate_holds_from_the_next_step() -> None:
+    train = Train(lr=0.9, schedule="plateau", optimizer="sgd")
+    optimizer = build_optimizer(train, torch.nn.Linear(3, 2).parameters())
+    course = build_schedule(train, optimizer, 10)
+    course.reduction = 1 / 3
+    optimizer.step()
+    course.step()
+    assert course.get_last_lr() == pytest.approx([0.3, 0.3])
+    again = build_schedule(train, optimizer, 10)
+    again.load_state_dict(course.state_dict())
+    assert again.reduction == 1 / 3
 
 
 def test_the_served_form_takes_raw_images() -> None:
