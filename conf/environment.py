@@ -13,6 +13,9 @@ SWITCHES = {
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # A node's death is told by the trials it cost, not by pages of its log.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     # A dead MLflow server must not block a writer for minutes; the journal is the queue.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",

@@ -44,8 +44,14 @@ class Stop(Section):
 class Resources(Section):
     """What one trial may use, and how many run at once."""
 
+    engine: Literal["local", "ray"] = "local"
+    """Where trials run: on this machine, or on the nodes of a Ray cluster that share the home (the
+    extra `dense[ray]`)."""
+    address: Annotated[str, Field(pattern=r"^(auto|[A-Za-z0-9.-]+:[0-9]{1,5})$")] = "auto"
+    """The Ray cluster, `host:port`; `auto` is the one that this machine is a node of."""
     slots: Literal["auto"] | Annotated[int, Field(ge=1, le=1_024)] = "auto"
-    """Trials at once on this machine; `auto`: cores divided by threads."""
+    """Trials at once on this machine, or on the whole Ray cluster; `auto`: cores divided by
+    threads, or what fits on the GPUs."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """CPU threads of one trial."""
     workers: Annotated[int, Field(ge=0, le=64)] = 0
@@ -60,6 +66,12 @@ class Resources(Section):
     """Trials at once on one GPU."""
     weights: Annotated[int, Field(ge=0, le=100_000)] = 5
     """The best so many trials keep their weights when they have ended."""
+
+    @model_validator(mode="after")
+    def _ray_gives_whole_gpus_or_parts_of_one(self) -> Resources:
+        if self.engine == "ray" and self.devices > 1 and self.gpu_share > 1:
+            raise ValueError("on Ray a trial of several devices shares none; set gpu_share: 1")
+        return self
 
 
 class Gate(Section):

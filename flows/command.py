@@ -40,22 +40,24 @@ def run_study(name: str, overrides: Sequence[str], *, more: int, json_only: bool
     display = make_display(quiet=json_only)
     with ExitStack() as stack:
         stack.callback(display.close)
-        token = LAUNCH.set(start(home, stack, display))
+        token = LAUNCH.set(start(study, home, stack, display))
         stack.callback(LAUNCH.reset, token)
         state = call_flow(name, overrides, more)
         display.close()
     return end(study, home, state, time.monotonic() - begun, json_only)
 
 
-def start(home: Home, stack: ExitStack, display: Display) -> Launch:
-    """Start the trial server, Prefect's server and MLflow side by side."""
+def start(study: Study, home: Home, stack: ExitStack, display: Display) -> Launch:
+    """Start the trial server, where trials run here, Prefect's server and MLflow side by side."""
     from flows.server import PrefectServer, configured_api
     from tasks.track.store import warm
     from tasks.train.client import TrialServer
 
     display.doing("starting the trial server, Prefect and MLflow")
-    trials = TrialServer.start(home.logs / "trial-server.log")
-    stack.callback(trials.close)
+    trials = None
+    if study.resources.engine == "local":
+        trials = TrialServer.start(home.logs / "trial-server.log")
+        stack.callback(trials.close)
     server = None
     if (url := configured_api(home)) is None:
         server = stack.enter_context(PrefectServer(home))

@@ -15,8 +15,8 @@ def runnable(name: str, overrides: Sequence[str] = (), *, allow_path: bool = Fal
     """The study of that name, which can be run: as `load_study`, and its constraints are sound.
 
     Raises:
-        BadInput: also where a constraint states nothing, trial 0 does not keep it, or the strategy
-            needs a library that is not installed.
+        BadInput: also where a constraint states nothing, trial 0 does not keep it, or a library
+            that the strategy or the engine needs is not installed.
     """
     study = load_study(name, overrides, allow_path=allow_path)
     if study.search.constraints:
@@ -25,6 +25,10 @@ def runnable(name: str, overrides: Sequence[str] = (), *, allow_path: bool = Fal
         from tasks.suggest.tpe import need_optuna
 
         need_optuna()
+    if study.resources.engine == "ray":
+        from tasks.train.cluster import need_ray
+
+        need_ray()
     return study
 
 

@@ -37,7 +37,8 @@ def first_words(session: Session) -> str:
     done = state.count("complete", "stopped", "failed", "paused")
     trials = words.count(total, "trial")
     many = f"{done} of {trials} done" if done else trials
-    return f"study {study.name}: {many}, {session.slots} at a time, kept in {session.home.path}"
+    at_once = session.engine.slots
+    return f"study {study.name}: {many}, {at_once} at a time, kept in {session.home.path}"
 
 
 def next_words(step: str, facts: Mapping[str, Any]) -> str:
@@ -100,4 +101,4 @@ def _left(session: Session, trials: float) -> float | None:
     ended = [trial.seconds for trial in session.state.trials if trial.over and trial.seconds]
     if not ended or trials <= 0:
         return None
-    return sum(ended) / len(ended) * trials / session.slots
+    return sum(ended) / len(ended) * trials / session.engine.slots

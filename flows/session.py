@@ -24,6 +24,7 @@ from conf.search import Scalar
 from conf.study import Study, TrialConfig
 from conf.values import apply_values, values_of
 from flows.attempts import AttemptEnd, Job, measured, spec_of
+from flows.engines import AnyEngine, open_engine
 from flows.launch import StopWish, current_launch, listening
 from flows.load import whole_values
 from flows.progress import batch_words, first_words, next_words, progress_of, shown_end
@@ -42,8 +43,6 @@ from tasks.study.steps import asking, ending
 from tasks.suggest.records import Proposal
 from tasks.track import experiment
 from tasks.track.writer import Tracker
-from tasks.train.capacity import slot_count
-from tasks.train.engine import Engine
 from tasks.train.folder import TrialFolder
 from tasks.train.retention import keep_weights
 from tasks.train.settle import settle
@@ -58,7 +57,7 @@ class Session:
         self,
         home: Home,
         opened: OpenStudy,
-        engine: Engine,
+        engine: AnyEngine,
         flow_run: str,
         wish: StopWish,
         shown: ProgressArtifact,
@@ -69,7 +68,6 @@ class Session:
         self.flow_run = flow_run
         self.ends: queue.SimpleQueue[AttemptEnd] = queue.SimpleQueue()
         self.started = self.decided = time.time()
-        self.slots = slot_count(opened.study.resources)
         begun = opened.state.asked > 0
         self.earlier = as_earlier(copy_earlier(home, opened.study, begun=begun))
         """What earlier studies found, as it was when this one began."""
@@ -97,11 +95,8 @@ class Session:
             # Before the lock: whoever is named in it as its holder can be told to stop.
             wish = stack.enter_context(listening(StopWish(say=launch.display.say)))
             opened = stack.enter_context(OpenStudy.open(home, study, holder, time.time()))
-            slots, hang = slot_count(study.resources), study.resources.hang_seconds
-            engine = stack.enter_context(
-                Engine(home, slots=slots, server=launch.server, hang_seconds=hang)
-            )
-            engine.warm(study.model)
+            engine = open_engine(study, home, launch.server)
+            stack.callback(engine.close)
             shown = stack.enter_context(ProgressArtifact(study.name, flow_run))
             session = cls(home, opened, engine, flow_run, wish, shown)
             wish.tell(engine.stop)
@@ -216,7 +211,8 @@ class Session:
         for number in list(self.state.running):
             trial = self.state.trials[number]
             folder = self.folder(number)
-            outcome = settle(TrialFolder(folder), trial.attempt, trial.until or 1)
+            wait = self.engine.lock_seconds
+            outcome = settle(TrialFolder(folder), trial.attempt, trial.until or 1, wait=wait)
             if outcome.outcome in ("complete", "paused"):
                 outcome = measured(folder, self.config(trial.values), outcome)
             self.ended(AttemptEnd(number, outcome))
@@ -229,7 +225,7 @@ class Session:
         return decide(
             self.state,
             self.study,
-            slots=self.slots,
+            slots=self.engine.slots,
             now=self.decided,
             started=self.started,
             stopping=self.stopping,

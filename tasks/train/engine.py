@@ -64,11 +64,14 @@ class Engine:
         slots: int,
         server: TrialServer | None = None,
         hang_seconds: float | None = None,
+        lock_seconds: float = 30.0,
     ) -> None:
         """`slots` is how many trials run at once here; `hang_seconds` without a batch end a trial
-        (None: only its time limit does)."""
+        (None: only its time limit does); `lock_seconds` is how long an earlier attempt's lock is
+        waited for."""
         self._home = home
-        self._slots = slots
+        self.slots = slots
+        self.lock_seconds = lock_seconds
         self._slots_dir = home.slots / socket.gethostname()
         self._hang = hang_seconds
         self._server_now = server
@@ -99,8 +102,8 @@ class Engine:
         """
         place = TrialFolder(folder)
         if place.lock.exists():
-            locks.end_holder(place.lock)
-        spec = spec.model_copy(update={"slots_dir": str(self._slots_dir), "slots": self._slots})
+            locks.end_holder(place.lock, wait=self.lock_seconds)
+        spec = spec.model_copy(update={"slots_dir": str(self._slots_dir), "slots": self.slots})
         spec.write(folder)
         watch = self._submit(spec, folder)
         if watch is None:
@@ -110,7 +113,7 @@ class Engine:
         finally:
             self._forget(watch)
         if ended.status is None:
-            locks.end_holder(place.lock)
+            locks.end_holder(place.lock, wait=self.lock_seconds)
         return outcome_of(place, spec.attempt, spec.until, ended)
 
     def warm(self, model: Model) -> None:

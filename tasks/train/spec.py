@@ -52,6 +52,8 @@ class TrialSpec(Document):
     """Processes that load the batches of one process of the trial."""
     gpu_share: Annotated[int, Field(ge=1)] = 1
     """Trials at once on one GPU."""
+    gpus: tuple[str, ...] = ()
+    """The GPUs to use, where a scheduler has chosen them; else they go with the slot."""
     halvings: Annotated[int, Field(ge=0, le=16)] = 0
     """How often the micro-batch was halved after running out of memory."""
     trial_seconds: Annotated[float, Field(gt=0)] = 600.0

@@ -78,20 +78,20 @@ def main(path: Path, reporter: Reporter) -> int:
 
 
 def take_slot(spec: TrialSpec, wish: StopWish) -> slots.Slot | None:
-    """Wait for a slot, then use its cores and GPUs only."""
+    """Wait for a slot, then use its cores and GPUs only, or those that a scheduler has chosen."""
     import torch
 
     torch.set_num_threads(spec.threads)
     if not spec.slots:
         return None
     share = slots.Share(spec.threads * spec.devices, spec.devices, spec.gpu_share)
-    gpus = capacity.visible_gpus()
+    gpus = () if spec.gpus else capacity.visible_gpus()
     folder = Path(spec.slots_dir)
     slot = slots.take_slot(folder, spec.slots, share, gpus, waiting=wish.raise_if_set)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, slots.pinned(slot.number, share, capacity.usable_cores()))
-    if gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(share.gpus(slot.number, gpus))
+    if chosen := spec.gpus or share.gpus(slot.number, gpus):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(chosen)
     return slot
 
 

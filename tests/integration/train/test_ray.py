@@ -1,0 +1,92 @@
+"""Trials on a real Ray cluster of two nodes: a node dies, and nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from conf.home import Home
+from conf.run import Resources
+from conf.study import Study
+from tasks.train.cluster import RayEngine
+from tasks.train.folder import TrialFolder
+from tasks.train.outcome import Outcome
+from tests.integration.train.conftest import MakeSpec, assert_same
+from tests.integration.train.test_processes import assert_nothing_left, began, wait_until
+
+NODE = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A cluster of one node; tests add others, and kill them."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **NODE})
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def resources(cluster: Any) -> Resources:
+    return Resources(engine="ray", address=cluster.address)
+
+
+def in_thread(
+    run: Callable[[], Outcome], ends: dict[int, Outcome], number: int
+) -> threading.Thread:
+    """A thread that runs an attempt and keeps its outcome."""
+    thread = threading.Thread(target=lambda: ends.update({number: run()}))
+    thread.start()
+    return thread
+
+
+def node_of(folder: TrialFolder) -> int:
+    """The keeper that runs a trial: the parent of its trial server."""
+    from tasks.train import locks
+
+    trial = psutil.Process(int(locks.read_holder(folder.lock)["pid"]))
+    server = trial.parent()
+    assert server is not None
+    keeper = server.parent()
+    assert keeper is not None
+    return keeper.pid
+
+
+def test_a_node_that_dies_loses_no_epoch_and_leaves_no_process(
+    cluster: Any,
+    resources: Resources,
+    study: Study,
+    train_home: Home,
+    make_spec: MakeSpec,
+    tmp_path: Path,
+) -> None:
+    second_node = cluster.add_node(num_cpus=1, **NODE)
+    handler = signal.getsignal(signal.SIGTERM)
+    ends: dict[int, Outcome] = {}
+    folders = [TrialFolder(tmp_path / str(number)) for number in range(2)]
+    with RayEngine(train_home, resources, study.model) as engine:
+        assert signal.getsignal(signal.SIGTERM) is handler, "Ray took the study's signal"
+        assert engine.slots == 2
+        threads = [
+            in_thread(lambda n=n: engine.run(make_spec(), folders[n].path), ends, n)
+            for n in range(2)
+        ]
+        wait_until(lambda: all(began(folder) for folder in folders))
+        assert node_of(folders[0]) != node_of(folders[1]), "both on one node"
+        cluster.remove_node(second_node, allow_graceful=False)
+        for thread in threads:
+            thread.join(100)
+        (lost,) = [n for n, end in ends.items() if end.outcome != "complete"]
+        assert (ends[lost].outcome, ends[lost].cause) == ("failed", "infrastructure"), ends
+        assert_nothing_left(train_home, folders[lost])
+        assert engine.run(make_spec(attempt=2), folders[lost].path).outcome == "complete"
+        wait_until(lambda: engine.slots == 1)
+    assert_same(folders[lost], folders[1 - lost])
+    assert not list(train_home.path.glob(".shared-*"))
