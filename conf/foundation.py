@@ -55,6 +55,20 @@ class Lora(Section):
     `all-linear`, or names of layers with commas between."""
 
 
+class Adalora(Section):
+    """How ranks are given to layers while they are trained."""
+
+    begin: Annotated[float, Field(ge=1.0, le=8.0)] = 1.5
+    """Rank of each change at the beginning, as a multiple of `lora.rank`, the mean one at the
+    end."""
+    wait: Annotated[float, Field(ge=0.0, le=0.45)] = 0.1
+    """Share of all steps before ranks are taken away."""
+    settle: Annotated[float, Field(ge=0.0, le=0.5)] = 0.3
+    """Share of all steps at the end in which ranks stay as they are."""
+    orthogonal: Annotated[float, Field(ge=0.0, le=10.0)] = 0.5
+    """Weight in the loss of what keeps a change's directions orthogonal."""
+
+
 class Adapted(Section):
     """What all models that begin from weights, and may be tuned by small additions, have in
     common."""
@@ -64,9 +78,13 @@ class Adapted(Section):
     tune: str
     """What is trained."""
     lora: Lora = Lora()
-    """With `tune: lora`, its settings."""
+    """With `tune: lora` or `adalora`, the changes' settings; `ia3` knows the targets."""
+    adalora: Adalora = Adalora()
+    """With `tune: adalora`, how ranks are given to layers."""
+    virtual: Annotated[int, Field(ge=1, le=1_024)] = 16
+    """With `tune: prefix` or `prompt`, how many tokens are learnt that stand before every text."""
     adapter_lr: Annotated[float, Field(gt=0.0, le=1_000.0)] = 10.0
-    """Learning rate of what is added to layers, and of a head beside it, as a multiple of
+    """Learning rate of what is added to a network, and of a head beside it, as a multiple of
     `train.lr`: it wants about ten times that of the layers themselves, so that one range of
     `train.lr` serves both."""
 
@@ -74,9 +92,6 @@ class Adapted(Section):
 class Tuned(Adapted):
     """What all pre-trained classifiers have in common."""
 
-    tune: Literal["full", "last", "frozen", "lora", "ia3"] = "full"
-    """What is trained besides the head: everything, the last layers, nothing, or small additions
-    (LoRA, IA3) that are merged into the layers at the end."""
     last: Annotated[int, Field(ge=1, le=200)] = 2
     """With `tune: last`, how many of the last layers are trained."""
     head_lr: Annotated[float, Field(gt=0.0, le=1_000.0)] = 1.0
@@ -92,6 +107,10 @@ class Transformer(Tuned):
 
     kind: Literal["transformer"] = "transformer"
     """Any encoder or decoder of `transformers` that can classify texts."""
+    tune: Literal["full", "last", "frozen", "lora", "adalora", "ia3", "prefix", "prompt"] = "full"
+    """What is trained besides the head: everything, the last layers, nothing, small additions
+    (LoRA, AdaLoRA, IA3) that are merged into the layers at the end, or tokens before every text:
+    their vectors in all layers (prefix) or in the first (prompt)."""
     tokens: Annotated[int, Field(ge=8, le=32_768)] = 128
     """Most tokens of a text, special ones included; longer texts are cut."""
     cut: Literal["end", "start", "middle"] = "end"
@@ -107,6 +126,9 @@ class Vision(Tuned):
 
     kind: Literal["vision"] = "vision"
     """EfficientNet-Lite0, or any image classifier of `transformers`."""
+    tune: Literal["full", "last", "frozen", "lora", "adalora", "ia3"] = "full"
+    """What is trained besides the head: everything, the last layers, nothing, or small additions
+    (LoRA, AdaLoRA, IA3) that are merged into the layers at the end."""
     weights: Weights = PackageWeights(name="efficientnet-lite0")
     """Where the weights lie."""
     size: Annotated[int, Field(ge=16, le=1_024)] | None = None

@@ -12,9 +12,6 @@ from conf.foundation import Adapted
 class Writer(Adapted):
     """What all pre-trained models that write have in common."""
 
-    tune: Literal["full", "lora", "ia3"] = "full"
-    """What is trained: everything, or small additions (LoRA, IA3) that are merged into the layers
-    at the end."""
     tokens: Annotated[int, Field(ge=8, le=32_768)] = 128
     """Most tokens of what is read, special ones included; longer texts are cut."""
     answer: Annotated[int, Field(ge=2, le=32_768)] = 128
@@ -37,6 +34,9 @@ class Seq2Seq(Writer):
     kind: Literal["seq2seq"] = "seq2seq"
     """Any encoder-decoder of `transformers`; of an encoder's weights both halves begin, and the
     decoder's attention to the source is new."""
+    tune: Literal["full", "lora", "adalora", "ia3"] = "full"
+    """What is trained: everything, or small additions (LoRA, AdaLoRA, IA3) that are merged into
+    the layers at the end."""
     cut: Literal["end", "start", "middle"] = "end"
     """Where a source that is too long is cut."""
 
@@ -46,13 +46,17 @@ class Causal(Writer):
 
     kind: Literal["causal"] = "causal"
     """Any causal language model of `transformers`; the loss is of the answer alone."""
+    tune: Literal["full", "lora", "adalora", "ia3", "prefix", "prompt"] = "full"
+    """What is trained: everything, small additions (LoRA, AdaLoRA, IA3) that are merged into the
+    layers at the end, or tokens before every text: their vectors in all layers (prefix) or in the
+    first (prompt)."""
     prompt: Annotated[str, Field(pattern=r"\{source\}", max_length=4_000)] = "{source}\n"
     """What is read before the target is written; `{source}` stands for the source."""
     cut: Literal["end", "start", "middle"] = "middle"
     """Where a prompt that is too long is cut."""
     packing: bool = True
     """Train on several pairs in one row, none of which sees another; otherwise shorter rows are
-    filled up. The loss is the same."""
+    filled up. The loss is the same. Prefixes and prompts are learnt on single ones."""
     smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of a target token's probability that is given to all tokens."""
     beams: Annotated[int, Field(ge=1, le=64)] = 1

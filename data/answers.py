@@ -9,9 +9,10 @@ from typing import Any
 
 from conf.errors import BadInput
 from conf.writers import Causal, Seq2Seq
-from data.encoder import Encoder, Tokens, encoder_of, longest_read
+from data.encoder import Encoder, Tokens, encoder_of, longest_read, taken
 
 Writer = Seq2Seq | Causal
+TOGETHER = "model.tokens, model.answer and tokens that are learnt"
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,9 @@ def _end(facts: dict[str, Any], after: tuple[int, ...], folder: Path) -> int:
 def _check_room(model: Writer, facts: dict[str, Any]) -> None:
     """BadInput where a text may become longer than the positions that the model has."""
     longest = longest_read({**facts, **_named(facts, "decoder")})
-    whole = model.answer + (model.tokens if isinstance(model, Causal) else 0)
+    whole = model.answer + (model.tokens + taken(model) if isinstance(model, Causal) else 0)
     if longest is not None and whole > longest:
-        sum_of = "model.tokens and model.answer together" if whole > model.answer else "it"
+        sum_of = f"{TOGETHER} together" if whole > model.answer else "it"
         raise BadInput(
             f"model.answer: {sum_of} may be at most the {longest} tokens that the model has "
             f"positions for, not {whole}; lower it"

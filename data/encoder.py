@@ -91,10 +91,11 @@ def encoder_of(model: Reader, folder: Path, facts: dict[str, Any]) -> Encoder:
     tokenizer = _tokenizer(folder)
     half = facts.get("encoder")  # of an encoder-decoder that was joined
     longest = longest_read(half if isinstance(half, dict) else facts)
-    if longest is not None and model.tokens > longest:
+    if longest is not None and model.tokens + taken(model) > longest:
+        beside = f" beside {taken(model)} that are learnt" if taken(model) else ""
         raise BadInput(
-            f"model.tokens: {model.tokens} is more than the {longest} tokens that the model reads; "
-            "lower it"
+            f"model.tokens: {model.tokens} is more than the {longest} tokens that the model reads"
+            f"{beside}; lower it"
         )
     before, after = _special(tokenizer)
     if model.tokens <= len(before) + len(after):
@@ -102,6 +103,12 @@ def encoder_of(model: Reader, folder: Path, facts: dict[str, Any]) -> Encoder:
     return Encoder(
         tokenizer, Rules(before, after, _pad(model, tokenizer, folder), model.tokens, model.cut)
     )
+
+
+def taken(model: Reader) -> int:
+    """Positions that tokens which are learnt take."""
+    learnt = not isinstance(model, Head) and model.tune in ("prefix", "prompt")
+    return model.virtual if learnt else 0  # type: ignore[union-attr]
 
 
 def longest_read(facts: dict[str, Any]) -> int | None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from conf.train import Train
+from models.adalora import RANKS, Allocation
 from models.adversarial import moved
 from models.average import Average
 from models.optimizers import build_optimizer, build_schedule
@@ -45,6 +46,7 @@ class Classifier(pl.LightningModule):
         self.average: Average | None = None
         if train.average != "none":
             self.average = Average(net, train, total_steps)
+        self.allocation = Allocation.of(net, total_steps)
         self.loss_weight = 1.0
         """Set before each training step by who divides batches (`tasks.train.batches`)."""
 
@@ -56,9 +58,13 @@ class Classifier(pl.LightningModule):
         """Mean cross-entropy of a batch, times its weight among those of an optimiser step."""
         epsilon = self._train_config.adversarial
         if epsilon is None:
-            return self.loss(logits(self.net, batch), batch["y"]) * self.loss_weight
-        plain, worst = moved(self.net, batch, epsilon, self.loss)
-        return (plain + worst) / 2 * self.loss_weight
+            loss = self.loss(logits(self.net, batch), batch["y"])
+        else:
+            plain, worst = moved(self.net, batch, epsilon, self.loss)
+            loss = (plain + worst) / 2
+        if self.allocation is not None:
+            loss = loss + self.allocation.penalty()
+        return loss * self.loss_weight
 
     def loss(self, said: Tensor, target: Tensor) -> Tensor:
         """Mean over rows: a row counts the same however a batch is divided."""
@@ -82,10 +88,22 @@ class Classifier(pl.LightningModule):
         return {"id": batch["id"], "target": batch["y"], "probabilities": probabilities}
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """A step, and the average's after it."""
+        """A step, and after it the ranks' and the average's."""
         super().optimizer_step(*args, **kwargs)
+        if self.allocation is not None:
+            self.allocation.stepped()
         if self.average is not None:
             self.average.update(self.net)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put what is known of ranks into it."""
+        if self.allocation is not None:
+            checkpoint[RANKS] = self.allocation.state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it out."""
+        if self.allocation is not None:
+            self.allocation.restore(checkpoint[RANKS])
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """All but the frozen weights."""

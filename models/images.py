@@ -16,7 +16,15 @@ from conf.foundation import Head, PackageWeights, Vision
 from data.normalize import shift_and_scale
 from data.weights import check_head, facts_of
 from models.efficientnet import FEATURES, load_lite0
-from models.pretrained import ADAPTERS, adapted, freeze, heads_of, load_classifier, lr_factors
+from models.pretrained import (
+    ADAPTERS,
+    MERGED,
+    adapted,
+    freeze,
+    heads_of,
+    load_classifier,
+    lr_factors,
+)
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours, in 0 to 1."""
@@ -96,7 +104,7 @@ class ImageNet(nn.Module):
 
     def merged(self) -> ImageNet:
         """The same network with what was added to layers merged into them, to be served."""
-        if self._model.tune in ADAPTERS:
+        if self._model.tune in MERGED:
             self.net = self.net.merge_and_unload()
         return self
 

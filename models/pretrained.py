@@ -12,8 +12,14 @@ from torch import nn
 
 from conf.errors import BadInput
 from conf.foundation import Adapted, Transformer, Tuned, Vision
+from models.adalora import PARTS
 
-ADAPTERS = ("lora", "ia3")
+MERGED = ("lora", "adalora", "ia3")
+"""Additions to layers, which they are merged into at the end."""
+LEARNT = ("prefix", "prompt")
+"""Tokens that are learnt, and stay beside the network."""
+ADAPTERS = (*MERGED, *LEARNT)
+USUAL = "_TARGET_MODULES_MAPPING"
 LAYER = re.compile(r"\.(\d+)\.")
 
 
@@ -104,41 +110,70 @@ def begin_head(net: Any) -> None:
 
 
 def adapted(net: Any, model: Adapted, **beside: Any) -> nn.Module:
-    """The network with LoRA or IA3 added to it, everything else frozen.
+    """The network with small additions to be trained, everything else frozen.
 
-    `beside` says what is trained beside it: the head of the library's own kind of classifier
+    `beside` says what is trained beside them: the head of the library's own kind of classifier
     (`task_type`), or modules by name (`modules_to_save`).
 
     Raises:
-        BadInput: it has no layers of the names that `targets` gives.
+        BadInput: it has no layers of the names that `targets` gives, or does not go with this kind
+            of addition.
     """
     import peft
 
-    targets = model.lora.targets
-    usual = peft.utils.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
-    chosen: str | list[str] | None = targets.split(",")
-    if targets == "auto":
-        chosen = None if net.config.model_type in usual else "all-linear"
-    elif targets == "all-linear":
-        chosen = targets
-    if model.tune == "lora":
-        config: Any = peft.LoraConfig(
-            **beside,
-            r=model.lora.rank,
-            lora_alpha=model.lora.alpha,  # type: ignore[arg-type]
-            lora_dropout=model.lora.dropout,
-            target_modules=chosen,
-        )
-    else:
-        config = peft.IA3Config(**beside)
     try:
-        return peft.get_peft_model(net, config)
-    except ValueError as error:
+        return peft.get_peft_model(net, _addition(net, model, beside))
+    except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
         first = (str(error).splitlines() or [""])[0][:200]
+        if model.tune in LEARNT:
+            raise BadInput(
+                f"model.tune: {model.tune} does not go with this network ({first}); use lora"
+            ) from error
         raise BadInput(
-            f"model.lora.targets: {targets} does not fit this network ({first}); use all-linear, "
-            "or names of its layers"
+            f"model.lora.targets: {model.lora.targets} does not fit this network ({first}); use "
+            "all-linear, or names of its layers"
         ) from error
+
+
+def _addition(net: Any, model: Adapted, beside: dict[str, Any]) -> Any:
+    """What is added, as the library describes it."""
+    import peft
+
+    if model.tune == "prefix":
+        return peft.PrefixTuningConfig(**beside, num_virtual_tokens=model.virtual)
+    if model.tune == "prompt":
+        return peft.PromptTuningConfig(
+            **beside, num_virtual_tokens=model.virtual, prompt_tuning_init="SAMPLE_VOCAB"
+        )
+    usual = getattr(peft.utils, f"TRANSFORMERS_MODELS_TO_{model.tune.upper()}{USUAL}")
+    known = net.config.model_type in usual
+    chosen: str | list[str] | None = model.lora.targets.split(",")
+    if model.lora.targets == "auto":
+        chosen = None if known else "all-linear"
+    elif model.lora.targets == "all-linear":
+        chosen = "all-linear"
+    if model.tune == "ia3":
+        return peft.IA3Config(
+            **beside, target_modules=chosen, feedforward_modules=None if chosen is None else []
+        )
+    common = {
+        **beside,
+        "lora_alpha": model.lora.alpha,
+        "lora_dropout": model.lora.dropout,
+        "target_modules": chosen,
+    }
+    if model.tune == "lora":
+        return peft.LoraConfig(**common, r=model.lora.rank)
+    ranks = model.adalora
+    return peft.AdaLoraConfig(
+        **common,
+        target_r=model.lora.rank,
+        init_r=round(ranks.begin * model.lora.rank),
+        orth_reg_weight=ranks.orthogonal,
+        total_step=PARTS,
+        tinit=round(ranks.wait * PARTS),
+        tfinal=round(ranks.settle * PARTS),
+    )
 
 
 def heads_of(net: Any) -> list[str]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from conf.model import Gru
 from conf.study import TrialConfig
 from conf.writers import Causal, Seq2Seq
+from models.adalora import RANKS, Allocation
 from models.optimizers import build_optimizer, build_schedule
 from models.seq2seq_net import GruNet, beam, greedy
 
@@ -62,13 +63,33 @@ class Writing(pl.LightningModule):
         self._usual = float(inputs["lengths"]["target"]["median"]) + 1.0
         self._total_steps = total_steps
         self._tokenizer = tokenizer
+        self.allocation = Allocation.of(net, total_steps)
         self.loss_weight = 1.0
         """Set before each training step by who divides batches (`tasks.train.batches`)."""
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """Mean loss of a batch, times its weight among those of an optimiser step."""
         losses = row_losses(self.net, batch, self._model.smoothing)
-        return losses.mean() / self._usual * self.loss_weight
+        loss = losses.mean() / self._usual
+        if self.allocation is not None:
+            loss = loss + self.allocation.penalty()
+        return loss * self.loss_weight
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """A step, and the ranks' after it."""
+        super().optimizer_step(*args, **kwargs)
+        if self.allocation is not None:
+            self.allocation.stepped()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put what is known of ranks into it."""
+        if self.allocation is not None:
+            checkpoint[RANKS] = self.allocation.state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it out."""
+        if self.allocation is not None:
+            self.allocation.restore(checkpoint[RANKS])
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         """`id`, `reference` and `hypothesis` as texts, and `loss` (the sum over a target's tokens,

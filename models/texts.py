@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from conf.errors import BadInput
 from conf.foundation import Transformer
 from data.weights import check_head, facts_of
-from models.pretrained import ADAPTERS, adapted, freeze, load_classifier, lr_factors
+from models.pretrained import ADAPTERS, LEARNT, MERGED, adapted, freeze, load_classifier, lr_factors
 
 
 class TextNet(nn.Module):
@@ -52,7 +53,7 @@ class TextNet(nn.Module):
 
     def merged(self) -> TextNet:
         """The same network with what was added to layers merged into them, to be served."""
-        if self._model.tune in ADAPTERS:
+        if self._model.tune in MERGED:
             self.net = self.net.merge_and_unload()
         return self
 
@@ -75,7 +76,38 @@ def text_net(model: Transformer, folder: Path, card: Mapping[str, Any]) -> TextN
         )
     facts, classes = facts_of(folder), len(card["classes"])
     check_head(model, facts, classes)
-    return TextNet(_loaded(model, folder, facts, classes), model)
+    check_additions(model, facts)
+    net = TextNet(_loaded(model, folder, facts, classes), model)
+    if model.tune in LEARNT:
+        try_out(net, model)
+    return net
+
+
+def check_additions(model: Transformer, facts: Mapping[str, Any]) -> None:
+    """BadInput where an addition goes with texts but not with this way to classify them."""
+    from transformers.models.auto import modeling_auto as known
+
+    name = facts["model_type"]
+    last = name not in known.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    if model.tune == "prompt" and last and name in known.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise BadInput(
+            f"model.tune: {name} looks among tokens for the last one of a text, and with prompt it "
+            "sees vectors; use prefix or lora"
+        )
+
+
+@torch.no_grad()
+def try_out(net: TextNet, model: Transformer) -> None:
+    """BadInput where the network does not take what is to stand before its texts."""
+    tokens = torch.zeros((2, 4), dtype=torch.int64)
+    try:
+        net.eval()(tokens, tokens == 0)
+    except (ValueError, TypeError, RuntimeError, AttributeError) as error:
+        first = (str(error).splitlines() or [""])[0][:200]
+        raise BadInput(
+            f"model.tune: {model.tune} does not go with this network ({first}); use lora"
+        ) from error
+    net.train()
 
 
 def _loaded(model: Transformer, folder: Path, facts: dict[str, Any], classes: int) -> Any:

@@ -16,7 +16,7 @@ from conf.writers import Causal, Seq2Seq
 from data.answers import PairEncoder, Writer, pair_encoder
 from data.weights import check_writer, facts_of, is_encoder
 from models.packing import packed
-from models.pretrained import ADAPTERS, adapted, quiet, set_dropout
+from models.pretrained import ADAPTERS, LEARNT, MERGED, adapted, quiet, set_dropout
 from models.written import settings, written
 
 
@@ -38,8 +38,14 @@ class WriterNet(nn.Module):
             beams=model.beams,
             penalty=model.length_penalty,
             joined=isinstance(model, Seq2Seq),
+            # What fills up shorter prompts would stand between them and the learnt tokens.
+            alike=model.tune in LEARNT,
         )
-        self.net: Any = adapted(net, model) if _is_added(model) else net
+        self._packs = isinstance(model, Causal) and model.packing and model.tune not in LEARNT
+        self.net: Any = net
+        if model.tune in ADAPTERS:
+            beside = {"task_type": "CAUSAL_LM"} if model.tune in LEARNT else {}
+            self.net = adapted(net, model, **beside)
         self.train()  # the library hands out networks without dropout, and Lightning leaves it so
 
     def losses(
@@ -59,39 +65,37 @@ class WriterNet(nn.Module):
         self, x: Tensor, mask: Tensor, y: Tensor, y_mask: Tensor, smoothing: float
     ) -> Tensor:
         assert isinstance(self.model, Causal)
-        room = self.model.tokens + self.model.answer if self.model.packing else 0
+        room = self.model.tokens + self.model.answer if self._packs else 0
         rows = packed(x, mask, y[:, 1:], y_mask[:, 1:], room)
         given: dict[str, Any] = {"attention_mask": rows.filled.long()}
-        if self.model.packing:
+        if self._packs:
             given = {"attention_mask": rows.sight(), "position_ids": rows.positions}
-        said = self.net(input_ids=rows.tokens, use_cache=False, **given)
-        each = _each(said.logits[rows.asked], rows.answers, smoothing)
+        said = self.net(input_ids=rows.tokens, use_cache=self.model.tune == "prefix", **given)
+        logits = said.logits[:, -rows.tokens.shape[1] :]  # learnt tokens stand before
+        each = _each(logits[rows.asked], rows.answers, smoothing)
         return each.new_zeros(len(x)).index_add(0, rows.owners, each)
 
     def write(self, x: Tensor, mask: Tensor, beams: int | None = None) -> list[list[int]]:
         """Tokens of the text that answers each source, with the model's beams or others."""
         how = self.settings
         if beams == 1:
-            how = {name: each for name, each in how.items() if name not in OF_BEAMS}
-            how["num_beams"] = 1
+            kept = {name: each for name, each in how["generate"].items() if name not in OF_BEAMS}
+            how = {**how, "generate": {**kept, "num_beams": 1}}
         return written(self.net, x, mask, how)
 
     def lr_factors(self) -> dict[nn.Parameter, float]:
         """Learning rates as multiples of `train.lr`."""
-        if not _is_added(self.model):
+        if self.model.tune not in ADAPTERS:
             return {}
         return {p: self.model.adapter_lr for p in self.parameters() if p.requires_grad}
 
     def merged(self) -> Any:
-        """The library's own network, with what was added to layers merged into them."""
-        return self.net.merge_and_unload() if _is_added(self.model) else self.net
+        """The library's own network, with what was added to layers merged into them; tokens that
+        were learnt stay beside it."""
+        return self.net.merge_and_unload() if self.model.tune in MERGED else self.net
 
 
 OF_BEAMS = ("length_penalty", "early_stopping")
-
-
-def _is_added(model: Writer) -> bool:
-    return model.tune in ADAPTERS
 
 
 def _each(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
@@ -112,7 +116,7 @@ def writer_net(model: Writer, folder: Path, inputs: Mapping[str, Any]) -> Writer
     check_writer(model, facts)
     encoder = pair_encoder(model, folder, facts)
     net = _loaded(model, folder, facts, encoder)
-    if isinstance(model, Causal) and model.packing:
+    if isinstance(model, Causal) and model.packing and model.tune not in LEARNT:
         check_packing(net)
     return WriterNet(net, model, encoder)
 

@@ -13,9 +13,18 @@ from torch import Tensor
 
 
 def settings(
-    *, pad: int, start: int, end: int, longest: int, beams: int, penalty: float, joined: bool
+    *,
+    pad: int,
+    start: int,
+    end: int,
+    longest: int,
+    beams: int,
+    penalty: float,
+    joined: bool,
+    alike: bool,
 ) -> dict[str, Any]:
-    """What the library is to know of the writing, and nothing else that weights come with.
+    """How texts are written; what the library is to know of it, and nothing else that weights come
+    with, stands under `generate`.
 
     Args:
         pad: token that fills up.
@@ -25,6 +34,7 @@ def settings(
         beams: alternatives that are followed; 1 takes the likeliest next token.
         penalty: power of its tokens that a text's log-likelihood is divided by.
         joined: whether there is an encoder that reads.
+        alike: whether only prompts of one length may go through together.
     """
     found: dict[str, Any] = {
         "do_sample": False,
@@ -35,7 +45,9 @@ def settings(
     }
     if beams > 1:
         found |= {"length_penalty": penalty, "early_stopping": False}
-    return found | ({"decoder_start_token_id": start} if joined else {})
+    if joined:
+        found["decoder_start_token_id"] = start
+    return {"joined": joined, "alike": alike, "generate": found}
 
 
 @torch.no_grad()
@@ -48,12 +60,25 @@ def written(net: Any, x: Tensor, mask: Tensor, how: dict[str, Any]) -> list[list
         mask: bool[n, length], true where there is a token.
         how: `settings`.
     """
-    joined = "decoder_start_token_id" in how
-    if not joined:  # a language model goes on where the prompt ends
+    if not how["alike"]:
+        return _together(net, x, mask, how)
+    lengths = mask.sum(dim=1).tolist()
+    found: list[list[int]] = [[] for _ in lengths]
+    for length in sorted(set(lengths)):
+        rows = [row for row, one in enumerate(lengths) if one == length]
+        answers = _together(net, x[rows, :length], mask[rows, :length], how)
+        for row, answer in zip(rows, answers, strict=True):
+            found[row] = answer
+    return found
+
+
+def _together(net: Any, x: Tensor, mask: Tensor, how: dict[str, Any]) -> list[list[int]]:
+    if not how["joined"]:  # a language model goes on where the prompt ends
         x, mask = to_the_right(x, mask)
-    out = net.generate(input_ids=x, attention_mask=mask.long(), **how)
-    rows = out[:, 1 if joined else x.shape[1] :].tolist()
-    return [until(row, how["eos_token_id"], how["pad_token_id"]) for row in rows]
+    given = how["generate"]
+    out = net.generate(input_ids=x, attention_mask=mask.long(), **given)
+    rows = out[:, 1 if how["joined"] else x.shape[1] :].tolist()
+    return [until(row, given["eos_token_id"], given["pad_token_id"]) for row in rows]
 
 
 def to_the_right(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

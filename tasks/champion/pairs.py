@@ -82,7 +82,7 @@ def _served(
     from tasks.champion import writers
 
     assert isinstance(net, writers.WriterNet)
-    return writers.CODE, writers.REQUIRED, writers.artifacts(net, scratch, parts)
+    return writers.CODE, writers.required(net.model), writers.artifacts(net, scratch, parts)
 
 
 def _artifacts(

@@ -10,14 +10,20 @@ from types import ModuleType
 from typing import Any
 
 from conf.writers import Causal
-from data.answers import pair_encoder
+from data.answers import Writer, pair_encoder
 from data.weights import facts_of, home_of, located
 from models import written
+from models.pretrained import LEARNT
 from models.writers import WriterNet
 from tasks.champion import servable_writer
 
 CODE: ModuleType = servable_writer
 REQUIRED = ("mlflow", "numpy", "pandas", "torch", "safetensors", "tokenizers", "transformers")
+
+
+def required(model: Writer) -> tuple[str, ...]:
+    """Packages that the served code needs."""
+    return (*REQUIRED, "peft") if model.tune in LEARNT else REQUIRED
 
 
 def artifacts(net: WriterNet, folder: Path, parts: Path) -> dict[str, Path]:
@@ -32,8 +38,12 @@ def artifacts(net: WriterNet, folder: Path, parts: Path) -> dict[str, Path]:
     weights = located(model.weights, home_of(parts), offline=True)
     encoder = pair_encoder(model, weights, facts_of(weights))
     found = {name: folder / name for name in ("card.json", "tokenizer.json", "network")}
-    merged = net.merged()
-    merged.save_pretrained(found["network"], safe_serialization=True)
+    whole = net.merged()
+    if model.tune in LEARNT:
+        whole.peft_config["default"].base_model_name_or_path = None  # a folder of this machine
+        whole.save_pretrained(folder / "adapter", safe_serialization=True)
+        found["adapter"], whole = folder / "adapter", whole.get_base_model()
+    whole.save_pretrained(found["network"], safe_serialization=True)
     encoder.source.tokenizer.save(str(found["tokenizer.json"]))
     facts: Mapping[str, Any] = {
         "auto": "AutoModelForCausalLM" if isinstance(model, Causal) else "AutoModelForSeq2SeqLM",

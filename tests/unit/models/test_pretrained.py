@@ -24,9 +24,10 @@ from models.classifier import Classifier, class_weights
 from models.efficientnet import EfficientNetLite0
 from models.images import Colours, ImageNet, WithHead, image_net
 from models.optimizers import build_optimizer, learning_rate_factor
-from models.serving import Serving
+from models.serving import Serving, TextServing
 from models.texts import TextNet, text_net
 from tasks.champion.export import export_program
+from tasks.champion.texts import export_texts
 from tasks.train.ready import make_ready
 from tests.tiny import study_of, tiny_bert
 
@@ -74,7 +75,7 @@ def test_frozen_trains_the_head_alone_and_without_dropout_below_it(bert: Path) -
     assert not net.net.bert.training and net.net.training
 
 
-@pytest.mark.parametrize("tune", ["lora", "ia3"])
+@pytest.mark.parametrize("tune", ["lora", "adalora", "ia3"])
 def test_additions_are_small_and_merged_to_the_same_answers(bert: Path, tune: str) -> None:
     net = net_of(bert, tune=tune, lora={"rank": 2})
     with torch.no_grad():
@@ -87,6 +88,73 @@ def test_additions_are_small_and_merged_to_the_same_answers(bert: Path, tune: st
     said = net.eval()(X, MASK)
     torch.testing.assert_close(net.merged()(X, MASK), said)
     assert not any("lora" in name or "ia3" in name for name in net.state_dict())
+
+
+@pytest.mark.parametrize("tune", ["prefix", "prompt"])
+def test_learnt_tokens_stay_beside_the_network_and_are_served_with_it(
+    bert: Path, tune: str, tmp_path: Path
+) -> None:
+    net = net_of(bert, tune=tune, virtual=3)
+    names = {name for name, p in net.named_parameters() if p.requires_grad}
+    assert any("prompt_encoder" in name for name in names)
+    assert all("prompt_encoder" in name or "classifier" in name for name in names)
+    before = net.eval()(X, MASK)
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if "prompt_encoder" in name:
+                parameter.copy_(torch.randn_like(parameter))
+    said = net.merged()(X, MASK)
+    assert not torch.allclose(said, before)
+    torch.testing.assert_close(net(X[1:, :3], MASK[1:, :3]), said[1:])  # what fills up counts not
+    export_texts(TextServing(net), 16, tmp_path / "program.pt2")
+    program = torch.export.load(tmp_path / "program.pt2").module()
+    torch.testing.assert_close(program(X[1:], MASK[1:]), said[1:].softmax(dim=1))
+
+
+def test_additions_that_do_not_go_with_an_architecture_are_refused(tmp_path: Path) -> None:
+    from transformers import DistilBertConfig, DistilBertModel, GPT2Config, GPT2Model
+
+    shutil.copytree(tiny_bert(tmp_path / "bert"), tmp_path / "distilbert")
+    shutil.copytree(tmp_path / "bert", tmp_path / "gpt2")
+    DistilBertModel(DistilBertConfig(vocab_size=40, dim=16, n_layers=1, n_heads=2)).save_pretrained(
+        tmp_path / "distilbert"
+    )
+    GPT2Model(GPT2Config(vocab_size=40, n_embd=16, n_layer=1, n_head=2)).save_pretrained(
+        tmp_path / "gpt2"
+    )
+    with pytest.raises(BadInput, match=r"model\.tune: prefix does not go with this network"):
+        net_of(tmp_path / "distilbert", tune="prefix")
+    with pytest.raises(BadInput, match=r"model\.tune: gpt2 looks among tokens for the last"):
+        net_of(tmp_path / "gpt2", tune="prompt")
+
+
+def test_ranks_are_taken_away_until_they_are_what_was_asked_for(bert: Path) -> None:
+    torch.manual_seed(0)
+    steps, config = 20, Train(lr=1e-2)
+    net = net_of(bert, tune="adalora", lora={"rank": 2}, adalora={"begin": 3.0})
+    module = Classifier(net, config, steps)
+    assert module.allocation is not None
+    optimizer = build_optimizer(config, net.parameters(), net.lr_factors())
+    for step in range(steps):
+        if step == 10:  # what was known goes through a checkpoint
+            checkpoint: dict[str, Any] = {}
+            module.on_save_checkpoint(checkpoint)
+            kept = {name: each.clone() for name, each in net.state_dict().items()}
+        optimizer.zero_grad()
+        module.training_step({"x": X, "mask": MASK, "y": torch.tensor([0, 1])}, step).backward()
+        optimizer.step()
+        module.allocation.stepped()
+    values = [p for name, p in net.named_parameters() if "lora_E" in name]
+    assert values[0].shape == (6, 1)
+    assert sum(int((p != 0).sum()) for p in values) <= 2 * len(values)
+    assert net.net.peft_config["default"].total_step == steps
+    other = net_of(bert, tune="adalora", lora={"rank": 2}, adalora={"begin": 3.0})
+    resumed = Classifier(other, config, steps)
+    other.load_state_dict(kept)
+    resumed.on_load_checkpoint(checkpoint)
+    assert resumed.allocation is not None
+    again = resumed.allocation.state()
+    assert again["step"] == 10 and again["ipt"].keys() == checkpoint["ranks"]["ipt"].keys()
 
 
 def test_layers_that_are_not_there_are_refused(bert: Path) -> None:

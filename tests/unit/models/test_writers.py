@@ -191,7 +191,7 @@ def test_of_weights_with_several_names_one_is_saved(folder: Path) -> None:
     assert bool((net.net.encoder.embed_tokens.weight == 1.0).all())
 
 
-@pytest.mark.parametrize("tune", ["lora", "ia3"])
+@pytest.mark.parametrize("tune", ["lora", "adalora", "ia3"])
 @pytest.mark.parametrize("name", ["t5", "gpt2"])
 def test_additions_are_small_and_merged_to_the_same_answers(
     name: str, tune: str, folder: Path
@@ -211,12 +211,56 @@ def test_additions_are_small_and_merged_to_the_same_answers(
     assert not any("lora" in key or "ia3" in key for key in net.state_dict())
 
 
+@pytest.mark.parametrize("tune", ["prefix", "prompt"])
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_learnt_tokens_alone_are_trained_and_decide_what_is_written(
+    name: str, tune: str, folder: Path
+) -> None:
+    net = net_of(folder, name, tune=tune, virtual=4, beams=1)
+    trained = {key: p for key, p in net.named_parameters() if p.requires_grad}
+    assert trained and all("prompt_encoder" in key for key in trained)
+    torch.manual_seed(2)
+    with torch.no_grad():
+        head = torch.randn(21, 16)
+        head[[PAD, END]] = 0.0
+        net.net.get_base_model().lm_head.weight = torch.nn.Parameter(head, requires_grad=False)
+        for parameter in trained.values():
+            parameter.copy_(torch.randn_like(parameter))
+    given = batch(folder, name, PAIRS)
+    losses = net.losses(*given, 0.0)
+    losses.sum().backward()
+    assert all(float(p.grad.abs().sum()) > 0 for p in trained.values() if p.grad is not None)
+    alone = [net.losses(*batch(folder, name, [pair]), 0.0) for pair in PAIRS]
+    torch.testing.assert_close(torch.cat(alone), losses, rtol=1e-3, atol=1e-3)
+    texts = net.write(*given[:2])
+    assert texts == [likeliest(net, batch(folder, name, [pair])[0]) for pair in PAIRS]
+    with torch.no_grad():
+        for parameter in trained.values():
+            parameter.neg_()
+        assert not torch.allclose(net.losses(*given, 0.0), losses)
+
+
+@torch.no_grad()
+def likeliest(net: WriterNet, x: Tensor) -> list[int]:
+    """Token after token from whole texts, without the library's own way to write."""
+    found: list[int] = []
+    for _ in range(12):
+        logits = net.net(input_ids=x, attention_mask=torch.ones_like(x)).logits[0, -1]
+        token = int(logits.argmax())
+        if token == END:
+            break
+        found.append(token)
+        x = torch.cat([x, torch.tensor([[token]])], dim=1)
+    return [token for token in found if token != PAD]
+
+
 BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "no pad": ("gpt2", {}, r"no token to pad with.*model\.pad"),
     "no end": ("llama", {}, "no token that ends a text"),
     "reads too long": ("bart", {"tokens": 64}, r"model\.tokens: 64 is more than the 32 tokens"),
     "writes too long": ("bart", {"answer": 40}, r"model\.answer: it may be at most the 32 tokens"),
     "both too long": ("gpt2", {"tokens": 40}, "together may be at most the 48 tokens.*not 52"),
+    "learnt too long": ("gpt2", {"tune": "prefix", "virtual": 30}, "together .* 48 .*not 58"),
     "other architecture": ("t5", {"kind": "causal"}, "t5 is no causal .*use model.kind: seq2seq"),
     "encoder": ("bert", {"kind": "causal"}, "bert is no causal .*use model.kind: seq2seq"),
     "decoder": ("gpt2", {"kind": "seq2seq"}, "gpt2 is no encoder-decoder.*use model.kind: causal"),
