@@ -1,6 +1,6 @@
 """Search quality beside the peers: real scikit-learn tunings, 16 rounds of 8.
 
-    python -m benchmarks.search --peers dense random skopt-gp --seeds 3 [--problems tuned|held|all]
+    python -m benchmarks.search --peers dense random skopt-gp --seeds 3 [--problems GROUP]
     python -m benchmarks.search                  # report what the cache holds
     python -m benchmarks.search --time           # seconds a batch
 
@@ -15,14 +15,22 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from benchmarks.searching import timing
-from benchmarks.searching.problems import HELD_OUT, TUNED_ON, Problem
+from benchmarks.searching.problems import (
+    HELD_OUT,
+    MORE_HELD_OUT,
+    MORE_TUNED_ON,
+    TUNED_ON,
+    Problem,
+)
 from benchmarks.searching.report import report
 from benchmarks.searching.runs import cached, keep, latest, search, version
 
 GROUPS: dict[str, tuple[Problem, ...]] = {
     "tuned": TUNED_ON,
     "held": HELD_OUT,
-    "all": TUNED_ON + HELD_OUT,
+    "further": MORE_HELD_OUT,
+    "all-held": HELD_OUT + MORE_HELD_OUT,
+    "all": TUNED_ON + HELD_OUT + MORE_TUNED_ON + MORE_HELD_OUT,
 }
 
 
