@@ -11,6 +11,7 @@ from conf.foundation import Adapted, Head, PackageWeights, Transformer, Tuned
 from conf.home import Home
 from conf.search import Choices
 from conf.study import Study
+from conf.train import Train
 from conf.values import apply_values
 from conf.writers import Causal, Seq2Seq
 
@@ -26,6 +27,8 @@ TAKES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("random_forest", "gradient_boosting", "svm", "knn"), ("table",)),
 }
 """What kinds of data each kind of model takes; one's own take what they take."""
+OF_CLASSES = ("label_smoothing", "class_weights", "average", "adversarial")
+"""Settings of `train` that models which write texts do not know."""
 READS = {"minilm": ("text", "pairs"), "efficientnet-lite0": ("image",)}
 """What the weights inside packages read."""
 
@@ -40,6 +43,8 @@ def make_ready(
             had or cannot be what they are used for.
     """
     check_kinds(study, card["inputs"]["kind"])
+    if card["inputs"]["kind"] == "pairs":
+        check_settings(study)
     for model in tuned_models(study):
         from data.weights import is_there, located, said
 
@@ -97,4 +102,19 @@ def check_kinds(study: Study, kind: str) -> None:
             fits = [name for name, kinds in TAKES.items() if kind in kinds]
             raise BadInput(
                 f"model.kind: {model} does not take data of kind {kind}; use {' or '.join(fits)}"
+            )
+
+
+def check_settings(study: Study) -> None:
+    """Refuse settings of `train`, given or searched, that training to write texts does not know.
+
+    Raises:
+        BadInput: names the first.
+    """
+    for name in OF_CLASSES:
+        default = Train.model_fields[name].default
+        if getattr(study.train, name) != default or f"train.{name}" in study.search.space:
+            raise BadInput(
+                f"train.{name} is for models that classify, and {study.model.kind} writes texts; "
+                "leave it out (model.smoothing smooths what is to be written)"
             )

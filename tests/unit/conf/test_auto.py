@@ -35,6 +35,26 @@ def test_every_shipped_study_has_usual_ranges_that_its_trial_0_lies_in(name: str
     assert all(contains(space[key], value) for key, value in first.items())
 
 
+@pytest.mark.parametrize(
+    ("model", "searched"),
+    [
+        ("{kind: seq2seq}", {"model.smoothing"}),
+        ("{kind: seq2seq, tune: adalora}", {"model.smoothing", "model.lora.rank"}),
+        ("{kind: causal, tune: prefix}", {"model.virtual"}),
+    ],
+    ids=["seq2seq", "adalora", "prefix"],
+)
+def test_what_writes_has_ranges_of_its_own(model: str, searched: set[str], tmp_path: Path) -> None:
+    study = own(
+        tmp_path,
+        f"extends: base\nmodel: {model}\ndata: {{source: pairs, path: x.tsv}}\n"
+        "evaluate: {objective: bleu, metrics: [bleu]}\nsearch: {space: auto}\n",
+    )
+    of_model = {key for key in study.search.space if key.startswith("model.")}
+    assert searched <= of_model and "model.layer_decay" not in of_model
+    assert ("model.virtual" in of_model) == ("prefix" in model)
+
+
 def test_the_record_holds_the_ranges_and_the_word_makes_no_difference(tmp_path: Path) -> None:
     study = own(tmp_path, "extends: base\nsearch: {space: auto}\n")
     same = own(tmp_path, "extends: base\nsearch: {space: {auto: true}}\n")
