@@ -1,8 +1,10 @@
 """python -m benchmarks.scale [--trials 1000]
 
 Whether a long study stays as quick as a short one: tiny trials through the real command with the
-full record. Printed are the slot seconds that a trial takes besides its training, of the second
-and the last tenth of the trials; the driver's memory; and the size of the journal and the record.
+full record. Printed are what a trial of the first hundred and of the last hundred costs (processor
+seconds of the driver and of Prefect's server, calls of MLflow, slot seconds besides the training),
+the driver's memory, and the size of the journal and the record. Processor seconds say more than
+the clock where other work shares the machine.
 """
 
 from __future__ import annotations
@@ -15,14 +17,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from benchmarks.throughput import used
 from conf.home import Home
 
 SLOTS = 2
+PART = 100
+"""Trials of the first and of the last part that are compared."""
 STUDY = """\
 extends: base
 name: scale
@@ -31,7 +37,7 @@ augment: {{rotate: null}}
 model: {{kind: mlp, width: 8}}
 train: {{epochs: 1, batch_size: 128}}
 search:
-  strategy: random
+  strategy: {strategy}
   trials: {trials}
   space: {{train.lr: {{low: 1e-4, high: 1e-1, scale: log}}}}
 resources: {{slots: {slots}}}
@@ -39,24 +45,72 @@ champion: {{enabled: false}}
 """
 
 
-def run(home: Home, trials: int) -> tuple[list[dict[str, Any]], list[tuple[int, float]]]:
-    """The study's journal, and (trials ended, driver's megabytes) while it ran."""
-    path = home.path / "scale.yaml"
-    path.write_text(STUDY.format(trials=trials, slots=SLOTS))
+@dataclass(frozen=True)
+class Look:
+    """What had been used up when so many trials had ended."""
+
+    ended: int
+    driver: float
+    """Processor seconds."""
+    prefect: float
+    calls: int
+    """Of MLflow's client."""
+    memory: float
+    """The driver's megabytes."""
+
+
+class Counted:
+    """A client of MLflow that notes each call in a file."""
+
+    def __init__(self, client: Any, notes: Path) -> None:
+        self._client = client
+        self._notes = notes
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if not callable(found):
+            return found
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self._notes.open("a") as file:
+                file.write(f"{name}\n")
+            return found(*args, **kwargs)
+
+        return call
+
+
+def drive(study: str, notes: Path) -> None:
+    """Be the command `dense run`, with a client of MLflow that counts."""
+    from flows.cli import main as dense
+    from tasks.track import store
+
+    client = store.client
+    store.client = lambda uri: Counted(client(uri), notes)
+    sys.argv = ["dense", "run", study]
+    dense()
+
+
+def run(home: Home, trials: int, strategy: str) -> tuple[list[dict[str, Any]], list[Look]]:
+    """The study's journal, and looks at the processes while it ran."""
+    path, notes = home.path / "scale.yaml", home.path / "calls.txt"
+    path.write_text(STUDY.format(trials=trials, slots=SLOTS, strategy=strategy))
+    notes.touch()
     command = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "run", str(path)],
+        [sys.executable, "-m", "benchmarks.scale", "--drive", str(path), str(notes)],
         env={**os.environ, "DENSE_HOME": str(home.path)},
     )
-    journal, memory = home.study("scale") / "journal.jsonl", []
+    journal, looks = home.study("scale") / "journal.jsonl", []
     driver = psutil.Process(command.pid)
     while command.poll() is None:
         ended = journal.read_text().count('"finished"') if journal.exists() else 0
         if 0 < ended < trials:
-            memory.append((ended, driver.memory_info().rss / 1e6))
-        time.sleep(1.0)
+            now, calls = used(command.pid), notes.read_text().count("\n")
+            memory = driver.memory_info().rss / 1e6
+            looks.append(Look(ended, now["driver"], now["prefect"], calls, memory))
+        time.sleep(0.5)
     if command.returncode != 0:
         raise SystemExit(f"the study ended with {command.returncode}")
-    return [json.loads(line) for line in journal.read_text().splitlines()], memory
+    return [json.loads(line) for line in journal.read_text().splitlines()], looks
 
 
 def overhead(lines: list[dict[str, Any]]) -> float:
@@ -66,25 +120,47 @@ def overhead(lines: list[dict[str, Any]]) -> float:
     return slot - statistics.mean(line["seconds"] for line in lines)
 
 
+def part(looks: list[Look], lines: list[dict[str, Any]], first: int, last: int) -> dict[str, Any]:
+    """What a trial between two numbers of ended trials cost."""
+    inside = [look for look in looks if first <= look.ended <= last]
+    begin, end = inside[0], inside[-1]
+    trials = max(end.ended - begin.ended, 1)
+    return {
+        "driver_seconds": (end.driver - begin.driver) / trials,
+        "prefect_seconds": (end.prefect - begin.prefect) / trials,
+        "mlflow_calls": (end.calls - begin.calls) / trials,
+        "slot_seconds_besides_training": overhead(lines[first:last]),
+        "driver_mb": end.memory,
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=1_000)
-    trials = parser.parse_args().trials
+    parser.add_argument("--strategy", default="random")
+    parser.add_argument("--drive", nargs=2, metavar=("STUDY", "NOTES"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.drive:
+        drive(given.drive[0], Path(given.drive[1]))
+        return
     with tempfile.TemporaryDirectory() as folder:
         home = Home.open(Path(folder))
-        journal, memory = run(home, trials)
+        journal, looks = run(home, given.trials, given.strategy)
         ended = [line for line in journal if line["event"] == "finished"]
-        tenth = trials // 10
-        first, last = overhead(ended[tenth : 2 * tenth]), overhead(ended[-tenth:])
+        size = min(PART, given.trials // 3)
+        # The very first trials wait for imports and first connections, which come once.
+        begin = min(20, size)
+        first = part(looks, ended, begin, begin + size)
+        last = part(looks, ended, given.trials - size, given.trials)
         bytes_ = (home.study("scale") / "journal.jsonl").stat().st_size
         found = {
-            "overhead_of_the_second_tenth": first,
-            "overhead_of_the_last_tenth": last,
-            "ratio": last / first,
-            "driver_mb": [memory[len(memory) * at // 4][1] for at in range(4)] + [memory[-1][1]],
-            "journal_bytes_a_trial": bytes_ / trials,
-            "record_bytes_a_trial": home.mlflow_database.stat().st_size / trials,
+            "first": first,
+            "last": last,
+            "last / first": {key: last[key] / first[key] for key in first if first[key]},
+            "driver_mb": [looks[len(looks) * at // 8].memory for at in range(8)],
+            "journal_bytes_a_trial": bytes_ / given.trials,
+            "record_bytes_a_trial": home.mlflow_database.stat().st_size / given.trials,
         }
     print(json.dumps(found, indent=1))
 

@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader
 
 import models
 from data.loaders import StudyData
+from tasks.train import lean, system
 from tasks.train import progress as trial_progress
-from tasks.train import system
 from tasks.train.batches import Division, divided
 from tasks.train.callbacks import Curve, EpochSeed, Guard, Saver, is_over, seed_everything
 from tasks.train.channel import Reporter
@@ -153,6 +153,7 @@ class Loop:
         saver = Saver(self.spec, self.folder, curve, written, self.background, self.is_stopped)
         callbacks = [EpochSeed(self.spec.seed, self.rank), guard, curve, saver]
         checkpoints = DurableCheckpointIO(restored, self.background)
+        lean.install()
         trainer = build_trainer(self.spec, callbacks, checkpoints, data.division.passes)
         try:
             trainer.fit(module, datamodule=data, ckpt_path=restored.path)

@@ -1,0 +1,97 @@
+"""Lightning's loop with less between two batches; what it does is the same.
+
+A small model's batch takes milliseconds, and Lightning spends one more of them around it: it enters
+a profiler for each hook, sets an attribute through `nn.Module.__setattr__`, which looks whether it
+is a parameter, reads signatures with `inspect`, and compares the names of its states without regard
+to case. `install` replaces these by their like. It is called once, before a process trains.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+from lightning_utilities.core.enums import StrEnum
+from pytorch_lightning.loops import evaluation_loop, training_epoch_loop
+from pytorch_lightning.trainer import call
+from pytorch_lightning.trainer.connectors import data_connector
+
+CURRENT = "_current_fx_name"
+"""The module's attribute that `self.log` reads: which hook is at work."""
+
+_all_callback_hooks = call._call_callback_hooks
+_equal = StrEnum.__eq__
+
+
+def install() -> None:
+    """Replace Lightning's functions; a second call changes nothing."""
+    call._call_callback_hooks = callback_hooks
+    call._call_lightning_module_hook = module_hook
+    call._call_strategy_hook = strategy_hook
+    StrEnum.__eq__ = equal  # type: ignore[method-assign]
+    for module, name in (
+        (training_epoch_loop, "is_param_in_hook_signature"),
+        (evaluation_loop, "is_param_in_hook_signature"),
+        (data_connector, "is_overridden"),
+    ):
+        remember(module, name)
+
+
+def remember(module: Any, name: str) -> None:
+    """Let a question about code, whose answer does not change, be answered once."""
+    ask = getattr(module, name)
+    if not hasattr(ask, "cache_info"):
+        setattr(module, name, functools.lru_cache(maxsize=256)(ask))
+
+
+def callback_hooks(trainer: pl.Trainer, hook_name: str, *args: Any, **kwargs: Any) -> None:
+    """Call a hook of every callback."""
+    module = trainer.lightning_module
+    if kwargs or module is None:  # at the ends of epochs, and of the whole
+        _all_callback_hooks(trainer, hook_name, *args, **kwargs)
+        return
+
+    def each() -> None:
+        for callback in trainer.callbacks:
+            getattr(callback, hook_name)(trainer, module, *args)
+
+    _named(module, hook_name, each)
+
+
+def module_hook(
+    trainer: pl.Trainer,
+    hook_name: str,
+    *args: Any,
+    pl_module: pl.LightningModule | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Call a hook of the model."""
+    module = pl_module or trainer.lightning_module
+    hook = getattr(module, hook_name)
+    return _named(module, hook_name, hook, *args, **kwargs) if callable(hook) else None
+
+
+def strategy_hook(trainer: pl.Trainer, hook_name: str, *args: Any, **kwargs: Any) -> Any:
+    """Call a hook of the strategy."""
+    hook = getattr(trainer.strategy, hook_name)
+    return _named(trainer.lightning_module, hook_name, hook, *args, **kwargs)
+
+
+def _named(
+    module: pl.LightningModule, hook_name: str, hook: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    """Call something while the module knows its name."""
+    state = module.__dict__
+    before, state[CURRENT] = state[CURRENT], hook_name
+    found = hook(*args, **kwargs)
+    state[CURRENT] = before
+    return found
+
+
+def equal(self: StrEnum, other: object) -> bool:
+    """Equality without regard to case; of two members of one kind without looking at letters."""
+    if type(self) is type(other):
+        return self is other
+    return _equal(self, other)
