@@ -62,16 +62,22 @@ class Resources(Section):
     """Seconds without a finished batch after which a trial is ended and tried again."""
     devices: Annotated[int, Field(ge=1, le=1_024)] = 1
     """Processes that train one trial together, each on a GPU of its own, or on the CPU."""
-    gpu_share: Annotated[int, Field(ge=1, le=64)] = 1
-    """Trials at once on one GPU."""
+    gpu_share: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = 1
+    """Trials at once on one GPU; `auto`: as many as have room, by the memory that a few steps of
+    trial 0 take. One that runs out of memory is tried again with a GPU to itself."""
     weights: Annotated[int, Field(ge=0, le=100_000)] = 5
     """The best so many trials keep their weights when they have ended."""
 
     @model_validator(mode="after")
     def _ray_gives_whole_gpus_or_parts_of_one(self) -> Resources:
-        if self.engine == "ray" and self.devices > 1 and self.gpu_share > 1:
+        if self.engine == "ray" and self.devices > 1 and self.gpu_share != 1:
             raise ValueError("on Ray a trial of several devices shares none; set gpu_share: 1")
         return self
+
+    @property
+    def share(self) -> int:
+        """Trials at once on one GPU, as far as it is known: one, until their room was measured."""
+        return 1 if self.gpu_share == "auto" else self.gpu_share
 
 
 class Gate(Section):

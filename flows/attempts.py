@@ -72,7 +72,7 @@ def spec_of(study: Study, data: Prepared, trial: Trial, start: Start) -> TrialSp
         threads=resources.threads,
         workers=resources.workers,
         devices=resources.devices,
-        gpu_share=resources.gpu_share,
+        gpu_share=start.share,
         halvings=start.halvings,
         trial_seconds=max(resources.trial_seconds - trial.seconds, 0.01),
     )

@@ -24,7 +24,7 @@ def rehearse(study: Study, home: Home) -> str:
     prepared = prepare(study, home, print)
     make_ready(study, prepared.card, home, print)
     with tempfile.TemporaryDirectory(prefix="dense-") as scratch, Engine(home, slots=0) as engine:
-        spec = one_step(study, prepared)
+        spec = brief(study, prepared, steps=1)
         outcome = engine.run(spec, Path(scratch))
         if outcome.outcome != "complete":
             log = (Path(scratch) / "log.txt").read_text(errors="replace").strip()
@@ -38,10 +38,11 @@ def rehearse(study: Study, home: Home) -> str:
     )
 
 
-def one_step(study: Study, prepared: Prepared) -> TrialSpec:
-    """Trial 0, one optimiser step long."""
-    brief = study.train.model_copy(update={"epochs": 1, "steps_per_epoch": 1, "patience": None})
-    config = study.trial_config.model_copy(update={"train": brief})
+def brief(study: Study, prepared: Prepared, steps: int) -> TrialSpec:
+    """Trial 0, so many optimiser steps long."""
+    short = {"epochs": 1, "steps_per_epoch": steps, "patience": None}
+    train = study.train.model_copy(update=short)
+    config = study.trial_config.model_copy(update={"train": train})
     return TrialSpec(
         study=study.name,
         number=0,

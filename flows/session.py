@@ -27,6 +27,7 @@ from flows.attempts import AttemptEnd, Job, measured, spec_of
 from flows.engines import AnyEngine, open_engine
 from flows.launch import StopWish, current_launch, listening
 from flows.load import whole_values
+from flows.packing import measured_share, with_share
 from flows.progress import batch_words, first_words, next_words, progress_of, shown_end
 from flows.shown import ProgressArtifact, flow_run_page
 from tasks.prepare import Prepared
@@ -37,7 +38,7 @@ from tasks.study.events import Attempt, Champion, Event, Promoted, Reason, Stopp
 from tasks.study.identity import JOURNAL_FILE
 from tasks.study.lock import Holder
 from tasks.study.open import OpenStudy
-from tasks.study.policy import Action, Promote, Start, decide, raised
+from tasks.study.policy import Action, Promote, Start, Stop, decide, raised
 from tasks.study.state import State
 from tasks.study.steps import asking, ending
 from tasks.suggest.records import Proposal
@@ -217,6 +218,20 @@ class Session:
                 outcome = measured(folder, self.config(trial.values), outcome)
             self.ended(AttemptEnd(number, outcome))
 
+    def pack(self) -> None:
+        """Find out how many trials share a GPU, where the study leaves that open."""
+        resources = self.study.resources
+        if not self.engine.on_gpu:
+            share = 1
+        elif resources.gpu_share != "auto" or isinstance(self.next_action(), Stop):
+            return
+        else:
+            self.doing("measuring the memory of a trial")
+            share = measured_share(self.study, self.data, self.home, self.engine)
+            self.say(f"{words.count(share, 'trial')} at a time on a GPU")
+        self.opened.study = with_share(self.study, share)
+        self.engine.use(self.study.resources)
+
     def next_action(self) -> Action:
         """What the policy says is to be done now."""
         for refusal in inbox.collect(self.opened, self._check_values, time.time()):
@@ -255,6 +270,7 @@ class Session:
             until=start.until,
             epoch=trial.epoch,
             halvings=start.halvings,
+            share=start.share,
             time=time.time(),
         )
         self.append(attempt)

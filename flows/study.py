@@ -69,6 +69,7 @@ def study(
     with session:
         session.begin_record(prepare(as_is(config), as_is(session.home)))
         session.settle()
+        session.pack()
         reason = search(session)
         try:
             wanted = session.study.champion.enabled and reason != "user"

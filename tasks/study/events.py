@@ -95,6 +95,8 @@ class Attempt(_Event):
     """Finished epochs in the checkpoint that it starts from."""
     halvings: Count = 0
     """How often the micro-batch was halved for want of memory."""
+    share: Positive = 1
+    """Trials at once on its GPU."""
 
 
 class Reported(_Event):

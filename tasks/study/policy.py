@@ -34,6 +34,8 @@ class Start:
     """Epochs at which the attempt ends."""
     halvings: int
     """How often its micro-batch is halved."""
+    share: int = 1
+    """Trials at once on its GPU."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def gpu_hours(state: State, study: Study, now: float) -> float:
 
 def gpus(study: Study) -> float:
     """GPUs that one trial occupies, or what stands for them."""
-    return study.resources.devices / study.resources.gpu_share
+    return study.resources.devices / study.resources.share
 
 
 def _settled(state: State, study: Study) -> bool:
@@ -193,7 +195,8 @@ def _start(state: State, study: Study) -> Start | None:
         return None
     trial = state.trials[state.ready.first[1]]
     until = trial.until or levels(study, trial)[0]
-    return Start(trial.number, trial.attempt + 1, until, trial.halvings)
+    share = 1 if trial.alone else study.resources.share
+    return Start(trial.number, trial.attempt + 1, until, trial.halvings, share)
 
 
 def _more(state: State, study: Study, slots: int) -> Action:

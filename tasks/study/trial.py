@@ -62,6 +62,10 @@ class Trial:
     """The constraints that its outcome does not keep."""
     began: float | None = None
     """Time at which its last attempt began."""
+    share: int = 1
+    """Trials at once on the GPU of its last attempt."""
+    alone: bool = False
+    """Whether it ran out of memory on a GPU that it shared, and now has one to itself."""
 
     @property
     def rung(self) -> int:
@@ -95,6 +99,7 @@ def begun(trial: Trial, event: Attempt) -> Trial:
         until=event.until,
         started=event.time if trial.started is None else trial.started,
         began=event.time,
+        share=event.share,
     )
 
 
@@ -114,6 +119,8 @@ def ended(trial: Trial, event: Finished) -> Trial:
     if event.outcome != "failed":
         value = trial.value if event.value is None else event.value
         return replace(trial, status=event.outcome, value=value)
+    if event.cause == "oom" and trial.share > 1:
+        return replace(trial, status="queued", alone=True)
     if event.cause == "oom" and trial.halvings < MAX_HALVINGS:
         return replace(trial, status="queued", halvings=trial.halvings + 1)
     if event.cause in ("infrastructure", "killed") and fruitless < MAX_FRUITLESS:

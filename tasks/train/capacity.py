@@ -48,5 +48,5 @@ def slot_count(resources: Resources, *, cores: int | None = None, gpus: int | No
     cores = len(usable_cores()) if cores is None else cores
     gpus = len(visible_gpus()) if gpus is None else gpus
     if gpus:
-        return max(1, gpus // resources.devices * resources.gpu_share)
+        return max(1, gpus // resources.devices * resources.share)
     return max(1, cores // (resources.threads * resources.devices))

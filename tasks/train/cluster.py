@@ -140,8 +140,15 @@ class RayEngine:
                     return self._run_on(node, keeper, spec, folder)
             time.sleep(LOOK_SECONDS)  # Ray has not noticed yet that the node is gone
 
-    def warm(self, model: Model) -> None:
-        """Nothing: a keeper warms its trial server when it starts."""
+    def use(self, resources: Resources) -> None:
+        """Take other resources from here on."""
+        with self._lock:
+            self._resources, self._nodes = resources, (float("-inf"), {})
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether trials run on GPUs."""
+        return bool(self._ray.cluster_resources().get("GPU", 0.0) > 0)
 
     def stop(self, grace: float = GRACE_SECONDS) -> None:
         """Let running trials end after their present epoch, or kill them after `grace` seconds."""
@@ -201,11 +208,10 @@ class RayEngine:
 
     def _need(self) -> dict[str, float]:
         resources = self._resources
-        return self._needed(resources.threads, resources.devices, resources.gpu_share)
+        return self._needed(resources.threads, resources.devices, resources.share)
 
     def _needed(self, threads: int, devices: int, gpu_share: int) -> dict[str, float]:
-        gpus = self._ray.cluster_resources().get("GPU", 0.0) > 0
-        return need_of(threads=threads, devices=devices, gpu_share=gpu_share, gpus=gpus)
+        return need_of(threads=threads, devices=devices, gpu_share=gpu_share, gpus=self.on_gpu)
 
     def _living(self) -> dict[str, Node]:
         """The nodes that can hold a trial, as they were a moment ago."""

@@ -12,8 +12,10 @@ from typing import Self
 
 from conf.home import Home
 from conf.model import Model
+from conf.run import Resources
 from tasks.train import locks
 from tasks.train import memory as memory_facts
+from tasks.train.capacity import slot_count, visible_gpus
 from tasks.train.client import Attempt, TrialServer
 from tasks.train.folder import TrialFolder
 from tasks.train.memory import Memory
@@ -115,6 +117,15 @@ class Engine:
         if ended.status is None:
             locks.end_holder(place.lock, wait=self.lock_seconds)
         return outcome_of(place, spec.attempt, spec.until, ended)
+
+    def use(self, resources: Resources) -> None:
+        """Take other resources from here on."""
+        self.slots = slot_count(resources)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether trials run on GPUs."""
+        return bool(visible_gpus())
 
     def warm(self, model: Model) -> None:
         """Have the trial server import what trials of a model need, without waiting for it."""

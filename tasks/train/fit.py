@@ -220,6 +220,7 @@ def result_of(
 ) -> Result:
     """The result of an attempt that reached its end."""
     # An average of the weights is no second network.
+    held, total = system.gpu_held() or (None, None)
     parameters = [p for n, p in module.named_parameters() if not n.startswith("average.")]
     return Result(
         outcome="complete" if is_complete(spec, reached) else "paused",
@@ -232,6 +233,8 @@ def result_of(
         params_trainable=sum(p.numel() for p in parameters if p.requires_grad),
         peak_memory=system.peak_memory(),
         gpu_memory=system.gpu_memory(),
+        gpu_held=held,
+        gpu_total=total,
         files=files,
         warnings=notes,
     )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.train.locks import POLL_SECONDS, try_lock
+from tasks.train.locks import POLL_SECONDS, is_held, try_lock
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,14 @@ def try_slot(
     """Take one slot, or None when any part of it is taken.
 
     A GPU that one trial has for itself is locked as a whole; trials that share one hold its whole
-    lock together, and a lock of their share each.
+    lock together, and a lock of their share each. They take none for which a trial queues that is
+    to have it for itself.
     """
     wanted = [(folder / str(core), fcntl.LOCK_EX) for core in share.cores(slot)]
-    for gpu in share.gpus(slot, visible):
+    gpus = share.gpus(slot, visible)
+    if share.gpu_share > 1 and any(is_held(queue_of(folder, gpu)) for gpu in gpus):
+        return None
+    for gpu in gpus:
         if share.gpu_share == 1:
             wanted.append((folder / f"gpu{gpu}", fcntl.LOCK_EX))
         else:
@@ -99,12 +103,26 @@ def take_slot(
         visible: the GPUs that trials may use.
         waiting: called before every further try.
     """
-    while True:
-        for number in range(count):
-            if slot := try_slot(folder, number, share, visible):
-                return slot
-        waiting()
-        time.sleep(POLL_SECONDS)
+    queue: int | None = None
+    try:
+        while True:
+            for number in range(count):
+                if slot := try_slot(folder, number, share, visible):
+                    return slot
+            if queue is None and share.gpu_share == 1:
+                tries = (try_lock(queue_of(folder, gpu)) for gpu in visible)
+                queue = next((handle for handle in tries if handle is not None), None)
+            waiting()
+            time.sleep(POLL_SECONDS)
+    finally:
+        if queue is not None:
+            os.close(queue)
+
+
+def queue_of(folder: Path, gpu: str) -> Path:
+    """Lock of the trial that is next to have a GPU for itself: those that share one would else
+    never leave it empty."""
+    return folder / f"gpu{gpu}.next"
 
 
 def pinned(slot: int, share: Share, available: set[int]) -> set[int]:

@@ -125,6 +125,10 @@ class Result(Document):
     """Largest resident memory of the trial's own process, in bytes."""
     gpu_memory: int | None = None
     """Largest memory allocated on one device, in bytes; None on CPU."""
+    gpu_held: int | None = None
+    """Largest memory taken of one device, in bytes; None on CPU."""
+    gpu_total: int | None = None
+    """Memory of that device, in bytes."""
     files: dict[str, FileFact] = Field(default_factory=dict)
     """Path within the trial's folder to its size and hash."""
     warnings: tuple[str, ...] = ()

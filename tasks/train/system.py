@@ -56,6 +56,15 @@ def gpu_memory() -> int | None:
     return int(torch.cuda.max_memory_allocated())
 
 
+def gpu_held() -> tuple[int, int] | None:
+    """Most memory that this process took of its device, and all that there is, in bytes; None on
+    the CPU."""
+    if not torch.cuda.is_initialized():
+        return None
+    total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
+    return int(torch.cuda.max_memory_reserved()), int(total)
+
+
 def gpu_percent() -> float | None:
     """Share of the last moments in which the device was busy; None where it does not tell."""
     try:

@@ -119,6 +119,15 @@ def test_a_trial_is_tried_again_as_often_as_its_cause_allows(cause: str, attempt
     assert state.trials[0].halvings == (3 if cause == "oom" else 0)
 
 
+def test_memory_that_ran_out_on_a_shared_gpu_asks_for_room_first() -> None:
+    shared = attempt(0).model_copy(update={"share": 4})
+    state = folded(asked(0, 1), shared, failed(0, "oom", 1))
+    trial = state.trials[0]
+    assert (trial.status, trial.alone, trial.halvings) == ("queued", True, 0)
+    state = apply(apply(state, attempt(0, 2)), failed(0, "oom", 2))
+    assert (state.trials[0].alone, state.trials[0].halvings) == (True, 1)
+
+
 def test_a_new_epoch_renews_the_budget_for_kills() -> None:
     state = folded(asked(0, 1))
     for number, epochs in enumerate([0, 1, 2, 2, 3, 3], start=1):

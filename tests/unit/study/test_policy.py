@@ -382,6 +382,13 @@ def test_a_trial_costs_by_its_devices_and_what_shares_them() -> None:
     assert after(shared, *events) == Ask(2)
 
 
+def test_a_trial_that_ran_out_of_a_shared_gpus_memory_gets_one_for_itself() -> None:
+    study = a_study(20).model_copy(update={"resources": Resources(gpu_share=4)})
+    assert after(study, asked(0, 1)) == Start(0, 1, 4, 0, share=4)
+    shared = attempt(0).model_copy(update={"share": 4})
+    assert after(study, asked(0, 1), shared, failed(0, "oom")) == Start(0, 2, 9, 0, share=1)
+
+
 def test_money_without_a_price_is_refused() -> None:
     with pytest.raises(ValueError, match="cost_per_gpu_hour"):
         StopSection(money=3.0)

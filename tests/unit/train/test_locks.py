@@ -117,6 +117,23 @@ def test_a_gpu_is_one_trials_or_shared_never_both(tmp_path: Path) -> None:
     assert slots.try_slot(tmp_path, 0, Share(gpu_share=2), gpus) is None
 
 
+def test_who_is_to_have_a_gpu_for_itself_is_next(tmp_path: Path) -> None:
+    gpus = ("0",)
+    packed = slots.try_slot(tmp_path, 0, Share(gpu_share=2), gpus)
+    assert packed is not None
+    looks: list[bool] = []
+
+    def waiting() -> None:
+        looks.append(slots.try_slot(tmp_path, 1, Share(gpu_share=2), gpus) is None)
+        if len(looks) == 3:
+            packed.release()
+
+    alone = slots.take_slot(tmp_path, 2, Share(), gpus, waiting=waiting)
+    assert looks == [True] * 3, "others went in before it"
+    alone.release()
+    assert slots.try_slot(tmp_path, 0, Share(gpu_share=2), gpus) is not None
+
+
 @pytest.mark.parametrize(
     ("share", "expected"),
     [
