@@ -19,6 +19,7 @@ from benchmarks.searching.problems import (
     HELD_OUT,
     MORE_HELD_OUT,
     MORE_TUNED_ON,
+    SYNTHETIC,
     TUNED_ON,
     Problem,
 )
@@ -30,7 +31,8 @@ GROUPS: dict[str, tuple[Problem, ...]] = {
     "held": HELD_OUT,
     "further": MORE_HELD_OUT,
     "all-held": HELD_OUT + MORE_HELD_OUT,
-    "all": TUNED_ON + HELD_OUT + MORE_TUNED_ON + MORE_HELD_OUT,
+    "synthetic": SYNTHETIC,
+    "all": TUNED_ON + HELD_OUT + MORE_TUNED_ON + MORE_HELD_OUT + SYNTHETIC,
 }
 
 
