@@ -191,6 +191,23 @@ def predict(
 
 
 @app.command()
+def monitor(
+    study: NameArgument,
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A file of rows, or a folder that gets them.")
+    ],
+    again: Annotated[
+        bool, typer.Option("--all", help="Every file of the folder, also what was seen.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say whether new rows still look like those that the study's champion was made from."""
+    from flows.watching import show
+
+    show(study, path, again=again, json_only=json)
+
+
+@app.command()
 def promote(
     study: NameArgument,
     version: Annotated[

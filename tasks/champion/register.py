@@ -40,6 +40,7 @@ def tags_of(candidate: Candidate, score: Score, home: Home) -> dict[str, str]:
         "dense.test": canonical_json(
             {name: interval.model_dump() for name, interval in score.metrics.items()}
         ),
+        "dense.test_rows": str(score.rows),
         "dense.home": home.id,
     }
 

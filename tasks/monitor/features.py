@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tasks.evaluate.predictions import NumberPredictions, Predictions, Said
 
+CONFIDENCE = ("confidence",)
 GAP = -1e30  # a missing value of a table: below every other
 THUMB = 8
 BUCKETS = 64
@@ -71,7 +72,7 @@ def answers_of(said: Said) -> Answers:
     """What is compared of a model's answers."""
     if isinstance(said, Predictions):
         sure = said.probabilities.max(axis=1).astype(np.float32)
-        return Answers(said.predictions.astype(np.int64), ("confidence",), sure[:, None])
+        return Answers(said.predictions.astype(np.int64), CONFIDENCE, sure[:, None])
     if isinstance(said, NumberPredictions):
         return Answers(None, ("answer",), said.predictions.astype(np.float32)[:, None])
     lengths = [(len(text), len(_WORD.findall(text))) for text in said.hypotheses]

@@ -62,14 +62,14 @@ def write(folder: Path, reference: Reference) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     features, answers = reference.features, reference.answers
-    arrays = {"features": features.values, "joint": features.joint}
+    arrays: dict[str, Any] = {"features": features.values, "joint": features.joint}
     facts: dict[str, Any] = {"format": FORMAT, "features": features.names, "answers": None}
     if answers is not None:
         arrays["answers"] = answers.values
         facts["answers"] = answers.names
         if answers.labels is not None:
             arrays["labels"] = answers.labels
-    np.savez_compressed(scratch / "rows.npz", allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(scratch / "rows.npz", allow_pickle=False, **arrays)
     (scratch / "reference.json").write_text(json.dumps(facts))
     shutil.rmtree(folder, ignore_errors=True)
     scratch.rename(folder)

@@ -39,7 +39,9 @@ class Distance:
     p: float
 
 
-def kolmogorov_smirnov(old: Rows, new: Rows, *, resamples: int, seed: int = 0) -> Distances:
+def kolmogorov_smirnov(
+    old: Rows, new: Rows, *, resamples: int, seed: int = 0, lower: bool = False
+) -> Distances:
     """The greatest gap between the two distribution functions, feature by feature.
 
     The p-values hold for all features together, however they depend on each other: each gap is
@@ -50,18 +52,19 @@ def kolmogorov_smirnov(old: Rows, new: Rows, *, resamples: int, seed: int = 0) -
         new: shape (n, d).
         resamples: shuffles.
         seed: of the shuffles.
+        lower: one-sided: only how much smaller the new values are.
     """
     pooled, shares = np.concatenate([old, new]), _shares(len(old), len(new))
     order = np.argsort(pooled, axis=0, kind="stable")
     sorted_ = np.take_along_axis(pooled, order, axis=0)
     last = np.ones(sorted_.shape, dtype=bool)  # equal values step together
     last[:-1] = sorted_[1:] > sorted_[:-1]
-    each = _gaps(shares[None, :], order, last)[:, 0]
+    each = _gaps(shares[None, :], order, last, lower)[:, 0]
     random, greatest = np.random.default_rng(seed), []
     for start in range(0, resamples, BLOCK):
         many = (min(BLOCK, resamples - start), 1)
         shuffled = random.permuted(np.tile(shares.astype(np.float32), many), axis=1)
-        greatest.append(_gaps(shuffled, order, last).max(axis=0))
+        greatest.append(_gaps(shuffled, order, last, lower).max(axis=0))
     null = np.sort(np.concatenate(greatest))
     beyond = resamples - np.searchsorted(null, each - SLACK)
     p_each = (1 + beyond) / (1 + resamples)
@@ -73,12 +76,13 @@ def _shares(old: int, new: int) -> NDArray[np.float64]:
     return np.concatenate([np.full(old, -1 / old), np.full(new, 1 / new)])
 
 
-def _gaps(shares: NDArray, order: NDArray, last: NDArray) -> NDArray[np.float64]:
+def _gaps(shares: NDArray, order: NDArray, last: NDArray, lower: bool) -> NDArray[np.float64]:
     """Distances of shape (d, shuffles) for shares of shape (shuffles, rows)."""
     found = np.empty((order.shape[1], len(shares)))
     for feature in range(order.shape[1]):
         steps = np.cumsum(shares[:, order[:, feature]], axis=1)
-        np.abs(steps, out=steps)
+        if not lower:
+            np.abs(steps, out=steps)
         ties = last[:, feature]
         found[feature] = (steps if ties.all() else steps[:, ties]).max(axis=1)
     return found
@@ -107,7 +111,7 @@ def maximum_mean_discrepancy(old: Rows, new: Rows, *, resamples: int, seed: int 
     return Distance(max(value, 0.0) ** 0.5, _p(null, value))
 
 
-def _some(rows: Rows, most: int, random: np.random.Generator) -> NDArray[np.float64]:
+def _some(rows: Rows, most: int, random: np.random.Generator) -> Rows:
     rows = np.asarray(rows, dtype=np.float64)
     if len(rows) <= most:
         return rows

@@ -17,6 +17,7 @@ from tasks.champion.score import score
 from tasks.champion.training import train
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.train.engine import Engine
+from tasks.train.spec import TrialSpec
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,26 @@ def candidate_of(study: Study, prepared: Prepared, value: float = 0.9) -> Candid
     )
 
 
+def trial_folder(home: Home, candidate: Candidate) -> Path:
+    """Of the trial that won."""
+    return home.trial(candidate.study, candidate.number, candidate.digest)
+
+
+def trial_spec(candidate: Candidate, prepared: Prepared) -> TrialSpec:
+    """Of the trial that won: trained on the training part alone."""
+    return TrialSpec(
+        study=candidate.study,
+        number=candidate.number,
+        digest=candidate.digest,
+        config=candidate.config,
+        seed=1,
+        train=str(prepared.train),
+        validation=str(prepared.validation),
+        card=str(prepared.card_path),
+        until=candidate.epochs,
+    )
+
+
 @pytest.fixture(scope="session")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     home = Home.open(tmp_path_factory.mktemp("champion") / "home")
@@ -56,7 +77,8 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     away = test_path(prepared).rename(home.path / "away")  # whoever reads it now, fails
     with Engine(home, slots=1) as engine:
         outcome = train(engine.run, final_spec(candidate, prepared, study.resources), folder)
-    assert outcome.outcome == "complete", outcome
+        trial = engine.run(trial_spec(candidate, prepared), trial_folder(home, candidate))
+    assert (outcome.outcome, trial.outcome) == ("complete", "complete"), (outcome, trial)
     away.rename(test_path(prepared))
     taken = score(candidate, prepared, folder, seconds=120)
     return Scored(home, study, prepared, candidate, folder, taken)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from conf.errors import BadInput, DenseError
 from conf.home import Home
+from conf.monitor import Monitor
 from conf.run import Gate
 from tasks.champion import registry
 from tasks.champion.decision import decide
@@ -26,9 +27,13 @@ from tasks.champion.register import Registration, register
 from tasks.champion.score import score
 from tasks.champion.scoring import score_files
 from tasks.evaluate.predictions import read
+from tasks.monitor import reference
+from tasks.monitor.record import Idle, Kept
+from tasks.monitor.watch import watch
 from tasks.prepare import test_path
 from tests.integration.champion.conftest import Scored
 from tests.integration.champion.serving import ask, served
+from tests.integration.champion.watching import fresh, looked, save
 from tests.unit.champion.helpers import candidate
 from tests.unit.champion.helpers import scored as scored_record
 
@@ -277,6 +282,66 @@ def test_a_champion_moved_by_hand_meanwhile_is_left_alone(
     assert look(client, "digits") is None
     monkeypatch.undo()
     promote(client, scored.home, "digits", held.version if held else "1")
+
+
+def test_new_files_are_looked_at_once_and_raise_nothing(
+    client: MlflowClient, scored: Scored, tmp_path: Path
+) -> None:
+    if registry.aliased(client, "digits") is None:
+        registered(client, scored, scored.candidate, None)
+    values, labels = fresh(scored, 150)
+    save(tmp_path, values[:20], labels[:20])
+    waiting = looked(client, scored, tmp_path)
+    assert isinstance(waiting, Idle) and "20 new rows" in waiting.why
+    save(tmp_path, values[20:], labels[20:], "more")
+    found = looked(client, scored, tmp_path)
+    assert isinstance(found, Kept) and not found.look.alarm
+    assert (found.look.rows, found.look.labelled, len(found.look.tests)) == (150, 150, 5)
+    assert found.look.metrics["accuracy"].value > 0.8
+    again = looked(client, scored, tmp_path)
+    assert isinstance(again, Idle) and "no file" in again.why
+    run = client.get_run(found.run_id)
+    assert run.data.tags["dense.kind"] == "monitor" and run.data.metrics["alarm"] == 0
+    names = {file.path for file in client.list_artifacts(found.run_id)}
+    assert names == {"look.json", "monitor.html"}
+
+
+def test_turned_rows_and_wrong_answers_raise_alarms_and_leave_the_alias(
+    client: MlflowClient, scored: Scored, tmp_path: Path
+) -> None:
+    if registry.aliased(client, "digits") is None:
+        registered(client, scored, scored.candidate, None)
+    held = registry.incumbent(client, "digits")
+    values, labels = fresh(scored, 120)
+    np.save(tmp_path / "turned.npy", np.rot90(values, axes=(1, 2)))
+    turned = looked(client, scored, tmp_path / "turned.npy", 1)
+    assert isinstance(turned, Kept) and turned.look.labelled == 0
+    raised = {test.name for test in turned.look.tests if test.raised}
+    assert {"inputs, one by one", "inputs, as wholes"} <= raised
+    page = turned.page.read_text()
+    assert "Alarm" in page and "://" not in page.split("<script>")[0]
+    save(tmp_path / "drop", values, (labels + (np.arange(120) % 3 == 0)) % 10)
+    wrong = looked(client, scored, tmp_path / "drop", 2)
+    assert isinstance(wrong, Kept)
+    assert {test.name for test in wrong.look.tests if test.raised} == {"quality"}
+    assert registry.incumbent(client, "digits") == held
+
+
+def test_what_is_compared_with_is_of_the_version_and_not_of_the_test_part(
+    client: MlflowClient, scored: Scored, tmp_path: Path
+) -> None:
+    if registry.aliased(client, "digits") is None:
+        registered(client, scored, scored.candidate, None)
+    version = registry.aliased(client, "digits")
+    assert version is not None
+    found = reference.read(
+        Path(client.download_artifacts(version.run_id, "reference", str(tmp_path)))
+    )
+    rows = scored.prepared.card["rows"]
+    assert len(found.features) == rows["train"] + rows["validation"]
+    assert found.answers is not None and len(found.answers.values) == rows["validation"]
+    with pytest.raises(BadInput, match="no registered model 'numbers'"):
+        watch(client, scored.home, "numbers", tmp_path, Monitor(), time=0)
 
 
 @pytest.mark.long

@@ -48,6 +48,13 @@ def test_every_kind_of_change_raises_its_own_test() -> None:
     assert raised(looked(Monitor(), second=0.9)) == {"answers: classes"}
 
 
+def test_to_be_surer_is_no_alarm_and_to_be_less_sure_is() -> None:
+    old, (features, answers) = Reference(*sample(0, 800)), sample(1, 200)
+    for change, name in ((-0.2, {"answers: less sure"}), (0.2, set())):
+        moved = Answers(answers.labels, answers.names, answers.values + np.float32(change))
+        assert raised(compare(old, features, moved, Monitor(), classes=CLASSES)) == name
+
+
 def test_what_is_certain_but_small_raises_nothing() -> None:
     settings = Monitor(effect=0.3)
     found = looked(settings, rows=1_000, second=0.65)

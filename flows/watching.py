@@ -1,0 +1,108 @@
+"""`dense monitor`: one look at new rows, printed; the Prefect server that is up is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.home import Home
+from conf.monitor import Monitor
+from flows.champion import model_of
+from flows.server import configured_api
+from tasks.study.record import StudyRecord, studies
+
+if TYPE_CHECKING:
+    from tasks.monitor.record import Idle, Kept
+
+
+def show(name: str, path: Path, *, again: bool, json_only: bool) -> None:
+    """Print what a look came to.
+
+    Raises:
+        BadInput: there is no champion, no rows, or rows that it does not take.
+        Held: another look at the place is under way.
+    """
+    home = Home.open()
+    url = configured_api(home)
+    found = look_at(home, name, path, again=again)
+    told = "" if url is None else _tell(found, url)
+    print(json.dumps(summary(found)) if json_only else "\n".join(lines(found, told)))
+
+
+def look_at(home: Home, name: str, place: Path, *, again: bool) -> Kept | Idle:
+    """A look at the rows of a place with the champion of a study, or of a registered model."""
+    from tasks.monitor.watch import watch
+    from tasks.track import store
+
+    settings = StudyRecord.read(home, name).study.monitor if name in studies(home) else Monitor()
+    uri = store.bootstrap(home)
+    with store.at_work(uri, "give the command again when it answers"):
+        return watch(
+            store.client(uri),
+            home,
+            model_of(home, name),
+            place,
+            settings,
+            time=time.time(),
+            again=again,
+        )
+
+
+def _tell(found: Kept | Idle, url: str) -> str:
+    from tasks.monitor.record import Idle
+
+    if isinstance(found, Idle):
+        return ""
+    os.environ["PREFECT_API_URL"] = url
+    from flows.command import flush_prefect
+    from flows.monitor import tell
+
+    told = tell(found)
+    flush_prefect()
+    return told
+
+
+def lines(found: Kept | Idle, told: str) -> list[str]:
+    """What a person reads; `told` is what Prefect was told, empty where none is up."""
+    from tasks.monitor.record import Idle
+
+    if isinstance(found, Idle):
+        return [f"nothing was looked at: {found.why}"]
+    look = found.look
+    tests = [
+        f"  {test.name:<20}  {test.statistic:<17}  {test.value:8.3f}   p {test.p:.3f}"
+        f"{'   alarm' if test.raised else ''}"
+        for test in look.tests
+    ]
+    end = [f"{'alarm' if look.alarm else 'no alarm'}: {look.why}"]
+    if look.alarm:
+        end.append(told or "no Prefect server is up that could start a new study: dense up")
+    head = f"{look.rows:,} new rows, answered by {look.model} version {look.version}"
+    return [head, *tests, *end, f"page  {found.page}"]
+
+
+def summary(found: Kept | Idle) -> dict[str, object]:
+    """What a program reads."""
+    from tasks.monitor.record import Idle
+
+    if isinstance(found, Idle):
+        return {"alarm": False, "rows": 0, "why": found.why}
+    look = found.look
+    return {
+        "alarm": look.alarm,
+        "why": look.why,
+        "rows": look.rows,
+        "labelled": look.labelled,
+        "tests": {
+            test.name: {"value": test.value, "p": test.p, "raised": test.raised}
+            for test in look.tests
+        },
+        "metrics": {name: each.model_dump() for name, each in look.metrics.items()},
+        "model": look.model,
+        "version": look.version,
+        "run_id": found.run_id,
+        "page": str(found.page),
+    }

@@ -1,0 +1,116 @@
+"""The page of a look: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from conf.home import write_atomically
+from tasks.monitor.look import Look
+from tasks.report import words
+from tasks.report.figures import Figure
+from tasks.report.page import render
+
+MOST_FEATURES = 40
+
+
+def write_page(folder: Path, look: Look, earlier: Sequence[Look]) -> Path:
+    """Write the page into a folder, and say where it is."""
+    path = folder / "monitor.html"
+    write_atomically(path, render("monitor.html", view(look, earlier)))
+    return path
+
+
+def view(look: Look, earlier: Sequence[Look]) -> dict[str, Any]:
+    """Names and values for the template."""
+    features = sorted(look.features, key=lambda each: -each.distance)
+    return {
+        "look": look,
+        "when": _when(look),
+        "tests": [
+            (test.name, test.statistic, f"{test.value:.3f}", _p(test.p), _verdict(look, test))
+            for test in look.tests
+        ],
+        "each": f"{look.alpha / len(look.tests):.2g}",
+        "features": [
+            (one.name, f"{one.before:.3g}", f"{one.now:.3g}", f"{one.distance:.3f}", _p(one.p),
+             f"{one.stability:.2f}")
+            for one in (*look.answers, *features[:MOST_FEATURES])
+        ],
+        "left_out": max(0, len(features) - MOST_FEATURES),
+        "metrics": [
+            (words.name(name), words.number(now.value), words.interval(now.low, now.high),
+             *_promise(look, name))
+            for name, now in look.metrics.items()
+        ],
+        "figures": _figures(look, earlier),
+    }  # fmt: skip
+
+
+def _verdict(look: Look, test: Any) -> str:
+    if test.raised:
+        return f"alarm: {test.why}"
+    small = f"certain, but smaller than {look.effect:g}"
+    return small if test.certain else "as before"
+
+
+def _promise(look: Look, name: str) -> tuple[str, str]:
+    found = look.promised.get(name)
+    if found is None:
+        return words.DASH, ""
+    return words.number(found.value), words.interval(found.low, found.high)
+
+
+def _when(look: Look) -> str:
+    return f"{datetime.fromtimestamp(look.time, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
+
+
+def _figures(look: Look, earlier: Sequence[Look]) -> dict[str, Figure]:
+    figures = {"course": _course([*earlier, look])} if earlier else {}
+    if look.shares:
+        figures["shares"] = _shares(look)
+    return figures
+
+
+def _course(looks: Sequence[Look]) -> Figure:
+    """The greatest distance of any feature by look; alarms stand out."""
+    most = [max(each.distance for each in look.features) for look in looks]
+    return {
+        "data": [{
+            "type": "scatter", "mode": "lines+markers", "name": "greatest KS distance",
+            "x": [_when(look) for look in looks], "y": most,
+            "text": [look.why for look in looks],
+            "hovertemplate": "%{x}<br>%{y:.3f}<br>%{text}<extra></extra>",
+            "line": {"color": "$quiet"},
+            "marker": {"size": 10, "color": ["$bad" if k.alarm else "$good" for k in looks]},
+        }],
+        "layout": {
+            "xaxis": {"type": "category", "showticklabels": len(looks) <= 8},
+            "yaxis": {"title": {"text": "greatest KS distance"}, "rangemode": "tozero"},
+            "showlegend": False,
+        },
+    }  # fmt: skip
+
+
+def _shares(look: Look) -> Figure:
+    names = list(look.shares)
+    sides = zip(("then", "now"), ("$quiet", "$accent"), zip(*look.shares.values(), strict=True),
+                strict=True)  # fmt: skip
+    bars = [
+        {"type": "bar", "name": name, "x": names, "y": list(values), "marker": {"color": colour}}
+        for name, colour, values in sides
+    ]
+    return {
+        "data": bars,
+        "layout": {
+            "xaxis": {"type": "category", "title": {"text": "answer"}},
+            "yaxis": {"title": {"text": "share"}, "tickformat": ".0%"},
+            "barmode": "group", "showlegend": True,
+        },
+    }  # fmt: skip

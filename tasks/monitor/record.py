@@ -1,0 +1,104 @@
+"""A look recorded: in the home, in MLflow, and as a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from conf.home import Home, write_atomically
+from tasks.champion.register import experiment_of
+from tasks.monitor.incoming import folder_of
+from tasks.monitor.look import Look
+from tasks.monitor.page import write_page
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+LOOK = "look.json"
+EARLIER = 50
+"""Looks before this one that its page shows."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A look, and where it is to be found."""
+
+    look: Look
+    run_id: str
+    page: Path
+
+
+@dataclass(frozen=True)
+class Idle:
+    """There was nothing to look at yet."""
+
+    why: str
+
+
+def keep(client: MlflowClient, home: Home, look: Look) -> Kept:
+    """Write the look and its page into the home, and a run of `dense.kind` monitor into the study's
+    experiment.
+
+    Raises:
+        DenseError: the experiment is gone.
+    """
+    earlier = looks(home, look.model)
+    stamp = datetime.fromtimestamp(look.time, UTC).strftime("%Y%m%d-%H%M%S-%f")
+    folder = folder_of(home, look.model) / stamp
+    page = write_page(folder, look, earlier[-EARLIER:])
+    run_id = _run(client, home, look, page)
+    write_atomically(folder / LOOK, look.model_dump_json() + "\n")
+    return Kept(look, run_id, page)
+
+
+def looks(home: Home, model: str) -> list[Look]:
+    """Earlier looks at a model's rows, oldest first; what cannot be read is left out."""
+    found = []
+    for path in sorted(folder_of(home, model).glob(f"*/{LOOK}")):
+        try:
+            found.append(Look.model_validate_json(path.read_bytes()))
+        except (OSError, ValidationError):
+            continue
+    return found
+
+
+def _run(client: MlflowClient, home: Home, look: Look, page: Path) -> str:
+    from mlflow.entities import Metric
+
+    time = int(look.time * 1000)
+    tags = {
+        "dense.kind": "monitor",
+        "dense.study": look.study,
+        "dense.model": look.model,
+        "dense.version": look.version,
+        "dense.alarm": str(look.alarm).lower(),
+        "dense.home": home.id,
+        "mlflow.runName": f"monitor-{datetime.fromtimestamp(look.time, UTC):%Y-%m-%dT%H:%M}",
+        "mlflow.note.content": look.why,
+    }
+    experiment = experiment_of(client, look.study)
+    run_id: str = client.create_run(experiment, start_time=time, tags=tags).info.run_id
+    points = [Metric(name, value, time, 0) for name, value in _values(look).items()]
+    client.log_batch(run_id, metrics=points)
+    client.log_dict(run_id, look.model_dump(mode="json"), LOOK)
+    client.log_artifact(run_id, str(page))
+    client.set_terminated(run_id, "FINISHED", end_time=time)
+    return run_id
+
+
+def _values(look: Look) -> dict[str, float]:
+    values = {
+        "alarm": float(look.alarm),
+        "rows": float(look.rows),
+        "labelled": float(look.labelled),
+        "stability": max(each.stability for each in look.features),
+    }
+    for test in look.tests:
+        name = test.name.replace(":", "").replace(",", "")
+        values |= {f"drift/{name}": test.value, f"p/{name}": test.p}
+    values |= {f"now/{each.name}": each.now for each in look.answers}
+    return values | {f"now/{name}": found.value for name, found in look.metrics.items()}
