@@ -18,7 +18,7 @@ from conf.home import Home, write_atomically
 from tasks.evaluate.evaluation import Evaluation
 from tasks.study.state import State
 from tasks.study.trial import Trial
-from tasks.track import experiment, project, store
+from tasks.track import experiment, project, store, view
 from tasks.track.project import PARENT, Facts, Files, Point
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result, TrialSpec
@@ -114,18 +114,30 @@ class Ledger:
         """Make the parent run say what the study has come to; its terminal status comes last."""
         report = self.home.report(self.facts.study.name)
         link = self.report_path(report.name) if report.exists() else ""
-        tags = project.study_tags(self.facts, state, live=live, report=link)
+        trials = self._show_trials()
+        tags = project.study_tags(self.facts, state, live=live, report=link, trials=trials)
         status = project.study_status(state, live=live)
         _, end = project.study_times(self.facts, state)
-        self._client.log_batch(self.parent_run_id, tags=_tags(tags))
+        points = project.study_points(self.facts, state) if status != "RUNNING" else []
+        for batch in _batches(points, {}, tags):
+            self._client.log_batch(self.parent_run_id, **batch)
         if status == "RUNNING":
             self._client.update_run(self.parent_run_id, status=status)
         else:
             text = project.as_yaml(self.facts.study.model_dump(mode="json"))
             self._client.log_text(self.parent_run_id, text, "config.yaml")
+            self._client.log_inputs(self.parent_run_id, datasets=[self._dataset()])
             self._client.set_terminated(self.parent_run_id, status, end_time=end)
-        note = project.description(self.facts, state, link)
+        note = project.description(self.facts, state, link, trials)
         self._client.set_experiment_tag(self.experiment_id, project.NOTE, note)
+
+    def _show_trials(self) -> str:
+        """Make the view of all trials; where it is, empty where MLflow would not take it."""
+        value = view.view(self.facts.study)
+        if value is None:
+            return ""
+        self._client.set_experiment_tag(self.experiment_id, view.TAG, value)
+        return view.path(self.experiment_id)
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Copy a file to the parent run's artifacts."""

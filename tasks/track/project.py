@@ -79,6 +79,8 @@ def common_tags(facts: Facts, session: sessions.Session | None) -> dict[str, str
         "dense.study_digest": facts.digest,
         "dense.data": facts.data_key,
         "dense.home": facts.home,
+        "mlflow.source.name": f"dense run {facts.study.name}",
+        "mlflow.source.type": "LOCAL",
     }
     if session and session.commit:
         tags["dense.git_commit"] = session.commit
@@ -154,7 +156,10 @@ def trial_points(trial: Trial, files: Files) -> list[Point]:
 
 
 def _at_end(trial: Trial, files: Files, time: int) -> list[Point]:
-    """Metrics whose last value is the trial's: of its best epoch, and of the whole of it."""
+    """Metrics whose last value is the trial's: of its best epoch, and of the whole of it.
+
+    What is of the whole is of step 0: MLflow's pages make bars of it, and a curve of the rest.
+    """
     result = files.result
     if result is not None and not result.answers(trial.attempt, trial.until or 0):
         result = None
@@ -163,8 +168,10 @@ def _at_end(trial: Trial, files: Files, time: int) -> list[Point]:
         "seconds/train": trial.seconds,
         "gpu_hours": trial.seconds * files.devices / 3600 if on_gpu else 0.0,
     }
+    curves: dict[str, float] = {}
     if trial.value is not None and trial.status != "failed":
-        values["objective"] = trial.value
+        # Behind the rungs, so that it is the last value.
+        (curves if trial.reports else values)["objective"] = trial.value
     if result is not None and result.params_total:
         values["params/total"] = float(result.params_total)
         values["params/trainable"] = float(result.params_trainable)
@@ -174,8 +181,11 @@ def _at_end(trial: Trial, files: Files, time: int) -> list[Point]:
     for name, interval in files.evaluation.metrics.items() if files.evaluation else ():
         # The last epoch's own point says it already when that epoch was the best.
         if last.get(f"val/{name}") != interval.value:
-            values[f"val/{name}"] = interval.value
-    return [Point(name, value, time, trial.epoch) for name, value in values.items()]
+            curves[f"val/{name}"] = interval.value
+    return [
+        *(Point(name, value, time, 0) for name, value in values.items()),
+        *(Point(name, value, time, trial.epoch) for name, value in curves.items()),
+    ]
 
 
 def config_yaml(facts: Facts, trial: Trial) -> str:
@@ -195,6 +205,23 @@ def as_yaml(value: object) -> str:
     return text.getvalue()
 
 
+def study_points(facts: Facts, state: State) -> list[Point]:
+    """The best value so far, by the number of trials that have ended: how the search went."""
+    sign = -1.0 if facts.study.evaluate.direction == "minimize" else 1.0
+    ended = sorted(
+        (trial.ended, trial.number, trial.value)
+        for trial in state.trials
+        if trial.over and trial.ended is not None and trial.status != "failed" and not trial.broken
+        if trial.value is not None
+    )
+    points: list[Point] = []
+    for step, (time, _, value) in enumerate(ended, start=1):
+        best = max(sign * value, sign * points[-1].value) if points else sign * value
+        name = f"best/{facts.study.evaluate.objective}"
+        points.append(Point(name, sign * best, milliseconds(time), step))
+    return points
+
+
 def study_status(state: State, *, live: bool) -> Status:
     """Status of the parent run."""
     if live:
@@ -204,22 +231,25 @@ def study_status(state: State, *, live: bool) -> Status:
     return "FAILED" if state.stopped == "failures" else "FINISHED"
 
 
-def study_tags(facts: Facts, state: State, *, live: bool, report: str = "") -> dict[str, str]:
-    """Tags of the parent run; `report` is where MLflow's pages show the study's page."""
+def study_tags(
+    facts: Facts, state: State, *, live: bool, report: str = "", trials: str = ""
+) -> dict[str, str]:
+    """Tags of the parent run; `report` and `trials` are where MLflow's pages show the study's page
+    and all trials."""
     latest = facts.sessions[-1] if facts.sessions else None
     tags = common_tags(facts, latest) | {
         NAME: facts.study.name,
         "dense.kind": "study",
         "dense.seed": str(facts.study.seed),
         "dense.outcome": "running" if live else state.stopped or "interrupted",
-        NOTE: description(facts, state, report),
+        NOTE: description(facts, state, report, trials),
     }
     if state.best is not None:
         tags["dense.best"] = str(state.best.number)
     return tags
 
 
-def description(facts: Facts, state: State, report: str = "") -> str:
+def description(facts: Facts, state: State, report: str = "", trials: str = "") -> str:
     """The text that MLflow shows above a study's runs."""
     study = facts.study
     objective = study.evaluate.objective
@@ -231,6 +261,8 @@ def description(facts: Facts, state: State, report: str = "") -> str:
     )
     if state.best is not None and state.best.value is not None:
         text += f"\n\nBest: trial {state.best.number}, {objective} {state.best.value:.6g}."
+    if trials:
+        text += f"\n\n[All trials side by side]({trials}): settings, scores, curves."
     if report:
         text += f"\n\n[The report]({report}): history, importance, curves, the champion's test."
     if facts.sessions and (run := facts.sessions[-1].flow_run):

@@ -68,7 +68,8 @@ class Recorded(Written):
                 "start": run.info.start_time,
                 "end": run.info.end_time,
                 "tags": {
-                    key: names[value] if key == "mlflow.parentRunId" else value
+                    # Links lead to the run itself, by an id that is MLflow's own.
+                    key: names.get(value, value).replace(run.info.run_id, "this")
                     for key, value in run.data.tags.items()
                 },
                 "params": run.data.params,

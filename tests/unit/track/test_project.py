@@ -94,6 +94,8 @@ def test_tags_repeat_what_is_known_of_the_study(written: Written) -> None:
         "dense.study_digest": study_digest(written.study),
         "dense.data": KEY,
         "dense.home": written.home.id,
+        "mlflow.source.name": "dense run letters",
+        "mlflow.source.type": "LOCAL",
         "dense.trial": "1",
         "dense.digest": written.trial(1).digest,
         "dense.batch": "1",
@@ -152,12 +154,12 @@ def test_the_end_says_what_the_trial_was_worth(written: Written) -> None:
     written.epochs(0, 0.5, 0.9, 0.8, 0.7)
     written.finish(0)
     found = points(written, 0)
-    assert of(found, "objective") == [(4, 0.9)]
+    assert of(found, "objective") == [(0, 0.9)]
     assert of(found, "val/accuracy")[-2:] == [(4, 0.7), (4, 0.9)]
-    assert of(found, "seconds/train") == [(4, 2.0)]
-    assert of(found, "gpu_hours") == [(4, 0.0)]
-    assert of(found, "params/total") == [(4, 1000.0)]
-    assert of(found, "params/trainable") == [(4, 900.0)]
+    assert of(found, "seconds/train") == [(0, 2.0)]
+    assert of(found, "gpu_hours") == [(0, 0.0)]
+    assert of(found, "params/total") == [(0, 1000.0)]
+    assert of(found, "params/trainable") == [(0, 900.0)]
     last = [point for point in found if point.key == "val/accuracy"]
     assert last[-1].time > last[-2].time  # so that MLflow shows it as the latest
 
@@ -193,7 +195,7 @@ def test_a_failed_trial_has_no_objective(written: Written) -> None:
     written.finish(0, "failed", "nan")
     found = points(written, 0)
     assert not of(found, "objective")
-    assert of(found, "seconds/train") == [(1, 2.0)]
+    assert of(found, "seconds/train") == [(0, 2.0)]
 
 
 def test_gpu_hours_count_every_device(written: Written) -> None:
@@ -205,7 +207,7 @@ def test_gpu_hours_count_every_device(written: Written) -> None:
     assert files.result is not None
     on_gpu = files.result.model_copy(update={"gpu_memory": 10})
     found = project.trial_points(written.trial(0), replace(files, result=on_gpu, devices=2))
-    assert of(found, "gpu_hours") == [(1, 2 * 2.0 / 3600)]
+    assert of(found, "gpu_hours") == [(0, 2 * 2.0 / 3600)]
 
 
 def test_another_attempts_result_does_not_count(written: Written) -> None:
@@ -228,7 +230,7 @@ def test_a_trial_whose_folder_is_gone_still_has_what_the_journal_says(written: W
     written.epochs(0, 0.5)
     written.finish(0)
     shutil.rmtree(written.folder(0).path)
-    assert of(points(written, 0), "objective") == [(1, 0.5)]
+    assert of(points(written, 0), "objective") == [(0, 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -262,6 +264,26 @@ def test_the_description_says_best_flow_run_and_how_to_go_on(written: Written) -
     for part in ("`train.lr`", "Best: trial 0, accuracy 0.5", "`f-1`", "`dense run letters`"):
         assert part in text
     assert project.study_tags(known, written.state, live=True)["dense.best"] == "0"
+
+
+def test_the_description_links_to_the_run_the_report_and_all_trials(written: Written) -> None:
+    page = "http://here/runs/flow-run/f-1"
+    known = facts(written, Session(time=START, flow_run="f-1", flow_run_page=page, data_key=KEY))
+    text = project.description(known, written.state, "#/page", "#/trials")
+    for link in (f"[f-1]({page})", "[The report](#/page)", "[All trials side by side](#/trials)"):
+        assert link in text
+
+
+def test_the_study_has_the_best_so_far_by_ended_trials(written: Written) -> None:
+    written.ask(8, 16, 32, 8)
+    for number, accuracy in enumerate((0.5, 0.9, 0.7)):
+        written.attempt(number)
+        written.epochs(number, accuracy)
+        written.finish(number)
+    written.attempt(3)
+    written.finish(3, "failed", "nan")
+    found = project.study_points(facts(written), written.state)
+    assert of(found, "best/accuracy") == [(1, 0.5), (2, 0.9), (3, 0.9)]
 
 
 def test_nothing_in_a_projection_depends_on_when_it_is_made(written: Written) -> None:
