@@ -33,28 +33,47 @@ def scores(runs: Sequence[Run], problems: Sequence[str], kind: str, turn: int) -
     return out
 
 
-def difference(table: dict, peer: str) -> tuple[float, float, float, int]:
-    """Mean of ours minus the peer's over the runs that both have, 95 % interval, and how many.
-
-    Problems are drawn with replacement, then seeds within each: the interval is about other
-    problems of this kind, not only about other seeds.
-    """
-    shared: dict[str, list[float]] = {}
+def shared(table: dict, peer: str) -> list[np.ndarray]:
+    """Ours minus the peer's, an array a problem of the seeds that both have."""
+    found: dict[str, list[float]] = {}
     for (name, problem, seed), score in table.items():
         if name == peer and (OURS, problem, seed) in table:
-            shared.setdefault(problem, []).append(table[OURS, problem, seed] - score)
-    groups = [np.array(values) for values in shared.values()]
-    if not groups:
-        return np.nan, np.nan, np.nan, 0
+            found.setdefault(problem, []).append(table[OURS, problem, seed] - score)
+    return [np.array(values) for values in found.values()]
+
+
+def interval(groups: Sequence[np.ndarray], *, other_problems: bool) -> tuple[float, float]:
+    """95 % of the mean over problems of the mean over seeds, by drawing with replacement.
+
+    With `other_problems` problems are drawn, then seeds within each: about other problems of this
+    kind. Without, seeds alone: about these very problems.
+    """
     generator = np.random.default_rng(0)
-    means = np.empty(RESAMPLES)
-    for index in range(RESAMPLES):
-        chosen = [groups[i] for i in generator.integers(len(groups), size=len(groups))]
-        means[index] = np.mean(
-            [np.mean(group[generator.integers(len(group), size=len(group))]) for group in chosen]
-        )
+    by_seed = np.array(
+        [g[generator.integers(len(g), size=(RESAMPLES, len(g)))].mean(axis=1) for g in groups]
+    )
+    means = by_seed.mean(axis=0)
+    if other_problems:
+        turns = np.arange(RESAMPLES)
+        slots = [
+            by_seed[generator.integers(len(groups), size=RESAMPLES), (turns + slot) % RESAMPLES]
+            for slot in range(len(groups))
+        ]
+        means = np.mean(slots, axis=0)
     low, high = np.percentile(means, [2.5, 97.5])
-    return float(np.mean([np.mean(g) for g in groups])), low, high, sum(map(len, groups))
+    return float(low), float(high)
+
+
+def compared(table: dict, peer: str) -> str:
+    """Two cells: the difference with its interval over problems and over seeds, and how many."""
+    groups = shared(table, peer)
+    if peer == OURS or not groups:
+        return " | "
+    low, high = interval(groups, other_problems=True)
+    least, most = interval(groups, other_problems=False)
+    gap, count = float(np.mean([np.mean(group) for group in groups])), sum(map(len, groups))
+    several = f"{least:+.2f} to {most:+.2f}" if max(map(len, groups)) > 1 else ""
+    return f"{gap:+.2f} ({low:+.2f} to {high:+.2f}), n = {count} | {several}"
 
 
 def report(runs: Sequence[Run], problems: Sequence[str], title: str) -> str:
@@ -67,19 +86,18 @@ def report(runs: Sequence[Run], problems: Sequence[str], title: str) -> str:
     lines = [
         f"### {title}: {len(problems)} problems",
         "",
-        "| peer | runs | r4 | r8 | r16 | hidden | ours - peer, r16 (95 %) | own s a run |",
-        "|---|---|---|---|---|---|---|---|",
+        "| peer | runs | r4 | r8 | r16 | hidden | ours - peer, r16 (95 %) | on these very problems "
+        "| own s a run |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     peers = sorted({key[0] for key in final}, key=lambda peer: -_mean(final, peer))
     for peer in peers:
         mine = [run for run in runs if run.peer == peer and run.problem in problems]
-        gap, low, high, count = difference(final, peer)
-        paired = "" if peer == OURS else f"{gap:+.2f} ({low:+.2f} to {high:+.2f}), n = {count}"
         marks = " | ".join(f"{_mean(columns[turn], peer):.1f}" for turn in columns)
         seconds = np.mean([run.seconds for run in mine])
         lines.append(
-            f"| {peer} | {len(mine)} | {marks} | {_mean(unseen, peer):.1f} | {paired} "
-            f"| {seconds:.1f} |"
+            f"| {peer} | {len(mine)} | {marks} | {_mean(unseen, peer):.1f} "
+            f"| {compared(final, peer)} | {seconds:.1f} |"
         )
     return "\n".join([*lines, ""])
 
