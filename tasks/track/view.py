@@ -16,6 +16,7 @@ from conf.study import Study
 KEY = "trials"
 TAG = f"mlflow.sharedViewState.{KEY}"
 LONGEST = 5_000  # characters that MLflow takes of an experiment's tag
+HEIGHT = 400  # pixels of a chart
 SETTINGS, CURVES = "dense-settings", "dense-curves"
 
 
@@ -38,7 +39,7 @@ def view(study: Study) -> str | None:
         "runsHiddenMode": "SHOW_ALL",
         "hideEmptyCharts": True,
         "isAccordionReordered": True,
-        "compareRunSections": [_section(SETTINGS, "settings"), _section(CURVES, "curves")],
+        "compareRunSections": [_section(SETTINGS, "settings", 1), _section(CURVES, "curves", 2)],
         "compareRunCharts": [_parallel(study), *(_curve(name) for name in curves(study.evaluate))],
     }
     text = json.dumps(state, separators=(",", ":"))
@@ -56,8 +57,9 @@ def curves(evaluate: Evaluate) -> list[str]:
     return [f"val/{evaluate.objective}", "train/loss"]
 
 
-def _section(uuid: str, name: str) -> dict[str, Any]:
-    return {"uuid": uuid, "name": name, "display": True, "isReordered": True}
+def _section(uuid: str, name: str, columns: int) -> dict[str, Any]:
+    shape = {"columns": columns, "cardHeight": HEIGHT}
+    return {"uuid": uuid, "name": name, "display": True, "isReordered": True, **shape}
 
 
 def _parallel(study: Study) -> dict[str, Any]:
