@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from conf.errors import BadInput
+from conf.estimators import EstimatorKinds
 from conf.foundation import Adapted, Head, PackageWeights
 from conf.home import Home
 from conf.model import Model
@@ -19,11 +20,22 @@ LIBRARY = (
     "models.pretrained",
 )
 ADAPTERS = ("peft",)
+ESTIMATORS = (
+    "tasks.train.estimate",
+    "sklearn.ensemble",
+    "sklearn.neighbors",
+    "sklearn.svm",
+    "sklearn.calibration",
+    "sklearn.compose",
+    "skops.io",
+)
 ARCHITECTURE = re.compile(r"^[a-z0-9][a-z0-9_]*$")
 
 
 def modules_of(model: Model, home: Home) -> tuple[str, ...]:
     """Names of the modules that a trial of this model imports beside those of every trial."""
+    if isinstance(model, EstimatorKinds):
+        return ESTIMATORS
     if not isinstance(model, Adapted | Head):
         return ()
     return (*LIBRARY, *_architecture(model, home), *ADAPTERS)

@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from conf.home import Home
@@ -18,6 +19,21 @@ from tests.tiny import study_of, tiny_bert
 def test_networks_from_scratch_need_nothing_more(kind: str, home: Home) -> None:
     model = Study.model_validate({"name": "a", "model": {"kind": kind}}).model
     assert modules_of(model, home) == ()
+
+
+@pytest.mark.parametrize("kind", ["random_forest", "gradient_boosting", "svm", "knn"])
+def test_an_estimator_needs_its_libraries(kind: str, home: Home) -> None:
+    from models.estimators import build_estimator
+
+    study = Study.model_validate(
+        {"name": "a", "data": {"source": "builtin", "name": "wine"}, "model": {"kind": kind}}
+    )
+    found = modules_of(study.model, home)
+    for targets in (np.array([0, 0, 1, 1]), np.array([0.0, 0.5, 1.0, 1.5])):
+        estimator = build_estimator(study.model, 0, 1, targets)  # type: ignore[arg-type]
+        module = type(estimator).__module__
+        assert any(f"{module}.".startswith(f"{name}.") for name in found), module
+    assert "skops.io" in found
 
 
 def test_a_pre_trained_model_needs_its_library_and_its_architecture(home: Home) -> None:
