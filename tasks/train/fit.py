@@ -21,7 +21,15 @@ from data.loaders import StudyData
 from tasks.train import lean, system
 from tasks.train import progress as trial_progress
 from tasks.train.batches import Division, divided
-from tasks.train.callbacks import Curve, EpochSeed, Guard, Saver, is_over, seed_everything
+from tasks.train.callbacks import (
+    Curve,
+    EpochSeed,
+    Guard,
+    Plateau,
+    Saver,
+    is_over,
+    seed_everything,
+)
 from tasks.train.channel import Reporter
 from tasks.train.checkpoints import DurableCheckpointIO, Restored, prune, restore
 from tasks.train.durable import Background, at_once, write_durably
@@ -152,6 +160,8 @@ class Loop:
             written = {line.epoch for line in self.folder.read_metrics()}
         saver = Saver(self.spec, self.folder, curve, written, self.background, self.is_stopped)
         callbacks = [EpochSeed(self.spec.seed, self.rank), guard, curve, saver]
+        if self.spec.config.train.schedule == "plateau":
+            callbacks.insert(0, Plateau(curve))
         checkpoints = DurableCheckpointIO(restored, self.background)
         lean.install()
         trainer = build_trainer(self.spec, callbacks, checkpoints, data.division.passes)
