@@ -62,6 +62,9 @@ class Resources(Section):
     """Seconds without a finished batch after which a trial is ended and tried again."""
     devices: Annotated[int, Field(ge=1, le=1_024)] = 1
     """Processes that train one trial together, each on a GPU of its own, or on the CPU."""
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    """How several devices train one trial: each with the whole model (`ddp`), or with a part of it
+    (`fsdp`); `auto` divides what has no room on one."""
     gpu_share: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = 1
     """Trials at once on one GPU; `auto`: as many as have room, by the memory that a few steps of
     trial 0 take. One that runs out of memory is tried again with a GPU to itself."""

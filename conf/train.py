@@ -51,5 +51,8 @@ class Train(Section):
     """Largest norm of the gradient; unlimited when absent."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number format of the forward pass; the weights stay float32."""
+    gradient_checkpointing: bool = False
+    """Keep less of the forward pass of a pre-trained network, and compute the rest again: slower,
+    with room for larger micro-batches."""
     compile: bool = False
     """Compile the network with torch.compile: slow to start, faster in long trainings."""

@@ -72,6 +72,7 @@ def spec_of(study: Study, data: Prepared, trial: Trial, start: Start) -> TrialSp
         threads=resources.threads,
         workers=resources.workers,
         devices=resources.devices,
+        strategy=resources.strategy,
         gpu_share=start.share,
         halvings=start.halvings,
         trial_seconds=max(resources.trial_seconds - trial.seconds, 0.01),

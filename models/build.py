@@ -19,6 +19,7 @@ from data.weights import home_of, located
 from models.classifier import Classifier
 from models.cnn import CnnNet
 from models.mlp import mlp_net
+from models.recompute import recompute
 from models.regressor import Regressor
 from models.seq2seq import TOKENIZER, Writing, sizes
 from models.seq2seq_net import GruNet
@@ -154,6 +155,8 @@ def build(
     if isinstance(config.model, Gru | Seq2Seq | Causal) or inputs["kind"] == "pairs":
         assert parts is not None  # texts have an encoding
         writer = build_writer(config, inputs, parts)
+        if config.train.gradient_checkpointing:
+            recompute(writer)
         own = getattr(writer, "tokenizer", parts / TOKENIZER)
         return Writing(writer, config, inputs, total_steps, own)
     if isinstance(config.model, Head):
@@ -161,6 +164,8 @@ def build(
         net = head_on_features(config.model, card, parts)
     else:
         net = build_net(config, card, parts)
+    if config.train.gradient_checkpointing:
+        recompute(net)
     if config.train.compile:
         net.compile()  # in place, so that names of weights stay
     if "target" in card:

@@ -23,6 +23,7 @@ from tasks.train.durable import Background
 from tasks.train.faults import NotFinite
 from tasks.train.folder import MetricLine, TrialFolder, append_line
 from tasks.train.progress import Outputs, Progress, is_better, is_out_of_patience, join, score
+from tasks.train.sharding import whole
 from tasks.train.spec import TrialSpec
 from tasks.train.system import Meter
 
@@ -166,7 +167,8 @@ class Curve(pl.Callback):
         line = self._line(trainer, epoch)
         self.progress = replace(self.progress, lines=(*self.progress.lines, line))
         value = self._scores.get(self._spec.config.evaluate.objective)
-        if self._is_kept(value):
+        # One answer for all devices: weights that are divided are put together by all of them.
+        if trainer.strategy.broadcast(self._is_kept(value)):
             self.progress = replace(
                 self.progress,
                 best_epoch=epoch,
@@ -278,5 +280,6 @@ def copy_weights(module: pl.LightningModule) -> dict[str, Tensor]:
     """The weights and buffers that the module predicts with as they are now, on the CPU."""
     state = getattr(module, "kept_state", module.state_dict)()
     return {
-        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in state.items()
+        name: whole(tensor.detach()).to("cpu", copy=True).contiguous()
+        for name, tensor in state.items()
     }

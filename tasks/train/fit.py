@@ -37,6 +37,7 @@ from tasks.train.folder import TrialFolder, file_fact, mend_metrics
 from tasks.train.latency import latency_ms
 from tasks.train.lightning import NoProfiler
 from tasks.train.progress import Progress
+from tasks.train.sharding import Divided, strategy_of
 from tasks.train.spec import FileFact, Result, TrialSpec
 
 PRECISIONS: dict[str, Any] = {
@@ -80,6 +81,8 @@ def fit(
         return None
     files = save(spec, folder, reached, background)
     result = result_of(spec, reached, module, files, notes)
+    if isinstance(module, Divided):  # its parts wait for other processes
+        module, _ = build(spec, card, rank)
     latency = latency_ms(module, data) if result.outcome == "complete" else None
     return result.model_copy(update={"latency_ms": latency})
 
@@ -164,7 +167,9 @@ class Loop:
             callbacks.insert(0, Plateau(curve))
         checkpoints = DurableCheckpointIO(restored, self.background)
         lean.install()
-        trainer = build_trainer(self.spec, callbacks, checkpoints, data.division.passes)
+        strategy = strategy_of(self.spec, module)
+        passes = data.division.passes
+        trainer = build_trainer(self.spec, callbacks, checkpoints, passes, strategy)
         try:
             trainer.fit(module, datamodule=data, ckpt_path=restored.path)
         except BaseException:
@@ -179,6 +184,7 @@ def build_trainer(
     callbacks: list[pl.Callback],
     checkpoints: DurableCheckpointIO,
     passes: int = 1,
+    strategy: Any = "auto",
 ) -> pl.Trainer:
     """A Trainer that does nothing but train: the trial writes its own record."""
     train, on_gpu = spec.config.train, torch.cuda.is_available()
@@ -186,7 +192,7 @@ def build_trainer(
         max_epochs=train.epochs,
         accelerator="gpu" if on_gpu else "cpu",
         devices=spec.devices,
-        strategy="auto" if spec.devices == 1 else "ddp",
+        strategy=strategy,
         precision=PRECISIONS[train.precision],
         accumulate_grad_batches=passes,
         gradient_clip_val=train.clip,

@@ -48,6 +48,8 @@ class TrialSpec(Document):
     """CPU threads of one process of the trial."""
     devices: Annotated[int, Field(ge=1)] = 1
     """Processes that train together, each on a device of its own."""
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    """Whether each device has the whole model or a part of it."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that load the batches of one process of the trial."""
     gpu_share: Annotated[int, Field(ge=1)] = 1

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
 
 from conf.home import Home
 from conf.study import TrialConfig
@@ -80,6 +81,24 @@ def test_two_devices_resume_from_a_rung(
     spec = make_spec(config=config, devices=2, attempt=2)
     assert engine.run(spec, tmp_path / "trial").outcome == "complete"
     assert losses(tmp_path / "trial") == pytest.approx(whole, rel=1e-3)
+
+
+def test_a_divided_model_goes_on_with_any_number_of_devices(
+    engine: Engine, train_home: Home, make_spec: MakeSpec, whole: list[float], tmp_path: Path
+) -> None:
+    config, folder = config_with(make_spec().config), TrialFolder(tmp_path / "trial")
+    divided = {"devices": 2, "strategy": "fsdp"}
+    for attempt, (until, fields) in enumerate([(1, divided), (2, {}), (4, divided)], start=1):
+        spec = make_spec(config=config, until=until, attempt=attempt, **fields)
+        outcome = engine.run(spec, folder.path)
+        assert outcome.outcome == ("complete" if until == 4 else "paused"), outcome
+    assert losses(folder.path) == pytest.approx(whole, rel=1e-3)
+    weights = load_file(folder.weights)
+    alone = load_file(tmp_path / "whole" / folder.weights.relative_to(folder.path))
+    assert {name: each.shape for name, each in weights.items()} == {
+        name: each.shape for name, each in alone.items()
+    }
+    assert_nothing_left(train_home, folder)
 
 
 @pytest.mark.parametrize(
