@@ -70,6 +70,9 @@ class Resources(Section):
     trial 0 take. One that runs out of memory is tried again with a GPU to itself."""
     weights: Annotated[int, Field(ge=0, le=100_000)] = 5
     """The best so many trials keep their weights when they have ended."""
+    disk_gib: Annotated[float, Field(gt=0)] | None = None
+    """Most GiB for checkpoints and weights of a study's trials that do not run: beyond it the worst
+    paused ones lose their checkpoints, and begin again if they are promoted."""
 
     @model_validator(mode="after")
     def _ray_gives_whole_gpus_or_parts_of_one(self) -> Resources:

@@ -54,5 +54,7 @@ def brief(study: Study, prepared: Prepared, steps: int) -> TrialSpec:
         card=str(prepared.card_path),
         until=1,
         threads=study.resources.threads,
+        devices=study.resources.devices,
+        strategy=study.resources.strategy,
         trial_seconds=study.resources.trial_seconds,
     )

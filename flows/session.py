@@ -45,7 +45,7 @@ from tasks.suggest.records import Proposal
 from tasks.track import experiment
 from tasks.track.writer import Tracker
 from tasks.train.folder import TrialFolder
-from tasks.train.retention import keep_weights
+from tasks.train.retention import disk_use, keep_weights, keep_within
 from tasks.train.settle import settle
 
 TICK_SECONDS = 0.5
@@ -294,6 +294,7 @@ class Session:
         for warning in end.outcome.warnings:
             self.say(f"mended: trial {end.number}: {warning}")
         progress = progress_of(self)
+        self._bound_disk_use()
         self._display.ended(shown_end(self.state.trials[end.number]), progress)
         self._shown.show(progress)
 
@@ -303,12 +304,32 @@ class Session:
         self.doing(next_words(step, facts))
 
     def tidy(self) -> None:
-        """Remove the weights of all ended trials but the best."""
+        """Remove the weights of all ended trials but the best, and the checkpoints of all that no
+        one continues; say what the rest take."""
+        failed = [trial.number for trial in self.state.trials if trial.status == "failed"]
+        keep_within([TrialFolder(self.folder(number)) for number in failed], 0)
+        folders = self._best_first()
+        keep_weights(folders, self.study.resources.weights)
+        self._bound_disk_use()
+        if used := disk_use(folders):
+            self.say(f"checkpoints and weights: {used / 2**20:.1f} MiB, the best's and the paused")
+
+    def _bound_disk_use(self) -> None:
+        """Keep within `resources.disk_gib` what is not running."""
+        if (most := self.study.resources.disk_gib) is not None:
+            keep_within(self._best_first(), most * 2**30)
+
+    def _best_first(self) -> list[TrialFolder]:
+        """The folders of all trials that neither run nor wait to go on, the best first."""
+        still = ("complete", "paused", "stopped", "failed")
         ranked = [key[2] for key in self.state.ranked]
         known = set(ranked)
         others = [trial.number for trial in self.state.trials if trial.number not in known]
-        folders = [TrialFolder(self.folder(number)) for number in (*ranked, *others)]
-        keep_weights(folders, self.study.resources.weights)
+        return [
+            TrialFolder(self.folder(number))
+            for number in (*ranked, *others)
+            if self.state.trials[number].status in still
+        ]
 
     def stopped(self, reason: Reason) -> Reason:
         """Record that the search came to its end in this run."""

@@ -49,6 +49,8 @@ def final_spec(
         card=str(prepared.card_path),
         until=candidate.epochs,
         threads=resources.threads,
+        devices=resources.devices,
+        strategy=resources.strategy,
         # More rows than a trial had take longer in proportion.
         trial_seconds=resources.trial_seconds
         * (rows["train"] + rows["validation"])

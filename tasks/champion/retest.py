@@ -123,6 +123,8 @@ def _specs(
             card=str(prepared.card_path),
             until=trial.config.train.epochs,
             threads=resources.threads,
+            devices=resources.devices,
+            strategy=resources.strategy,
             trial_seconds=resources.trial_seconds,
         )
         for seed in seeds

@@ -30,6 +30,28 @@ def keep_weights(best_first: Sequence[TrialFolder], keep: int) -> list[Path]:
     return removed
 
 
+def keep_within(best_first: Sequence[TrialFolder], most: float) -> list[Path]:
+    """Remove checkpoints and weights of the worst trials until the rest take at most so many bytes.
+
+    A paused trial without its checkpoints begins again if it is promoted, and comes to the same
+    values. Of a trial that runs nothing may be removed: it is not to be among these.
+
+    Returns:
+        The files that were removed.
+    """
+    removed: list[Path] = []
+    used = disk_use(best_first)
+    for folder in reversed(best_first):
+        if used <= most:
+            break
+        files = state_files(folder)
+        used -= sum(path.stat().st_size for path in files)
+        for path in files:
+            path.unlink(missing_ok=True)
+        removed += files
+    return removed
+
+
 def has_ended(folder: TrialFolder) -> bool:
     """Whether the last result is a trial's end: nothing will be continued from here."""
     result = Result.read(folder.path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.train.folder import TrialFolder
-from tasks.train.retention import disk_use, keep_weights
+from tasks.train.retention import disk_use, keep_weights, keep_within
 from tasks.train.spec import Result
 
 
@@ -37,3 +37,12 @@ def test_a_paused_trial_keeps_what_it_needs_to_go_on(tmp_path: Path) -> None:
     unfinished.result.unlink()
     assert keep_weights([folder, unfinished], 0) == []
     assert disk_use([folder, unfinished]) == 220
+
+
+def test_what_may_be_kept_is_bounded_and_the_worst_give_way_first(tmp_path: Path) -> None:
+    folders = [ended(tmp_path / str(number), "paused") for number in range(3)]
+    assert keep_within(folders, 330) == []
+    removed = keep_within(folders, 219)
+    assert {path.parent.parent.name for path in removed} == {"1", "2"}
+    assert disk_use(folders) == 110
+    assert folders[2].predictions.exists() and Result.read(folders[2].path) is not None
