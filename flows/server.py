@@ -62,8 +62,8 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
         """
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}/api"
-        self._log = home.logs / f"prefect-{self.port}.log"
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self.log = home.logs / f"prefect-{self.port}.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
         home.prefect.mkdir(parents=True, exist_ok=True)
         # One server at a time creates or migrates the database.
         self._migration = os.open(home.prefect / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -79,7 +79,7 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
         command += ["--port", str(self.port), "--log-level", "error", "--lifespan", "on"]
         environment = {**os.environ, **switches, "PREFECT_HOME": str(prefect_home)}
         environment.pop("PREFECT_API_URL", None)
-        with self._log.open("wb") as log:
+        with self.log.open("wb") as log:
             return subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -105,7 +105,7 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
                 self.close()
                 raise DenseError(
                     f"Prefect's server {'ended' if ended else 'did not answer in time'}; "
-                    f"its log is {self._log}"
+                    f"its log is {self.log}"
                 )
             time.sleep(0.1)
         self._release_migration()

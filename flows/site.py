@@ -65,10 +65,9 @@ class Site:
         _require_free("prefect", ports.prefect)
         _require_free("mlflow", ports.mlflow)
         say("starting Prefect and MLflow")
-        kept = {**for_prefect(postgres), **environment(home, postgres)} if postgres else {}
-        prefect = PrefectServer(home, full=True, port=ports.prefect, environment=kept)
-        stack.callback(prefect.close)
+        prefect = prefect_server(home, ports, postgres)
         site = cls(home, ports, prefect, postgres)
+        stack.callback(lambda: site.prefect.close())  # the one that then is
         stack.callback(site.close)
         site._run(mlflow(home, ports.mlflow, postgres))
         prefect.wait()
@@ -87,20 +86,23 @@ class Site:
         """Start again whatever has ended.
 
         Raises:
-            DenseError: Prefect's server ended, or a program ended again and again.
+            DenseError: a program ended again and again, or Prefect's server does not come back.
         """
         if self.prefect.ended:
-            raise DenseError(f"Prefect's server ended; its log is in {self.home.logs}")
+            self._count("prefect", self.prefect.log, say)
+            self.prefect.close()
+            self.prefect = prefect_server(self.home, self.ports, self.postgres)
+            self.prefect.wait()
         for name, child in list(self.children.items()):
-            if not child.ended:
-                continue
-            self.restarts[name] = self.restarts.get(name, 0) + 1
-            if self.restarts[name] > RESTARTS:
-                raise DenseError(
-                    f"{name} ended {RESTARTS + 1} times; its log is {child.program.log}"
-                )
-            say(f"{name} ended and is started again; its log is {child.program.log}")
-            self._run(child.program)
+            if child.ended:
+                self._count(name, child.program.log, say)
+                self._run(child.program)
+
+    def _count(self, name: str, log: Path, say: Say) -> None:
+        self.restarts[name] = self.restarts.get(name, 0) + 1
+        if self.restarts[name] > RESTARTS:
+            raise DenseError(f"{name} ended {RESTARTS + 1} times; its log is {log}")
+        say(f"{name} ended and is started again; its log is {log}")
 
     def close(self) -> None:
         """End the worker first: what it runs still has somewhere to report to."""
@@ -116,7 +118,7 @@ class Site:
                 pid=self.prefect.pid,
                 health=f"{self.prefect.url}/health",
                 page=f"http://127.0.0.1:{port}",
-                log=str(self.home.logs / f"prefect-{port}.log"),
+                log=str(self.prefect.log),
             )
         ]
         for name, child in self.children.items():
@@ -132,6 +134,12 @@ class Site:
             )
         kept = recording(self.ports, self.postgres)
         return kept.model_copy(update={"prefect": self.prefect.url, "services": tuple(services)})
+
+
+def prefect_server(home: Home, ports: Ports, postgres: str | None) -> PrefectServer:
+    """Prefect's server with its pages, on the home's own database or on PostgreSQL."""
+    kept = {**for_prefect(postgres), **environment(home, postgres)} if postgres else {}
+    return PrefectServer(home, full=True, port=ports.prefect, environment=kept)
 
 
 def recording(ports: Ports, postgres: str | None) -> Servers:

@@ -136,9 +136,9 @@ def _keep(home: Home, ports: Ports, postgres: str | None) -> None:
             _say("Ctrl-C, or `dense down`, ends them")
             while True:
                 time.sleep(TEND_SECONDS)
-                before = dict(site.children)
+                before = site.described()
                 site.tend(_say)
-                if site.children != before:
+                if site.described() != before:
                     servers.write(home, site.described())
 
 

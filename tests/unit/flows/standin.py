@@ -17,6 +17,7 @@ class Stand(Child):
         assert full and not environment
         super().__init__(served(home, "prefect", port))
         self.url = f"http://127.0.0.1:{port}/api"
+        self.log = self.program.log
 
     def wait(self) -> None:
         self.wait_well(10)

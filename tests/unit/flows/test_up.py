@@ -101,6 +101,8 @@ def test_what_ends_is_started_again_and_ctrl_c_is_down(home: Home, start: Start)
     before = pids(home)
     os.killpg(before["mlflow"], signal.SIGKILL)
     assert wait_until(lambda: pids(home)["mlflow"] != before["mlflow"], 20)
+    os.killpg(before["prefect"], signal.SIGKILL)
+    assert wait_until(lambda: pids(home)["prefect"] != before["prefect"], 20)
     assert pids(home)["worker"] == before["worker"]
     running = everything(keeper)
     keeper.send_signal(signal.SIGINT)
