@@ -44,7 +44,7 @@ def _table(sheet: Sheet, found: Labelled, place: str) -> Draft:
     features = [sheet.column(name) for name in found.features]
     new = Draft(_about(sheet, f"{len(features)} numbers each, to predict {found.target.name!r}"))
     numeric = [c.name for c in sheet.columns if c.numeric and c.name != found.target.name]
-    scores = _target(new, found)
+    scores = _target(new, sheet, found)
     listed = list(found.features) if set(numeric) != set(found.features) else None
     new.put(
         "data", "A path is looked for in the folders that DENSE_DATA names.",
@@ -78,7 +78,7 @@ def _texts(sheet: Sheet, found: Labelled, place: str) -> Draft:
     text = found.text
     assert text is not None
     new = Draft(_about(sheet, f"texts in {text.name!r}, to predict {found.target.name!r}"))
-    scores = _target(new, found)
+    scores = _target(new, sheet, found)
     new.put(
         "data", "A path is looked for in the folders that DENSE_DATA names.",
         source="table", path=place, task=_task(found), label=found.target.name, text=text.name,
@@ -243,9 +243,11 @@ def _task(found: Labelled) -> str | None:
     return None if found.task == "classification" else found.task
 
 
-def _target(new: Draft, found: Labelled) -> Scores:
+def _target(new: Draft, sheet: Sheet, found: Labelled) -> Scores:
     """Say what is predicted, and how it is scored."""
     target = found.target
+    if "encoding" in sheet.settings:
+        new.assumed.append(f"the file is read as {sheet.settings['encoding']}")
     new.assumed.append(f"{target.name!r} is what is to be predicted; --target names another column")
     if found.left_out:
         new.assumed.append("left out: " + ", ".join(found.left_out))

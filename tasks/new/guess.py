@@ -106,8 +106,10 @@ def labelled(sheet: Sheet, target: str | None) -> Labelled:
 def _reason(column: Column, text: Column | None) -> str:
     if not column.there:
         why = "empty"
-    elif column.is_number_a_row:
-        why = "it only numbers the rows"
+    elif column.is_number_a_row and not column.is_time:
+        why = "it only names the rows"
+    elif column.is_time:
+        why = "times; data.time and split.by=time would divide the rows by them"
     elif text is not None:
         why = f"texts are read from {text.name!r} alone"
     elif column.is_text:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from data.sources.lines import Broken, batches, columns_of
 ROWS = 100_000
 """Rows that are looked at."""
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
+DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}")
 WORDY = 12
 """Mean characters from which a column of words, each seen once, is text."""
 
@@ -57,8 +60,16 @@ class Column:
         """Whether it holds sentences: words, nearly every row its own."""
         if self.numeric or not self.there:
             return False
+        some = "".join(self.there[:1_000])
         length = sum(map(len, self.there)) / len(self.there)
-        return length >= WORDY and len(self.counts) > 0.5 * len(self.there)
+        letters = sum(letter.isalpha() for letter in some)
+        wordy = length >= WORDY and letters > 0.5 * len(some)
+        return wordy and len(self.counts) > 0.5 * len(self.there)
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it holds dates."""
+        return bool(self.there) and all(DATE.match(value) for value in self.there[:100])
 
     @property
     def is_number_a_row(self) -> bool:
@@ -136,7 +147,7 @@ def _settings(path: Path) -> dict[str, str]:
     elif start.startswith(codecs.BOM_UTF8):
         found["encoding"] = "utf-8-sig"
     elif not _is_utf8(start):
-        found["encoding"] = "cp1252"
+        found["encoding"] = "gb18030" if _is_chinese(start) else "cp1252"
     if path.suffix.lower() == ".csv":
         head = start.decode(found.get("encoding", "utf-8"), errors="replace").partition("\n")[0]
         between = max(",;\t|", key=head.count)
@@ -151,6 +162,14 @@ def _is_utf8(start: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _is_chinese(start: bytes) -> bool:
+    """Whether bytes that are no UTF-8 look like Chinese, whose letters are pairs of high bytes; of
+    Western ones high bytes mostly stand alone."""
+    high = [byte > 127 for byte in start]
+    beside = sum(one and other for one, other in pairwise(high))
+    return beside > 0.5 * sum(high)
 
 
 def first_line(path: Path, settings: dict[str, Any]) -> list[str]:

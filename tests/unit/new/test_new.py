@@ -48,13 +48,40 @@ def test_a_tables_columns(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     said = capsys.readouterr().out
     assert study.data.label == "kind" and study.data.features == ("size", "weight")
     assert study.clean.missing == "median"
-    assert "'id' (it only numbers the rows), 'maker' (2 words" in said
+    assert "'id' (it only names the rows), 'maker' (2 words" in said
     assert "3 classes of 'kind', of 20 to 20 rows" in said
     assert study.search.space["model.gamma"].when == {"model.kind": ("svm",)}
 
 
 def test_the_separator_is_found(here: Path) -> None:
     assert written(here, table(here / "data", ";")).data.separator == ";"
+
+
+@pytest.mark.parametrize(
+    ("words", "encoding"),
+    [
+        ("这部电影很好看我非常喜欢大家都去看", "gb18030"),
+        ("très bon café, déjà vu à Orléans", "cp1252"),
+    ],
+    ids=["Chinese", "French"],
+)
+def test_the_encoding_is_found_and_told(
+    here: Path, words: str, encoding: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f'"{words} {number}",{"ab"[number % 2]}' for number in range(40)]
+    file = here / "data" / "t.csv"
+    file.write_bytes("\n".join(["review,label", *rows]).encode(encoding))
+    assert written(here, file).data.encoding == encoding
+    assert f"read as {encoding}" in capsys.readouterr().out
+
+
+def test_times_are_no_texts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"2026-01-{1 + number % 28:02} 10:{number:02}:00,{number % 7},{number % 2}"
+            for number in range(40)]  # fmt: skip
+    file = here / "data" / "t.csv"
+    file.write_text("\n".join(["when,a,label", *rows]), encoding="utf-8")
+    assert written(here, file).data.text is None
+    assert "'when' (times; data.time and split.by=time" in capsys.readouterr().out
 
 
 def test_texts(here: Path) -> None:
