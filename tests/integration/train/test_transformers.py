@@ -110,6 +110,23 @@ def test_resumed_equals_straight_through_and_what_is_served_answers_texts(
         _served(config, straight.path, prepared, tmp_path)
 
 
+@pytest.mark.long
+def test_a_divided_transformer_follows_the_same_trajectory(
+    engine: Engine, prepared: Prepared, tmp_path: Path
+) -> None:
+    given = study_of(dropout=0.0)
+    given["train"] |= {"gradient_checkpointing": True, "clip": 1.0, "epochs": 2}
+    config = Study.model_validate(given).trial_config
+    whole, divided = TrialFolder(tmp_path / "whole"), TrialFolder(tmp_path / "divided")
+    assert engine.run(spec_of(config, prepared), whole.path).outcome == "complete"
+    first = spec_of(config, prepared, devices=2, strategy="fsdp", until=1)
+    paused = engine.run(first, divided.path)
+    assert paused.outcome == "paused", paused
+    assert engine.run(spec_of(config, prepared, attempt=2), divided.path).outcome == "complete"
+    curves = [[line.metrics["train/loss"] for line in f.read_metrics()] for f in (whole, divided)]
+    assert curves[1] == pytest.approx(curves[0], rel=1e-3)
+
+
 def _served(config: TrialConfig, folder: Path, prepared: Prepared, tmp_path: Path) -> None:
     """The package answers as the trial did, also where the project is absent."""
     candidate = Candidate(
