@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from conf.compress import Compress
 from conf.evaluate import MetricName
 from conf.section import Section
 
@@ -120,6 +121,8 @@ class Champion(Section):
     """Re-tested trials that are not worse at this level (one-sided paired test) tie."""
     gate: Gate = Gate()
     """What the final model must pass."""
+    compress: Compress = Compress()
+    """How `dense compress` makes the champion small."""
 
 
 class Report(Section):

@@ -208,6 +208,20 @@ def monitor(
 
 
 @app.command()
+def compress(
+    study: NameArgument,
+    recipes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RECIPE...]", help="int8, onnx, onnx-int8; the study's own else."),
+    ] = None,
+) -> None:
+    """Make the study's champion small: measure recipes, register the chosen one as `small`."""
+    from flows.compression import compress
+
+    compress(study, recipes or ())
+
+
+@app.command()
 def promote(
     study: NameArgument,
     version: Annotated[
@@ -308,7 +322,7 @@ def up(
     ] = None,
 ) -> None:
     """Keep Prefect's and MLflow's servers and a worker with the deployments up."""
-    from flows.site import Ports
+    from flows.programs import Ports
     from flows.up import up
 
     up(Ports(prefect_port, mlflow_port), detach=detach, postgres=postgres)

@@ -9,7 +9,8 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from conf.errors import DenseError
+from conf.compress import Recipe
+from conf.errors import BadInput, DenseError
 from conf.estimators import EstimatorKinds
 from conf.foundation import Head, Transformer
 from models.serving import Serving, TextServing, load_serving
@@ -19,12 +20,20 @@ from tasks.champion.package import labels_of, write_package
 from tasks.champion.records import Candidate
 from tasks.champion.rows import read_rows
 from tasks.champion.texts import export_texts, text_card, tokens_of
+from tasks.compress import shrink
 from tasks.train.folder import TrialFolder
 
 EXAMPLES = 3  # a batch of one would look like a fixed size
 
 
-def pack(candidate: Candidate, folder: Path, card: Path, train: Path, destination: Path) -> Path:
+def pack(
+    candidate: Candidate,
+    folder: Path,
+    card: Path,
+    train: Path,
+    destination: Path,
+    recipe: Recipe | None = None,
+) -> Path:
     """Write the package of a trained candidate.
 
     Args:
@@ -33,11 +42,20 @@ def pack(candidate: Candidate, folder: Path, card: Path, train: Path, destinatio
         card: the data's card.
         train: training part, from which the input example comes.
         destination: the model folder.
+        recipe: that makes it small.
 
     Returns:
         What was learnt, inside the package: the exported program, or weights.
+
+    Raises:
+        BadInput: a recipe is for networks that classify or predict, and this is none.
     """
     facts = json.loads(card.read_text())
+    if recipe and not shrinks(candidate, facts):
+        raise BadInput(
+            f"recipes to make a model small are for networks that read images, tables or texts; "
+            f"this champion is a {candidate.config.model.kind}"
+        )
     if facts["inputs"]["kind"] == "pairs":
         return pairs.write_package(
             destination,
@@ -58,19 +76,26 @@ def pack(candidate: Candidate, folder: Path, card: Path, train: Path, destinatio
             metadata_of(candidate, facts, labels),
         )
     serving = trained(candidate, facts, TrialFolder(folder).weights, train.parent)
-    program, labels = folder / "program.pt2", labels_of(facts["classes"])
+    if recipe == "int8":
+        shrink.pack_weights(serving)
+    scratch = destination.parent
+    scratch.mkdir(parents=True, exist_ok=True)
+    program, labels = scratch / "program.pt2", labels_of(facts["classes"])
     served: Mapping[str, Any]
     tokenizer = None
     if isinstance(serving, TextServing):
         assert isinstance(candidate.config.model, Transformer | Head)
         encoder = tokens_of(candidate.config.model, train.parent)
         export_texts(serving, encoder.rules.most, program)
-        served, tokenizer = text_card(labels, encoder, folder)
+        served, tokenizer = text_card(labels, encoder, scratch)
     else:
         shape = raw_shape(facts["inputs"])
         export_program(serving, shape, program)
         fills = facts["inputs"].get("fill") is not None
         served = {"labels": labels, "shape": list(shape), "fills": fills}
+    if recipe in ("onnx", "onnx-int8"):
+        graph, program = program, shrink.to_onnx(program, int8=recipe == "onnx-int8")
+        graph.unlink()
     write_package(
         destination,
         program,
@@ -81,6 +106,12 @@ def pack(candidate: Candidate, folder: Path, card: Path, train: Path, destinatio
     )
     program.unlink()
     return destination / "artifacts" / program.name
+
+
+def shrinks(candidate: Candidate, card: Mapping[str, Any]) -> bool:
+    """Whether a candidate is a network that the recipes are for."""
+    pairs = card["inputs"]["kind"] == "pairs"
+    return not pairs and not isinstance(candidate.config.model, EstimatorKinds)
 
 
 def trained(

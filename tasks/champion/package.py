@@ -72,6 +72,8 @@ def write_package(
     facts = program.with_name("card.json")
     facts.write_text(json.dumps(dict(card)))
     artifacts = {"program": program, "card": facts}
+    runs = "onnxruntime" if program.suffix == ".onnx" else "torch"
+    required = tuple(runs if name == "torch" else name for name in REQUIRED)
     texts = tokenizer is not None
     if tokenizer is not None:
         artifacts["tokenizer"] = tokenizer
@@ -81,7 +83,7 @@ def write_package(
         artifacts,
         signature_of(card["labels"], tuple(card["shape"]) if "shape" in card else None),
         example.tolist() if texts else example,
-        (*REQUIRED, "tokenizers") if texts else REQUIRED,
+        (*required, "tokenizers") if texts else required,
         metadata,
     )
 

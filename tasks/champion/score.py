@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conf.compress import Recipe
 from conf.errors import DenseError
 from conf.home import write_atomically
 from tasks.champion import process
@@ -38,6 +39,7 @@ def score(
     threads: int = 1,
     seconds: float,
     stopping: process.Stopping = process.never,
+    recipe: Recipe | None = None,
 ) -> Score:
     """Score the final model of a candidate on the test part, once.
 
@@ -49,18 +51,22 @@ def score(
         threads: of the scoring process.
         seconds: after which it is ended.
         stopping: whether the user wants an end.
+        recipe: that makes it small; then the files lie in `small-<recipe>/` of the folder.
 
     Raises:
         Stopped: the user wanted an end; the next call scores anew.
         DenseError: the model could not be packed or scored.
     """
-    kept = read_score(folder)
+    out = folder if recipe is None else folder / f"small-{recipe}"
+    kept = read_score(out)
     wanted = (candidate.digest, candidate.data, candidate.seed)
-    if kept and (kept.digest, kept.data, kept.seed) == wanted and (folder / PACKAGE).is_dir():
+    if kept and (kept.digest, kept.data, kept.seed) == wanted and (out / PACKAGE).is_dir():
         return kept
     request = {
         "candidate": candidate.model_dump(mode="json"),
         "folder": str(folder),
+        "out": str(out),
+        "recipe": recipe,
         "card": str(prepared.card_path),
         "train": str(prepared.train),
         "validation": str(prepared.validation),
@@ -75,9 +81,9 @@ def score(
         seconds=seconds,
         stopping=stopping,
     )
-    taken = read_score(folder)
+    taken = read_score(out)
     if taken is None:
-        raise DenseError(f"{folder / SCORE} was not written; see {folder / 'score.log'}")
+        raise DenseError(f"{out / SCORE} was not written; see {folder / 'score.log'}")
     return taken
 
 
@@ -100,15 +106,19 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     from tasks.train.folder import file_fact
 
     candidate = Candidate.model_validate(request["candidate"])
-    folder, card_path = Path(request["folder"]), Path(request["card"])
+    folder, out = Path(request["folder"]), Path(request["out"])
+    card_path = Path(request["card"])
     card = json.loads(card_path.read_text())
-    program = pack(candidate, folder, card_path, Path(request["train"]), folder / PACKAGE)
-    _refer(request, folder, card)
-    model = load(folder / PACKAGE)
+    program = pack(
+        candidate, folder, card_path, Path(request["train"]), out / PACKAGE, request["recipe"]
+    )
+    if out == folder:
+        _refer(request, folder, card)
+    model = load(out / PACKAGE)
     rows = read_rows(Path(request["test"]), card["inputs"])
     predictions = _said(model, rows, request, candidate, card)
-    write(folder / TEST / PREDICTIONS, predictions)
-    evaluation = evaluate(folder / TEST, candidate.config)
+    write(out / TEST / PREDICTIONS, predictions)
+    evaluation = evaluate(out / TEST, candidate.config)
     each = zip(card["classes"], evaluation.classes, strict=True)
     taken = Score(
         digest=candidate.digest,
@@ -120,12 +130,12 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
         recall={name: scores.recall for name, scores in each},
         signatures=evaluation.signatures,
         package=file_fact(program).sha256,
-        size_mb=megabytes(folder / PACKAGE),
+        size_mb=megabytes(out / PACKAGE),
         latency=latencies(model, rows.values),
         invariance=invariance(model, rows, predictions, card["inputs"], candidate),
         time=time.time(),
     )
-    write_atomically(folder / SCORE, taken.model_dump_json() + "\n")
+    write_atomically(out / SCORE, taken.model_dump_json() + "\n")
     return taken.model_dump(mode="json")
 
 

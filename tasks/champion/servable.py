@@ -1,13 +1,16 @@
 """The registered model as code: MLflow copies this one file into the model and runs it there.
 
 It must work where this project is absent, so it imports nothing of it. What it predicts with is
-an exported graph (`program.pt2`: normalisation, network, softmax; raw numbers in files, no pickle)
+an exported graph (`program.pt2`, or `program.onnx` for ONNX Runtime: normalisation, network,
+softmax; raw numbers in files, no pickle)
 and what it answers with is in `card.json`.
 """
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +27,7 @@ class Classifier(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the graph and the card from the model's artifacts."""
-        import torch
-
-        self._torch = torch
-        self._program = torch.export.load(context.artifacts["program"]).module()
+        self._program = opened(context.artifacts["program"])
         self._card = json.loads(Path(context.artifacts["card"]).read_text())
 
     def predict(
@@ -61,11 +61,10 @@ class Classifier(PythonModel):
 
     def probabilities(self, rows: np.ndarray) -> np.ndarray:
         """float32[n, classes] for raw float64 rows."""
-        with self._torch.inference_mode():
-            parts = [
-                self._program(self._torch.from_numpy(rows[start : start + ROWS_AT_ONCE])).numpy()
-                for start in range(0, len(rows), ROWS_AT_ONCE)
-            ]
+        parts = [
+            self._program(rows[start : start + ROWS_AT_ONCE])
+            for start in range(0, len(rows), ROWS_AT_ONCE)
+        ]
         return (
             np.concatenate(parts) if parts else np.empty((0, len(self._card["labels"]) or 1), "f4")
         )
@@ -82,6 +81,33 @@ class Classifier(PythonModel):
         if wrong.any():
             raise ValueError("a value is not finite; drop or fill the row before predicting")
         return np.ascontiguousarray(rows)
+
+
+def opened(path: str) -> Callable[..., np.ndarray]:
+    """The graph of a file as a function of arrays."""
+    if path.endswith(".onnx"):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        names = [each.name for each in session.get_inputs()]
+
+        def run(*arrays: np.ndarray) -> np.ndarray:
+            answer: np.ndarray = session.run(None, dict(zip(names, arrays, strict=True)))[0]
+            return answer
+
+        return run
+    import torch
+
+    program = torch.export.load(path).module()
+
+    def call(*arrays: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            answer: np.ndarray = program(*map(torch.from_numpy, arrays)).numpy()
+        return answer
+
+    return call
 
 
 mlflow.models.set_model(Classifier())

@@ -1,13 +1,16 @@
 """The registered model of texts as code: MLflow copies this one file into the model and runs it.
 
 It must work where this project is absent, so it imports nothing of it. What it predicts with is
-an exported graph (`program.pt2`: network and softmax; raw numbers in files, no pickle), the
+an exported graph (`program.pt2`, or `program.onnx` for ONNX Runtime: network and softmax; raw
+numbers in files, no pickle), the
 tokenizer's own file, and `card.json`: classes, and how tokens become what the network reads.
 """
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +27,9 @@ class TextClassifier(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the graph, the tokenizer and the card from the model's artifacts."""
-        import torch
         from tokenizers import Tokenizer
 
-        self._torch = torch
-        self._program = torch.export.load(context.artifacts["program"]).module()
+        self._program = opened(context.artifacts["program"])
         self._card = json.loads(Path(context.artifacts["card"]).read_text())
         self._tokenizer = Tokenizer.from_file(context.artifacts["tokenizer"])
         self._tokenizer.no_padding()
@@ -82,12 +83,9 @@ class TextClassifier(PythonModel):
     def _answer(self, tokens: list[list[int]]) -> np.ndarray:
         longest = max(len(one) for one in tokens)
         pad = self._card["rules"]["pad"]
-        x = self._torch.tensor([one + [pad] * (longest - len(one)) for one in tokens])
-        lengths = self._torch.tensor([len(one) for one in tokens])
-        mask = self._torch.arange(longest)[None, :] < lengths[:, None]
-        with self._torch.inference_mode():
-            found: np.ndarray = self._program(x, mask).numpy()
-        return found
+        x = np.array([one + [pad] * (longest - len(one)) for one in tokens], dtype=np.int64)
+        lengths = np.array([len(one) for one in tokens])
+        return self._program(x, np.arange(longest)[None, :] < lengths[:, None])
 
     def _read(self, content: list[int]) -> list[int]:
         """The tokens of a text, cut and between the special ones, as in training."""
@@ -98,6 +96,33 @@ class TextClassifier(PythonModel):
             first = {"end": room, "start": 0, "middle": -(-room // 2)}[rules["cut"]]
             content = content[:first] + content[len(content) - (room - first) :]
         return [*before, *content, *after] or [rules["pad"]]
+
+
+def opened(path: str) -> Callable[..., np.ndarray]:
+    """The graph of a file as a function of arrays."""
+    if path.endswith(".onnx"):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        names = [each.name for each in session.get_inputs()]
+
+        def run(*arrays: np.ndarray) -> np.ndarray:
+            answer: np.ndarray = session.run(None, dict(zip(names, arrays, strict=True)))[0]
+            return answer
+
+        return run
+    import torch
+
+    program = torch.export.load(path).module()
+
+    def call(*arrays: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            answer: np.ndarray = program(*map(torch.from_numpy, arrays)).numpy()
+        return answer
+
+    return call
 
 
 mlflow.models.set_model(TextClassifier())

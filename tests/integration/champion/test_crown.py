@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from conf.compress import Compress
+from conf.errors import BadInput
 from conf.home import Home
 from conf.study import Study
 from tasks.champion import crown as crowning
@@ -18,6 +20,8 @@ from tasks.champion.promote import rollback
 from tasks.champion.records import Crowned
 from tasks.champion.replay import champion_original, replay, trial_original
 from tasks.champion.restore import restore
+from tasks.compress.choose import PLAIN
+from tasks.compress.compress import compress
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.study.record import StudyRecord
 from tasks.track import store
@@ -200,3 +204,29 @@ def test_the_best_are_tested_again_on_fresh_seeds_and_nothing_is_run_twice(stage
 
 def _killed(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.long
+def test_a_champion_made_small_is_registered_beside_it(stage: Stage) -> None:
+    with pytest.raises(BadInput, match="no registered model 'digits'"):
+        compress(stage.client, stage.record, Compress())
+    crowned = stage.crown()
+    found = compress(stage.client, stage.record, Compress(loss=0.5))
+    assert [row.recipe for row in found.tradeoff.rows] == [PLAIN, "int8", "onnx", "onnx-int8"]
+    assert found.registered is not None and found.score is not None
+    assert found.score.size_mb < found.tradeoff.rows[0].size_mb
+    again = compress(stage.client, stage.record, Compress(loss=0.5, recipes=("int8",)))
+    assert again.tradeoff.chosen == "int8"
+    alias = stage.client.get_model_version_by_alias("digits", "small")
+    assert alias.tags["dense.recipe"] == "int8" and alias.run_id == again.registered.run_id  # type: ignore[union-attr]
+    champion = stage.client.get_model_version_by_alias("digits", "champion")
+    assert str(champion.version) == crowned.version
+    assert stage.crown().decision.verdict == "unchanged"
+
+    import mlflow
+    import numpy as np
+
+    mlflow.set_tracking_uri(f"sqlite:///{stage.home.mlflow_database}")
+    for version in {found.registered.version, str(alias.version)}:
+        model = mlflow.pyfunc.load_model(f"models:/digits/{version}")
+        assert len(model.predict(np.zeros((3, 8, 8)))) == 3

@@ -1,0 +1,94 @@
+"""Which recipe a champion gets: a rule over what each was measured to cost; a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from conf.compress import Compress
+from tasks.champion.records import Latency
+
+PLAIN = "as it is"
+
+
+class Record(BaseModel):
+    """Frozen and closed: what is written is what is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Measured(Record):
+    """One recipe on the validation part, applied to the winning trial's model."""
+
+    recipe: str
+    value: float
+    """The objective."""
+    loss: float
+    """Of the objective against the model as it is; below 0: it is better."""
+    size_mb: float
+    latency: dict[int, Latency]
+    """Rows at once to milliseconds."""
+    within: bool
+    """Whether the loss is within the bound."""
+
+
+class Tradeoff(Record):
+    """All recipes and the choice."""
+
+    objective: str
+    rows: tuple[Measured, ...]
+    chosen: str | None
+    why: str
+
+
+def choose(
+    values: Mapping[str, float],
+    sizes: Mapping[str, float],
+    latencies: Mapping[str, dict[int, Latency]],
+    objective: str,
+    direction: Literal["minimize", "maximize"],
+    settings: Compress,
+) -> Tradeoff:
+    """The smallest, or fastest, recipe whose loss is within the bound.
+
+    None is chosen where no recipe within it is better, by what is preferred, than the model as it
+    is. Each mapping is by recipe, `PLAIN` among them.
+    """
+    sign = 1.0 if direction == "minimize" else -1.0
+    rows = tuple(
+        Measured(
+            recipe=recipe,
+            value=value,
+            loss=sign * (value - values[PLAIN]),
+            size_mb=sizes[recipe],
+            latency=latencies[recipe],
+            within=sign * (value - values[PLAIN]) <= settings.loss,
+        )
+        for recipe, value in values.items()
+    )
+    plain = next(row for row in rows if row.recipe == PLAIN)
+    better = [row for row in rows if row.within and _cost(row, settings) < _cost(plain, settings)]
+    best = min(better, key=lambda row: _cost(row, settings), default=None)
+    return Tradeoff(
+        objective=objective,
+        rows=rows,
+        chosen=best.recipe if best else None,
+        why=_why(best, plain, settings),
+    )
+
+
+def _cost(row: Measured, settings: Compress) -> float:
+    return row.size_mb if settings.prefer == "size" else row.latency[1].p95
+
+
+def _why(best: Measured | None, plain: Measured, settings: Compress) -> str:
+    unit = "MB" if settings.prefer == "size" else "ms for one row (p95)"
+    bound = f"loses at most {settings.loss:g}"
+    if best is None:
+        return f"no recipe that {bound} has less than {_cost(plain, settings):.3g} {unit}"
+    return (
+        f"{best.recipe} has the least, {_cost(best, settings):.3g} {unit} instead of "
+        f"{_cost(plain, settings):.3g}, of those that {bound} (it loses {best.loss:.4f})"
+    )

@@ -1,0 +1,196 @@
+"""A champion made small: recipes measured on the validation part, the chosen one registered.
+
+The recipes are tried on the winning trial's own model, which has not learnt from the validation
+part; the one that the rule chooses is applied to the champion, and the result is scored once on the
+test part. The alias `small` moves to it; `champion` stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.compress import Compress, Recipe
+from conf.errors import BadInput
+from conf.home import Home, write_atomically
+from conf.identity import study_digest
+from conf.values import values_of
+from tasks.champion import process, registry
+from tasks.champion.card import model_card
+from tasks.champion.final import training_folder
+from tasks.champion.promote import no_champion
+from tasks.champion.records import Candidate, Decision, Reason, Registered, Score
+from tasks.champion.register import Registration, record_version
+from tasks.champion.score import score
+from tasks.compress.choose import PLAIN, Tradeoff, choose
+from tasks.prepare.store import open_prepared
+from tasks.study.record import StudyRecord
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+    from tasks.prepare import Prepared
+
+SMALL = "small"
+"""The alias."""
+TRADEOFF = "small.json"
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What came of it."""
+
+    tradeoff: Tradeoff
+    registered: Registered | None
+    """None where no recipe was chosen."""
+    score: Score | None
+    """Of the small model on the test part."""
+
+
+def compress(client: MlflowClient, record: StudyRecord, settings: Compress) -> Compressed:
+    """Measure the recipes, apply the chosen one to the champion, register it as `small`.
+
+    Called again it measures the trade-off anew and finds the version that is there.
+
+    Raises:
+        BadInput: there is no champion, it is not this study's, or what it was made from is gone.
+        DenseError: a recipe could not be applied or measured.
+    """
+    version = registry.aliased(client, record.study.registered_model)
+    if version is None:
+        raise BadInput(no_champion(client, record.study.registered_model))
+    candidate = _candidate(record, version)
+    prepared = open_prepared(record.home, candidate.data)
+    final = training_folder(record.home, candidate.study, candidate.digest, candidate.seed)
+    trial = record.home.trial(candidate.study, candidate.number, candidate.digest)
+    if prepared is None or not final.is_dir():
+        raise BadInput(
+            f"the data or the training of version {version.version} is no longer in this home; "
+            f"`dense replay {record.study.name}` trains it again"
+        )
+    found = _measured(record, candidate, prepared, trial, final, settings)
+    write_atomically(final / TRADEOFF, found.model_dump_json() + "\n")
+    if found.chosen is None:
+        return Compressed(found, None, None)
+    taken = score(
+        candidate,
+        prepared,
+        final,
+        threads=record.study.resources.threads,
+        seconds=record.study.champion.seconds,
+        recipe=_recipe(found.chosen),
+    )
+    done = _register(client, record, version, candidate, prepared, final, found, taken)
+    return Compressed(found, done, taken)
+
+
+def _recipe(name: str) -> Recipe:
+    names: dict[str, Recipe] = {"int8": "int8", "onnx": "onnx", "onnx-int8": "onnx-int8"}
+    return names[name]
+
+
+def _candidate(record: StudyRecord, version: ModelVersion) -> Candidate:
+    """What the version was made from, by its tags."""
+    tags = version.tags
+    number = int(tags.get("dense.trial", -1))
+    mine = tags.get("dense.study") == record.study.name and tags.get("dense.home") == record.home.id
+    if not mine or record.trial(number).trial.digest != tags["dense.digest"]:
+        raise BadInput(
+            f"version {version.version} of {version.name!r} is not a champion of the study "
+            f"{record.study.name!r} in this home; give the study that it is of"
+        )
+    return Candidate(
+        study=record.study.name,
+        study_digest=study_digest(record.study),
+        data=tags["dense.data"],
+        number=number,
+        digest=tags["dense.digest"],
+        config=record.trial(number).config,
+        value=float(tags["dense.validation"]),
+        epochs=int(tags["dense.epochs"]),
+        seed=int(tags["dense.seed"]),
+        repeats=int(tags.get("dense.repeats", 1)),
+    )
+
+
+def _measured(
+    record: StudyRecord,
+    candidate: Candidate,
+    prepared: Prepared,
+    trial: Path,
+    final: Path,
+    settings: Compress,
+) -> Tradeoff:
+    """Every recipe and none, on the winning trial's model and the validation part."""
+    tried: Sequence[Recipe | None] = (None, *settings.recipes)
+    requests = {
+        recipe or PLAIN: {
+            "candidate": candidate.model_dump(mode="json"),
+            "folder": str(trial),
+            "out": str(final / "tradeoff" / (recipe or "plain")),
+            "recipe": recipe,
+            "card": str(prepared.card_path),
+            "train": str(prepared.train),
+            "test": str(prepared.validation),  # what is measured on; the test part is not told
+        }
+        for recipe in tried
+    }
+    replies = process.call(
+        "tasks.compress.work",
+        {"all": requests},
+        log=final / "compress.log",
+        threads=record.study.resources.threads,
+        seconds=record.study.champion.seconds * len(requests),
+    )
+    scores = {recipe: Score.model_validate(reply) for recipe, reply in replies.items()}
+    return choose(
+        {recipe: each.metrics[candidate.objective].value for recipe, each in scores.items()},
+        {recipe: each.size_mb for recipe, each in scores.items()},
+        {recipe: each.latency for recipe, each in scores.items()},
+        candidate.objective,
+        candidate.config.evaluate.direction,
+        settings,
+    )
+
+
+def _register(
+    client: MlflowClient,
+    record: StudyRecord,
+    champion: ModelVersion,
+    candidate: Candidate,
+    prepared: Prepared,
+    final: Path,
+    found: Tradeoff,
+    taken: Score,
+) -> Registered:
+    """The small model's run and version, found or made, and the alias `small`."""
+    # Its own digest: nobody takes it for the champion that it was made from.
+    small = candidate.model_copy(update={"digest": f"{candidate.digest}+{found.chosen}"})
+    decision = Decision(verdict="keep", reasons=(Reason(rule="small", passed=True, why=found.why),))
+    card = model_card(candidate, taken, decision, prepared.card, champion.name)
+    given = Registration(
+        small,
+        taken,
+        decision,
+        final / f"small-{found.chosen}",
+        champion.name,
+        card=f"{card}\nMade small by `{found.chosen}` from version {champion.version}.\n",
+        params=values_of(record.study, candidate.config),
+        extra_tags={
+            "dense.kind": "small",
+            "dense.recipe": str(found.chosen),
+            "dense.small_of": str(champion.version),
+            "mlflow.note.content": found.why,
+        },
+    )
+    home: Home = record.home
+    with registry.held(home, champion.name):
+        version = record_version(client, home, given, previous=None)
+        number = str(version.version)
+        client.set_model_version_tag(champion.name, number, "dense.recipe", str(found.chosen))
+        client.log_artifact(version.run_id, str(final / TRADEOFF))
+        client.set_registered_model_alias(champion.name, SMALL, number)
+    return Registered(model=champion.name, version=number, run_id=version.run_id or "")
