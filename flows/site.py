@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,25 +15,15 @@ from pathlib import Path
 from conf.errors import BadInput, DenseError
 from conf.home import Home, write_atomically
 from conf.load import study_names
-from flows.children import PYTHON, Child, Program, answers
-from flows.postgres import environment, for_prefect
+from flows.children import PYTHON, Child, Program
+from flows.programs import POOL, Ports, clients, mlflow, prefect_server, recording, worker
 from flows.server import START_SECONDS, PrefectServer
 from flows.servers import Servers, Service
 
-POOL = "dense"
 DEPLOY_SECONDS = 300.0
 RESTARTS = 5
-FLOW_GRACE = 30.0  # a flow run that is ended lets its trials save
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where the servers listen, on this machine alone."""
-
-    prefect: int = 4200
-    mlflow: int = 5000
 
 
 @dataclass
@@ -136,76 +123,6 @@ class Site:
         return kept.model_copy(update={"prefect": self.prefect.url, "services": tuple(services)})
 
 
-def prefect_server(home: Home, ports: Ports, postgres: str | None) -> PrefectServer:
-    """Prefect's server with its pages, on the home's own database or on PostgreSQL."""
-    kept = {**for_prefect(postgres), **environment(home, postgres)} if postgres else {}
-    return PrefectServer(home, full=True, port=ports.prefect, environment=kept)
-
-
-def recording(ports: Ports, postgres: str | None) -> Servers:
-    """What `servers.json` says of where the record is kept, whether the servers are up or not."""
-    url = f"http://127.0.0.1:{ports.mlflow}" if postgres else None
-    return Servers(mlflow=url, postgres=postgres)
-
-
-def mlflow(home: Home, port: int, postgres: str | None = None) -> Program:
-    """MLflow's server on the home's own database, or on PostgreSQL."""
-    return Program(
-        name="mlflow",
-        command=[*PYTHON, "flows.mlflow_server", str(port), *([postgres] if postgres else [])],
-        environment={
-            **(environment(home, postgres) if postgres else {}),
-            # A request of MLflow's holds one connection while it asks for a second: as many
-            # requests as the pool has connections wait for each other.
-            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "16",
-            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "-1",
-            "DENSE_HOME": str(home.path),
-            "MLFLOW_TRACKING_URI": "",  # it serves the home's own, whatever clients are told
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        },
-        log=home.logs / "mlflow.log",
-        is_well=lambda: answers(f"http://127.0.0.1:{port}/health"),
-    )
-
-
-def worker(home: Home, api: str) -> Program:
-    """A process worker on the pool."""
-    name = f"{socket.gethostname()}-{home.id[:8]}"
-    command = [*PYTHON, "prefect", "worker", "start", "--pool", POOL]
-    return Program(
-        name="worker",
-        command=[*command, "--type", "process", "--name", name],
-        environment=_clients(home, api),
-        log=home.logs / "worker.log",
-        is_well=lambda: is_online(api, name),
-        grace=FLOW_GRACE,
-    )
-
-
-def is_online(api: str, name: str) -> bool:
-    """Whether Prefect has heard of a worker lately."""
-    request = urllib.request.Request(  # noqa: S310  our own server
-        f"{api}/work_pools/{POOL}/workers/filter",
-        data=b"{}",
-        headers={"Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310  our own server
-            found = json.load(answer)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
-    return any(each["name"] == name and each["status"] == "ONLINE" for each in found)
-
-
-def _clients(home: Home, api: str) -> dict[str, str]:
-    """What tells a program of Prefect and this project where they are."""
-    return {
-        "PREFECT_API_URL": api,
-        "PREFECT_HOME": str(home.prefect),
-        "DENSE_HOME": str(home.path),
-    }
-
-
 def _deploy(home: Home, api: str, postgres: str | None) -> bool:
     """Deploy unless all of it is deployed as it is; whether it was done.
 
@@ -232,7 +149,7 @@ def _deploy(home: Home, api: str, postgres: str | None) -> bool:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **_clients(home, api)},
+            env={**os.environ, **clients(home, api)},
             timeout=DEPLOY_SECONDS,
             check=False,
         )

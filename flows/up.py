@@ -20,8 +20,9 @@ from conf.home import Home
 from flows import postgres as database
 from flows import servers
 from flows.children import PYTHON, answers
+from flows.programs import Ports, is_online, recording
 from flows.servers import Servers, Service
-from flows.site import Ports, Site, is_online, log_tail, recording, wait_until
+from flows.site import Site, log_tail, wait_until
 
 OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 TEND_SECONDS = 2.0

@@ -11,7 +11,7 @@ import pytest
 
 from conf.home import Home
 from flows import postgres as database
-from flows import servers, site
+from flows import programs, servers
 from flows.children import Child
 from tasks.track import store
 from tests import postgres
@@ -30,9 +30,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     with postgres.server() as url:
         shown = database.keep_password(home, url)
         database.prepare(home, shown)
-        ports = site.Ports(1, free_port())
-        servers.write(home, site.recording(ports, shown))
-        server = Child(site.mlflow(home, ports.mlflow, shown))
+        ports = programs.Ports(1, free_port())
+        servers.write(home, programs.recording(ports, shown))
+        server = Child(programs.mlflow(home, ports.mlflow, shown))
         try:
             server.wait_well(120)
             yield home

@@ -13,8 +13,7 @@ from flows.children import Child, Program, answers
 class Stand(Child):
     """A small server in place of Prefect's."""
 
-    def __init__(self, home: Home, *, full: bool, port: int, environment: dict[str, str]) -> None:
-        assert full and not environment
+    def __init__(self, home: Home, port: int) -> None:
         super().__init__(served(home, "prefect", port))
         self.url = f"http://127.0.0.1:{port}/api"
         self.log = self.program.log
@@ -42,7 +41,7 @@ def served(home: Home, name: str, port: int) -> Program:
 def main(kind: str) -> None:
     """Be `dense up` over such servers; `broken` has a worker that ends at once."""
     replaced: dict[str, Any] = {
-        "PrefectServer": Stand,
+        "prefect_server": lambda home, ports, postgres: Stand(home, ports.prefect),
         "mlflow": lambda home, port, postgres: served(home, "mlflow", port),
         "worker": lambda home, api: Program(
             "worker",

@@ -10,7 +10,7 @@ import pytest
 
 from conf.errors import BadInput
 from conf.home import Home
-from flows import postgres, servers, site, up
+from flows import postgres, programs, servers, up
 from tasks.track import store
 
 GIVEN = "postgresql://me:p%3Aw%40x@db.example:6543/lab"
@@ -55,7 +55,7 @@ def test_a_database_that_does_not_answer_is_one_sentence_without_the_password(ho
         probe.bind(("127.0.0.1", 0))
         url = f"postgresql://me:hunter2@127.0.0.1:{probe.getsockname()[1]}/lab"
     with pytest.raises(BadInput, match="does not answer as it should") as caught:
-        up.up(site.Ports(1, 2), detach=False, postgres=url)
+        up.up(programs.Ports(1, 2), detach=False, postgres=url)
     said = str(caught.value)
     assert "hunter2" not in said and "\n" not in said and "--postgres" in said
     assert not servers.path(home).exists()
@@ -64,7 +64,7 @@ def test_a_database_that_does_not_answer_is_one_sentence_without_the_password(ho
 def test_the_store_stays_named_when_the_servers_are_down(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = site.recording(site.Ports(1, 9), SHOWN)
+    kept = programs.recording(programs.Ports(1, 9), SHOWN)
     service = servers.Service(name="mlflow", pid=1, health="h", log="l")
     servers.write(home, kept.model_copy(update={"services": (service,), "prefect": "p"}))
     servers.remove(home)
@@ -73,6 +73,6 @@ def test_the_store_stays_named_when_the_servers_are_down(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(BadInput, match="start it with `dense up`"):
         store.bootstrap(home)
-    servers.write(home, site.recording(site.Ports(1, 9), None))
+    servers.write(home, programs.recording(programs.Ports(1, 9), None))
     servers.remove(home)
     assert not Path(servers.path(home)).exists()
