@@ -1,10 +1,14 @@
-"""python -m benchmarks.throughput [--trials 40]
+"""python -m benchmarks.throughput [--trials 40 120] [--peers optuna ray hyperopt]
 
-Small trials through the whole system against the bare limit, in one sitting: limit, study, limit.
+Small trials through the whole system against the bare limit and the peers, in one sitting: limit,
+study, peers, limit.
 
 The study is run by the real command with its full record. The clock runs from the first `asked` to
 the last `finished` line of its journal, when every server is up. The limit is the same trainings as
-plain PyTorch loops in two warm processes.
+plain PyTorch loops in two warm processes. A peer trains the same configurations with Lightning, two
+at a time, with a child run in MLflow each (`benchmarks.peers`); its clock runs from the first
+trial's begin to the last one's end, after its processes are warm. `cold` is from the command on.
+`--environments DIR` names the folder in whose `tune` folder the peers are installed, if not here.
 """
 
 from __future__ import annotations
@@ -18,12 +22,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from benchmarks.limit import configurations, measure, small_study
+from benchmarks.peers import Job
 from conf.home import Home
 from tasks.prepare import prepare
 from tasks.report.repeat import as_yaml
@@ -33,9 +40,11 @@ SLOTS = 2
 
 
 def run_command(home: Home, trials: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """Run the study with the real command; its journal, and processor seconds a trial by part."""
+    """Run the study with the real command; its journal, and processor seconds a trial by part, with
+    the seconds from the command to the last trial as `cold`."""
     study = home.path / "throughput.yaml"
     study.write_text(as_yaml(small_study(trials)))
+    begun = time.time()
     command = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", "run", str(study), f"resources.slots={SLOTS}"],
         env={**os.environ, "DENSE_HOME": str(home.path)},
@@ -48,11 +57,37 @@ def run_command(home: Home, trials: int) -> tuple[list[dict[str, Any]], dict[str
             looks.append(used(command.pid))
         if text.count('"finished"') >= trials:
             break
-        time.sleep(0.05)
+        time.sleep(0.5)  # looking at all processes takes a part of a core itself
     if command.wait() != 0:
         raise SystemExit(f"the study ended with {command.returncode}")
     spent = {part: (looks[-1][part] - looks[0].get(part, 0.0)) / trials for part in looks[-1]}
-    return [json.loads(line) for line in journal.read_text().splitlines()], spent
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    spent["cold"] = max(line["time"] for line in lines if line["event"] == "finished") - begun
+    return lines, spent
+
+
+def run_peer(peer: str, python: str, job: Job) -> dict[str, float]:
+    """Seconds of a peer from its first trial's begin to its last one's end, and from the command.
+
+    Raises:
+        SystemExit: it did not train every trial.
+    """
+    events = Path(job.events)
+    path = events.with_suffix(".job.json")
+    path.write_text(json.dumps(asdict(job)))
+    begun = time.time()
+    subprocess.run(
+        [python, "-m", "benchmarks.peers", peer, str(path)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    ends = [line["time"] for line in lines if line["what"] == "end"]
+    if len(ends) != job.trials:
+        raise SystemExit(f"{peer} ended {len(ends)} of {job.trials} trials")
+    first = min(line["time"] for line in lines if line["what"] == "begin")
+    return {"wall": max(ends) - first, "cold": max(ends) - begun}
 
 
 def used(pid: int) -> dict[str, float]:
@@ -91,22 +126,47 @@ def breakdown(home: Home, journal: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
+def sitting(trials: int, peers: Sequence[str], python: str) -> dict[str, Any]:
+    """One sitting: everybody's seconds for the same trials."""
+    study = small_study(trials)
+    configs = configurations(study, trials)
+    rates = [config.train.lr for config in configs]
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home.open(Path(folder))
+        prepared = prepare(study, home)
+        before = measure(prepared.path, configs)
+        journal, spent = run_command(home, trials)
+        found: dict[str, Any] = {"before": before, "study": breakdown(home, journal), "cpu": spent}
+        for peer in peers:
+            job = Job(
+                study=study.model_dump(mode="json"),
+                prepared=str(prepared.path),
+                events=f"{folder}/{peer}.jsonl",
+                trials=trials,
+                fixed=rates,
+                tracking=f"sqlite:///{folder}/{peer}-mlflow.db",
+            )
+            found[peer] = run_peer(peer, python, job)
+        found["after"] = measure(prepared.path, configs)
+    limit = (before["seconds"] + found["after"]["seconds"]) / 2
+    walls = {"dense": found["study"]["wall"], **{peer: found[peer]["wall"] for peer in peers}}
+    found["share of the limit"] = {name: limit / wall for name, wall in walls.items()}
+    return found
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=40)
-    trials = parser.parse_args().trials
-    configs = configurations(small_study(trials), trials)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Home.open(Path(folder))
-        prepared = prepare(small_study(trials), home)
-        before = measure(prepared.path, configs)
-        journal, spent = run_command(home, trials)
-        ours = breakdown(home, journal)
-        after = measure(prepared.path, configs)
-    limit = (before["seconds"] + after["seconds"]) / 2
-    print(json.dumps({"before": before, "study": ours, "cpu": spent, "after": after}, indent=1))
-    print(f"share of the limit: {limit / ours['wall']:.2f}")
+    parser.add_argument("--trials", type=int, nargs="+", default=[40])
+    parser.add_argument("--peers", nargs="*", default=[], choices=["optuna", "ray", "hyperopt"])
+    parser.add_argument("--environments", type=Path)
+    given = parser.parse_args()
+    python = sys.executable
+    if given.environments is not None:
+        python = str(given.environments / "tune" / "bin" / "python")
+    for trials in given.trials:
+        found = {"trials": trials, **sitting(trials, given.peers, python)}
+        print(json.dumps(found, indent=1), flush=True)
 
 
 if __name__ == "__main__":
