@@ -26,7 +26,7 @@ def runnable(name: str, overrides: Sequence[str] = (), *, allow_path: bool = Fal
 
         need_optuna()
     if study.resources.engine == "ray":
-        from tasks.train.cluster import need_ray
+        from tasks.train.ray_facts import need_ray
 
         need_ray()
     return study

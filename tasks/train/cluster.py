@@ -12,9 +12,9 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,7 +27,17 @@ from tasks.train import locks
 from tasks.train.engine import GRACE_SECONDS
 from tasks.train.folder import TrialFolder
 from tasks.train.keeper import LOCK_SECONDS, Keeper, complaint_about
-from tasks.train.outcome import Cause, Outcome
+from tasks.train.outcome import Outcome
+from tasks.train.ray_facts import (
+    Node,
+    address_of,
+    cause_of,
+    gpu_numbers,
+    need_of,
+    need_ray,
+    places,
+    unanswered,
+)
 from tasks.train.settle import settle
 from tasks.train.spec import TrialSpec
 
@@ -37,37 +47,6 @@ OPEN_SECONDS = 120.0
 """How long a node may take to start its keeper."""
 SPARE_CALLS = 8
 """Calls that a keeper takes at once beside its trials."""
-
-
-def need_ray() -> Any:
-    """The library; BadInput where it is not installed."""
-    try:
-        import ray
-    except ImportError:
-        raise BadInput(
-            "resources.engine: ray needs Ray, which is not installed; "
-            "pip install 'dense[ray]', or choose local"
-        ) from None
-    return ray
-
-
-def need_of(*, threads: int, devices: int, gpu_share: int, gpus: bool) -> dict[str, float]:
-    """What one trial takes of a node, in Ray's words."""
-    need = {"CPU": float(threads * devices)}
-    return need | {"GPU": devices / gpu_share} if gpus else need
-
-
-def places(node: Mapping[str, float], need: Mapping[str, float]) -> int:
-    """Trials that a node of these resources holds at once."""
-    return min(int(node.get(name, 0.0) / amount + 1e-9) for name, amount in need.items())
-
-
-@dataclass(frozen=True)
-class Node:
-    """A living node that can hold a trial."""
-
-    id: str
-    places: int
 
 
 class RayEngine:
@@ -136,8 +115,7 @@ class RayEngine:
                     return stopped()
                 node, gpus = share
                 if (keeper := self._keeper(node)) is not None:
-                    spec = spec.model_copy(update={"gpus": gpus})
-                    return self._run_on(node, keeper, spec, folder)
+                    return self._run_on(node, keeper, spec, folder, gpus)
             time.sleep(LOOK_SECONDS)  # Ray has not noticed yet that the node is gone
 
     def use(self, resources: Resources) -> None:
@@ -167,8 +145,9 @@ class RayEngine:
         self._stopping = True
         if self._ray.is_initialized():
             ends = [keeper.close.remote() for keeper in self._known()]
-            with contextlib.suppress(self._ray.exceptions.RayError):
-                self._ray.wait(ends, num_returns=len(ends), timeout=GRACE_SECONDS) if ends else None
+            if ends:
+                with contextlib.suppress(self._ray.exceptions.RayError):
+                    self._ray.wait(ends, num_returns=len(ends), timeout=GRACE_SECONDS)
             self._ray.shutdown()
         self._marker.unlink(missing_ok=True)
 
@@ -176,6 +155,8 @@ class RayEngine:
 
     def _attach(self) -> None:
         """Become a driver of the cluster, and leave signals to the study."""
+        if complaint := unanswered(address_of(self._resources.address)):
+            raise self._no_cluster(complaint)
         main = threading.current_thread() is threading.main_thread()
         before = signal.getsignal(signal.SIGTERM)
         logging.getLogger("ray").setLevel(logging.CRITICAL)
@@ -187,13 +168,16 @@ class RayEngine:
                 configure_logging=False,
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise BadInput(
-                f"resources.address: no Ray cluster answers at {self._resources.address} "
-                f"({str(error).splitlines()[0]}); start one with `ray start --head`"
-            ) from error
+            raise self._no_cluster(str(error).splitlines()[0]) from error
         finally:
             if main:
                 signal.signal(signal.SIGTERM, before)
+
+    def _no_cluster(self, reason: str) -> BadInput:
+        return BadInput(
+            f"resources.address: no Ray cluster answers at {self._resources.address} ({reason}); "
+            "start one with `ray start --head`, or set engine: local"
+        )
 
     def _mark(self) -> None:
         """Write what every node must see; the lock on it is held until the process ends."""
@@ -219,10 +203,11 @@ class RayEngine:
             seen, nodes = self._nodes
             if time.monotonic() - seen >= LOOK_SECONDS:
                 need = self._need()
+                cpus = {"CPU": need["CPU"]}
                 found = (
-                    Node(node["NodeID"], places(node["Resources"], need))
-                    for node in self._ray.nodes()
-                    if node["Alive"]
+                    Node(each["NodeID"], places(each["Resources"], need), places(held, cpus))
+                    for each in self._ray.nodes()
+                    if each["Alive"] and (held := each["Resources"])
                 )
                 nodes = {node.id: node for node in found if node.places > 0}
                 self._nodes = (time.monotonic(), nodes)
@@ -245,9 +230,11 @@ class RayEngine:
     def _keeper(self, node: str) -> Any | None:
         """The keeper of a node; of one that has joined the cluster since, or has lost its own, a
         new one; None where none can be had."""
+        if (keeper := self._keepers.get(node)) is not None:
+            return keeper
         with self._opening:
-            if node not in self._keepers:
-                known = self._living().get(node) or Node(node, 1)
+            known = self._living().get(node)
+            if node not in self._keepers and known is not None:
                 self._accept(node, *self._begin_keeper(known))
             return self._keepers.get(node)
 
@@ -258,11 +245,11 @@ class RayEngine:
             self._ray.remote(Keeper)
             .options(
                 num_cpus=0,
-                max_concurrency=node.places + SPARE_CALLS,
+                max_concurrency=node.most + SPARE_CALLS,
                 max_restarts=0,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
             )
-            .remote(self._resources, self._model, node.places)
+            .remote(self._resources, self._model, node.most)
         )
         return keeper, keeper.open.remote(self._marker, self._marker.name)
 
@@ -277,6 +264,7 @@ class RayEngine:
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error
         except self._ray.exceptions.RayError:
+            self._ray.kill(keeper)
             return False
         if complaint:
             raise BadInput(complaint)
@@ -289,9 +277,9 @@ class RayEngine:
     # Trials
 
     @contextmanager
-    def _share(self, spec: TrialSpec) -> Iterator[tuple[str, tuple[str, ...]] | None]:
-        """A node's share for one trial, for as long as it takes: the node, and its GPUs by number;
-        None once trials are to stop."""
+    def _share(self, spec: TrialSpec) -> Iterator[tuple[str, Any] | None]:
+        """A node's share for one trial, for as long as it takes: the node, and the task that tells
+        the GPUs' numbers there; None once trials are to stop."""
         from ray.util.placement_group import (
             placement_group,
             placement_group_table,
@@ -312,21 +300,24 @@ class RayEngine:
             with contextlib.suppress(Exception):  # the cluster may be gone
                 remove_placement_group(group)
 
-    def _gpus(self, group: Any, count: float) -> tuple[str, ...]:
-        """The GPUs that Ray has set aside, by their numbers on the node."""
+    def _gpus(self, group: Any, count: float) -> Any:
+        """What will be the numbers, on the node, of the GPUs that Ray has set aside; None if it has
+        set none aside."""
         if not count:
-            return ()
+            return None
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
         place = PlacementGroupSchedulingStrategy(group)
         look = self._ray.remote(gpu_numbers).options(
             num_cpus=0, num_gpus=count, scheduling_strategy=place
         )
-        return tuple(self._ray.get(look.remote()))
+        return look.remote()
 
-    def _run_on(self, node: str, keeper: Any, spec: TrialSpec, folder: Path) -> Outcome:
+    def _run_on(self, node: str, keeper: Any, spec: TrialSpec, folder: Path, gpus: Any) -> Outcome:
         """One attempt on a node that has set a share aside."""
         try:
+            if gpus is not None:
+                spec = spec.model_copy(update={"gpus": tuple(self._ray.get(gpus))})
             outcome: Outcome = self._ray.get(keeper.run.remote(spec, folder))
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error
@@ -345,18 +336,6 @@ class RayEngine:
             return replace(left, cause="user", message=stopped().message)
         cause, message = cause_of(type(error).__name__)
         return replace(left, outcome="failed", cause=cause, message=message)
-
-
-def gpu_numbers() -> list[str]:
-    """The GPUs that Ray gave to the task that calls."""
-    return [str(number) for number in need_ray().get_gpu_ids()]
-
-
-def cause_of(name: str) -> tuple[Cause, str]:
-    """Why an attempt was lost, by the name of Ray's error."""
-    if name == "OutOfMemoryError":
-        return "oom", "its node ran out of memory, and Ray ended what kept its trials"
-    return "infrastructure", f"its node, or what kept the node's trials, is gone ({name})"
 
 
 def stopped() -> Outcome:

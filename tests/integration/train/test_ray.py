@@ -59,6 +59,7 @@ def node_of(folder: TrialFolder) -> int:
     return keeper.pid
 
 
+@pytest.mark.timeout(400)
 def test_a_node_that_dies_loses_no_epoch_and_leaves_no_process(
     cluster: Any,
     resources: Resources,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,14 @@ from pathlib import Path
 import pytest
 
 from conf.errors import BadConfig, BadInput
+from conf.home import Home
 from conf.load import load_study
-from tasks.train import cluster, locks
-from tasks.train.cluster import cause_of, need_of, places
+from conf.run import Resources
+from conf.study import TrialConfig
+from tasks.train import locks, ray_facts
+from tasks.train.cluster import RayEngine
 from tasks.train.keeper import complaint_about
+from tasks.train.ray_facts import cause_of, need_of, need_ray, places
 
 CPU = {"threads": 2, "devices": 1, "gpu_share": 1, "gpus": False}
 
@@ -62,7 +67,27 @@ def test_memory_that_ran_out_on_a_node_is_told_from_its_death() -> None:
 def test_without_ray_one_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(BadInput, match=r"pip install 'dense\[ray\]', or choose local"):
-        cluster.need_ray()
+        need_ray()
+
+
+@pytest.mark.parametrize("how", ["named", "environment", "noted"])
+def test_a_cluster_that_is_gone_is_said_at_once(
+    how: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        gone = f"127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray_facts, "CURRENT", tmp_path / "noted")
+    if how == "noted":
+        ray_facts.CURRENT.write_text(gone)
+    elif how == "environment":
+        monkeypatch.setenv("RAY_ADDRESS", gone)
+    resources = Resources(engine="ray", address=gone if how == "named" else "auto")
+    with pytest.raises(BadInput, match=f"no Ray cluster answers.*{gone}.*ray start --head"):
+        RayEngine(Home.open(tmp_path / "home"), resources, TrialConfig().model)
+    assert not list((tmp_path / "home").glob(".shared-*"))
 
 
 def test_on_ray_trials_of_several_devices_share_no_gpu() -> None:
