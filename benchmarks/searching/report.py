@@ -72,7 +72,7 @@ def compared(table: dict, peer: str) -> str:
     low, high = interval(groups, other_problems=True)
     least, most = interval(groups, other_problems=False)
     gap, count = float(np.mean([np.mean(group) for group in groups])), sum(map(len, groups))
-    several = f"{least:+.2f} to {most:+.2f}" if max(map(len, groups)) > 1 else ""
+    several = f"{least:+.2f} to {most:+.2f}" if min(map(len, groups)) > 1 else ""
     return f"{gap:+.2f} ({low:+.2f} to {high:+.2f}), n = {count} | {several}"
 
 
