@@ -1,4 +1,4 @@
-"""A real Prefect server, pool and process worker: deploy, run, cancel, continue."""
+"""A real Prefect server, pool and process worker: deploy, run, cancel, continue, fall silent."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from conf.home import Home
@@ -18,8 +23,11 @@ from flows.server import PrefectServer
 from tests.e2e.command import Command, of
 from tests.e2e.same import values
 
+SILENT = "dense: a flow run fell silent"
 ROOT = Path(__file__).parents[2]
 QUICK = ["search.trials=2", "train.epochs=1", "model.width=16", "resources.slots=2"]
+# One trial, long enough to be still at it when the cancellation arrives, and no champion.
+LONG = ["search.trials=1", "train.epochs=150", "model.width=16", "champion.enabled=false"]
 
 
 class Site:
@@ -30,21 +38,21 @@ class Site:
         self.server = PrefectServer(Home.open(home), full=True)
         self.dense.env["PREFECT_API_URL"] = self.server.wait()
         self.dense.env["PREFECT_HOME"] = str(home / "prefect")
-        self.dense.env["PREFECT_WORKER_QUERY_SECONDS"] = "2"
+        self.dense.env["PREFECT_WORKER_QUERY_SECONDS"] = "1"
+        self.api = httpx.Client(base_url=self.server.url, timeout=60)
         self.worker: subprocess.Popen[str] | None = None
 
-    def prefect(self, *arguments: str, code: int = 0, seconds: float = 500) -> str:
-        """Run `prefect ARGUMENTS` in the project's folder."""
+    def python(self, *arguments: str) -> None:
+        """Run `python ARGUMENTS` as a client of the server."""
         done = subprocess.run(
-            [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+            [sys.executable, *arguments],
             env=self.dense.environment(),
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=seconds,
+            timeout=500,
         )
-        assert done.returncode == code, f"{arguments}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
 
     def start_worker(self) -> None:
         """A process worker on the pool `dense`."""
@@ -58,10 +66,41 @@ class Site:
                 text=True,
             )
 
+    def ask(self, path: str, body: Any = None, method: str = "POST") -> Any:
+        """What the server answers; busy with its database it says so, and is asked again."""
+        answer = self.api.request(method, path, json=body)
+        for _ in range(20):
+            if answer.status_code != 503:
+                break
+            time.sleep(1)
+            answer = self.api.request(method, path, json=body)
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        """A deployment."""
+        found: dict[str, Any] = self.ask(f"/deployments/name/{name}", method="GET")
+        return found
+
+    def start(self, name: str, **facts: Any) -> str:
+        """Id of a new flow run of a deployment."""
+        found = self.ask(f"/deployments/{self.deployment(name)['id']}/create_flow_run", facts)
+        return str(found["id"])
+
+    def set_state(self, run: str, kind: str, name: str | None = None) -> None:
+        """Ask for another state of a flow run, as the pages and `prefect flow-run cancel` do."""
+        state = {"type": kind, "name": name or kind.title()}
+        answer = self.ask(f"/flow_runs/{run}/set_state", {"state": state})
+        assert answer["status"] == "ACCEPT", answer
+
+    def run(self, run: str) -> dict[str, Any]:
+        """A flow run."""
+        found: dict[str, Any] = self.ask(f"/flow_runs/{run}", method="GET")
+        return found
+
     def state(self, run: str) -> str:
         """Name of a flow run's state."""
-        found = json.loads(self.prefect("flow-run", "inspect", run, "--output", "json"))
-        return str(found["state"]["name"])
+        return str(self.run(run)["state"]["name"])
 
     def close(self) -> None:
         """End the worker, the server and whatever they started."""
@@ -71,21 +110,58 @@ class Site:
                 self.worker.wait(30)
             except subprocess.TimeoutExpired:
                 self.worker.kill()
+        self.api.close()
         self.server.close()
         for process in self.dense.processes():
             process.kill()
 
 
+DEPLOY = """
+import sys
+from prefect.blocks.notifications import CustomWebhookNotificationBlock as Block
+from flows import deploy
+told = {"subject": "{{subject}}", "body": "{{body}}"}
+Block(name="lab", url=sys.argv[1], method="POST", json_data=told).save("lab")
+deploy.main("dense")
+"""
+
+
 @pytest.fixture(scope="module")
-def site(used_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def heard() -> Iterator[Ear]:
+    """Somebody who is told how studies end."""
+    ear = Ear()
+    threading.Thread(target=ear.serve_forever, daemon=True).start()
+    yield ear
+    ear.shutdown()
+    ear.server_close()
+
+
+class Ear(HTTPServer):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        told: list[dict[str, str]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(200)
+                self.end_headers()
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.told = told
+
+
+@pytest.fixture(scope="module")
+def site(used_home: Path, heard: Ear, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("site") / "home"
     home.mkdir()
     shutil.copy(used_home / "mlflow.db", home)
     shutil.copytree(used_home / "data", home / "data")
     site = Site(home)
     try:
-        site.prefect("work-pool", "create", "--type", "process", "dense")
-        site.prefect("deploy", "--all")
+        site.python("-c", DEPLOY, f"http://127.0.0.1:{heard.server_port}/")
+        site.ask("/variables/name/dense_notify", {"value": "custom-webhook/lab"}, "PATCH")
         site.start_worker()
         yield site
     finally:
@@ -96,25 +172,78 @@ def overrides(*more: str) -> str:
     return f"overrides={json.dumps([*QUICK, *more])}"
 
 
+def silent_run(site: Site) -> str:
+    """A flow run that held its deployment's only place, said once that it lives, and no more.
+
+    It is watched as all are, for ten seconds only.
+    """
+    pause(site, True)  # or the worker would run it
+    run = site.start("study/wine")
+    site.set_state(run, "PENDING")
+    (watch,) = [each for each in site.ask("/automations/filter") if each["name"] == SILENT]
+    mine = {"match": {"prefect.resource.id": f"prefect.flow-run.{run}"}, "within": 10}
+    short = {"trigger": {**watch["trigger"], **mine}, "actions": watch["actions"]}
+    site.ask("/automations/", {"name": "impatient", **short})
+    site.set_state(run, "RUNNING")
+    pause(site, False)
+    beat = {
+        "id": str(uuid4()),
+        "event": "prefect.flow-run.heartbeat",
+        "occurred": datetime.now(UTC).isoformat(),
+        "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
+    }
+    site.ask("/events", [beat])
+    return run
+
+
+def pause(site: Site, paused: bool) -> None:
+    """Let the worker start nothing, or go on."""
+    site.ask("/work_pools/dense", {"is_paused": paused}, "PATCH")
+
+
+def places_taken(site: Site, name: str) -> int:
+    limit = site.deployment(name)["global_concurrency_limit"]
+    return int(limit["active_slots"])
+
+
 @pytest.mark.timeout(1200)
-def test_a_deployment_runs_a_study_and_a_cancelled_one_continues(site: Site) -> None:
-    long = overrides("name=cancelled", "train.epochs=150")
-    answer = site.prefect("deployment", "run", "study/digits", "-p", long)
-    run = next(line.split()[-1] for line in answer.splitlines() if "UUID" in line)
+def test_a_deployment_is_cancelled_and_continued_and_a_silent_run_frees_its_place(
+    site: Site, heard: Ear
+) -> None:
+    silent = silent_run(site)
+    assert places_taken(site, "study/wine") == 1
+    parameters = {"study": "digits", "overrides": ["name=cancelled", *LONG]}
+    run = site.start("study/digits", parameters=parameters)
     wait_until(lambda: epochs(site.dense, "cancelled") >= 2)
-    site.prefect("flow-run", "cancel", run)
+    begun = time.monotonic()
+    site.set_state(run, "CANCELLING")
+    wait_until(lambda: not site.dense.trials())
+    took = time.monotonic() - begun
     site.dense.until(lambda lines: bool(of(lines, "stopped")), "cancelled", seconds=120)
     assert of(site.dense.journal("cancelled"), "stopped")[-1]["reason"] == "user"
     wait_until(lambda: site.state(run) == "Cancelled")
-    wait_until(lambda: not site.dense.trials())
+    assert took < 60, "trials outlived the cancellation"  # seconds, on a machine that is not busy
     asked = of(site.dense.journal("cancelled"), "asked")
 
-    site.prefect("deployment", "run", "study/digits", "-p", long, "--watch", seconds=600)
+    again = site.start("study/digits", parameters=parameters)
+    wait_until(lambda: site.state(again) in ("Completed", "Failed", "Crashed"), 600)
+    assert site.state(again) == "Completed", site.run(again)["state"]["message"]
     journal = site.dense.journal("cancelled")
     assert of(journal, "asked") == asked, "what was asked was asked again"
     assert any(line["epoch"] > 0 for line in of(journal, "attempt")), "nothing was continued"
-    assert len(values(site.dense, "cancelled")) == 2
-    assert of(journal, "champion")
+    assert len(values(site.dense, "cancelled")) == 1
+
+    wait_until(lambda: site.state(silent) == "Crashed", 60)
+    assert places_taken(site, "study/wine") == 0
+    assert site.run(again)["name"] == "digits"
+    name = "cancelled batch 0, trial 0, attempt 2"
+    wait_until(lambda: name in task_names(site, again), 60)  # the server hears of them as events
+    wait_until(lambda: any(each["subject"] == "digits: Completed" for each in heard.told), 60)
+
+
+def task_names(site: Site, run: str) -> set[str]:
+    tasks = site.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+    return {each["name"] for each in tasks}
 
 
 def epochs(dense: Command, name: str) -> int:
@@ -123,7 +252,7 @@ def epochs(dense: Command, name: str) -> int:
     return sum(path.read_bytes().count(b"\n") for path in files)
 
 
-def wait_until(reached: Any, seconds: float = 300) -> None:
+def wait_until(reached: Callable[[], bool], seconds: float = 300) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + seconds
     while not reached():
