@@ -1,0 +1,289 @@
+"""python -m benchmarks.time_to_target [--seeds 3] [--peers dense optuna ray]
+
+Epochs and seconds until a study has reached the best validation accuracy of a random search over
+100 trials of the full number of epochs: ours (Bayesian with rungs, the real command with its full
+record), Optuna (TPE and the Hyperband pruner, two processes) and Ray Tune (ASHA, two actors) on a
+small network for the digits, two trials at a time. Each has the 100 trials at most.
+
+The clock runs from the first training's begin; `cold` is from the command on. The curves of random
+search are kept in `time_to_target.json` beside this file; `--environments DIR` is as for
+throughput.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from benchmarks.limit import load
+from benchmarks.peers import Job
+from conf.home import Home
+from conf.identity import derived_seed
+from conf.study import Study
+from conf.values import apply_values
+from tasks.prepare import prepare
+from tasks.report.repeat import as_yaml
+
+TRIALS, EPOCHS, SLOTS = 100, 18, 2
+CURVES = Path(__file__).with_name("time_to_target.json")
+Found = dict[str, Any]
+
+
+def a_study(seed: int) -> Study:
+    """The task."""
+    return Study.model_validate(
+        {
+            "name": f"target-{seed}",
+            "seed": seed,
+            "data": {"source": "builtin", "name": "digits"},
+            "model": {"kind": "cnn", "width": 8},
+            "train": {"epochs": EPOCHS, "batch_size": 64},
+            "search": {
+                "strategy": "bayes",
+                "trials": TRIALS,
+                "rungs": {"first": 1, "factor": 3},
+                "space": {
+                    "train.lr": {"low": 1e-4, "high": 1e-1, "scale": "log"},
+                    "train.weight_decay": {"low": 1e-6, "high": 1e-2, "scale": "log"},
+                    "train.batch_size": {"choices": [32, 64, 128]},
+                    "model.width": {"low": 4, "high": 12, "type": "int"},
+                    "model.dropout": {"low": 0.0, "high": 0.5},
+                },
+            },
+            "resources": {"slots": SLOTS},
+            "champion": {"enabled": False},
+        }
+    )
+
+
+# Random search: every trial to its last epoch, as plain loops
+
+
+def drawn(study: Study, chance: np.random.Generator) -> dict[str, Any]:
+    """A configuration, uniform in the space."""
+    space = study.search.space
+    values: dict[str, Any] = {}
+    for key, dimension in study.model_dump(mode="json")["search"]["space"].items():
+        if "choices" in dimension:
+            values[key] = int(chance.choice(dimension["choices"]))
+        elif dimension["type"] == "int":
+            values[key] = int(chance.integers(int(dimension["low"]), int(dimension["high"]) + 1))
+        elif dimension["scale"] == "log":
+            values[key] = float(
+                np.exp(chance.uniform(np.log(dimension["low"]), np.log(dimension["high"])))
+            )
+        else:
+            values[key] = float(chance.uniform(dimension["low"], dimension["high"]))
+    assert set(values) == set(space)
+    return values
+
+
+def random_search(seed: int, path: Path) -> list[list[float]]:
+    """Validation accuracy of every epoch of every trial."""
+    study = a_study(seed)
+    chance = np.random.default_rng([seed, 1])
+    trials = [(study, number, drawn(study, chance), path) for number in range(TRIALS)]
+    with multiprocessing.get_context("spawn").Pool(SLOTS) as pool:
+        return pool.starmap(curve, trials, chunksize=5)
+
+
+def curve(study: Study, number: int, values: dict[str, Any], path: Path) -> list[float]:
+    """One trial's validation accuracies."""
+    import torch
+    from torch.nn import functional
+
+    from models import build_net
+    from models.optimizers import build_optimizer, build_schedule
+
+    torch.set_num_threads(1)
+    config = apply_values(study.trial_config, values)
+    card = json.loads((path / "card.json").read_text())
+    (x, y), (x_held, y_held) = (load(path / "parts" / part, card) for part in PARTS)
+    torch.manual_seed(derived_seed(study.seed, "random", number))
+    net, size = build_net(config, card), config.train.batch_size
+    optimizer = build_optimizer(config.train, net.parameters())
+    schedule = build_schedule(config.train, optimizer, -(-len(x) // size) * EPOCHS)
+    accuracies = []
+    for _ in range(EPOCHS):
+        net.train()
+        for rows in torch.randperm(len(x)).split(size):
+            optimizer.zero_grad()
+            functional.cross_entropy(net(x[rows]), y[rows]).backward()
+            optimizer.step()
+            schedule.step()
+        net.eval()
+        with torch.no_grad():
+            accuracies.append(float((net(x_held).argmax(1) == y_held).double().mean()))
+    return accuracies
+
+
+PARTS = ("train", "validation")
+
+
+def target_of(seed: int, path: Path) -> tuple[float, int]:
+    """The best accuracy of random search, and after how many epochs it had it itself."""
+    known = json.loads(CURVES.read_text()) if CURVES.exists() else {}
+    if str(seed) not in known:
+        curves = random_search(seed, path)
+        known[str(seed)] = [[round(value, 6) for value in each] for each in curves]
+        CURVES.write_text(json.dumps(known))
+    curves = known[str(seed)]
+    best = max(map(max, curves))
+    whole = next(n for n, each in enumerate(curves) if max(each) >= best - 1e-5)
+    return best - 1e-5, whole * EPOCHS + int(np.argmax(curves[whole])) + 1
+
+
+# The others, until they have it
+
+
+def follow(
+    command: subprocess.Popen[bytes], lines: Callable[[], Iterable[Found]], target: float
+) -> Found:
+    """Wait until an epoch has the target, or the command ends; then end it.
+
+    `lines` gives what epochs there are so far, with their time, value and the trial's begin.
+    """
+    reached = False
+    while not reached:
+        over = command.poll() is not None
+        reached = any(line["value"] >= target for line in lines())
+        if over:
+            break
+        time.sleep(0.2)
+    end_all(command)
+    epochs = sorted(lines(), key=lambda line: line["time"])
+    if not epochs:
+        raise SystemExit("no epoch was trained; the command's output says why")
+    hit = next((n for n, line in enumerate(epochs) if line["value"] >= target), None)
+    last = epochs[-1 if hit is None else hit]
+    return {
+        "reached": hit is not None,
+        "epochs": len(epochs) if hit is None else hit + 1,
+        "seconds": last["time"] - min(line["begun"] for line in epochs),
+        "best": max(line["value"] for line in epochs),
+        "time": last["time"],
+    }
+
+
+def end_all(command: subprocess.Popen[bytes]) -> None:
+    """End a command and what it started."""
+    try:
+        family = psutil.Process(command.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    command.send_signal(signal.SIGTERM)
+    for process in family:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    command.wait()
+
+
+def ours(study: Study, folder: Path, target: float) -> Found:
+    """The real command."""
+    home = Home.open(folder / "home")
+    path = home.path / "target.yaml"
+    path.write_text(as_yaml(study))
+    begun = time.time()
+    command = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "run", str(path)],
+        env={**os.environ, "DENSE_HOME": str(home.path)},
+        stdout=subprocess.DEVNULL,
+    )
+
+    def lines() -> list[Found]:
+        files = home.trials(study.name).glob("[0-9]*/metrics.jsonl")
+        read = [line for file in files for line in file.read_text().splitlines(keepends=True)]
+        found = [json.loads(line) for line in read if line.endswith("\n")]
+        return [
+            {
+                "time": line["time"],
+                "begun": line["time"] - line["seconds"],
+                "value": line["metrics"]["val/accuracy"],
+            }
+            for line in found
+        ]
+
+    found = follow(command, lines, target)
+    return found | {"cold": found["time"] - begun}
+
+
+def a_peer(peer: str, python: str, study: Study, path: Path, folder: Path, target: float) -> Found:
+    """Optuna or Ray Tune."""
+    events = folder / f"{peer}.jsonl"
+    job = Job(study.model_dump(mode="json"), str(path), str(events), TRIALS)
+    events.with_suffix(".job.json").write_text(json.dumps(asdict(job)))
+    begun = time.time()
+    command = subprocess.Popen(
+        [python, "-m", "benchmarks.peers", peer, str(events.with_suffix(".job.json"))],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+    )
+
+    def lines() -> list[Found]:
+        read = events.read_text().splitlines(keepends=True) if events.exists() else []
+        found = [json.loads(line) for line in read if line.endswith("\n")]
+        begins = [line["time"] for line in found if line["what"] == "begin"]
+        return [{**line, "begun": begins[0]} for line in found if line["what"] == "epoch"]
+
+    found = follow(command, lines, target)
+    return found | {"cold": found["time"] - begun}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--peers", nargs="*", default=["dense", "optuna", "ray"])
+    parser.add_argument("--environments", type=Path)
+    given = parser.parse_args()
+    python = sys.executable
+    if given.environments is not None:
+        python = str(given.environments / "tune" / "bin" / "python")
+    rows: dict[str, list[Found]] = {peer: [] for peer in given.peers}
+    for seed in given.seeds:
+        study = a_study(seed)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            path = prepare(study, Home.open(folder / "home")).path
+            target, own = target_of(seed, path)
+            print(f"seed {seed}: target {target:.4f}, random had it after {own} epochs", flush=True)
+            for peer in given.peers:
+                if peer == "dense":
+                    found = ours(study, folder, target)
+                else:
+                    found = a_peer(peer, python, study, path, folder, target)
+                rows[peer].append(found)
+                print(f"  {peer}: {json.dumps(found)}", flush=True)
+    whole = TRIALS * EPOCHS
+    print("| tuner | reached | epochs, median | share of random's | seconds, median | cold |")
+    print("|---|---|---|---|---|---|")
+    for peer, found in rows.items():
+        epochs = statistics.median(each["epochs"] for each in found)
+        seconds, cold = (statistics.median(each[key] for each in found) for key in TIMES)
+        hits = f"{sum(each['reached'] for each in found)} of {len(found)}"
+        share = f"{epochs / whole:.2f}"
+        print(f"| {peer} | {hits} | {epochs:.0f} | {share} | {seconds:.0f} | {cold:.0f} |")
+
+
+TIMES = ("seconds", "cold")
+
+
+if __name__ == "__main__":
+    main()
