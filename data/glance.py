@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from data.columns import Part
-from data.contact import tile
 from data.rows import CONTENT
-from data.texts import source_name
 
 MOST_FEATURES = 6
 
@@ -26,13 +24,15 @@ def glance(part: Path, card: Mapping[str, Any], ids: Iterable[int]) -> dict[int,
 
 
 def _pictures(part: Part, inputs: Mapping[str, Any], rows: list[int]) -> list[str]:
+    from data.contact import tile
+
     shape = (-1, inputs["height"], inputs["width"], inputs["channels"])
     images = part.vectors(CONTENT["image"][0]).take(np.array(rows, dtype=np.int64)).reshape(shape)
     return [base64.b64encode(tile(image, float(inputs["high"]))).decode() for image in images]
 
 
 def _texts(part: Part, inputs: Mapping[str, Any], rows: list[int]) -> list[str]:
-    texts = part.texts(source_name(inputs))
+    texts = part.texts(CONTENT[inputs["kind"]][0])
     return [str(texts[row]) for row in rows]
 
 

@@ -1,4 +1,7 @@
-"""Samples of texts and tables as a trial sees them, so that a person sees what the model sees."""
+"""Samples of texts and tables as a trial sees them, so that a person sees what the model sees.
+
+What draws one kind of data loads nothing of the others: Lightning and torch take seconds.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,10 @@ from typing import Any
 import numpy as np
 
 from conf.study import TrialConfig
-from data.batches import jittered
 from data.columns import Part
-from data.loaders import text_pipeline
-from data.normalize import shift_and_scale
 from data.presets import resolved
+from data.rows import CONTENT
 from data.text import changes_texts
-from data.texts import source_name
 
 
 def text_samples(
@@ -29,8 +29,10 @@ def text_samples(
 ) -> list[list[str]]:
     """Texts as they were stored and, where they are changed, as in so many epochs, a list a sample;
     of a pair the target comes second."""
+    from data.loaders import text_pipeline
+
     part, augment = Part([train]), resolved(config.augment, card["inputs"]["kind"])
-    texts = part.texts(source_name(card["inputs"]))
+    texts = part.texts(CONTENT[card["inputs"]["kind"]][0])
     vocabulary = {word.lower() for text in texts.to_pylist() for word in text.split()}
     pipeline = text_pipeline(augment, train.parent, seed, vocabulary)
     chosen = evenly(len(part), rows)
@@ -65,6 +67,9 @@ def table_samples(
     changes: int = 3,
 ) -> list[list[list[float]]]:
     """Scaled features as they are and as in so many epochs, a list a sample."""
+    from data.batches import jittered
+    from data.normalize import shift_and_scale
+
     part, augment = Part([train]), resolved(config.augment, "table")
     chosen = np.array(evenly(len(part), rows))
     shift, scale = shift_and_scale(card["inputs"])

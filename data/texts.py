@@ -17,16 +17,12 @@ from data.answers import PairEncoder
 from data.batches import Batch, Numbers
 from data.columns import Part, Ragged
 from data.encoder import Encoder
+from data.rows import CONTENT
 from data.sampler import EpochSampler, Index
 from data.text import TextPipeline
 
 WINDOW = 50
 """Batches whose rows are sorted by length together."""
-
-
-def source_name(inputs: Mapping[str, Any]) -> str:
-    """The column of the texts that a model reads."""
-    return "source" if inputs["kind"] == "pairs" else "text"
 
 
 class TextBatches(Dataset[Batch]):
@@ -49,7 +45,7 @@ class TextBatches(Dataset[Batch]):
         """A changed text is written in tokens anew, by `tokenizer`; with an `encoder` all texts are
         in its tokens instead of the prepared ones."""
         pairs = inputs["kind"] == "pairs"
-        self._name = source_name(inputs)
+        self._name = CONTENT[inputs["kind"]][0]
         self.slots, self._ids = slots, part.ids
         self._encoder = encoder.read if isinstance(encoder, PairEncoder) else encoder
         if encoder is None:

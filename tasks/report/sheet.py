@@ -108,13 +108,14 @@ def _samples(
     kind: str, augment: Augment, given: tuple[TrialConfig, Mapping[str, Any], Path, int]
 ) -> dict[str, Any]:
     """Samples of a kind of data, and whether they are changed."""
-    from data.contact import contact_sheet, is_augmented
+    if kind == "image":
+        from data.contact import contact_sheet, is_augmented
+
+        picture = base64.b64encode(contact_sheet(*given)).decode()
+        return {"png": picture, "augmented": is_augmented(*given[:2])}
     from data.samples import table_samples, text_samples
     from data.text import changes_texts
 
-    if kind == "image":
-        picture = base64.b64encode(contact_sheet(*given)).decode()
-        return {"png": picture, "augmented": is_augmented(*given[:2])}
     if kind == "table":
         return {"numbers": table_samples(*given), "augmented": augment.jitter is not None}
     return {"texts": text_samples(*given, rows=TEXTS), "augmented": changes_texts(augment)}

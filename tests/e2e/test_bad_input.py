@@ -257,6 +257,7 @@ def rows_study(folder: Path) -> Path:
 # From here on the fault is known only after the servers are up, inside the flow.
 
 
+@pytest.mark.long
 def test_a_study_over_bad_data_keeps_its_name_and_runs_once_mended(
     dense: Command, tmp_path: Path
 ) -> None:

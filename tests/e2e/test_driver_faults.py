@@ -93,6 +93,7 @@ def assert_continued(dense: Command, study: str, asked: list[dict[str, Any]]) ->
     assert set(statuses(dense).values()) == {"FINISHED"}
 
 
+@pytest.mark.long
 def test_a_driver_on_a_full_disk_gives_everything_back_and_is_continued(dense: Command) -> None:
     study = str(dense.study(epochs=2, trials=4))
     code, err = run_in(dense, DISK_FULL, 4, "run", study)

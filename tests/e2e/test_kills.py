@@ -53,6 +53,7 @@ def test_trials_and_their_server_killed_are_made_good_in_the_same_run(
     assert_same(dense, straight)
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_with_130_and_the_next_run_continues(
     dense: Command, straight: Command
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_search_without_a_champion_ends_and_more_raises_its_target(dense: Comm
     assert [line["trials"] for line in of(dense.journal(), "target")] == [4]
 
 
+@pytest.mark.long
 def test_of_two_commands_in_the_same_second_one_runs(dense: Command) -> None:
     study = str(dense.study(trials=2))
     both = [dense.start("run", study) for _ in range(2)]
