@@ -66,6 +66,7 @@ def accuracy_elsewhere(dense: Command) -> float:
     return float(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.long
 def test_a_search_without_a_champion_ends_and_more_raises_its_target(dense: Command) -> None:
     study = str(dense.study(trials=2, epochs=1))
     said = dense.run("run", study)

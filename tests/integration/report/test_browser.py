@@ -14,7 +14,9 @@ from tests.unit.report.made import CARD, contact_sheet, crowned, made_home, made
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
 
-PLOTS = {"reliability", "history", "curves", "parallel", "confusion"}
+PLOTS = {"reliability", "history", "curves", "parallel", "confusion", "plane"} | {
+    f"slice-{index}" for index in range(3)
+}
 DRAWN = """[...document.querySelectorAll('.plot')]
     .filter(plot => plot.querySelector('.scatterlayer path, .heatmaplayer image'))
     .map(plot => plot.id).join()"""
