@@ -22,6 +22,7 @@ def compose() -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_compose_takes_the_file() -> None:
     command = ["docker", "compose", "--file", str(DEPLOY / "compose.yaml"), "config", "--quiet"]
     if shutil.which("docker") is None or subprocess.run([*command[:2], "version"]).returncode:
