@@ -123,6 +123,7 @@ def adapted(net: Any, model: Adapted, **beside: Any) -> nn.Module:
 
     try:
         return peft.get_peft_model(net, _addition(net, model, beside))
+    # The last is Transformers' word for a network that does not say which layer embeds its tokens.
     except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
         first = (str(error).splitlines() or [""])[0][:200]
         if model.tune in LEARNT:

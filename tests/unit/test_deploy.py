@@ -26,7 +26,7 @@ def compose() -> dict[str, Any]:
 def test_compose_takes_the_file() -> None:
     command = ["docker", "compose", "--file", str(DEPLOY / "compose.yaml"), "config", "--quiet"]
     if shutil.which("docker") is None or subprocess.run([*command[:2], "version"]).returncode:
-        pytest.skip("docker compose is not installed")
+        pytest.skip("`docker compose` (package docker-compose-v2 or Docker's own) is not installed")
     subprocess.run(command, check=True, env={"POSTGRES_PASSWORD": "x", "PATH": "/usr/bin:/bin"})
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +55,6 @@ def test_a_layer_of_zeros_stays_one() -> None:
     assert torch.equal(net[0].weight, torch.zeros(64, 64))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="no extra onnx")
 @pytest.mark.parametrize(
     "int8",
     [pytest.param(False, id="as it is", marks=pytest.mark.long), pytest.param(True, id="int8")],
