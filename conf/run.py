@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from conf.behaviour import Behaviour
 from conf.compress import Compress
 from conf.evaluate import MetricName
 from conf.section import Section
@@ -98,6 +99,8 @@ class Gate(Section):
     """Refuse what is significantly worse (95 %, paired by row) than the champion."""
     invariance: Annotated[float, Field(ge=0, le=1)] | None = None
     """Least share of rows whose label stays under the study's own augmentations."""
+    behaviour: Behaviour = Behaviour()
+    """Which way answers must go when what is asked changes."""
     latency_ms: Annotated[float, Field(gt=0)] | None = None
     """Longest time for one row, in milliseconds: 95th percentile, on one thread."""
     size_mb: Annotated[float, Field(gt=0)] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from conf.errors import BadInput
+from conf.home import Home
 from conf.load import load_study
 from conf.search import Scalar
 from conf.study import Study
@@ -15,8 +16,8 @@ def runnable(name: str, overrides: Sequence[str] = (), *, allow_path: bool = Fal
     """The study of that name, which can be run: as `load_study`, and its constraints are sound.
 
     Raises:
-        BadInput: also where a constraint states nothing, trial 0 does not keep it, or a library
-            that the strategy or the engine needs is not installed.
+        BadInput: also where a constraint states nothing, trial 0 does not keep it, a file
+            of the gate's cases cannot be read, or a library that is needed is not installed.
     """
     study = load_study(name, overrides, allow_path=allow_path)
     if study.search.constraints:
@@ -25,6 +26,10 @@ def runnable(name: str, overrides: Sequence[str] = (), *, allow_path: bool = Fal
         from tasks.suggest.tpe import need_optuna
 
         need_optuna()
+    if study.champion.gate.behaviour.file:
+        from tasks.champion.cases import pairs_of
+
+        pairs_of(study.champion.gate.behaviour, Home.open())
     if study.resources.engine == "ray":
         from tasks.train.ray_facts import need_ray
 

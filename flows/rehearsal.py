@@ -9,6 +9,7 @@ from conf.errors import BadInput
 from conf.home import Home
 from conf.identity import derived_seed, trial_digest
 from conf.study import Study
+from tasks.champion.cases import check_cases
 from tasks.prepare import Prepared, prepare
 from tasks.train.engine import Engine
 from tasks.train.ready import make_ready
@@ -23,6 +24,7 @@ def rehearse(study: Study, home: Home) -> str:
     """
     prepared = prepare(study, home, print)
     make_ready(study, prepared.card, home, print)
+    check_cases(study, prepared.card, home)
     with tempfile.TemporaryDirectory(prefix="dense-") as scratch, Engine(home, slots=0) as engine:
         spec = brief(study, prepared, steps=1)
         outcome = engine.run(spec, Path(scratch))

@@ -21,6 +21,7 @@ from flows.attempts import AttemptEnd, Job, measured
 from flows.launch import current_launch
 from flows.session import Session
 from flows.shown import show_report
+from tasks.champion.cases import check_cases
 from tasks.champion.crown import crown as crown_winner
 from tasks.champion.records import Crowned
 from tasks.prepare import Prepared
@@ -54,6 +55,7 @@ def prepare(study: Study, home: Home) -> Prepared:
     say = current_launch().display.say
     prepared = pinned(study, home, say)
     make_ready(study, prepared.card, home, say)
+    check_cases(study, prepared.card, home)
     return prepared
 
 

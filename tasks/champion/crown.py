@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from conf.errors import DenseError
 from conf.values import values_of
 from tasks.champion import registry
+from tasks.champion.behaviour import behave
 from tasks.champion.candidate import candidate_of, retested_candidate
 from tasks.champion.card import model_card
 from tasks.champion.compare import improvement
@@ -98,7 +99,10 @@ def _crown(
         taken = _scored(record, candidate, prepared, run, tell, stopping)
         if taken is None:
             return None
-        decision = judged(record, client, candidate, taken, held)
+        try:
+            decision = judged(record, prepared, client, candidate, taken, held, stopping)
+        except Stopped:
+            return None
         tell("judged", {"digest": candidate.digest, **decision.model_dump(mode="json")})
         given = Registration(
             candidate,
@@ -122,17 +126,28 @@ def _crown(
 
 def judged(
     record: StudyRecord,
+    prepared: Prepared,
     client: MlflowClient,
     candidate: Candidate,
     taken: Score,
     held: Incumbent | None,
+    stopping: Stopping = never,
 ) -> Decision:
     """What the study's gate says of a scored final model."""
-    gate = record.study.champion.gate
-    said = read(final_folder(record.home, candidate) / TEST / PREDICTIONS)
+    study, folder = record.study, final_folder(record.home, candidate)
+    gate, said = study.champion.gate, read(folder / TEST / PREDICTIONS)
     values = metrics.score(said, candidate.config.evaluate, gate.minimum)
     against = improvement(client, candidate, said, held) if gate.no_loss else None
-    return judge(gate, taken, metrics=values, against=against)
+    behaved = behave(
+        gate.behaviour,
+        prepared,
+        folder,
+        record.home,
+        threads=study.resources.threads,
+        seconds=study.champion.seconds,
+        stopping=stopping,
+    )
+    return judge(gate, taken, metrics=values, against=against, behaved=behaved)
 
 
 def contend(

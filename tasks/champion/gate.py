@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from conf.evaluate import MINIMIZED
 from conf.run import Gate
-from tasks.champion.records import Decision, Reason, Score
+from tasks.champion.records import Behaved, Decision, Reason, Score
 from tasks.evaluate.evaluation import Interval
 
 
@@ -16,6 +16,7 @@ def judge(
     *,
     metrics: Mapping[str, float],
     against: tuple[str, Interval] | None,
+    behaved: Sequence[Behaved] = (),
 ) -> Decision:
     """Verdict and a reason a rule.
 
@@ -25,8 +26,9 @@ def judge(
         metrics: value of every metric that `gate.minimum` names.
         against: version of the champion, and how much better than it the candidate is (the
             difference of the objective, paired by row, more is better); None: nothing to compare.
+        behaved: what the gate's directional cases came to.
     """
-    reasons = tuple(_reasons(gate, score, metrics, against))
+    reasons = (*_reasons(gate, score, metrics, against), *map(_behaviour, behaved))
     passed = all(reason.passed for reason in reasons)
     return Decision(verdict="crown" if passed else "refused", reasons=reasons or (_OPEN,))
 
@@ -75,6 +77,13 @@ def _invariance(share: float | None, least: float) -> Reason:
         return Reason(rule="invariance", passed=True, why=why)
     what = "share of labels that stay under the study's augmentations"
     return _bounded(what, share, least, rule="invariance")
+
+
+def _behaviour(found: Behaved) -> Reason:
+    reason = _bounded(found.what, found.share, found.least, rule="behaviour")
+    if reason.passed or not found.worst:
+        return reason
+    return reason.model_copy(update={"why": f"{reason.why} (worst: {found.worst})"})
 
 
 def _no_loss(version: str, gain: Interval) -> Reason:

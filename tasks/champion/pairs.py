@@ -19,7 +19,7 @@ from conf.study import TrialConfig
 from models import seq2seq_net
 from models.seq2seq import TOKENIZER, left_out, row_losses, sizes
 from models.seq2seq_net import GruNet
-from tasks.champion import servable_pairs
+from tasks.champion import servable_writer
 from tasks.champion.package import Artifacts, save_model
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ def _served(
     if isinstance(config.model, Gru):
         assert isinstance(net, GruNet)
         found = _artifacts(scratch, net, config.model, inputs, parts)
-        return servable_pairs, REQUIRED, found
+        return servable_writer, REQUIRED, found
     from tasks.champion import writers
 
     assert isinstance(net, writers.WriterNet)
-    return writers.CODE, writers.required(net.model), writers.artifacts(net, scratch, parts)
+    return servable_writer, writers.required(net.model), writers.artifacts(net, scratch, parts)
 
 
 def _artifacts(
@@ -97,12 +97,10 @@ def _artifacts(
         "length_penalty": model.length_penalty,
         "unknown": UNKNOWN,
     }
-    found = {name: scratch / name for name in ("weights.safetensors", "network.py", "card.json")}
-    save_file(net.state_dict(), found["weights.safetensors"])
-    shutil.copyfile(seq2seq_net.__file__, found["network.py"])
-    found["card.json"].write_text(json.dumps(facts))
-    named = {path.stem: path for path in found.values()}
-    return {**named, "tokenizer": parts / TOKENIZER}
+    found = {"weights": scratch / "weights.safetensors", "card": scratch / "card.json"}
+    save_file(net.state_dict(), found["weights"])
+    found["card"].write_text(json.dumps(facts))
+    return {**found, "code": Path(seq2seq_net.__file__), "tokenizer": parts / TOKENIZER}
 
 
 def _signature() -> ModelSignature:

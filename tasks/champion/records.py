@@ -74,6 +74,18 @@ class Score(Record):
     """Seconds since the epoch at which the score was taken."""
 
 
+class Behaved(Record):
+    """What one set of directional cases came to."""
+
+    what: str
+    """In words, what `share` is the share of."""
+    share: float
+    least: float
+    """That the gate asks for."""
+    worst: str | None = None
+    """The case that is furthest from what it should be, in words."""
+
+
 class Incumbent(Record):
     """The version under the alias `champion`, from its tags."""
 

@@ -1,23 +1,27 @@
-"""The registered model of a pre-trained writer as code: MLflow copies this file into the model.
+"""The registered model that writes texts, as code: MLflow copies this one file into the model.
 
-It must work where this project is absent, so it imports nothing of it: the network is a folder as
-`transformers` saves it (safetensors), how it writes is an artifact's own code, its encoding is
-JSON. No pickle.
+It must work where this project is absent, so it imports nothing of it: how texts are written is an
+artifact's own code, weights are safetensors, encoding and card are JSON. No pickle.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
+import torch
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 TEXTS_AT_ONCE = 32  # bounds the memory of one call; the answer does not depend on it
+NAME = "dense_writing"
 
 
 class Writer(PythonModel):
@@ -25,29 +29,9 @@ class Writer(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Build the network from the model's artifacts."""
-        import torch
-        import transformers
-        from tokenizers import Tokenizer
-
-        spec = importlib.util.spec_from_file_location("dense_written", context.artifacts["code"])
-        assert spec is not None and spec.loader is not None
-        self._code = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self._code)
-        self._torch = torch
-        self._card = json.loads(Path(context.artifacts["card"]).read_text())
-        transformers.logging.set_verbosity_error()
-        transformers.logging.disable_progress_bar()
-        auto = getattr(transformers, self._card["auto"])
-        given = {"local_files_only": True, "use_safetensors": True, "dtype": torch.float32}
-        net = auto.from_pretrained(context.artifacts["network"], **given)
-        if "adapter" in context.artifacts:
-            import peft
-
-            net = peft.PeftModel.from_pretrained(net, context.artifacts["adapter"])
-        self._net = net.eval()
-        self._tokenizer = Tokenizer.from_file(context.artifacts["tokenizer"])
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        card = json.loads(Path(context.artifacts["card"]).read_text())
+        kind = FromScratch if "sizes" in card else Pretrained
+        self._network = kind(context.artifacts, card)
 
     def predict(
         self,
@@ -77,29 +61,82 @@ class Writer(PythonModel):
         """What answers each text; texts of like length go through the network together."""
         if not texts:
             return []
-        asked = texts
-        if self._card["prompt"] is not None:
-            asked = [self._card["prompt"].replace("{source}", text) for text in texts]
-        found = self._tokenizer.encode_batch(asked, add_special_tokens=False)
-        tokens = [self._read(one.ids) for one in found]
+        tokens = self._network.read(texts)
         order = sorted(range(len(texts)), key=lambda row: len(tokens[row]))
         answers: list[list[int]] = [[] for _ in texts]
         for start in range(0, len(order), TEXTS_AT_ONCE):
             rows = order[start : start + TEXTS_AT_ONCE]
             for row, answer in zip(rows, self._answers([tokens[r] for r in rows]), strict=True):
                 answers[row] = answer
-        return [text.strip() for text in self._tokenizer.decode_batch(answers)]
+        return [text.strip() for text in self._network.tokenizer.decode_batch(answers)]
 
     def _answers(self, tokens: list[list[int]]) -> list[list[int]]:
-        longest = max(map(len, tokens))
-        pad = self._card["rules"]["pad"]
-        x = self._torch.tensor([one + [pad] * (longest - len(one)) for one in tokens])
-        lengths = self._torch.tensor([len(one) for one in tokens])
-        mask = self._torch.arange(longest)[None, :] < lengths[:, None]
+        longest, pad = max(map(len, tokens)), self._network.pad
+        x = torch.tensor([one + [pad] * (longest - len(one)) for one in tokens])
+        lengths = torch.tensor([len(one) for one in tokens])
+        return self._network.write(x, torch.arange(longest)[None, :] < lengths[:, None])
+
+
+class FromScratch:
+    """The network that a study trained from nothing, with the encoding that it learnt."""
+
+    def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
+        from safetensors.torch import load_file
+        from tokenizers import Tokenizer
+
+        self._card, self._code = card, _module(artifacts["code"])
+        self._net = self._code.GruNet(**card["sizes"]).eval()
+        self._net.load_state_dict(load_file(artifacts["weights"]))
+        self.pad: int = card["sizes"]["pad"]
+        self.tokenizer = Tokenizer.from_file(artifacts["tokenizer"])
+
+    def read(self, texts: list[str]) -> list[list[int]]:
+        """The tokens of each text; one unknown where there is none."""
+        found = self.tokenizer.encode_batch_fast(texts)
+        return [one.ids or [self._card["unknown"]] for one in found]
+
+    def write(self, x: torch.Tensor, mask: torch.Tensor) -> list[list[int]]:
+        """The tokens that answer tokens int64[n, length]; `mask` is true where there is one."""
+        names = {"longest": "longest", "beams": "beams", "penalty": "length_penalty"}
+        how = {name: self._card[key] for name, key in names.items()}
+        answers: list[list[int]] = self._code.write(self._net, x, mask, **how)
+        return answers
+
+
+class Pretrained:
+    """A network of `transformers`, as that library saves it."""
+
+    def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
+        import transformers
+        from tokenizers import Tokenizer
+
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        given = {"local_files_only": True, "use_safetensors": True, "dtype": torch.float32}
+        net = getattr(transformers, card["auto"]).from_pretrained(artifacts["network"], **given)
+        if "adapter" in artifacts:
+            import peft
+
+            net = peft.PeftModel.from_pretrained(net, artifacts["adapter"])
+        self._card, self._code, self._net = card, _module(artifacts["code"]), net.eval()
+        self.pad: int = card["rules"]["pad"]
+        self.tokenizer = Tokenizer.from_file(artifacts["tokenizer"])
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+
+    def read(self, texts: list[str]) -> list[list[int]]:
+        """The tokens of each text in its prompt."""
+        if self._card["prompt"] is not None:
+            texts = [self._card["prompt"].replace("{source}", text) for text in texts]
+        found = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [self._fit(one.ids) for one in found]
+
+    def write(self, x: torch.Tensor, mask: torch.Tensor) -> list[list[int]]:
+        """The tokens that answer tokens int64[n, length]; `mask` is true where there is one."""
         answers: list[list[int]] = self._code.written(self._net, x, mask, self._card["settings"])
         return answers
 
-    def _read(self, content: list[int]) -> list[int]:
+    def _fit(self, content: list[int]) -> list[int]:
         """The tokens of a text, cut and between the special ones, as in training."""
         rules = self._card["rules"]
         before, after = rules["before"], rules["after"]
@@ -108,6 +145,15 @@ class Writer(PythonModel):
             first = {"end": room, "start": 0, "middle": -(-room // 2)}[rules["cut"]]
             content = content[:first] + content[len(content) - (room - first) :]
         return [*before, *content, *after] or [rules["pad"]]
+
+
+def _module(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(NAME, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[NAME] = module  # where a dataclass looks for its own module
+    spec.loader.exec_module(module)
+    return module
 
 
 mlflow.models.set_model(Writer())

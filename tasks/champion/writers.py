@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from conf.writers import Causal
@@ -15,9 +14,7 @@ from data.weights import facts_of, home_of, located
 from models import written
 from models.pretrained import LEARNT
 from models.writers import WriterNet
-from tasks.champion import servable_writer
 
-CODE: ModuleType = servable_writer
 REQUIRED = ("mlflow", "numpy", "pandas", "torch", "safetensors", "tokenizers", "transformers")
 
 

@@ -29,6 +29,8 @@ class Winner:
     verdict: str
     """What was decided last: `crown`, `keep`, `unchanged`, or `refused` by the gate."""
     why: str
+    reasons: tuple[Mapping[str, Any], ...] = ()
+    """What the gate said of it, a rule each: `rule`, `passed`, `why`."""
 
     @classmethod
     def of(cls, record: StudyRecord) -> Winner | None:
@@ -49,7 +51,13 @@ class Winner:
             test={name: Interval.model_validate(given) for name, given in facts["test"].items()},
             verdict=verdict,
             why=why,
+            reasons=_reasons(last.get("judged", {}), facts["digest"]),
         )
+
+
+def _reasons(judged: Mapping[str, Any], digest: str) -> tuple[Mapping[str, Any], ...]:
+    """The gate's, if the model that it judged last is the champion."""
+    return tuple(judged["reasons"]) if judged.get("digest") == digest else ()
 
 
 def last_verdict(facts: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:

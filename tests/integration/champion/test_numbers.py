@@ -13,6 +13,7 @@ from conf.home import Home
 from conf.identity import derived_seed, trial_digest
 from conf.load import load_study
 from conf.values import apply_values
+from tasks.champion.behaviour import handle
 from tasks.champion.card import model_card
 from tasks.champion.measure import load, predict
 from tasks.champion.pack import pack
@@ -94,6 +95,11 @@ def test_every_family_learns_and_is_served_as_it_was_scored(
     assert isinstance(said, NumberPredictions) and isinstance(saved, NumberPredictions)
     np.testing.assert_allclose(said.predictions, saved.predictions, rtol=1e-5)
     if kind == "mlp":
+        pushes = [{"column": "bmi", "by": by} for by in (0.05, -0.05)]
+        asked = {"pairs": [], "share": 1.0, "pushes": pushes, "model": str(tmp_path / "model")}
+        rows_at = {"rows": str(prepared.validation), "inputs": prepared.card["inputs"]}
+        up, down = handle({**asked, **rows_at})["behaved"]
+        assert up["share"] > 0.5 > down["share"]  # more weight for the height, worse a year later
         names = prepared.card["inputs"]["names"]
         lines = [",".join(map(str, [*row, y])) for row, y in zip(rows.values, rows.targets)]  # noqa: B905
         file = tmp_path / "new.csv"
