@@ -6,10 +6,10 @@ import errno
 import json
 import os
 from pathlib import Path
-from types import TracebackType
 
 from pydantic import ValidationError
 
+from conf.closing import Closing
 from conf.errors import BadInput, DenseError
 from tasks.study.events import Event, decode, encode
 
@@ -59,7 +59,7 @@ def _first_fault(error: ValueError) -> str:
     return f"{place}: {fault['msg']}" if place else fault["msg"]
 
 
-class Journal:
+class Journal(Closing):
     """The open journal. Only the holder of the study's lock opens and appends."""
 
     def __init__(self, path: Path, descriptor: int, length: int) -> None:
@@ -127,17 +127,6 @@ class Journal:
     def close(self) -> None:
         """Close the file; the journal is then of no more use."""
         os.close(self._descriptor)
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _sync_folder(path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
+from conf.closing import Closing
 from conf.errors import BadInput, DenseError
 from conf.home import Home, write_atomically
 from conf.identity import study_identity
@@ -26,7 +26,7 @@ from tasks.study.lock import Holder, StudyLock, held_by, holder_of
 from tasks.study.state import State
 
 
-class OpenStudy:
+class OpenStudy(Closing):
     """The single writer of a study's journal. Close it, or use it as a context manager.
 
     Not thread-safe: one thread appends.
@@ -90,17 +90,6 @@ class OpenStudy:
         """Give the study back."""
         self._journal.close()
         self._lock.release()
-
-    def __enter__(self) -> OpenStudy:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def refuse(home: Home, study: Study) -> None:

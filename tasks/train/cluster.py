@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from conf.closing import Closing
 from conf.errors import BadInput, DenseError
 from conf.home import Home, write_atomically
 from conf.model import Model
@@ -49,7 +49,7 @@ SPARE_CALLS = 8
 """Calls that a keeper takes at once beside its trials."""
 
 
-class RayEngine:
+class RayEngine(Closing):
     """Runs attempts on the nodes of a Ray cluster. Used like `Engine`, and as safe."""
 
     lock_seconds = LOCK_SECONDS
@@ -83,17 +83,6 @@ class RayEngine:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def slots(self) -> int:

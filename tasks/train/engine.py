@@ -7,9 +7,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from conf.closing import Closing
 from conf.home import Home
 from conf.model import Model
 from conf.run import Resources
@@ -53,7 +52,7 @@ class Watch:
         self.server.kill(self.attempt)
 
 
-class Engine:
+class Engine(Closing):
     """Runs attempts, each in a process forked by the trial server. Safe to use from many threads.
 
     The slot locks are the trials' own, so that more threads may call `run` than there are slots.
@@ -83,17 +82,6 @@ class Engine:
         self._killing = False
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def run(self, spec: TrialSpec, folder: Path) -> Outcome:
         """Run one attempt in a folder to its end, whatever that is.

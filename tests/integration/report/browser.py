@@ -10,10 +10,11 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from websockets.sync.client import connect
+
+from conf.closing import Closing
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
@@ -24,7 +25,7 @@ FLAGS = (
 )  # fmt: skip
 
 
-class Browser:
+class Browser(Closing):
     """One tab. Messages of the console, exceptions and requests are kept as they come."""
 
     def __init__(self, profile: Path) -> None:
@@ -48,17 +49,6 @@ class Browser:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Browser:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the browser and everything that it started."""
