@@ -49,8 +49,8 @@ def configurations(study: Study, trials: int) -> list[TrialConfig]:
     ]
 
 
-def plain_loop(config: TrialConfig, card: dict, parts: tuple, seed: int) -> float:
-    """One training, validated each epoch; returns the best accuracy."""
+def plain_loop(config: TrialConfig, card: dict, parts: tuple, seed: int) -> list[float]:
+    """One training; the validation accuracy of every epoch."""
     import torch
     from torch.nn import functional
 
@@ -63,7 +63,7 @@ def plain_loop(config: TrialConfig, card: dict, parts: tuple, seed: int) -> floa
     net = build_net(config, card)
     optimizer = build_optimizer(config.train, net.parameters())
     schedule = build_schedule(config.train, optimizer, -(-len(x) // size) * epochs)
-    best = 0.0
+    accuracies = []
     for _ in range(epochs):
         net.train()
         for rows in torch.randperm(len(x)).split(size):
@@ -77,8 +77,8 @@ def plain_loop(config: TrialConfig, card: dict, parts: tuple, seed: int) -> floa
                 (net(x_val[at : at + 256]).argmax(1) == y_val[at : at + 256]).sum().item()
                 for at in range(0, len(x_val), 256)
             )
-        best = max(best, right / len(x_val))
-    return best
+        accuracies.append(right / len(x_val))
+    return accuracies
 
 
 def load(path: Path, card: dict) -> tuple:
@@ -100,7 +100,7 @@ def work(pipe: Connection, prepared: Path) -> None:
     pipe.send("ready")
     for number, config in pipe.recv():
         started, worked = time.perf_counter(), time.process_time()
-        accuracy = plain_loop(config, card, parts, derived_seed(0, number))
+        accuracy = max(plain_loop(config, card, parts, derived_seed(0, number)))
         seconds, cpu = time.perf_counter() - started, time.process_time() - worked
         pipe.send((number, accuracy, seconds, cpu))
     pipe.send(None)

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.limit import load
+from benchmarks.limit import load, plain_loop
 from benchmarks.peers import Job
 from conf.home import Home
 from conf.identity import derived_seed
@@ -38,6 +38,7 @@ from conf.study import Study
 from conf.values import apply_values
 from tasks.prepare import prepare
 from tasks.report.repeat import as_yaml
+from tasks.suggest.optimizer import Optimizer
 
 TRIALS, EPOCHS, SLOTS = 100, 18, 2
 CURVES = Path(__file__).with_name("time_to_target.json")
@@ -74,30 +75,12 @@ def a_study(seed: int) -> Study:
 # Random search: every trial to its last epoch, as plain loops
 
 
-def drawn(study: Study, chance: np.random.Generator) -> dict[str, Any]:
-    """A configuration, uniform in the space."""
-    space = study.search.space
-    values: dict[str, Any] = {}
-    for key, dimension in study.model_dump(mode="json")["search"]["space"].items():
-        if "choices" in dimension:
-            values[key] = int(chance.choice(dimension["choices"]))
-        elif dimension["type"] == "int":
-            values[key] = int(chance.integers(int(dimension["low"]), int(dimension["high"]) + 1))
-        elif dimension["scale"] == "log":
-            values[key] = float(
-                np.exp(chance.uniform(np.log(dimension["low"]), np.log(dimension["high"])))
-            )
-        else:
-            values[key] = float(chance.uniform(dimension["low"], dimension["high"]))
-    assert set(values) == set(space)
-    return values
-
-
 def random_search(seed: int, path: Path) -> list[list[float]]:
     """Validation accuracy of every epoch of every trial."""
     study = a_study(seed)
-    chance = np.random.default_rng([seed, 1])
-    trials = [(study, number, drawn(study, chance), path) for number in range(TRIALS)]
+    space = study.model_dump(mode="json")["search"]["space"]
+    asked = Optimizer(space, strategy="random", seed=derived_seed(seed, "random")).ask(TRIALS)
+    trials = [(study, number, each.values, path) for number, each in enumerate(asked)]
     with multiprocessing.get_context("spawn").Pool(SLOTS) as pool:
         return pool.starmap(curve, trials, chunksize=5)
 
@@ -105,34 +88,12 @@ def random_search(seed: int, path: Path) -> list[list[float]]:
 def curve(study: Study, number: int, values: dict[str, Any], path: Path) -> list[float]:
     """One trial's validation accuracies."""
     import torch
-    from torch.nn import functional
-
-    from models import build_net
-    from models.optimizers import build_optimizer, build_schedule
 
     torch.set_num_threads(1)
     config = apply_values(study.trial_config, values)
     card = json.loads((path / "card.json").read_text())
-    (x, y), (x_held, y_held) = (load(path / "parts" / part, card) for part in PARTS)
-    torch.manual_seed(derived_seed(study.seed, "random", number))
-    net, size = build_net(config, card), config.train.batch_size
-    optimizer = build_optimizer(config.train, net.parameters())
-    schedule = build_schedule(config.train, optimizer, -(-len(x) // size) * EPOCHS)
-    accuracies = []
-    for _ in range(EPOCHS):
-        net.train()
-        for rows in torch.randperm(len(x)).split(size):
-            optimizer.zero_grad()
-            functional.cross_entropy(net(x[rows]), y[rows]).backward()
-            optimizer.step()
-            schedule.step()
-        net.eval()
-        with torch.no_grad():
-            accuracies.append(float((net(x_held).argmax(1) == y_held).double().mean()))
-    return accuracies
-
-
-PARTS = ("train", "validation")
+    parts = tuple(load(path / "parts" / part, card) for part in ("train", "validation"))
+    return plain_loop(config, card, parts, derived_seed(study.seed, "random", number))
 
 
 def target_of(seed: int, path: Path) -> tuple[float, int]:
