@@ -1,0 +1,17 @@
+"""Arguments that several commands take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study's name, or the path of a YAML file.")
+]
+NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="The name of a study that ran.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[path=value ...]", help="Settings that replace the file's."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line of stdout.")]

@@ -1,0 +1,95 @@
+"""A study's champion: answers, scores, watches, is made small, changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.arguments import Json, NameArgument
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    study: NameArgument,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help=".csv, .parquet, .jsonl, or a folder of images."),
+    ],
+) -> None:
+    """Score the study's champion on files of rows with their targets."""
+    from flows.scoring import evaluate
+
+    evaluate(study, files)
+
+
+@app.command()
+def predict(
+    study: NameArgument,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help=".csv, .parquet, .jsonl, .npy, an image, or a folder."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A .csv, .jsonl or .parquet; CSV is printed else.")
+    ] = None,
+) -> None:
+    """Answer the rows of a file by the study's champion."""
+    from flows.champion import predict
+
+    predict(study, file, out)
+
+
+@app.command()
+def monitor(
+    study: NameArgument,
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A file of rows, or a folder that gets them.")
+    ],
+    again: Annotated[
+        bool, typer.Option("--all", help="Every file of the folder, also what was seen.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say whether new rows still look like those that the study's champion was made from."""
+    from flows.watching import show
+
+    show(study, path, again=again, json_only=json)
+
+
+@app.command()
+def compress(
+    study: NameArgument,
+    recipes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RECIPE...]", help="int8, onnx, onnx-int8; the study's own else."),
+    ] = None,
+) -> None:
+    """Make the study's champion small: measure recipes, register the chosen one as `small`."""
+    from flows.compression import compress
+
+    compress(study, recipes or ())
+
+
+@app.command()
+def promote(
+    study: NameArgument,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="The newest candidate when absent.")
+    ] = None,
+) -> None:
+    """Make a registered version the champion, whatever the gate said."""
+    from flows.champion import promote
+
+    promote(study, version)
+
+
+@app.command()
+def rollback(study: NameArgument) -> None:
+    """Make the version before the present champion the champion again."""
+    from flows.champion import rollback
+
+    rollback(study)
