@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.constrain import Constrain
@@ -16,6 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.report import words
+
+if TYPE_CHECKING:
+    from logging import Logger, LoggerAdapter
+
+    Log = Logger | LoggerAdapter[Any]
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,17 @@ class PlainDisplay:
 
     def close(self) -> None:
         pass
+
+
+class LogDisplay(PlainDisplay):
+    """Lines of a run's log, which its page shows. A log takes them also when whoever read the
+    run's standard output is gone."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def say(self, line: str) -> None:
+        self._log.info("%s", line)
 
 
 class StderrDisplay(PlainDisplay):

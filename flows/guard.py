@@ -10,13 +10,14 @@ that a terminal's Ctrl-C reaches neither it nor the command.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def main(arguments: list[str]) -> int:
     grace = GRACE_SECONDS
     if arguments[0] == "--grace":
         grace, arguments = float(arguments[1]), arguments[2:]
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the group's SIGTERM is meant for the command
+    # The group's SIGTERM is meant for the command, which would inherit SIG_IGN.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
     child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL)
     while child.poll() is None:
         readable, _, _ = select.select([sys.stdin], [], [], 0.5)
@@ -57,6 +59,46 @@ def end_all(grace: float) -> None:
     for process in {*running, *psutil.Process().children(recursive=True)}:
         _signal(process, signal.SIGKILL)
     os.killpg(0, signal.SIGKILL)
+
+
+def end_adopted(own: Collection[int], grace: float) -> None:
+    """End the children of this process that others started and left behind, which may save.
+
+    `own`: the ids of those that it started itself.
+    """
+    left = adopted(own)
+    for process in left:
+        _signal(process, signal.SIGTERM)
+    _wait(left, grace)
+    for process in left:
+        for each in (*_children(process), process):
+            _signal(each, signal.SIGKILL)
+    _wait(left, GRACE_SECONDS)
+
+
+def adopted(own: Collection[int]) -> list[psutil.Process]:
+    """The children of this process that it did not start; those that have ended are reaped."""
+    import psutil
+
+    found = []
+    for process in psutil.Process().children():
+        if process.pid in own:
+            continue
+        if _lives(process):
+            found.append(process)
+        else:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(process.pid, os.WNOHANG)
+    return found
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    import psutil
+
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _is_apart(process: psutil.Process) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from flows.display import Display, PlainDisplay
+from flows.display import Display, LogDisplay, PlainDisplay
 
 if TYPE_CHECKING:
     from tasks.train.client import TrialServer
@@ -108,5 +108,7 @@ LAUNCH: ContextVar[Launch | None] = ContextVar("launch", default=None)
 
 
 def current_launch() -> Launch:
-    """What the command handed over; a plain display and nothing else in a deployed run."""
-    return LAUNCH.get() or Launch()
+    """What the command handed over; in a deployed run its own log to show things in."""
+    from prefect import get_run_logger
+
+    return LAUNCH.get() or Launch(LogDisplay(get_run_logger()))

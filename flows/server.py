@@ -12,10 +12,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
+from conf.closing import Closing
 from conf.errors import BadInput, DenseError
 from conf.home import Home
 
@@ -42,8 +41,16 @@ EPHEMERAL = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
 }
 
+# Where a server with deployments notes which run has which place under their limits. In memory, as
+# it is otherwise, a restart loses that, and Prefect ends the runs.
+LEASES = {
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+        "prefect.server.concurrency.lease_storage.filesystem"
+    )
+}
 
-class PrefectServer(AbstractContextManager["PrefectServer"]):
+
+class PrefectServer(Closing):
     """Prefect's server in a session of its own, ended by the end of this process."""
 
     def __init__(
@@ -60,7 +67,7 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
         schedules). `port`: a free one when absent. `environment`: beside the caller's, such as
         another database than the home's.
         """
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}/api"
         self.log = home.logs / f"prefect-{self.port}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +76,7 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
         self._migration = os.open(home.prefect / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._migration, fcntl.LOCK_EX)
         pages = {"PREFECT_UI_API_URL": self.url}  # its pages ask where they came from
-        switches = {**(pages if full else EPHEMERAL), **(environment or {})}
+        switches = {**({**LEASES, **pages} if full else EPHEMERAL), **(environment or {})}
         self._process = self._launch(home.prefect, switches)
 
     def _launch(self, prefect_home: Path, switches: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -133,14 +140,6 @@ class PrefectServer(AbstractContextManager["PrefectServer"]):
             self._process.stdin.close()
         self._process.wait()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 def configured_api(home: Home) -> str | None:
     """The Prefect API that the user chose: environment, active profile, or the home's servers.
@@ -198,7 +197,8 @@ def answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine's own address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -20,7 +20,7 @@ from prefect.utilities.urls import url_for
 
 from flows import servers
 from flows.display import Progress
-from flows.launch import current_launch
+from flows.launch import LAUNCH
 from tasks.report import words
 from tasks.report.tables import as_records
 from tasks.track.writer import Tracker
@@ -103,7 +103,8 @@ class ProgressArtifact:
 
 def flow_run_page(flow_run: str) -> str | None:
     """Where a browser finds the run; None where the server has no pages, and is soon gone."""
-    return url_for("flow-run", obj_id=flow_run) if current_launch().pages else None
+    launch = LAUNCH.get()
+    return url_for("flow-run", obj_id=flow_run) if launch is None or launch.pages else None
 
 
 def show_report(home: Home, record: StudyRecord, tracker: Tracker, page: Path) -> str:

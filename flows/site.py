@@ -16,7 +16,17 @@ from conf.errors import BadInput, DenseError
 from conf.home import Home, write_atomically
 from conf.load import study_names
 from flows.children import PYTHON, Child, Program
-from flows.programs import POOL, Ports, clients, mlflow, prefect_server, recording, worker
+from flows.guard import adopted, end_adopted
+from flows.programs import (
+    FLOW_GRACE,
+    POOL,
+    Ports,
+    clients,
+    mlflow,
+    prefect_server,
+    recording,
+    worker,
+)
 from flows.server import START_SECONDS, PrefectServer
 from flows.servers import Servers, Service
 
@@ -75,6 +85,7 @@ class Site:
         Raises:
             DenseError: a program ended again and again, or Prefect's server does not come back.
         """
+        adopted(self._own)
         if self.prefect.ended:
             self._count("prefect", self.prefect.log, say)
             self.prefect.close()
@@ -92,9 +103,15 @@ class Site:
         say(f"{name} ended and is started again; its log is {log}")
 
     def close(self) -> None:
-        """End the worker first: what it runs still has somewhere to report to."""
+        """End what runs first, while it has somewhere to report to: the runs of a worker that was
+        killed, which went on as children of this process, then the worker and its own."""
+        end_adopted(self._own, FLOW_GRACE)
         for child in reversed(self.children.values()):
             child.close()
+
+    @property
+    def _own(self) -> set[int]:
+        return {self.prefect.pid, *(child.pid for child in self.children.values())}
 
     def described(self) -> Servers:
         """What `servers.json` is to say."""

@@ -6,6 +6,7 @@ prefect deployment run 'study/digits' -p overrides='["search.trials=64"]'
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from prefect import flow
@@ -36,9 +37,16 @@ MORE = Field(ge=0, le=100_000)
 THREADS = 2 * 1_024
 
 
+def run_name() -> str:
+    """The name of the flow run that is starting: its study's, which an override may give."""
+    given = [each.partition("=") for each in flow_run.parameters.get("overrides") or ()]
+    names = [value for key, _, value in given if key.strip() == "name"]
+    return names[-1].strip() if names else Path(flow_run.parameters["study"]).stem
+
+
 @flow(
     name="study",
-    flow_run_name="{study}",
+    flow_run_name=run_name,
     task_runner=ThreadPoolTaskRunner(max_workers=THREADS),  # type: ignore[arg-type]
     persist_result=False,
     on_completion=[tell],

@@ -23,6 +23,7 @@ from flows.children import PYTHON, answers
 from flows.programs import Ports, is_online, recording
 from flows.servers import Servers, Service
 from flows.site import Site, log_tail, wait_until
+from tasks.train.server import adopt_orphans
 
 OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 TEND_SECONDS = 2.0
@@ -129,6 +130,7 @@ def _keep(home: Home, ports: Ports, postgres: str | None) -> None:
         # Before there is a worker: what it runs is to find the record where it is.
         servers.write(home, recording(ports, postgres))
         stack.callback(servers.remove, home)
+        adopt_orphans()  # the runs of a worker that dies go on, and are ended with the rest
         stack.callback(_ignore_signals)  # what is being ended is not hurried: the guards see to it
         with interruptible():
             site = Site.start(home, ports, stack, _say, postgres)

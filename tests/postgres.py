@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from flows.server import free_port
 
 # All that has a meaning in an address or in a password file.
 PASSWORD = "p:a@s\\s%20"
@@ -26,34 +27,62 @@ def missing() -> str:
     return ""
 
 
+class Server:
+    """A PostgreSQL that can go away and come back."""
+
+    def __init__(self, programs: Path) -> None:
+        self._programs = programs
+        self._user = _account() if os.geteuid() == 0 else None
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        if self._user:
+            shutil.chown(self.folder, self._user)
+        password = self.folder / "password"
+        password.write_text(PASSWORD)
+        password.chmod(0o644)
+        self._port = free_port()
+        made = ["-U", "dense", "-A", "scram-sha-256", "--pwfile", str(password), "-N"]
+        self._run("initdb", *made)
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """The address of a database in it, with its password."""
+        return f"postgresql://dense:{QUOTED}@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c fsync=off -k {self.folder}"
+        self._run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        """End it as a machine's end would: whoever is connected hears nothing first."""
+        self._run("pg_ctl", "-m", "immediate", "stop")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        data = str(self.folder / "data")
+        command = [str(self._programs / program), "-D", data, *arguments]
+        subprocess.run(
+            command,
+            user=self._user,
+            cwd=self.folder,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+
 @contextmanager
-def server() -> Iterator[str]:
-    """The address of a database in a new server, with its password."""
+def server() -> Iterator[Server]:
+    """A new server, gone with the block."""
     programs = _programs()
     assert programs is not None
-    user = _account() if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    if user:
-        shutil.chown(folder, user)
-    (folder / "password").write_text(PASSWORD)
-    (folder / "password").chmod(0o644)
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(programs / program), "-D", str(folder / "data"), *arguments]
-        subprocess.run(command, user=user, cwd=folder, check=True, capture_output=True, timeout=60)
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = ["-U", "dense", "-A", "scram-sha-256", "--pwfile", str(folder / "password"), "-N"]
-    run("initdb", *made)
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c fsync=off -k {folder}"
-    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    made = Server(programs)
     try:
-        yield f"postgresql://dense:{QUOTED}@127.0.0.1:{port}/postgres"
+        yield made
     finally:
-        run("pg_ctl", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+        made.stop()
+        shutil.rmtree(made.folder)
 
 
 def _programs() -> Path | None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from flows import postgres
+from flows.server import LEASES
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -56,7 +57,7 @@ def test_both_servers_use_the_database_as_dense_up_does(compose: dict[str, Any])
     store = f"--backend-store-uri={postgres.for_mlflow(url)}"
     assert store in services["mlflow"]["command"]
     environment = services["prefect"]["environment"]
-    assert postgres.for_prefect(url).items() <= environment.items()
+    assert {**postgres.for_prefect(url), **LEASES}.items() <= environment.items()
     text = (DEPLOY / "compose.yaml").read_text()
     assert text.count("${POSTGRES_PASSWORD:?") == 2, "a password has no default"
     schemas = (DEPLOY / "schemas.sql").read_text()

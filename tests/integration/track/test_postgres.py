@@ -13,10 +13,10 @@ from conf.home import Home
 from flows import postgres as database
 from flows import programs, servers
 from flows.children import Child
+from flows.server import free_port
 from tasks.track import store
 from tests import postgres
 from tests.integration.track.conftest import Recorded
-from tests.unit.flows.test_up import free_port
 from tests.unit.track.helpers import a_study
 
 WRITERS = 16
@@ -27,17 +27,17 @@ pytestmark = pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missin
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A home whose record is in PostgreSQL, behind MLflow's server."""
     home = Home.open(tmp_path_factory.mktemp("served") / "home")
-    with postgres.server() as url:
-        shown = database.keep_password(home, url)
+    with postgres.server() as server:
+        shown = database.keep_password(home, server.url)
         database.prepare(home, shown)
         ports = programs.Ports(1, free_port())
         servers.write(home, programs.recording(ports, shown))
-        server = Child(programs.mlflow(home, ports.mlflow, shown))
+        mlflow = Child(programs.mlflow(home, ports.mlflow, shown))
         try:
-            server.wait_well(120)
+            mlflow.wait_well(120)
             yield home
         finally:
-            server.close()
+            mlflow.close()
     files = [path for path in home.path.rglob("*") if path.is_file()]
     secrets = (postgres.PASSWORD.encode(), postgres.QUOTED.encode())
     found = {path for path in files if any(each in path.read_bytes() for each in secrets)}

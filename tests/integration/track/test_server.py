@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conf.home import Home
+from flows.server import free_port
 from tasks.track import store
 from tests.integration.track.conftest import Recorded
 from tests.integration.track.test_tracker import eventually
@@ -24,9 +24,7 @@ class Server:
     """`mlflow server` on a port and a database that outlive its process."""
 
     def __init__(self, folder: Path, database: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.folder = folder
         self.database = database
         self.process: subprocess.Popen[bytes] | None = None

@@ -45,7 +45,7 @@ def main(kind: str) -> None:
         "mlflow": lambda home, port, postgres: served(home, "mlflow", port),
         "worker": lambda home, api: Program(
             "worker",
-            ["sleep", "1000" if kind == "up" else "0"],
+            ["sh", "-c", "setsid sleep 1000 & exec sleep 1000"] if kind == "up" else ["true"],
             {},
             home.logs / "worker.log",
             lambda: kind == "up",

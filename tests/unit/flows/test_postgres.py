@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import stat
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from conf.errors import BadInput
 from conf.home import Home
 from flows import postgres, programs, servers, up
+from flows.server import free_port
 from tasks.track import store
 
 GIVEN = "postgresql://me:p%3Aw%40x@db.example:6543/lab"
@@ -51,9 +51,7 @@ def test_another_address_is_bad_input(home: Home, url: str) -> None:
 
 def test_a_database_that_does_not_answer_is_one_sentence_without_the_password(home: Home) -> None:
     pytest.importorskip("psycopg")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"postgresql://me:hunter2@127.0.0.1:{probe.getsockname()[1]}/lab"
+    url = f"postgresql://me:hunter2@127.0.0.1:{free_port()}/lab"
     with pytest.raises(BadInput, match="does not answer as it should") as caught:
         up.up(programs.Ports(1, 2), detach=False, postgres=url)
     said = str(caught.value)

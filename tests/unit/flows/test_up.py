@@ -18,15 +18,10 @@ import pytest
 from conf.errors import BadInput
 from conf.home import Home
 from flows import servers, up
+from flows.server import free_port
 from flows.site import wait_until
 
 Start = Callable[..., subprocess.Popen[str]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -77,8 +72,8 @@ def everything(keeper: subprocess.Popen[str]) -> list[int]:
 def test_up_ps_again_and_down(home: Home, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     keeper = start()
     assert wait_until(lambda: is_up(home), 30)
-    # Three programs, each under its guard.
-    assert wait_until(lambda: len(everything(keeper)) == 6, 10)
+    # Three programs, each under its guard, and what the worker runs.
+    assert wait_until(lambda: len(everything(keeper)) == 7, 10)
     running = everything(keeper)
     up.ps()
     lines = capsys.readouterr().out.splitlines()
@@ -104,6 +99,9 @@ def test_what_ends_is_started_again_and_ctrl_c_is_down(home: Home, start: Start)
     os.killpg(before["prefect"], signal.SIGKILL)
     assert wait_until(lambda: pids(home)["prefect"] != before["prefect"], 20)
     assert pids(home)["worker"] == before["worker"]
+    os.killpg(before["worker"], signal.SIGKILL)
+    assert wait_until(lambda: pids(home)["worker"] != before["worker"], 20)
+    assert wait_until(lambda: len(everything(keeper)) == 8, 10)  # what the first worker ran goes on
     running = everything(keeper)
     keeper.send_signal(signal.SIGINT)
     out, _ = keeper.communicate(timeout=30)
