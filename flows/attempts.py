@@ -55,6 +55,13 @@ def failed(outcome: Outcome, message: str) -> Outcome:
     return replace(outcome, outcome="failed", cause="error", message=message)
 
 
+def job_of(study: Study, data: Prepared, trial: Trial, start: Start, folder: Path) -> Job:
+    """The attempt that is to begin; its label says which it is of what."""
+    again = f", attempt {start.attempt}" if start.attempt > 1 else ""
+    label = f"{study.name} batch {trial.batch}, trial {start.number}{again}"
+    return Job(start.number, label, folder, spec_of(study, data, trial, start))
+
+
 def spec_of(study: Study, data: Prepared, trial: Trial, start: Start) -> TrialSpec:
     """What the process of an attempt is told; of the data, train and validation only."""
     resources = study.resources

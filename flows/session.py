@@ -23,7 +23,8 @@ from conf.identity import trial_digest
 from conf.search import Scalar
 from conf.study import Study, TrialConfig
 from conf.values import apply_values, values_of
-from flows.attempts import AttemptEnd, Job, measured, spec_of
+from flows import disk
+from flows.attempts import AttemptEnd, Job, job_of, measured
 from flows.engines import AnyEngine, open_engine
 from flows.launch import StopWish, current_launch, listening
 from flows.load import whole_values
@@ -45,7 +46,6 @@ from tasks.suggest.records import Proposal
 from tasks.track import experiment
 from tasks.track.writer import Tracker
 from tasks.train.folder import TrialFolder
-from tasks.train.retention import disk_use, keep_weights, keep_within
 from tasks.train.settle import settle
 
 TICK_SECONDS = 0.5
@@ -274,10 +274,7 @@ class Session:
             time=time.time(),
         )
         self.append(attempt)
-        spec = spec_of(self.study, self.data, trial, start)
-        again = f", attempt {start.attempt}" if start.attempt > 1 else ""
-        label = f"{self.study.name} batch {trial.batch}, trial {start.number}{again}"
-        return Job(start.number, label, self.folder(start.number), spec)
+        return job_of(self.study, self.data, trial, start, self.folder(start.number))
 
     def wait(self) -> None:
         """Wait until something ends, then record it."""
@@ -294,7 +291,7 @@ class Session:
         for warning in end.outcome.warnings:
             self.say(f"mended: trial {end.number}: {warning}")
         progress = progress_of(self)
-        self._bound_disk_use()
+        disk.bound(self.state, self.folder, self.study.resources)
         self._display.ended(shown_end(self.state.trials[end.number]), progress)
         self._shown.show(progress)
 
@@ -304,32 +301,9 @@ class Session:
         self.doing(next_words(step, facts))
 
     def tidy(self) -> None:
-        """Remove the weights of all ended trials but the best, and the checkpoints of all that no
-        one continues; say what the rest take."""
-        failed = [trial.number for trial in self.state.trials if trial.status == "failed"]
-        keep_within([TrialFolder(self.folder(number)) for number in failed], 0)
-        folders = self._best_first()
-        keep_weights(folders, self.study.resources.weights)
-        self._bound_disk_use()
-        if used := disk_use(folders):
+        """Remove from the disk what no one needs any more; say what the rest takes."""
+        if used := disk.tidy(self.state, self.folder, self.study.resources):
             self.say(f"checkpoints and weights: {used / 2**20:.1f} MiB, the best's and the paused")
-
-    def _bound_disk_use(self) -> None:
-        """Keep within `resources.disk_gib` what is not running."""
-        if (most := self.study.resources.disk_gib) is not None:
-            keep_within(self._best_first(), most * 2**30)
-
-    def _best_first(self) -> list[TrialFolder]:
-        """The folders of all trials that neither run nor wait to go on, the best first."""
-        still = ("complete", "paused", "stopped", "failed")
-        ranked = [key[2] for key in self.state.ranked]
-        known = set(ranked)
-        others = [trial.number for trial in self.state.trials if trial.number not in known]
-        return [
-            TrialFolder(self.folder(number))
-            for number in (*ranked, *others)
-            if self.state.trials[number].status in still
-        ]
 
     def stopped(self, reason: Reason) -> Reason:
         """Record that the search came to its end in this run."""
