@@ -13,7 +13,7 @@ import pytest
 
 from conf.errors import BadInput
 from conf.home import Home
-from conf.identity import derived_seed, trial_digest
+from conf.identity import trial_digest
 from conf.study import Study
 from conf.values import apply_values
 from tasks.champion.measure import load, predict
@@ -26,8 +26,9 @@ from tasks.prepare import Prepared, prepare
 from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.retention import keep_weights
-from tasks.train.spec import Result, TrialSpec
+from tasks.train.spec import Result
 from tasks.train.trial import StopWish, attempt
+from tests.specs import spec_of
 
 STUDY = Study.model_validate(
     {
@@ -61,17 +62,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 def trained(prepared: Prepared, path: Path, study: Study = STUDY, **values: str) -> Result:
     config = apply_values(study.trial_config, {f"model.{k}": v for k, v in values.items()})
-    spec = TrialSpec(
-        study="wines",
-        number=0,
-        digest=trial_digest(config),
-        config=config,
-        seed=derived_seed(0, 0),
-        train=str(prepared.train),
-        validation=str(prepared.validation),
-        card=str(prepared.card_path),
-        until=config.train.epochs,
-    )
+    spec = spec_of(config, prepared)
     found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopWish())
     assert found is not None
     return found

@@ -10,7 +10,7 @@ import pytest
 
 from conf.errors import BadInput
 from conf.home import Home
-from conf.identity import derived_seed, trial_digest
+from conf.identity import trial_digest
 from conf.load import load_study
 from conf.values import apply_values
 from tasks.champion.behaviour import handle
@@ -22,11 +22,14 @@ from tasks.champion.rows import read_rows
 from tasks.champion.scoring import as_said, score_file
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import NumberPredictions, read
+from tasks.explain.explain import Subject, explain
+from tasks.explain.record import read_explained
 from tasks.prepare import Prepared, prepare
 from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
-from tasks.train.spec import Result, TrialSpec
+from tasks.train.spec import Result
 from tasks.train.trial import StopWish, attempt
+from tests.specs import spec_of
 
 STUDY = load_study("diabetes", ["model.rounds=30", "train.epochs=30"])
 
@@ -38,17 +41,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 def trained(prepared: Prepared, path: Path, values: dict[str, Any]) -> Result:
     config = apply_values(STUDY.trial_config, values)
-    spec = TrialSpec(
-        study="diabetes",
-        number=0,
-        digest=trial_digest(config),
-        config=config,
-        seed=derived_seed(0, 0),
-        train=str(prepared.train),
-        validation=str(prepared.validation),
-        card=str(prepared.card_path),
-        until=config.train.epochs,
-    )
+    spec = spec_of(config, prepared)
     found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopWish())
     assert found is not None and found.outcome == "complete", found
     return found
@@ -100,6 +93,12 @@ def test_every_family_learns_and_is_served_as_it_was_scored(
         rows_at = {"rows": str(prepared.validation), "inputs": prepared.card["inputs"]}
         up, down = handle({**asked, **rows_at})["behaved"]
         assert up["share"] > 0.5 > down["share"]  # more weight for the height, worse a year later
+        parts = prepared.train.parent
+        explain(Subject(candidate, prepared.card, tmp_path, parts, model, rows, said), 2)
+        why = read_explained(tmp_path)
+        assert why is not None and not why.why_not and len(why.examples) == 4
+        assert {"bmi", "s5"} & {each.name for each in why.columns[:3]} and why.columns[0].loss > 0
+        assert all(len(each.pieces) == 6 for each in why.examples)
         names = prepared.card["inputs"]["names"]
         lines = [",".join(map(str, [*row, y])) for row, y in zip(rows.values, rows.targets)]  # noqa: B905
         file = tmp_path / "new.csv"

@@ -10,19 +10,21 @@ import numpy as np
 import pytest
 
 from conf.home import Home
-from conf.identity import derived_seed, trial_digest
+from conf.identity import trial_digest
 from conf.study import Study
 from tasks.champion.measure import load, predict
 from tasks.champion.pack import pack
 from tasks.champion.records import Candidate
 from tasks.champion.rows import read_rows
 from tasks.evaluate.predictions import NumberPredictions, read
+from tasks.explain.explain import Subject, explain
+from tasks.explain.record import read_explained
 from tasks.prepare import prepare
 from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.ready import make_ready
-from tasks.train.spec import TrialSpec
 from tasks.train.trial import StopWish, attempt
+from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert
 
 
@@ -61,11 +63,7 @@ def test_it_learns_and_is_served_as_it_was_scored(kind: str, least: float, tmp_p
     prepared = prepare(study, home)
     make_ready(study, prepared.card, home, print)
     config = study.trial_config
-    spec = TrialSpec(
-        study="stars", number=0, digest=trial_digest(config), config=config,
-        seed=derived_seed(0, 0), train=str(prepared.train), validation=str(prepared.validation),
-        card=str(prepared.card_path), until=12,
-    )  # fmt: skip
+    spec = spec_of(config, prepared)
     folder = TrialFolder(tmp_path / "trial")
     result = attempt(spec, folder, Reporter(None, 0), StopWish())
     assert result is not None and result.outcome == "complete", result
@@ -76,7 +74,25 @@ def test_it_learns_and_is_served_as_it_was_scored(kind: str, least: float, tmp_p
     )  # fmt: skip
     pack(candidate, folder.path, prepared.card_path, prepared.train, tmp_path / "model")
     rows = read_rows(prepared.validation, prepared.card["inputs"])
-    said, saved = predict(load(tmp_path / "model"), rows), read(folder.predictions)
+    model = load(tmp_path / "model")
+    said, saved = predict(model, rows), read(folder.predictions)
     assert isinstance(said, NumberPredictions) and isinstance(saved, NumberPredictions)
     order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]
     np.testing.assert_allclose(said.predictions, saved.predictions[order], rtol=1e-4)
+    _explained(Subject(candidate, prepared.card, folder.path, prepared.train.parent, model, rows,
+                       said), 3)  # fmt: skip
+
+
+def _explained(subject: Subject, count: int) -> None:
+    """What counts for many stars are the good words, and a text is whole in its pieces."""
+    explain(subject, count)
+    found = read_explained(subject.folder)
+    assert found is not None and not found.why_not and len(found.examples) == 2 * count
+    weights: dict[bool, list[float]] = {True: [], False: []}
+    for example in found.examples:
+        row = int(np.flatnonzero(subject.rows.ids == example.id)[0])
+        assert "".join(piece.shown for piece in example.pieces) == subject.rows.values[row]
+        for piece in example.pieces:
+            if piece.shown in (*GOOD, *BAD):
+                weights[piece.shown in GOOD].append(piece.weight)
+    assert np.mean(weights[True]) > np.mean(weights[False])

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from conf.home import Home
-from conf.identity import derived_seed, trial_digest
+from conf.identity import trial_digest
 from conf.study import Study
 from tasks.champion.measure import load, written
 from tasks.champion.pack import pack
@@ -26,7 +26,7 @@ from tasks.prepare import Prepared, prepare, test_path
 from tasks.train import fit
 from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
-from tasks.train.spec import TrialSpec
+from tests.specs import spec_of
 
 FOREIGN = Path(__file__).with_name("foreign.py")
 EPOCHS = 4
@@ -73,28 +73,12 @@ def prepared(study: Study, home: Home) -> Prepared:
         return prepare(study, home)
 
 
-def spec_of(study: Study, prepared: Prepared, **fields: object) -> TrialSpec:
-    config = study.trial_config
-    given = {
-        "study": study.name,
-        "number": 0,
-        "digest": trial_digest(config),
-        "config": config,
-        "seed": derived_seed(0, 0),
-        "train": str(prepared.train),
-        "validation": str(prepared.validation),
-        "card": str(prepared.card_path),
-        "until": EPOCHS,
-    }
-    return TrialSpec.model_validate({**given, **fields})
-
-
 @pytest.fixture(scope="module")
 def straight(
     study: Study, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
 ) -> TrialFolder:
     folder = TrialFolder(tmp_path_factory.mktemp("straight"))
-    result = fit.fit(spec_of(study, prepared), folder, SILENT)
+    result = fit.fit(spec_of(study.trial_config, prepared), folder, SILENT)
     assert result is not None and result.outcome == "complete"
     return folder
 
@@ -116,9 +100,9 @@ def test_a_trial_that_was_interrupted_ends_as_if_it_had_not_been(
     study: Study, prepared: Prepared, straight: TrialFolder, tmp_path: Path
 ) -> None:
     folder = TrialFolder(tmp_path)
-    paused = fit.fit(spec_of(study, prepared, until=2), folder, SILENT)
+    paused = fit.fit(spec_of(study.trial_config, prepared, until=2), folder, SILENT)
     assert paused is not None and paused.outcome == "paused"
-    fit.fit(spec_of(study, prepared, attempt=2), folder, SILENT)
+    fit.fit(spec_of(study.trial_config, prepared, attempt=2), folder, SILENT)
     assert folder.weights.read_bytes() == straight.weights.read_bytes()
     assert folder.predictions.read_bytes() == straight.predictions.read_bytes()
     values = [[line.metrics for line in each.read_metrics()] for each in (folder, straight)]
@@ -133,7 +117,7 @@ def test_half_the_micro_batch_learns_the_same(
     losses = []
     for halvings in (0, 1):
         folder = TrialFolder(tmp_path / str(halvings))
-        spec = spec_of(study, prepared, config=plain, until=1, halvings=halvings)
+        spec = spec_of(plain, prepared, until=1, halvings=halvings)
         fit.fit(spec, folder, SILENT)
         losses.append(folder.read_metrics()[0].metrics)
     assert losses[0]["train/loss"] == pytest.approx(losses[1]["train/loss"], rel=2e-3)

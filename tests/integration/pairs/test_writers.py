@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from conf.home import Home
-from conf.identity import derived_seed, trial_digest
+from conf.identity import trial_digest
 from conf.study import Study
 from tasks.champion.measure import load, written
 from tasks.champion.pack import pack
@@ -27,7 +27,7 @@ from tasks.train import fit
 from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.ready import make_ready
-from tasks.train.spec import TrialSpec
+from tests.specs import spec_of
 from tests.tiny_writers import capitals, study_of, tiny_writer
 
 FOREIGN = Path(__file__).with_name("foreign.py")
@@ -50,22 +50,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return found
 
 
-def spec_of(study: Study, prepared: Prepared, **fields: object) -> TrialSpec:
-    config = study.trial_config
-    given = {
-        "study": study.name,
-        "number": 0,
-        "digest": trial_digest(config),
-        "config": config,
-        "seed": derived_seed(0, 0),
-        "train": str(prepared.train),
-        "validation": str(prepared.validation),
-        "card": str(prepared.card_path),
-        "until": config.train.epochs,
-    }
-    return TrialSpec.model_validate({**given, **fields})
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_resumed_equals_straight_through_and_the_package_writes_as_the_trial_did(
     way: str, home: Home, tmp_path: Path
@@ -75,12 +59,12 @@ def test_resumed_equals_straight_through_and_the_package_writes_as_the_trial_did
     prepared = prepare(study, home)
     make_ready(study, prepared.card, home, print)
     straight, parts = TrialFolder(tmp_path / "straight"), TrialFolder(tmp_path / "parts")
-    result = fit.fit(spec_of(study, prepared), straight, SILENT)
+    result = fit.fit(spec_of(study.trial_config, prepared), straight, SILENT)
     assert result is not None and result.outcome == "complete"
     share = result.params_trainable / result.params_total
     assert share == 1.0 if way == "joined" else 0 < share < 0.4
-    fit.fit(spec_of(study, prepared, until=1), parts, SILENT)
-    fit.fit(spec_of(study, prepared, attempt=2), parts, SILENT)
+    fit.fit(spec_of(study.trial_config, prepared, until=1), parts, SILENT)
+    fit.fit(spec_of(study.trial_config, prepared, attempt=2), parts, SILENT)
     assert parts.weights.read_bytes() == straight.weights.read_bytes()
     assert parts.predictions.read_bytes() == straight.predictions.read_bytes()
     losses = [line.metrics["train/loss"] for line in straight.read_metrics()]

@@ -10,13 +10,13 @@ import psutil
 import pytest
 
 from conf.home import Home
-from conf.identity import derived_seed, trial_digest
 from conf.study import Study
 from tasks.prepare import Prepared, prepare
 from tasks.train.client import TrialServer
 from tasks.train.engine import Engine
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
+from tests.specs import spec_of
 
 EPOCHS = 4
 FAULTY = Path(__file__).parent / "faulty_server.py"
@@ -69,20 +69,7 @@ def make_spec(study: Study, prepared: Prepared) -> MakeSpec:
 
     def make(fault: str = "none", **fields: Any) -> TrialSpec:
         config = fields.pop("config", study.trial_config)
-        return TrialSpec(
-            **{
-                "study": fault,
-                "number": 3,
-                "digest": trial_digest(config),
-                "config": config,
-                "seed": derived_seed(0, 3),
-                "train": str(prepared.train),
-                "validation": str(prepared.validation),
-                "card": str(prepared.path / "card.json"),
-                "until": config.train.epochs,
-                **fields,
-            }
-        )
+        return spec_of(config, prepared, fault, 3, **fields)
 
     return make
 
@@ -98,17 +85,7 @@ def reference(
     """The trial of `make_spec`, straight through."""
     path = tmp_path_factory.mktemp("reference")
     config = study.trial_config
-    spec = TrialSpec(
-        study="none",
-        number=3,
-        digest=trial_digest(config),
-        config=config,
-        seed=derived_seed(0, 3),
-        train=str(prepared.train),
-        validation=str(prepared.validation),
-        card=str(prepared.path / "card.json"),
-        until=EPOCHS,
-    )
+    spec = spec_of(config, prepared, number=3, until=EPOCHS)
     assert Engine(train_home, slots=2, server=server).run(spec, path).outcome == "complete"
     return TrialFolder(path)
 

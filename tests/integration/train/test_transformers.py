@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conf.home import Home
-from conf.identity import derived_seed, trial_digest
+from conf.identity import trial_digest
 from conf.study import Study, TrialConfig
 from tasks.champion.measure import load
 from tasks.champion.pack import pack
@@ -23,8 +23,9 @@ from tasks.train.client import TrialServer
 from tasks.train.engine import Engine
 from tasks.train.folder import TrialFolder
 from tasks.train.ready import make_ready
-from tasks.train.spec import Result, TrialSpec
+from tasks.train.spec import Result
 from tests.integration.train.conftest import assert_same
+from tests.specs import spec_of
 from tests.tiny import study_of, tiny_bert, tweets
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -67,23 +68,6 @@ def prepared(home: Home) -> Prepared:
     found = prepare(study, home)
     make_ready(study, found.card, home, print)
     return found
-
-
-def spec_of(config: TrialConfig, prepared: Prepared, **fields: Any) -> TrialSpec:
-    return TrialSpec(
-        **{
-            "study": "none",
-            "number": 0,
-            "digest": trial_digest(config),
-            "config": config,
-            "seed": derived_seed(0, 0),
-            "train": str(prepared.train),
-            "validation": str(prepared.validation),
-            "card": str(prepared.card_path),
-            "until": config.train.epochs,
-            **fields,
-        }
-    )
 
 
 @pytest.mark.parametrize("way", WAYS)
