@@ -213,6 +213,7 @@ def _scored(
             threads=study.resources.threads,
             seconds=study.champion.seconds,
             stopping=stopping,
+            explain=study.champion.explain,
         )
     except Stopped:
         return None

@@ -12,6 +12,7 @@ from conf.home import Home
 from conf.identity import canonical_json
 from tasks.champion import registry
 from tasks.champion.records import Candidate, Decision, Registered, Score
+from tasks.explain.record import EXPLAINED
 from tasks.monitor.reference import REFERENCE
 
 if TYPE_CHECKING:
@@ -184,6 +185,8 @@ def _fill(client: MlflowClient, run_id: str, given: Registration) -> None:
     client.log_artifacts(run_id, str(given.folder / "test"), "test")
     if (given.folder / REFERENCE).is_dir():  # older trainings have none
         client.log_artifacts(run_id, str(given.folder / REFERENCE), REFERENCE)
+    if (given.folder / EXPLAINED).exists():
+        client.log_artifact(run_id, str(given.folder / EXPLAINED))
 
 
 def _milliseconds(time: float) -> int:

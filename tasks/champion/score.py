@@ -40,6 +40,7 @@ def score(
     seconds: float,
     stopping: process.Stopping = process.never,
     recipe: Recipe | None = None,
+    explain: int = 0,
 ) -> Score:
     """Score the final model of a candidate on the test part, once.
 
@@ -52,6 +53,7 @@ def score(
         seconds: after which it is ended.
         stopping: whether the user wants an end.
         recipe: that makes it small; then the files lie in `small-<recipe>/` of the folder.
+        explain: so many right and so many wrong answers are explained, in `explained.json`.
 
     Raises:
         Stopped: the user wanted an end; the next call scores anew.
@@ -67,6 +69,7 @@ def score(
         "folder": str(folder),
         "out": str(out),
         "recipe": recipe,
+        "explain": explain,
         "card": str(prepared.card_path),
         "train": str(prepared.train),
         "validation": str(prepared.validation),
@@ -102,7 +105,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     from tasks.champion.pack import pack
     from tasks.champion.rows import read_rows
     from tasks.evaluate.evaluation import PREDICTIONS, evaluate
-    from tasks.evaluate.predictions import write
+    from tasks.evaluate.predictions import TextPredictions, write
     from tasks.train.folder import file_fact
 
     candidate = Candidate.model_validate(request["candidate"])
@@ -135,6 +138,12 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
         invariance=invariance(model, rows, predictions, card["inputs"], candidate),
         time=time.time(),
     )
+    if request.get("explain") and not isinstance(predictions, TextPredictions):
+        from tasks.explain.explain import Subject, explain
+
+        parts = Path(request["train"]).parent
+        subject = Subject(candidate, card, folder, parts, model, rows, predictions)
+        explain(subject, request["explain"])
     write_atomically(out / SCORE, taken.model_dump_json() + "\n")
     return taken.model_dump(mode="json")
 

@@ -15,6 +15,7 @@ from tasks.report.cost import cost
 from tasks.report.datacard import class_names, shown_card
 from tasks.report.effects import Effects, effects
 from tasks.report.errors import classes, mistakes, written
+from tasks.report.explained import champion_folder, explained
 from tasks.report.front import front_of, fronts
 from tasks.report.gain import gain
 from tasks.report.importance import Lesson, lessons, shown_importance
@@ -64,6 +65,7 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "headline": head.headline(record, winner),
         "tiles": head.tiles(record, winner, gained),
         "winner": winner,
+        "explained": explained(champion_folder(record, winner)),
         "best": best,
         "gain": gained,
         "table": _table(record, rows),

@@ -80,7 +80,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
         trial = engine.run(trial_spec(candidate, prepared), trial_folder(home, candidate))
     assert (outcome.outcome, trial.outcome) == ("complete", "complete"), (outcome, trial)
     away.rename(test_path(prepared))
-    taken = score(candidate, prepared, folder, seconds=120)
+    taken = score(candidate, prepared, folder, seconds=120, explain=2)
     return Scored(home, study, prepared, candidate, folder, taken)
 
 

@@ -27,6 +27,7 @@ from tasks.champion.register import Registration, register
 from tasks.champion.score import score
 from tasks.champion.scoring import score_files
 from tasks.evaluate.predictions import read
+from tasks.explain.record import read_explained
 from tasks.monitor import reference
 from tasks.monitor.record import Idle, Kept
 from tasks.monitor.watch import watch
@@ -85,6 +86,16 @@ def test_only_the_scoring_process_is_told_where_the_test_part_is(scored: Scored)
     specs = list(scored.home.path.rglob("spec.json"))
     assert specs
     assert not [spec for spec in specs if test in spec.read_text()]
+
+
+def test_answers_on_the_test_part_are_explained(scored: Scored) -> None:
+    found = read_explained(scored.folder)
+    assert found is not None and not found.why_not
+    predictions = read(scored.folder / "test" / "predictions.parquet")
+    hit = dict(zip(predictions.ids, predictions.targets == predictions.predictions, strict=True))
+    assert [each.right for each in found.examples] == [True, True, False, False]
+    assert all(hit[each.id] == each.right for each in found.examples)
+    assert len({each.heat for each in found.examples}) == 4
 
 
 def test_first_registration_then_nothing_then_only_a_better_one(

@@ -1,0 +1,160 @@
+"""Explain some answers of a packed champion; called where the test part is read, by the scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.errors import BadInput
+from conf.foundation import Head, Transformer
+from conf.home import write_atomically
+from models.serving import Serving, TextServing
+from tasks.champion.measure import predict
+from tasks.champion.pack import trained
+from tasks.champion.records import Candidate
+from tasks.champion.rows import RawRows
+from tasks.champion.texts import tokens_of
+from tasks.evaluate import metrics
+from tasks.evaluate.predictions import NumberPredictions
+from tasks.explain import columns, gradients, pictures, pieces
+from tasks.explain.choose import Said, chosen, described
+from tasks.explain.record import EXPLAINED, Example, Explained, Piece
+from tasks.train.folder import TrialFolder
+
+if TYPE_CHECKING:
+    from mlflow.pyfunc import PyFuncModel
+    from pandas import DataFrame
+
+SHOWN_COLUMNS = 6
+"""Of one row, those that count most."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A champion and what it said of the test rows."""
+
+    candidate: Candidate
+    card: Mapping[str, Any]
+    folder: Path
+    """Of its training."""
+    parts: Path
+    """Of the prepared data."""
+    model: PyFuncModel
+    rows: RawRows
+    said: Said
+
+    @property
+    def kind(self) -> str:
+        """Of the data."""
+        return str(self.card["inputs"]["kind"])
+
+    @cached_property
+    def serving(self) -> Serving | TextServing:
+        """The network, whose gradients the packed graph does not give."""
+        return trained(self.candidate, self.card, TrialFolder(self.folder).weights, self.parts)
+
+    @cached_property
+    def table(self) -> DataFrame:
+        """The rows of a table as named columns."""
+        from pandas import DataFrame
+
+        names = [str(name) for name in self.card["inputs"]["names"]]
+        values = self.rows.values
+        return values if isinstance(values, DataFrame) else DataFrame(values, columns=names)
+
+    def raw(self, table: DataFrame) -> Any:
+        """Named columns as the model takes them."""
+        return table if isinstance(self.rows.values, type(table)) else table.to_numpy(copy=True)
+
+    def output(self, place: int) -> int:
+        """Which output of the network a row's answer is."""
+        return 0 if isinstance(self.said, NumberPredictions) else int(self.said.predictions[place])
+
+
+def explain(subject: Subject, count: int) -> None:
+    """Write `explained.json`: so many right and so many wrong answers, of tables also the columns.
+
+    What cannot be explained says why in it.
+    """
+    try:
+        found = _explained(subject, count)
+    except (BadInput, RuntimeError) as error:  # a layer without gradients is a RuntimeError
+        found = _empty(subject, why_not=(str(error).splitlines() or [repr(error)])[0])
+    write_atomically(subject.folder / EXPLAINED, found.model_dump_json() + "\n")
+
+
+def _empty(subject: Subject, **given: Any) -> Explained:
+    objective = subject.candidate.objective
+    return Explained.model_validate({"kind": subject.kind, "objective": objective, **given})
+
+
+def _explained(subject: Subject, count: int) -> Explained:
+    classes = subject.card["classes"]
+    right, wrong = chosen(subject.said, count)
+    examples = [
+        _example(subject, place, described(subject.said, place, right=good, classes=classes))
+        for good, places in ((True, right), (False, wrong))
+        for place in places
+    ]
+    found = _empty(subject, examples=[each.model_dump() for each in examples])
+    if subject.kind != "table":
+        return found
+    lost = columns.importance(subject.table, _quality(subject), subject.candidate.seed)
+    return found.model_copy(update={"columns": lost})
+
+
+def _example(subject: Subject, place: int, plain: Example) -> Example:
+    """One answer with what it rests on."""
+    of = {"image": _pixels, "text": _tokens, "table": _columns}[subject.kind]
+    return plain.model_copy(update=of(subject, place))
+
+
+def _pixels(subject: Subject, place: int) -> dict[str, Any]:
+    assert isinstance(subject.serving, Serving)
+    image, inputs = subject.rows.values[place], subject.card["inputs"]
+    weights = gradients.of_pixels(subject.serving, image, subject.output(place))
+    return {"picture": pictures.picture(image, inputs), "heat": pictures.heat(weights)}
+
+
+def _tokens(subject: Subject, place: int) -> dict[str, Any]:
+    model, serving = subject.candidate.config.model, subject.serving
+    assert isinstance(model, Transformer | Head) and isinstance(serving, TextServing)
+    encoder = tokens_of(model, subject.parts)
+    text = str(subject.rows.values[place])
+    read = pieces.read(text, encoder)
+    weights = gradients.of_tokens(
+        serving, read.tokens, subject.output(place), encoder.rules.pad, read.special
+    )
+    return {"pieces": pieces.weighed(text, read, weights)}
+
+
+def _columns(subject: Subject, place: int) -> dict[str, tuple[Piece, ...]]:
+    output = subject.output(place)
+
+    def answer(rows: DataFrame) -> NDArray[np.float64]:
+        blank = np.zeros(len(rows), dtype=np.int64)
+        said = predict(subject.model, RawRows(blank, blank, subject.raw(rows)))
+        if isinstance(said, NumberPredictions):
+            return said.predictions
+        return said.probabilities[:, output].astype(np.float64)
+
+    found = columns.counted(subject.table, place, answer, subject.candidate.seed)
+    return {"pieces": found[:SHOWN_COLUMNS]}
+
+
+def _quality(subject: Subject) -> columns.Quality:
+    evaluate, rows = subject.candidate.config.evaluate, subject.rows
+    sign = 1.0 if evaluate.direction == "maximize" else -1.0
+
+    def quality(changed: DataFrame, places: NDArray[np.int64]) -> float:
+        raw = RawRows(rows.ids[places], rows.targets[places], subject.raw(changed))
+        said = predict(subject.model, raw)
+        return sign * metrics.score(said, evaluate, [evaluate.objective])[evaluate.objective]
+
+    return quality

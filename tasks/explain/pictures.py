@@ -1,0 +1,44 @@
+"""Images and what their pixels count for, as small pictures for a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+FOR, AGAINST = (47, 95, 208), (194, 69, 45)
+"""Colours of pixels that raise the answer, and of those that speak against it."""
+LONGEST = 160
+"""Pixels of a picture's longer side at most; a page enlarges small ones."""
+
+
+def picture(image: NDArray, inputs: Mapping[str, Any]) -> str:
+    """A raw row as a PNG in base64.
+
+    Args:
+        image: (height, width) or (height, width, channels), raw.
+        inputs: the card's, which say how bright the values can be.
+    """
+    low, high = float(inputs["low"]), float(inputs["high"])
+    bright = np.clip(np.rint((image - low) / (high - low) * 255), 0, 255).astype(np.uint8)
+    return _png(Image.fromarray(bright))
+
+
+def heat(weights: NDArray[np.float64]) -> str:
+    """Weights (height, width) as a PNG in base64, the more opaque the more a pixel counts."""
+    strongest = float(np.abs(weights).max()) or 1.0
+    colours = np.where(weights[..., None] >= 0, np.array(FOR), np.array(AGAINST))
+    opacity = np.rint(np.abs(weights) / strongest * 255)
+    return _png(Image.fromarray(np.dstack([colours, opacity]).astype(np.uint8)))
+
+
+def _png(image: Image.Image) -> str:
+    image.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,73 @@
+"""What is explained, frozen, as JSON in the final training's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+EXPLAINED = "explained.json"
+
+
+class Record(BaseModel):
+    """Frozen and closed: what is written is what is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Piece(Record):
+    """A piece of a text, or a column of a row, and what it counts for."""
+
+    shown: str
+    """The piece itself; of a column its name and value."""
+    weight: float
+    """By how much it raises the answer that was given; below 0: it speaks against it."""
+
+
+class Example(Record):
+    """One answer on the test part."""
+
+    id: int
+    right: bool
+    """Of numbers: whether it is among the nearest."""
+    target: str
+    said: str
+    sure: float | None
+    """Probability of the class that was answered; None where a number was."""
+    pieces: tuple[Piece, ...] = ()
+    """Of a text its pieces in order, of a table's row its columns, those that count most first."""
+    picture: str = ""
+    """Of an image: a PNG in base64."""
+    heat: str = ""
+    """What its pixels count for, a PNG in base64: `FOR` where they raise the answer."""
+
+
+class Column(Record):
+    """A table's column and what quality is lost when it is shuffled over the test part."""
+
+    name: str
+    loss: float
+    """Of the objective, the mean of several shuffles."""
+    deviation: float
+    """Of the shuffles."""
+
+
+class Explained(Record):
+    """What explains a champion."""
+
+    kind: Literal["image", "text", "table"]
+    objective: str
+    why_not: str = ""
+    """Why there is nothing, with a remedy; empty where there is."""
+    examples: tuple[Example, ...] = ()
+    columns: tuple[Column, ...] = ()
+    """Of a table, those that count most first."""
+
+
+def read_explained(folder: Path) -> Explained | None:
+    """What is kept in a folder; None where nothing was explained."""
+    try:
+        return Explained.model_validate_json((folder / EXPLAINED).read_bytes())
+    except (OSError, ValueError):
+        return None
