@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -53,6 +54,26 @@ class BuiltinData(Section):
         return self
 
 
+class Words(Section):
+    """Columns of words in a table: each word is an input of its own, 1 where a row has it."""
+
+    columns: tuple[Column, ...] = ()
+    """Columns that are read as words although they hold numbers (a postal code)."""
+    rare: Annotated[int, Field(ge=1, le=1_000_000)] = 5
+    """Words of fewer training rows share the input `column=(other)`."""
+    most: Annotated[int, Field(ge=2, le=10_000)] = 100
+    """Words of one column that have an input; a column of more is refused."""
+
+
+def _one_choice(features: Sequence[str], without: Sequence[str], words: Words) -> None:
+    if features and without:
+        raise ValueError("give either features or without, not both")
+    if features and (strange := [name for name in words.columns if name not in features]):
+        raise ValueError(f"words.columns: {strange[0]!r} is not among features; name it there, too")
+    if lost := [name for name in words.columns if name in without]:
+        raise ValueError(f"words.columns: {lost[0]!r} is left out by without; drop one of the two")
+
+
 class TableData(Section):
     """A CSV, TSV, Parquet or JSON-lines file with named columns."""
 
@@ -65,9 +86,13 @@ class TableData(Section):
     label: Column
     """Column of the class, or of the number."""
     text: Column | None = None
-    """Column of the text; then the rows are texts, else numbers."""
+    """Column of the text; then the rows are texts, else numbers and words."""
     features: tuple[Column, ...] = ()
-    """Columns of numbers; all other columns of numbers when empty."""
+    """Columns of numbers and of words; all others when empty."""
+    without: tuple[Column, ...] = ()
+    """Columns that are not read, where `features` names none."""
+    words: Words = Words()
+    """Columns of words."""
     group: Column | None = None
     """Column of what must not be divided over parts (a patient, a document)."""
     time: Column | None = None
@@ -80,6 +105,11 @@ class TableData(Section):
     """Encoding of a CSV or TSV file."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """Between the fields of a line; a comma in CSV and a tab in TSV when absent."""
+
+    @model_validator(mode="after")
+    def _chosen_once(self) -> TableData:
+        _one_choice(self.features, self.without, self.words)
+        return self
 
 
 class ImagesData(Section):
@@ -150,7 +180,11 @@ class HubData(Section):
     image: Column | None = None
     """Column of the image."""
     features: tuple[Column, ...] = ()
-    """Columns of numbers; with neither text nor image, all other numbers when empty."""
+    """Columns of numbers and of words; with neither text nor image, all others when empty."""
+    without: tuple[Column, ...] = ()
+    """Columns that are not read, where `features` names none."""
+    words: Words = Words()
+    """Columns of words."""
     group: Column | None = None
     """Column of what must not be divided over parts."""
     height: Pixels = 64
@@ -168,6 +202,7 @@ class HubData(Section):
             raise ValueError("a data set by name needs its revision: the commit's 40 digits")
         if self.text is not None and self.image is not None:
             raise ValueError("give either text or image, not both")
+        _one_choice(self.features, self.without, self.words)
         return self
 
 

@@ -15,7 +15,7 @@ from conf.augment import Jitter
 from conf.identity import derived_seed
 from data.augment import Pipeline
 from data.mix import Mixer
-from data.normalize import shift_and_scale
+from data.normalize import numbers_of, shift_and_scale
 from data.rows import Column
 from data.sampler import Index
 
@@ -65,7 +65,7 @@ class VectorBatches(Dataset[Batch]):
         x = self._images(raw, epoch, slots) if image else _filled(raw, self._inputs)
         x = scaled(x, self._shift, self._scale)
         if self._jitter is not None:
-            x = jittered(x, *self._jitter, epoch, slots)
+            x = jittered(x, *self._jitter, epoch, slots, numbers_of(self._inputs))
         y: npt.NDArray[Any] = self._labels[rows]
         if self._mixer is not None:
             x, y = self._mixer(x, y, epoch, int(slots[0]))
@@ -105,14 +105,18 @@ def augmented(
     return out if bytewise else out * np.float32(high)
 
 
-def jittered(x: Floats, jitter: Jitter, seed: int, epoch: int, slots: Numbers) -> Floats:
-    """Noise on scaled features, for each slot its own."""
+def jittered(
+    x: Floats, jitter: Jitter, seed: int, epoch: int, slots: Numbers, numbers: int
+) -> Floats:
+    """Noise on scaled features, for each slot its own; words, which come after so many numbers,
+    stay as they are."""
     key = derived_seed(seed, "jitter", epoch)
     out = x.copy()
     for place, slot in enumerate(slots):
         random = np.random.Generator(np.random.Philox(key=[key, int(slot)]))
         if random.random() < jitter.p:
-            out[place] += jitter.deviation * random.standard_normal(x.shape[1], dtype=np.float32)
+            noise = random.standard_normal(numbers, dtype=np.float32)
+            out[place, :numbers] += jitter.deviation * noise
     return out
 
 

@@ -25,6 +25,7 @@ from data.batches import Batch, Numbers, VectorBatches
 from data.columns import Part
 from data.encoder import Encoder, encoder_of
 from data.mix import Mixer
+from data.normalize import numbers_of
 from data.oversample import made, repeats
 from data.paraphrases import Paraphrases, paraphrases_file
 from data.presets import resolved
@@ -168,6 +169,8 @@ class StudyData(pl.LightningDataModule):
                 known = content.take(rows)
                 scale = np.asarray(inputs["scale"], dtype=np.float32)
                 new, classes = made(known, labels[rows], augment.oversample, self._seed, scale)
+                words = slice(numbers_of(inputs), None)
+                new[:, words] = new[:, words] > 0.5  # of two neighbours the nearer one's word
                 content = Column([np.concatenate([known, new])])
                 # Made rows have no number in the source.
                 ids = np.concatenate([ids[rows], np.full(len(new), -1)])

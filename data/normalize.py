@@ -21,3 +21,8 @@ def shift_and_scale(inputs: Mapping[str, Any]) -> tuple[Floats, Floats]:
     if inputs["kind"] == "image":
         return shift.reshape(-1, 1, 1), scale.reshape(-1, 1, 1)
     return shift, scale
+
+
+def numbers_of(inputs: Mapping[str, Any]) -> int:
+    """How many of a table's inputs are numbers; those of words come after them."""
+    return int(inputs["features"]) - sum(map(len, inputs.get("levels", {}).values()))

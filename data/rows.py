@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -66,6 +66,11 @@ class Rows:
     """Largest value a pixel can take."""
     names: tuple[str, ...] = ()
     """Names of a table's features."""
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a table whose columns of words hold numbers of words: these words, by the column."""
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a table whose words are inputs, which are its last features: these words, by the column
+    (`data.levels`)."""
     classes: tuple[str, ...] = ()
     """Names of the classes in their order; empty when they follow from the labels."""
     pixels: Column | None = None
@@ -97,6 +102,11 @@ class Rows:
     def features(self) -> npt.NDArray[np.float32]:
         """A table's features, (rows, features)."""
         return matrix(self.table.column("features"))
+
+    def numbers(self) -> npt.NDArray[np.float64]:
+        """Those of a table's features that are no words, (rows, numbers)."""
+        words = sum(map(len, self.levels.values()))
+        return self.features()[:, : len(self.names) - words].astype(np.float64)
 
     def images(self, first: int = 0, last: int | None = None) -> npt.NDArray[np.uint8]:
         """Images of the rows `first` to `last`, (rows, height, width, channels)."""

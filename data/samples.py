@@ -68,7 +68,7 @@ def table_samples(
 ) -> list[list[list[float]]]:
     """Scaled features as they are and as in so many epochs, a list a sample."""
     from data.batches import jittered
-    from data.normalize import shift_and_scale
+    from data.normalize import numbers_of, shift_and_scale
 
     part, augment = Part([train]), resolved(config.augment, "table")
     chosen = np.array(evenly(len(part), rows))
@@ -76,5 +76,8 @@ def table_samples(
     x = ((part.vectors("features").take(chosen) - shift) / scale).astype(np.float32)
     seen = [x]
     if augment.jitter is not None:
-        seen += [jittered(x, augment.jitter, seed, epoch, chosen) for epoch in range(changes)]
+        numbers = numbers_of(card["inputs"])
+        seen += [
+            jittered(x, augment.jitter, seed, epoch, chosen, numbers) for epoch in range(changes)
+        ]
     return np.stack(seen, axis=1).round(3).tolist()

@@ -15,6 +15,7 @@ from data.sources.places import confined
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     import numpy as np
     import numpy.typing as npt
+    import pyarrow as pa
 
     from data.rows import Rows
     from data.sources.decode import Entry
@@ -69,7 +70,7 @@ class HubSource:
             if data.split not in found:
                 raise BadInput(f"data.split: {data.split} is not among {', '.join(found)}")
             found = found[data.split]
-        named = [data.label, data.text, data.image, data.group, *data.features]
+        named = [data.label, data.text, data.image, data.group, *data.features, *data.without]
         absent = [name for name in named if name and name not in found.column_names]
         if absent:
             raise BadInput(
@@ -79,15 +80,11 @@ class HubSource:
         return found
 
     def _labels(self, found: Any) -> list[str | None]:
-        import datasets
-
         from data.sources.labels import class_labels
 
-        values, feature = list(found[self._data.label]), found.features[self._data.label]
-        if isinstance(feature, datasets.ClassLabel):
-            # -1 is how the library marks rows of a hidden test part.
-            return [None if v is None or v < 0 else feature.int2str(v) for v in values]
-        return class_labels(values, (), self._data.label)
+        if _is_class(found.features[self._data.label]):
+            return _said(found, self._data.label)
+        return class_labels(list(found[self._data.label]), (), self._data.label)
 
     def _groups(self, found: Any) -> list[str | None] | None:
         if self._data.group is None:
@@ -112,7 +109,7 @@ class HubSource:
         import numpy as np
         import pyarrow as pa
 
-        from data.rows import Rows, finite, fixed_list
+        from data.rows import Rows
 
         columns: dict[str, pa.Array] = {
             "id": pa.array(np.arange(len(labels))),
@@ -123,12 +120,45 @@ class HubSource:
         if self._data.text:
             columns["text"] = pa.array(self._texts(found), type=pa.string())
             return Rows("text", pa.table(columns))
-        names = self._data.features or _numbers(found, {self._data.label, self._data.group})
+        return self._table(found, columns)
+
+    def _table(self, found: Any, columns: dict[str, pa.Array]) -> Rows:
+        import numpy as np
+        import pyarrow as pa
+
+        from data.rows import Rows, finite, fixed_list
+        from data.sources.words import Vocabulary
+
+        names = self._data.features or [
+            name
+            for name, feature in found.features.items()
+            if name not in {self._data.label, self._data.group, *self._data.without}
+            and (_is_number(feature) or self._is_words(name, feature))
+        ]
         if not names:
-            raise BadInput(f"data: {self.facts['place']} has no columns of numbers")
-        values = np.stack([self._values(found, name) for name in names], axis=1)
-        columns["features"] = fixed_list(finite(values))
-        return Rows("table", pa.table(columns), shape=(len(names),), names=tuple(names))
+            raise BadInput(f"data: {self.facts['place']} has no columns of numbers or words")
+        wordy = [name for name in names if self._is_words(name, found.features[name])]
+        names = [*(name for name in names if name not in wordy), *wordy]
+        words = Vocabulary(wordy, self._data.words.columns)
+        values = [
+            words.numbers(name, pa.array(_said(found, name), type=pa.string()))
+            if name in words
+            else self._values(found, name)
+            for name in names
+        ]
+        columns["features"] = fixed_list(finite(np.stack(values, axis=1)))
+        return Rows(
+            "table",
+            pa.table(columns),
+            shape=(len(names),),
+            names=tuple(names),
+            words=words.words(),
+        )
+
+    def _is_words(self, name: str, feature: Any) -> bool:
+        words = ("string", "large_string", "bool")
+        named = name in self._data.words.columns or _is_class(feature)
+        return named or str(getattr(feature, "dtype", "")) in words
 
     def _texts(self, found: Any) -> list[str | None]:
         values = list(found[self._data.text])
@@ -145,10 +175,22 @@ class HubSource:
             raise BadInput(f"data.features: column {name!r} holds no numbers ({error})") from error
 
 
-def _numbers(found: Any, others: set[str | None]) -> list[str]:
-    kinds = ("int", "uint", "float")
-    return [
-        name
-        for name, feature in found.features.items()
-        if name not in others and str(getattr(feature, "dtype", "")).startswith(kinds)
-    ]
+def _is_number(feature: Any) -> bool:
+    return str(getattr(feature, "dtype", "")).startswith(("int", "uint", "float"))
+
+
+def _is_class(feature: Any) -> bool:
+    import datasets
+
+    return isinstance(feature, datasets.ClassLabel)
+
+
+def _said(found: Any, name: str) -> list[str | None]:
+    """A column as words; of classes their names."""
+    from data.levels import word_of
+
+    feature = found.features[name]
+    if _is_class(feature):
+        # -1 is how the library marks rows of a hidden test part.
+        return [None if v is None or v < 0 else feature.int2str(v) for v in found[name]]
+    return [word_of(value) for value in found[name]]

@@ -8,8 +8,7 @@ from typing import Any
 
 from conf.data import Band
 from conf.errors import BadInput
-
-MISSING = {"", "na", "n/a", "nan", "null", "none"}
+from data.levels import MISSING
 
 
 def class_labels(values: Sequence[Any], bands: Sequence[Band], column: str) -> list[str | None]:

@@ -1,8 +1,8 @@
-"""The source `table`: numbers or texts in a file with named columns."""
+"""The source `table`: numbers and words, or texts, in a file with named columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # Arrow is imported only when something is read
     import pyarrow as pa
 
     from data.rows import Rows
+    from data.sources.words import Vocabulary
 
 
 class TableSource:
@@ -34,14 +35,19 @@ class TableSource:
         from data.rows import Rows
         from data.sources.base import spill
         from data.sources.lines import Broken, batches
+        from data.sources.words import Vocabulary
 
         data, broken = self._data, Broken()
         types = self._types()
         features = [name for name in types if name not in self._others()]
+        wordy = [name for name in features if types[name] == "string"]
+        words = Vocabulary(wordy, data.words.columns)
         settings = {"separator": data.separator, "encoding": data.encoding}
         parts = batches(self._path, types, broken, **settings)  # type: ignore[arg-type]
         table = spill(
-            (_shaped(batch, features, data) for batch in parts), _schema(features, data), scratch
+            (_shaped(batch, features, data, words) for batch in parts),
+            _schema(features, data),
+            scratch,
         )
         read = table.num_rows + broken.count
         table = table.append_column("id", _as_arrow(np.arange(table.num_rows)))
@@ -50,6 +56,7 @@ class TableSource:
             _labelled(table, data),
             shape=(len(features),) if features else (),
             names=tuple(features),
+            words=words.words(),
             reports=(broken.report(read, self._path),),
             read=read,
         )
@@ -61,31 +68,50 @@ class TableSource:
         return wanted([data.label, data.text, data.group, data.time, data.part])
 
     def _types(self) -> dict[str, pa.DataType]:
-        """The columns that are read, and as what: numbers for features, text for all else."""
+        """The columns that are read, and as what: first text for what is no feature, then numbers,
+        then text for words."""
         import pyarrow as pa
 
         from data.sources.lines import columns_of
 
-        found = columns_of(self._path, self._data.separator, self._data.encoding)
-        named = [*self._others(), *self._data.features]
+        data = self._data
+        found = columns_of(self._path, data.separator, data.encoding)
+        named = [*self._others(), *data.features, *data.without, *data.words.columns]
         if absent := [name for name in named if name not in found]:
             raise BadInput(
                 f"{self._path} has no column {', '.join(map(repr, absent))}; "
                 f"it has {', '.join(map(repr, found))}"
             )
         types = dict.fromkeys(self._others(), pa.string())
-        if twice := [name for name in self._data.features if name in types]:
+        if twice := [name for name in data.features if name in types]:
             raise BadInput(f"data.features: {twice[0]!r} is already the label or another column")
-        if self._data.text:
+        if data.text:
             return types
-        numbers = self._data.features or [
-            name
-            for name, kind in found.items()
-            if name not in types and (pa.types.is_integer(kind) or pa.types.is_floating(kind))
-        ]
-        if not numbers:
-            raise BadInput(f"{self._path} has no columns of numbers; name them in data.features")
-        return types | dict.fromkeys(numbers, pa.float64())
+        others = {name: kind for name, kind in found.items() if name not in types}
+        words = [name for name in self._chosen(others) if self._is_words(name, others[name])]
+        numbers = [name for name in self._chosen(others) if name not in words]
+        if not words and not numbers:
+            raise BadInput(
+                f"{self._path} has no columns of numbers or words; name them in data.features"
+            )
+        return types | dict.fromkeys(numbers, pa.float64()) | dict.fromkeys(words, pa.string())
+
+    def _chosen(self, found: Mapping[str, pa.DataType]) -> Iterator[str]:
+        """The features: those that are named, else all of numbers or words."""
+        import pyarrow as pa
+
+        if self._data.features:
+            yield from self._data.features
+            return
+        for name, kind in found.items():
+            number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+            if (number or self._is_words(name, kind)) and name not in self._data.without:
+                yield name
+
+    def _is_words(self, name: str, kind: pa.DataType) -> bool:
+        from data.sources.words import holds_words
+
+        return name in self._data.words.columns or holds_words(kind)
 
 
 def _as_arrow(values: object) -> pa.Array:
@@ -108,7 +134,9 @@ def _schema(features: Sequence[str], data: TableData) -> pa.Schema:
     return pa.schema(fields)
 
 
-def _shaped(batch: pa.RecordBatch, features: Sequence[str], data: TableData) -> pa.RecordBatch:
+def _shaped(
+    batch: pa.RecordBatch, features: Sequence[str], data: TableData, words: Vocabulary
+) -> pa.RecordBatch:
     """A batch of the file's columns as one of ours."""
     import numpy as np
     import pyarrow as pa
@@ -120,7 +148,12 @@ def _shaped(batch: pa.RecordBatch, features: Sequence[str], data: TableData) -> 
     for name in schema.names:
         if name == "features":
             # A null becomes NaN, which is how a table's missing value is written everywhere.
-            values = [batch.column(one).to_numpy(zero_copy_only=False) for one in features]
+            values = [
+                words.numbers(one, batch.column(one))
+                if one in words
+                else batch.column(one).to_numpy(zero_copy_only=False)
+                for one in features
+            ]
             columns.append(fixed_list(finite(np.stack(values, axis=1))))
         else:
             columns.append(batch.column(getattr(data, name)))

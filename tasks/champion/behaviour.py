@@ -17,6 +17,7 @@ from conf.behaviour import Behaviour, Pair, Push
 from conf.home import Home
 from tasks.champion import process
 from tasks.champion.cases import pairs_of
+from tasks.champion.columns import picked
 from tasks.champion.records import Behaved
 from tasks.champion.score import PACKAGE
 from tasks.prepare import Prepared
@@ -113,11 +114,13 @@ def paired(model: PyFuncModel, pairs: Sequence[Pair], least: float) -> Behaved:
     )
 
 
-def pushed(model: PyFuncModel, push: Push, values: NDArray, column: int) -> Behaved:
+def pushed(model: PyFuncModel, push: Push, values: Any, column: int) -> Behaved:
     """In how many rows an answer does not fall when a column is changed; gaps stay gaps."""
-    known = values[~np.isnan(values[:, column])]
-    changed = known.copy()
-    changed[:, column] += push.by
+    changed = values.copy()
+    place = changed.iloc if hasattr(changed, "iloc") else changed  # of words there is a frame
+    there = np.flatnonzero(~np.isnan(place[:, column]))
+    place[:, column] += push.by
+    known, changed = picked(values, there), picked(changed, there)
     before, after = (_said(model, rows, [push.of] * len(rows)) for rows in (known, changed))
     fall = before - after
     did = f"{'raising' if push.by > 0 else 'lowering'} {push.column!r} by {abs(push.by):g}"
@@ -132,7 +135,7 @@ def pushed(model: PyFuncModel, push: Push, values: NDArray, column: int) -> Beha
     )
 
 
-def _said(model: PyFuncModel, rows: NDArray, of: Sequence[str | None]) -> NDArray[np.float64]:
+def _said(model: PyFuncModel, rows: Any, of: Sequence[str | None]) -> NDArray[np.float64]:
     """Of each row the probability of its class, or the number."""
     answers = model.predict(rows)
     columns = ["prediction" if name is None else f"p_{name}" for name in of]

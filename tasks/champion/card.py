@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from data.levels import number_names
+from tasks.champion.columns import has_words
 from tasks.champion.records import Candidate, Decision, Score
 
 
@@ -70,6 +72,10 @@ def _lines(
 def _rows(inputs: Mapping[str, Any]) -> str:
     if inputs["kind"] == "text":
         return "texts, a list of strings or one column of a frame"
+    if has_words(inputs):
+        numbers = number_names(inputs["names"], inputs["levels"])
+        words = [f"{name} ({len(known)} words)" for name, known in inputs["levels"].items()]
+        return f"a frame with the columns {', '.join([*numbers, *words])}"
     if inputs["kind"] == "table":
         return f"float64, shape (n, {inputs['features']}): {', '.join(inputs['names'])}"
     deep = f", {inputs['channels']}" if inputs["channels"] > 1 else ""

@@ -15,6 +15,7 @@ from conf.check import did_you_mean
 from conf.errors import BadInput
 from conf.home import Home
 from conf.study import Study
+from data.levels import number_names
 from data.sources.places import confined
 
 KEY = "champion.gate.behaviour"
@@ -97,7 +98,7 @@ def check_cases(study: Study, card: Mapping[str, Any], home: Home) -> None:
             )
             raise BadInput(f"{KEY}.{name} are for data of kind {fits}, and this is {kind}; {other}")
     _check_classes((*pairs, *behaviour.pushes), list(map(str, card["classes"])))
-    names = [str(name) for name in card["inputs"].get("names", ())]
+    names = number_names(card["inputs"].get("names", ()), card["inputs"].get("levels", {}))
     for push in behaviour.pushes:
         if push.column not in names:
             raise BadInput(

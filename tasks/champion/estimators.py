@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from models.estimators import TRUSTED, load_estimator
-from tasks.champion import servable_estimator
+from tasks.champion import columns, servable_estimator
 from tasks.champion.package import save_model, signature_of
 
 REQUIRED = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
@@ -22,7 +20,7 @@ def write_package(
     estimator: Path,
     labels: Sequence[str] | Sequence[int],
     inputs: Mapping[str, Any],
-    example: NDArray,
+    example: Any,
     metadata: Mapping[str, Any],
 ) -> Path:
     """Write the model folder, whole or not at all.
@@ -31,7 +29,7 @@ def write_package(
         destination: the folder; one that is there is replaced.
         estimator: the training's skops file.
         labels: names of the classes.
-        inputs: the card's: how many features, their shift and scale, what fills gaps.
+        inputs: the card's: how many features, their shift and scale, what fills gaps, and words.
         example: two raw rows or more.
         metadata: what the model says of itself in its `MLmodel` file.
 
@@ -45,20 +43,20 @@ def write_package(
     scratch = destination.with_name(f".{destination.name}.parts")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    shape = (int(inputs["features"]),)
     card = {
         "labels": list(labels),
-        "shape": shape,
+        "shape": [int(inputs["features"])],
         "trusted": TRUSTED,
         "fill": inputs.get("fill"),
         **{name: inputs[name] for name in ("shift", "scale")},
+        **columns.card(inputs),
     }
     (scratch / "card.json").write_text(json.dumps(card))
     save_model(
         destination,
         servable_estimator,
-        {"estimator": estimator, "card": scratch / "card.json"},
-        signature_of(labels, shape),
+        {"estimator": estimator, "card": scratch / "card.json", **columns.artifacts(card)},
+        signature_of(card),
         example,
         REQUIRED,
         metadata,

@@ -10,10 +10,10 @@ from typing import Any
 import mlflow.pyfunc
 import numpy as np
 from mlflow.pyfunc import PyFuncModel
-from numpy.typing import NDArray
 
 from conf.study import TrialConfig
 from data.augment import Pipeline, transforms
+from tasks.champion.columns import picked
 from tasks.champion.records import Candidate, Latency
 from tasks.champion.rows import RawRows
 from tasks.evaluate.predictions import NumberPredictions, Predictions, Said, TextPredictions
@@ -45,16 +45,17 @@ def written(model: PyFuncModel, rows: RawRows) -> TextPredictions:
     return TextPredictions(rows.ids, rows.targets.tolist(), texts)
 
 
-def latencies(model: PyFuncModel, values: NDArray) -> dict[int, Latency]:
+def latencies(model: PyFuncModel, values: Any) -> dict[int, Latency]:
     """Time of a call by the number of rows in it, the first calls left out."""
-    calls = TEXT_CALLS if values.dtype == object else CALLS
+    texts = isinstance(values, np.ndarray) and values.dtype == object
+    calls = TEXT_CALLS if texts else CALLS
     return {
-        count: _latency(model, np.resize(values, (count, *values.shape[1:])), calls)
+        count: _latency(model, picked(values, np.resize(np.arange(len(values)), count)), calls)
         for count in AT_ONCE
     }
 
 
-def _latency(model: PyFuncModel, rows: NDArray, calls: int) -> Latency:
+def _latency(model: PyFuncModel, rows: Any, calls: int) -> Latency:
     seconds = []
     for _ in range(calls + 5):
         start = time.perf_counter()

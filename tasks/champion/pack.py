@@ -14,7 +14,7 @@ from conf.errors import BadInput, DenseError
 from conf.estimators import EstimatorKinds
 from conf.foundation import Head, Transformer
 from models.serving import Serving, TextServing, load_serving
-from tasks.champion import estimators, pairs
+from tasks.champion import columns, estimators, pairs
 from tasks.champion.export import export_program, raw_shape
 from tasks.champion.package import labels_of, write_package
 from tasks.champion.records import Candidate
@@ -93,6 +93,7 @@ def pack(
         export_program(serving, shape, program)
         fills = facts["inputs"].get("fill") is not None
         served = {"labels": labels, "shape": list(shape), "fills": fills}
+        served |= columns.card(facts["inputs"])
     if recipe in ("onnx", "onnx-int8"):
         graph, program = program, shrink.to_onnx(program, int8=recipe == "onnx-int8")
         graph.unlink()

@@ -15,9 +15,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tasks.champion import servable, servable_texts
+from tasks.champion import columns, servable, servable_texts
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -32,28 +31,33 @@ def labels_of(classes: Sequence[str]) -> list[str] | list[int]:
     return [int(name) for name in classes] if numbers else list(classes)
 
 
-def signature_of(
-    labels: Sequence[str] | Sequence[int], shape: tuple[int, ...] | None
-) -> ModelSignature:
-    """Raw float64 rows in, or texts where no shape is given; the label and the probability of every
-    class out, or without labels the predicted number."""
+def signature_of(card: Mapping[str, Any]) -> ModelSignature:
+    """Raw float64 rows in, or columns where some are words, or texts where there is no shape; the
+    label and the probability of every class out, or without labels the predicted number.
+
+    `card` is the served one.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
+    labels = card["labels"]
     kind = "long" if labels and isinstance(labels[0], int) else "string"
-    columns = [ColSpec(kind, "label"), *(ColSpec("float", f"p_{name}") for name in labels)]
-    columns = columns if labels else [ColSpec("double", "prediction")]
-    if shape is None:
-        return ModelSignature(inputs=Schema([ColSpec("string")]), outputs=Schema(columns))
-    rows = TensorSpec(np.dtype("float64"), (-1, *shape))
-    return ModelSignature(inputs=Schema([rows]), outputs=Schema(columns))
+    answers = [ColSpec(kind, "label"), *(ColSpec("float", f"p_{name}") for name in labels)]
+    answers = answers if labels else [ColSpec("double", "prediction")]
+    if "levels" in card:
+        rows = columns.schema(card)
+    elif "shape" in card:
+        rows = Schema([TensorSpec(np.dtype("float64"), (-1, *card["shape"]))])
+    else:
+        rows = Schema([ColSpec("string")])
+    return ModelSignature(inputs=rows, outputs=Schema(answers))
 
 
 def write_package(
     destination: Path,
     program: Path,
     card: Mapping[str, Any],
-    example: NDArray[Any],
+    example: Any,
     metadata: Mapping[str, Any],
     *,
     tokenizer: Path | None = None,
@@ -63,15 +67,15 @@ def write_package(
     Args:
         destination: the folder; one that is there is replaced.
         program: the exported graph (`models.serving.export_program`).
-        card: read by the served code: `labels`, `shape` of one raw row, and `fills`, whether the
-            model fills gaps (NaN) itself.
+        card: read by the served code: `labels`, `shape` of one raw row, `fills`, whether the
+            model fills gaps (NaN) itself, and of tables with words what `columns.card` gives.
         example: two raw rows or more.
         metadata: what the model says of itself in its `MLmodel` file.
         tokenizer: of a model of texts, its tokenizer's file; its card has `labels` and `rules`.
     """
     facts = program.with_name("card.json")
     facts.write_text(json.dumps(dict(card)))
-    artifacts = {"program": program, "card": facts}
+    artifacts = {"program": program, "card": facts, **columns.artifacts(card)}
     runs = "onnxruntime" if program.suffix == ".onnx" else "torch"
     required = tuple(runs if name == "torch" else name for name in REQUIRED)
     texts = tokenizer is not None
@@ -81,7 +85,7 @@ def write_package(
         destination,
         servable_texts if texts else servable,
         artifacts,
-        signature_of(card["labels"], tuple(card["shape"]) if "shape" in card else None),
+        signature_of(card),
         example.tolist() if texts else example,
         (*required, "tokenizers") if texts else required,
         metadata,
@@ -93,7 +97,7 @@ def save_model(
     code: ModuleType,
     artifacts: Artifacts,
     signature: ModelSignature,
-    example: NDArray[Any] | list[str],
+    example: Any,
     required: Sequence[str],
     metadata: Mapping[str, Any],
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from conf.errors import BadInput
 from tasks.champion import registry
+from tasks.champion.columns import has_words, read_frame
 from tasks.champion.promote import no_champion
 from tasks.champion.reading import read_file, read_texts
 
@@ -47,11 +48,13 @@ def predict_file(client: MlflowClient, model: str, file: Path) -> pd.DataFrame:
 
 
 def rows_of(model: PyFuncModel, file: Path) -> tuple[Any, tuple[str, ...]]:
-    """What the model is asked with: an array, or texts; and the names of rows that have any."""
+    """What the model is asked with: an array, a frame or texts; and names of rows that have any."""
     facts = model.metadata.metadata
     if facts["inputs"]["kind"] in ("text", "pairs"):
         data = facts["config"]["data"]
         return read_texts(file, data.get("text") or data.get("source_column")), ()
+    if has_words(facts["inputs"]):
+        return read_frame(file, facts["inputs"], facts["config"]["data"]), ()
     found = read_file(file, facts["inputs"], _shape(model))
     return found.values, found.names
 

@@ -12,20 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.rows import CONTENT, matrix
+from tasks.champion import columns
 from tasks.champion.export import raw_shape
 
 
 @dataclass(frozen=True)
 class RawRows:
     """Some rows: `ids` and `targets` are int64[n] (of numbers `targets` float64[n]), `values`
-    float64[n, *raw shape], or of texts strings[n].
+    float64[n, *raw shape], of texts strings[n], of tables with words a frame.
 
     Of pairs `values` are the sources and `targets` the targets: texts, as arrays of objects.
     """
 
     ids: NDArray[np.int64]
     targets: NDArray[Any]
-    values: NDArray[Any]
+    values: Any
 
 
 def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
@@ -41,8 +42,11 @@ def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
         return RawRows(table.column("id").to_numpy(), targets=texts[1], values=texts[0])
     (content,) = CONTENT[inputs["kind"]]
     column = table.column(content)
+    values: Any
     if inputs["kind"] == "text":
         values = np.array(column.to_pylist(), dtype=object)
+    elif columns.has_words(inputs):
+        values = columns.frame(matrix(column), inputs)
     else:
         values = matrix(column).astype(np.float64).reshape(-1, *raw_shape(inputs))
     targets = table.column("label").to_numpy()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.pyfunc import PyFuncModel
 
-TABLES = (".csv", ".parquet", ".jsonl")
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 UNANSWERED = ("perplexity",)
 """Metrics that follow from more than a packed model answers."""
 
@@ -68,7 +68,7 @@ def score_file(model: PyFuncModel, file: Path) -> Scored:
     """
     facts = model.metadata.metadata
     rows, names = rows_of(model, file)
-    targets = [Path(name).parts[0] for name in names] or _column(file, target_name(facts))
+    targets = [Path(name).parts[0] for name in names] or _column(file, facts)
     try:
         answers = model.predict(rows)
     except ValueError as error:  # the model's own sentence about a value it cannot take
@@ -111,14 +111,17 @@ def target_name(facts: Mapping[str, Any]) -> str:
     return str(data.get("target_column" if pairs else "label") or ("target" if pairs else "label"))
 
 
-def column_of(file: Path, name: str) -> list[Any] | None:
-    """A column of a table; None where the file has none of that name, or no columns at all."""
-    frame = _table(file)
+def column_of(file: Path, name: str, data: Mapping[str, Any]) -> list[Any] | None:
+    """A column of a table; None where the file has none of that name, or no columns at all.
+
+    `data` is the study's, whose separator and encoding the file has.
+    """
+    frame = _table(file, data)
     return list(frame[name]) if frame is not None and name in frame else None
 
 
-def _column(file: Path, name: str) -> list[Any]:
-    frame = _table(file)
+def _column(file: Path, facts: Mapping[str, Any]) -> list[Any]:
+    name, frame = target_name(facts), _table(file, facts["config"]["data"])
     if frame is None:
         raise BadInput(
             f"{file} has no targets: give {', '.join(TABLES)} with the column {name!r}, or of "
@@ -130,14 +133,17 @@ def _column(file: Path, name: str) -> list[Any]:
     return list(frame[name])
 
 
-def _table(file: Path) -> pd.DataFrame | None:
+def _table(file: Path, data: Mapping[str, Any]) -> pd.DataFrame | None:
     import pandas as pd
 
     if file.suffix not in TABLES:
         return None
     if file.suffix == ".jsonl":
         return pd.read_json(file, lines=True)
-    return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+    if file.suffix == ".parquet":
+        return pd.read_parquet(file)
+    between = data.get("separator") or ("\t" if file.suffix == ".tsv" else ",")
+    return pd.read_csv(file, sep=between, encoding=data.get("encoding") or "utf-8")
 
 
 def _float(target: Any, file: Path) -> float:

@@ -8,6 +8,7 @@ and what it answers with is in `card.json`.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from collections.abc import Callable
@@ -29,18 +30,20 @@ class Classifier(PythonModel):
         """Read the graph and the card from the model's artifacts."""
         self._program = opened(context.artifacts["program"])
         self._card = json.loads(Path(context.artifacts["card"]).read_text())
+        self._columns = beside(context.artifacts.get("columns"))
 
     def predict(
         self,
         context: PythonModelContext,
-        model_input: np.ndarray,
+        model_input: np.ndarray,  # or a frame; of a union MLflow would warn
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Label and probabilities.
 
         Args:
             context: given by MLflow, already read.
-            model_input: raw rows in the shape of the signature, any batch size.
+            model_input: raw rows in the shape of the signature, or a frame with its columns; any
+                number of them.
             params: none are known.
 
         Returns:
@@ -50,7 +53,7 @@ class Classifier(PythonModel):
         Raises:
             ValueError: the rows have another shape, or hold a value that the model cannot take.
         """
-        rows = self._checked(np.asarray(model_input, dtype=np.float64))
+        rows = self._checked(self._matrix(model_input))
         probabilities = self.probabilities(rows)
         labels = np.asarray(self._card["labels"])
         if not len(labels):
@@ -69,6 +72,13 @@ class Classifier(PythonModel):
             np.concatenate(parts) if parts else np.empty((0, len(self._card["labels"]) or 1), "f4")
         )
 
+    def _matrix(self, rows: np.ndarray | pd.DataFrame) -> np.ndarray:
+        """float64[n, ...]; columns of words become an input a word."""
+        if self._columns is None:
+            return np.asarray(rows, dtype=np.float64)
+        found: np.ndarray = self._columns.encoded(rows, self._card["names"], self._card["levels"])
+        return found
+
     def _checked(self, rows: np.ndarray) -> np.ndarray:
         shape = tuple(self._card["shape"])
         if rows.shape[1:] != shape:
@@ -81,6 +91,17 @@ class Classifier(PythonModel):
         if wrong.any():
             raise ValueError("a value is not finite; drop or fill the row before predicting")
         return np.ascontiguousarray(rows)
+
+
+def beside(path: str | None) -> Any:
+    """The code that reads columns of words, which a model of such brings along."""
+    if path is None:
+        return None
+    spec = importlib.util.spec_from_file_location("columns", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def opened(path: str) -> Callable[..., np.ndarray]:

@@ -6,6 +6,7 @@ skops file, of which only the types that the card names are built: no pickle is 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class Classifier(PythonModel):
         import skops.io
 
         self._card = json.loads(Path(context.artifacts["card"]).read_text())
+        self._columns = beside(context.artifacts.get("columns"))
         self._estimator = skops.io.load(
             context.artifacts["estimator"], trusted=self._card["trusted"]
         )
@@ -31,14 +33,15 @@ class Classifier(PythonModel):
     def predict(
         self,
         context: PythonModelContext,
-        model_input: np.ndarray,
+        model_input: np.ndarray,  # or a frame; of a union MLflow would warn
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Label and probabilities.
 
         Args:
             context: given by MLflow, already read.
-            model_input: raw rows in the shape of the signature, any number of them.
+            model_input: raw rows in the shape of the signature, or a frame with its columns; any
+                number of them.
             params: none are known.
 
         Returns:
@@ -48,7 +51,7 @@ class Classifier(PythonModel):
         Raises:
             ValueError: the rows have another shape, or hold a value that the model cannot take.
         """
-        rows = self._scaled(np.asarray(model_input, dtype=np.float64))
+        rows = self._scaled(self._matrix(model_input))
         labels = np.asarray(self._card["labels"])
         if not len(labels):
             said = self._estimator.predict(rows) if len(rows) else np.empty(0)
@@ -59,6 +62,13 @@ class Classifier(PythonModel):
         frame = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in labels])
         frame.insert(0, "label", labels[probabilities.argmax(axis=1)])
         return frame
+
+    def _matrix(self, rows: np.ndarray | pd.DataFrame) -> np.ndarray:
+        """float64[n, features]; columns of words become an input a word."""
+        if self._columns is None:
+            return np.asarray(rows, dtype=np.float64)
+        found: np.ndarray = self._columns.encoded(rows, self._card["names"], self._card["levels"])
+        return found
 
     def _scaled(self, rows: np.ndarray) -> np.ndarray:
         """Rows as the estimator was trained on them, gaps filled where it was trained so."""
@@ -76,6 +86,17 @@ class Classifier(PythonModel):
             x = np.where(np.isnan(x), np.asarray(card["fill"], dtype=np.float32), x)
         shift, scale = (np.asarray(card[name], dtype=np.float32) for name in ("shift", "scale"))
         return (x - shift) / scale
+
+
+def beside(path: str | None) -> Any:
+    """The code that reads columns of words, which a model of such brings along."""
+    if path is None:
+        return None
+    spec = importlib.util.spec_from_file_location("columns", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 mlflow.models.set_model(Classifier())

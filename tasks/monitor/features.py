@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.levels import encoded
 from tasks.evaluate.predictions import NumberPredictions, Predictions, Said
 
 CONFIDENCE = ("confidence",)
@@ -43,6 +44,15 @@ class Features:
         return Features(self.names, self.values[rows], self.joint[rows])
 
 
+def together(parts: Sequence[Features]) -> Features:
+    """The features of several parts' rows, one part after the other."""
+    return Features(
+        parts[0].names,
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.joint for part in parts]),
+    )
+
+
 @dataclass(frozen=True)
 class Answers:
     """What a model said of some rows: the classes it chose, where it chooses among any, and numbers
@@ -57,14 +67,16 @@ def features_of(rows: Any, inputs: Mapping[str, Any]) -> Features:
     """Features of raw rows.
 
     Args:
-        rows: as the registered model takes them: an array, or texts.
+        rows: as the registered model takes them: an array, a frame, or texts.
         inputs: what the model, or the data's card, says of them.
     """
     kind = inputs["kind"]
     if kind == "image":
         return _of_images(np.asarray(rows, np.float32), inputs)
     if kind == "table":
-        return _of_table(np.asarray(rows, np.float64), inputs)
+        words = inputs.get("levels")
+        numbers = encoded(rows, inputs["names"], words) if words else np.asarray(rows, np.float64)
+        return _of_table(numbers, inputs)
     return _of_texts(list(rows))
 
 

@@ -137,7 +137,7 @@ def read_rows(model: PyFuncModel, place: Path, names: Sequence[str]) -> Rows:
     for name in names:
         file = place / name if name else place
         values, _ = rows_of(model, file)
-        parts.append((values, _targets(file, len(values), target_name(facts))))
+        parts.append((values, _targets(file, len(values), facts)))
     return Rows(
         _joined([values for values, _ in parts]),
         tuple(target for _, targets in parts for target in targets),
@@ -145,7 +145,11 @@ def read_rows(model: PyFuncModel, place: Path, names: Sequence[str]) -> Rows:
 
 
 def _joined(parts: Sequence[Any]) -> Any:
-    """Arrays as one array, lists of texts as one list."""
+    """Arrays as one array, frames as one frame, lists of texts as one list."""
+    if hasattr(parts[0], "iloc"):
+        import pandas as pd
+
+        return pd.concat(parts, ignore_index=True)
     if isinstance(parts[0], list):
         return [text for part in parts for text in part]
     return np.concatenate(parts)
@@ -165,8 +169,8 @@ def _folders(names: Sequence[str], labels: Sequence[Any], place: Path) -> list[s
     return list(first)
 
 
-def _targets(file: Path, rows: int, name: str) -> Sequence[Any]:
-    found = column_of(file, name)
+def _targets(file: Path, rows: int, facts: Mapping[str, Any]) -> Sequence[Any]:
+    found = column_of(file, target_name(facts), facts["config"]["data"])
     if found is None:
         return [None] * rows
     return [None if _is_gap(target) else target for target in found]

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from conf.errors import BadInput
+from tasks.champion.columns import picked
 from tasks.evaluate.predictions import Said
-from tasks.monitor.features import Answers, Features, answers_of, features_of
+from tasks.monitor.features import Answers, Features, answers_of, features_of, together
 
 REFERENCE = "reference"
 """Folder beside the model: in the final training's folder, and in the champion's run."""
@@ -47,13 +48,11 @@ def build(parts: Sequence[Any], inputs: Mapping[str, Any], said: Said | None) ->
     sizes = [len(part) for part in parts]
     chosen = np.sort(random.permutation(sum(sizes))[:MOST])
     offsets = np.concatenate([[0], np.cumsum(sizes)])
-    picked = [
-        part[chosen[(chosen >= start) & (chosen < end)] - start]
+    some = [
+        features_of(picked(part, chosen[(chosen >= start) & (chosen < end)] - start), inputs)
         for part, start, end in zip(parts, offsets[:-1], offsets[1:], strict=True)
     ]
-    return Reference(
-        features_of(np.concatenate(picked), inputs), None if said is None else answers_of(said)
-    )
+    return Reference(together(some), None if said is None else answers_of(said))
 
 
 def write(folder: Path, reference: Reference) -> None:

@@ -42,19 +42,22 @@ def _about(sheet: Sheet, what: str) -> str:
 
 def _table(sheet: Sheet, found: Labelled, place: str) -> Draft:
     features = [sheet.column(name) for name in found.features]
-    new = Draft(_about(sheet, f"{len(features)} numbers each, to predict {found.target.name!r}"))
-    numeric = [c.name for c in sheet.columns if c.numeric and c.name != found.target.name]
+    words = [column for column in features if not column.numeric]
+    has = f"{len(features) - len(words)} numbers" + f" and {len(words)} words" * bool(words)
+    new = Draft(_about(sheet, f"{has} each, to predict {found.target.name!r}"))
     scores = _target(new, sheet, found)
-    listed = list(found.features) if set(numeric) != set(found.features) else None
+    if words:
+        named = ", ".join(f"{c.name!r} ({len(c.counts):,})" for c in words)
+        new.assumed.append(f"words, each an input of its own: {named}")
     new.put(
         "data", "A path is looked for in the folders that DENSE_DATA names.",
-        source="table", path=place, task=_task(found), label=found.target.name, features=listed,
-        **sheet.settings,
+        source="table", path=place, task=_task(found), label=found.target.name,
+        without=list(found.without) or None, **sheet.settings,
     )  # fmt: skip
     holes = max(column.missing for column in features)
     new.put(
         "clean",
-        "What is missing is filled in with the training part's median.\n" * (holes > 0)
+        "Missing numbers are filled in with the training part's median.\n" * (holes > 0)
         + "Classes of a few rows cannot be in every part." * (scores.floor is not None),
         missing="median" if holes else None,
         class_floor=scores.floor,

@@ -29,14 +29,17 @@ Task = Literal["classification", "regression"]
 
 @dataclass(frozen=True)
 class Labelled:
-    """Rows with a target: texts where there is a column of text, else numbers."""
+    """Rows with a target: texts where there is a column of text, else numbers and words."""
 
     target: Column
     task: Task
     text: Column | None
     features: tuple[str, ...]
+    """Columns of numbers and of words."""
+    without: tuple[str, ...]
+    """All other columns."""
     left_out: tuple[str, ...]
-    """Columns that are not read, each with the reason."""
+    """These, each with the reason."""
 
 
 @dataclass(frozen=True)
@@ -89,18 +92,24 @@ def labelled(sheet: Sheet, target: str | None) -> Labelled:
     task = task_of(chosen)
     others = [column for column in sheet.columns if column is not chosen]
     texts = [column for column in others if column.is_text]
-    numbers = [c for c in others if c.numeric and c.there and not c.is_number_a_row]
-    if texts and len(texts[0].there) and len(numbers) < 2 * len(texts):
+    features = [c for c in others if c.there and (c.numeric or c.is_words)]
+    features = [column for column in features if not column.is_number_a_row]
+    text = None
+    if texts and len(texts[0].there) and len(features) < 2 * len(texts):
         text = max(texts, key=lambda column: sum(map(len, column.there)))
-        left = [_reason(column, text) for column in others if column is not text]
-        return Labelled(chosen, task, text, (), tuple(left))
-    if not numbers:
+        features = []
+    elif not features:
         raise BadInput(
-            f"{sheet.path}: besides {chosen.name!r} there are neither texts nor numbers to learn "
-            "from; add columns of numbers, or of text"
+            f"{sheet.path}: besides {chosen.name!r} there are neither texts nor numbers nor words "
+            "to learn from; add columns of them"
         )
-    left = [_reason(column, None) for column in others if column not in numbers]
-    return Labelled(chosen, task, None, tuple(c.name for c in numbers), tuple(left))
+    left = [column for column in others if column is not text and column not in features]
+    return Labelled(
+        chosen, task, text,
+        features=tuple(column.name for column in features),
+        without=tuple(column.name for column in left),
+        left_out=tuple(_reason(column, text) for column in left),
+    )  # fmt: skip
 
 
 def _reason(column: Column, text: Column | None) -> str:
@@ -115,7 +124,7 @@ def _reason(column: Column, text: Column | None) -> str:
     elif column.is_text:
         why = "text"
     else:
-        why = f"{len(column.counts):,} words; give them as numbers to use them"
+        why = f"{len(column.counts):,} words, too many or each too rare to learn from"
     return f"{column.name!r} ({why})"
 
 

@@ -13,14 +13,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from conf.data import Words
 from conf.errors import BadInput
-from data.sources.labels import MISSING
+from data.levels import MISSING
 from data.sources.lines import Broken, batches, columns_of
 
 ROWS = 100_000
 """Rows that are looked at."""
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}")
+RARE, MOST_WORDS = Words().rare, Words().most
 WORDY = 12
 """Mean characters from which a column of words, each seen once, is text."""
 
@@ -65,6 +67,14 @@ class Column:
         letters = sum(letter.isalpha() for letter in some)
         wordy = length >= WORDY and letters > 0.5 * len(some)
         return wordy and len(self.counts) > 0.5 * len(self.there)
+
+    @property
+    def is_words(self) -> bool:
+        """Whether it holds words that occur often enough to learn from, and are not too many."""
+        if self.numeric or self.is_text or self.is_time:
+            return False
+        often = sum(many >= 2 * RARE for many in self.counts.values())
+        return 0 < often <= MOST_WORDS and len(self.counts) < len(self.there)
 
     @property
     def is_time(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from conf.data import Words
 from conf.errors import BadInput
 from conf.study import Study
 from data.rows import Report, Rows
@@ -29,6 +30,7 @@ from tasks.prepare.leakage import refuse_leaks
 from tasks.prepare.privacy import anonymity
 from tasks.prepare.rules import clean_rows
 from tasks.prepare.split import TRAIN, Parts, divide
+from tasks.prepare.words import as_inputs
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ def _fitted(
 ) -> tuple[Rows, Parts, list[Report], fitted.Floats | None]:
     """The rules that are fitted on the training part, in turn."""
     reports = []
+    if rows.words:
+        rules: Words = getattr(study.data, "words", Words())
+        rows = as_inputs(rows, parts == TRAIN, rules)
     filling = fitted.fill_values(rows, parts, study.clean)
     if filling is not None and study.clean.missing != "keep":
         rows, report = fitted.fill(rows, filling)

@@ -44,19 +44,22 @@ def _image_inputs(train: Rows, clean: Clean) -> dict[str, Any]:
 
 def _table_inputs(train: Rows, clean: Clean, fill: Floats | None) -> dict[str, Any]:
     way = "standard" if clean.normalize == "auto" else clean.normalize
-    values = train.features().astype(np.float64)
+    values = train.numbers()
+    words = len(train.names) - values.shape[1]
     if way in ("standard", "robust"):
         shift, scale = fitted_scale(values, robust=way == "robust")
     else:
         shift, scale = fixed_scale(way, np.nanmin(values, axis=0), np.nanmax(values, axis=0))
     return {
         "kind": "table",
-        "features": values.shape[1],
+        "features": len(train.names),
         "names": list(train.names),
         "normalize": way,
-        "shift": shift.tolist(),
-        "scale": scale.tolist(),
+        # Words are 0 and 1, and stay so.
+        "shift": [*shift.tolist(), *[0.0] * words],
+        "scale": [*scale.tolist(), *[1.0] * words],
         "fill": None if fill is None else fill.tolist(),
+        **({"levels": dict(train.levels)} if words else {}),
     }
 
 

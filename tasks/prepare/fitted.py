@@ -5,6 +5,7 @@ They may drop rows of the training part only; what is filled in is filled in eve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,27 +25,33 @@ SIDE = 16
 def fill_values(rows: Rows, parts: Parts, clean: Clean) -> Floats | None:
     """What stands for a missing value of each feature, from the training part; None: nothing.
 
-    Values that are kept missing in the store count as the average when they are loaded.
+    Values that are kept missing in the store count as the average when they are loaded. Of words
+    none stands for a missing one.
 
     Raises:
         BadInput: a feature has no value at all in the training part.
     """
     if rows.kind != "table" or clean.missing == "drop":
         return None
-    train = rows.features()[parts == TRAIN].astype(np.float64)
+    train = rows.numbers()[parts == TRAIN]
+    found = _stand_ins(train, rows.names, clean)
+    return np.concatenate([found, np.zeros(len(rows.names) - len(found))])
+
+
+def _stand_ins(train: Floats, names: Sequence[str], clean: Clean) -> Floats:
     if clean.missing == "constant":
         return np.full(train.shape[1], clean.fill)
     empty = np.isnan(train).all(axis=0)
     if empty.any():
         raise BadInput(
-            f"data: the feature {rows.names[int(np.argmax(empty))]!r} has no value in the training "
+            f"data: the feature {names[int(np.argmax(empty))]!r} has no value in the training "
             "part; leave it out of data.features"
         )
     if clean.missing == "mode":
         return np.array([_mode(column[~np.isnan(column)]) for column in train.T])
     if clean.missing == "median":
-        return np.nanmedian(train, axis=0)
-    return np.nanmean(train, axis=0)
+        return np.asarray(np.nanmedian(train, axis=0))
+    return np.asarray(np.nanmean(train, axis=0))
 
 
 def _mode(values: Floats) -> float:
@@ -73,10 +80,10 @@ def drop_outliers(
 ) -> tuple[Parts, Report]:
     """Mark the training part's outliers as dropped; a class keeps at least half of its rows."""
     count = int((parts == TRAIN).sum())
-    if clean.outliers is None or rows.kind != "table":
+    if clean.outliers is None or rows.kind != "table" or not rows.numbers().size:
         return parts, Report("outliers", count, count)
     train = parts == TRAIN
-    values = rows.features()[train].astype(np.float64)
+    values = rows.numbers()[train]
     found = np.zeros(len(rows), dtype=bool)
     found[train] = outlying(values, clean.outliers, seed)
     return _dropped(rows, parts, found, labels, "outliers")

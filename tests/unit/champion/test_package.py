@@ -8,12 +8,16 @@ from typing import Any
 
 import mlflow.pyfunc
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from conf.study import TrialConfig
 from models.build import build_net
+from models.estimators import as_bytes
 from models.serving import Serving
+from tasks.champion import columns, estimators
+from tasks.champion.columns import frame
 from tasks.champion.export import export_program, raw_shape
 from tasks.champion.package import labels_of, write_package
 
@@ -37,7 +41,10 @@ def packed(
     export_program(serving, shape, program)
     card = {"labels": labels_of(classes), "shape": list(shape)}
     card["fills"] = inputs.get("fill") is not None
-    write_package(folder / "model", program, card, np.zeros((2, *shape)), {})
+    card |= columns.card(inputs)
+    zeros = np.zeros((2, *shape))
+    example = frame(zeros, inputs) if columns.has_words(inputs) else zeros
+    write_package(folder / "model", program, card, example, {})
     return serving, mlflow.pyfunc.load_model(str(folder / "model"))
 
 
@@ -100,3 +107,44 @@ def test_no_pickle_is_in_the_package(tmp_path: Path) -> None:
 )
 def test_labels(names: list[str], labels: list[object]) -> None:
     assert labels_of(names) == labels
+
+
+WORDS = {"kind": "table", "features": 4, "names": ["size", "city=Lyon", "city=Paris", "sex=f"]}
+WORDS |= {"levels": {"city": ["Lyon", "Paris"], "sex": ["f"]}, "fill": None}
+WORDS |= {"shift": [2.0, 0.0, 0.0, 0.0], "scale": [2.0, 1.0, 1.0, 1.0]}
+FRAME = pd.DataFrame({"city": ["Paris", "Rome", " Lyon"], "extra": [0, 0, 0], "size": [1, 2, 3]})
+FRAME["sex"] = ["f", "m", "f"]
+MATRIX = np.array([[1.0, 0, 1, 1], [2, 0, 0, 0], [3, 1, 0, 1]])
+
+
+def test_a_model_of_words_takes_the_columns_that_its_users_have(tmp_path: Path) -> None:
+    serving, served = packed(tmp_path, MLP, WORDS, ["red", "green"])
+    with torch.no_grad():
+        wanted = serving(torch.from_numpy(MATRIX)).numpy()
+    for rows in (FRAME, FRAME.to_dict("records"), FRAME.convert_dtypes()):
+        assert np.allclose(served.predict(rows).iloc[:, 1:], wanted, atol=1e-6)
+    assert np.allclose(served.predict(frame(MATRIX, WORDS)).iloc[:, 1:], wanted, atol=1e-6)
+    with pytest.raises(mlflow.MlflowException, match=r"missing inputs .*city"):
+        served.predict(FRAME.drop(columns="city"))
+    for column, value, message in (
+        ("city", None, "not finite"),
+        ("size", "big", "'size' holds something that is no number"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            served.predict(FRAME.astype({column: object}).assign(**{column: value}))
+
+
+def test_an_estimator_of_words_does_so_too(tmp_path: Path) -> None:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    path, labels = tmp_path / "estimator.skops", ["red", "green"]
+    scaled = (MATRIX - WORDS["shift"]) / WORDS["scale"]
+    estimator = KNeighborsClassifier(1, algorithm="brute").fit(scaled, [0, 1, 1])
+    path.write_bytes(as_bytes(estimator))
+    estimators.write_package(
+        tmp_path / "model", path, labels, {**WORDS, "fill": [0.0] * 4}, frame(MATRIX, WORDS), {}
+    )
+    served = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    assert served.predict(FRAME)["label"].tolist() == ["red", "green", "green"]
+    gaps = FRAME.assign(city=None)  # a gap is filled in: it is none of the words
+    assert len(served.predict(gaps)) == 3

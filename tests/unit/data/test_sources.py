@@ -37,7 +37,7 @@ def read(home: Home, tmp_path: Path, **given) -> Rows:
     return open_source(ADAPTER.validate_python(given), clean, home).read(tmp_path / "scratch")
 
 
-CSV = "kind,size,weight,note\na,1,2.5,x\nb,2,,y\na,3,4,z\n,5,6,w\n"
+CSV = "kind,size,weight,note\na,1,2.5,x\nb,2,, y\na,3,4,x \n,5,6,w\n"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet", "jsonl"])
@@ -56,9 +56,11 @@ def test_a_table_is_read_alike_from_every_format(home, place, tmp_path, suffix):
     else:
         file.write_text(CSV.replace(",", "\t") if suffix == "tsv" else CSV)
     rows = read(home, tmp_path, source="table", path=file.name, label="kind")
-    assert rows.names == ("size", "weight")
+    assert rows.names == ("size", "weight", "note")
     assert [name or None for name in rows.labels()] == ["a", "b", "a", None]
-    np.testing.assert_array_equal(rows.features(), [[1, 2.5], [2, np.nan], [3, 4], [5, 6]])
+    assert rows.words == {"note": ("x", "y", "w")}
+    wanted = [[1, 2.5, 0], [2, np.nan, 1], [3, 4, 0], [5, 6, 2]]
+    np.testing.assert_array_equal(rows.features(), wanted)
 
 
 def test_a_table_of_texts(home, place, tmp_path):
@@ -85,8 +87,9 @@ def test_ragged_lines_are_counted_and_shown(home, place, tmp_path):
         ("t.csv", b"a,b\n" + b"x,y,z\n" * 9, {"label": "a", "features": ["b"]}, "separator"),
         ("t.csv", "a,b\ncaf\u00e9,2\n".encode("latin-1"), {"label": "a"}, "encoding"),
         ("t.csv", b"a,b\n0.35,2\n", {"label": "a"}, "fractions"),
-        ("t.csv", b"a,b\nx,y\n", {"label": "a"}, "no columns of numbers"),
-        ("t.csv", b"a,b\nx,1\ny,z\n", {"label": "a", "features": ["b"]}, "cannot be read"),
+        ("t.csv", b"a,b\nx,2026-01-01\n", {"label": "a"}, "no columns of numbers or words"),
+        ("t.csv", b"a,b\nx,1\ny,?\nx,3\n", {"label": "a"}, "holds numbers and '\\?'"),
+        ("t.csv", b"a,b\nx,y\n", {"label": "a", "words": {"columns": ["c"]}}, "no column 'c'"),
         ("t.xls", b"a", {"label": "a"}, "is .csv"),
         ("t.parquet", b"nothing", {"label": "a"}, "cannot be read"),
         ("t.csv", b"a,b\nx,1\n", {"label": "a", "time": "b", "features": ["b"]}, "already"),
@@ -96,7 +99,7 @@ def test_ragged_lines_are_counted_and_shown(home, place, tmp_path):
     ],
     ids=[
         "missing column", "empty", "ragged", "encoding", "float label", "no numbers",
-        "word among numbers", "format", "not parquet", "named twice", "bad time",
+        "word among numbers", "unknown words", "format", "not parquet", "named twice", "bad time",
         "two of one name", "a number beyond all",
     ],
 )  # fmt: skip
@@ -309,11 +312,11 @@ def test_a_value_that_is_no_number_is_missing(home, place, tmp_path, suffix):
     ("content", "given", "message"),
     [
         ({"x": [1, 2]}, {"text": "x"}, "no text"),
-        ({"x": ["1", "b"]}, {"features": ["x"]}, "no numbers"),
-        ({"x": [[1], [2]]}, {}, "no columns of numbers"),
+        ({"x": ["1", "2"]}, {"features": ["x"]}, "numbers written as text"),
+        ({"x": [[1], [2]]}, {}, "no columns of numbers or words"),
         ({"x": [None, 1.0], "label": [0.5, 1.0]}, {}, "fractions"),
     ],
-    ids=["numbers as text", "words as numbers", "lists", "float label"],
+    ids=["numbers as text", "numbers in quotes", "lists", "float label"],
 )
 def test_a_bad_hub_set_gets_one_sentence(home, place, tmp_path, content, given, message):
     datasets.Dataset.from_dict({"label": ["a", "b"], **content}).save_to_disk(place / "saved")
@@ -321,19 +324,50 @@ def test_a_bad_hub_set_gets_one_sentence(home, place, tmp_path, content, given, 
         read(home, tmp_path, source="hub", path="saved", **given)
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_nested_values_are_no_features(home, place, tmp_path, suffix):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if suffix == "csv":
-        (place / "t.csv").write_text("label,x\na,[1]\nb,[2]\n")
-    elif suffix == "jsonl":
+    if suffix == "jsonl":
         (place / "t.jsonl").write_text('{"label": "a", "x": [1]}\n{"label": "b", "x": [2]}\n')
     else:
         pq.write_table(pa.table({"label": ["a", "b"], "x": [[1], [2]]}), place / "t.parquet")
     with pytest.raises(BadInput, match="cannot be read as a table"):
         read(home, tmp_path, source="table", path=f"t.{suffix}", label="label", features=["x"])
+
+
+def test_numbers_that_are_names_and_columns_to_leave_out(home, place, tmp_path):
+    (place / "t.csv").write_text("label,id,zip,x\na,1,01000,2.5\nb,2,69001,3\nb,3,01000,4\n")
+    given = {"source": "table", "path": "t.csv", "label": "label"}
+    rows = read(home, tmp_path, without=["id"], words={"columns": ["zip"]}, **given)
+    assert (rows.names, rows.words) == (("x", "zip"), {"zip": ("01000", "69001")})
+    for wrong in ({"features": ["x"]}, {"without": ["zip"]}):
+        with pytest.raises(ValueError, match=r"words\.columns: \'zip\'"):
+            read(home, tmp_path, words={"columns": ["zip"]}, **wrong, **given)
+    with pytest.raises(ValueError, match="either features or without"):
+        read(home, tmp_path, features=["x"], without=["id"], **given)
+
+
+def test_a_column_of_too_many_words(home, place, tmp_path, monkeypatch):
+    monkeypatch.setattr("data.sources.words.MOST", 3)
+    (place / "t.csv").write_text("label,x\n" + "".join(f"a,w{n}\n" for n in range(4)))
+    with pytest.raises(BadInput, match="'x' has more than 3 words; leave it out"):
+        read(home, tmp_path, source="table", path="t.csv", label="label")
+
+
+def test_the_words_of_a_hub_set(home, place, tmp_path):
+    made = datasets.Dataset.from_dict(
+        {"label": ["a", "b", "a"], "x": [1, 2, 3], "who": ["ann", None, " bob"], "k": [1, 0, -1]}
+    )
+    made.cast_column("k", datasets.ClassLabel(names=["no", "yes"])).save_to_disk(place / "saved")
+    rows = read(home, tmp_path, source="hub", path="saved")
+    assert (rows.names, rows.words) == (
+        ("x", "who", "k"), {"who": ("ann", "bob"), "k": ("yes", "no")},
+    )  # fmt: skip
+    wanted = [[1, 0, 0], [2, np.nan, 1], [3, 1, np.nan]]
+    np.testing.assert_array_equal(rows.features(), wanted)
+    assert read(home, tmp_path, source="hub", path="saved", without=["who", "k"]).words == {}
 
 
 def test_half_a_letter_is_a_broken_line(home, place, tmp_path):

@@ -46,9 +46,10 @@ def test_its_data_can_be_prepared_at_once(here: Path, kind: str) -> None:
 def test_a_tables_columns(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = written(here, table(here / "data"))
     said = capsys.readouterr().out
-    assert study.data.label == "kind" and study.data.features == ("size", "weight")
+    assert study.data.label == "kind" and study.data.without == ("id",)
     assert study.clean.missing == "median"
-    assert "'id' (it only names the rows), 'maker' (2 words" in said
+    assert "left out: 'id' (it only names the rows)" in said
+    assert "words, each an input of its own: 'maker' (2)" in said
     assert "3 classes of 'kind', of 20 to 20 rows" in said
     assert study.search.space["model.gamma"].when == {"model.kind": ("svm",)}
 
