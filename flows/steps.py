@@ -26,8 +26,6 @@ from tasks.champion.crown import crown as crown_winner
 from tasks.champion.records import Crowned
 from tasks.prepare import Prepared
 from tasks.prepare.pin import pinned
-from tasks.report.page import write_page
-from tasks.report.sheet import surroundings
 from tasks.study.record import StudyRecord
 from tasks.study.steps import enqueued, observations, pending
 from tasks.suggest.propose import propose
@@ -145,6 +143,10 @@ def evaluate(session: Session, job: Job, outcome: Outcome) -> State | None:
 @task(name="report", task_run_name="report on {session.study.name}", cache_policy=NO_CACHE)
 def report(session: Session) -> Path:
     """The study's page, an artifact of its run in MLflow; its leaderboard, a table in Prefect."""
+    # What draws it loads SciPy: not while the first trial waits.
+    from tasks.report.page import write_page
+    from tasks.report.sheet import surroundings
+
     session.doing("writing the report")
     record = StudyRecord.read(session.home, session.study.name)
     around = surroundings(record, session.data, store.shown(session.tracker.uri), session.say)
