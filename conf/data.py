@@ -55,7 +55,9 @@ class BuiltinData(Section):
 
 
 class Words(Section):
-    """Columns of words in a table: each word is an input of its own, 1 where a row has it."""
+    """Columns of words in a table: each word of the training part is an input, `column=word`, 1
+    where a row has it. A word that turns up later counts as the rare ones, and where there were none
+    as no word. Where `clean.missing` does not drop its row, a missing word is `column=(missing)`."""
 
     columns: tuple[Column, ...] = ()
     """Columns that are read as words although they hold numbers (a postal code)."""
