@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from conf.compress import Compress, Recipe
 from conf.errors import BadInput
 from conf.home import Home
+from flows.views import build_report
 from tasks.study.record import StudyRecord
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def compress(name: str, recipes: Sequence[str]) -> None:
-    """Print what each recipe costs and what came of the chosen one.
+    """Print what each recipe costs and what came of the chosen one; the page shows it, too.
 
     Raises:
         BadInput: a recipe or the study is not known, or it has no champion to make small.
@@ -34,6 +35,7 @@ def compress(name: str, recipes: Sequence[str]) -> None:
     with store.at_work(uri, "give the command again when it answers"):
         found = step.compress(store.client(uri), record, settings)
     print("\n".join(lines(found)))
+    build_report(name)
 
 
 def lines(found: Compressed) -> list[str]:

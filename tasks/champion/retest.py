@@ -34,7 +34,7 @@ def retest(
         DenseError: no trial ended well on every seed.
     """
     settings = record.study.champion
-    seeds = [derived_seed(record.study.seed, "retest", n) for n in range(settings.repeats)]
+    seeds = [_seed(record, n) for n in range(settings.repeats)]
     specs = {number: _specs(record, prepared, number, seeds) for number in numbers}
     jobs = [(spec, _folder(record, spec)) for number in numbers for spec in specs[number]]
     with ThreadPoolExecutor(max_workers=min(len(jobs), AT_ONCE)) as threads:
@@ -48,6 +48,15 @@ def retest(
         alpha=settings.alpha,
         failed=_failures(jobs, outcomes),
     )
+
+
+def retested_folder(record: StudyRecord, digest: str) -> Path:
+    """Where the first re-test of a configuration was trained, on the training part alone."""
+    return training_folder(record.home, record.study.name, digest, _seed(record, 0))
+
+
+def _seed(record: StudyRecord, n: int) -> int:
+    return derived_seed(record.study.seed, "retest", n)
 
 
 def compare(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -11,6 +12,7 @@ from conf.compress import Compress
 from tasks.champion.records import Latency
 
 PLAIN = "as it is"
+TRADEOFF = "small.json"
 
 
 class Record(BaseModel):
@@ -20,7 +22,7 @@ class Record(BaseModel):
 
 
 class Measured(Record):
-    """One recipe on the validation part, applied to the winning trial's model."""
+    """One recipe on the validation part, applied to a model that has not learnt from it."""
 
     recipe: str
     value: float
@@ -77,6 +79,14 @@ def choose(
         chosen=best.recipe if best else None,
         why=_why(best, plain, settings),
     )
+
+
+def read_tradeoff(folder: Path) -> Tradeoff | None:
+    """What is kept in a final training's folder; None where its recipes were not measured."""
+    try:
+        return Tradeoff.model_validate_json((folder / TRADEOFF).read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def _cost(row: Measured, settings: Compress) -> float:

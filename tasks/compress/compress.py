@@ -1,7 +1,8 @@
 """A champion made small: recipes measured on the validation part, the chosen one registered.
 
-The recipes are tried on the winning trial's own model, which has not learnt from the validation
-part; the one that the rule chooses is applied to the champion, and the result is scored once on the
+The recipes are tried on a model of the winning configuration that has not learnt from the
+validation part: the one of the re-test's first fresh seed, or without a re-test the winning trial's
+own. The one that the rule chooses is applied to the champion, and the result is scored once on the
 test part. The alias `small` moves to it; `champion` stays where it is.
 """
 
@@ -23,8 +24,9 @@ from tasks.champion.final import training_folder
 from tasks.champion.promote import no_champion
 from tasks.champion.records import Candidate, Decision, Reason, Registered, Score
 from tasks.champion.register import Registration, record_version
+from tasks.champion.retest import retested_folder
 from tasks.champion.score import score
-from tasks.compress.choose import PLAIN, Tradeoff, choose
+from tasks.compress.choose import PLAIN, TRADEOFF, Tradeoff, choose
 from tasks.prepare.store import open_prepared
 from tasks.study.record import StudyRecord
 
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 SMALL = "small"
 """The alias."""
-TRADEOFF = "small.json"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def compress(client: MlflowClient, record: StudyRecord, settings: Compress) -> C
     prepared = open_prepared(record.home, candidate.data)
     final = training_folder(record.home, candidate.study, candidate.digest, candidate.seed)
     trial = record.home.trial(candidate.study, candidate.number, candidate.digest)
+    if candidate.repeats > 1:  # no luck in the weights that the recipes are measured on
+        trial = retested_folder(record, candidate.digest)
     if prepared is None or not final.is_dir():
         raise BadInput(
             f"the data or the training of version {version.version} is no longer in this home; "
@@ -124,7 +127,7 @@ def _measured(
     final: Path,
     settings: Compress,
 ) -> Tradeoff:
-    """Every recipe and none, on the winning trial's model and the validation part."""
+    """Every recipe and none, on the validation part and the model trained in `trial`."""
     tried: Sequence[Recipe | None] = (None, *settings.recipes)
     requests = {
         recipe or PLAIN: {

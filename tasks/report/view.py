@@ -20,6 +20,7 @@ from tasks.report.front import front_of, fronts
 from tasks.report.gain import gain
 from tasks.report.importance import Lesson, lessons, shown_importance
 from tasks.report.parallel import parallel
+from tasks.report.small import small
 from tasks.report.tables import Row, leaderboard, measured, outcome, settings, short
 from tasks.report.winner import Winner
 from tasks.study.policy import levels
@@ -55,6 +56,8 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
     rows = list(leaderboard(record))
     winner, gained, best = Winner.of(record), gain(record), record.best
     learned = lessons(record)
+    folder = champion_folder(record, winner)
+    shrunk = small(folder, record.state.sign)
     seen = _effects(record, rows, learned)
     return {
         "study": record.study,
@@ -65,7 +68,8 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "headline": head.headline(record, winner),
         "tiles": head.tiles(record, winner, gained),
         "winner": winner,
-        "explained": explained(champion_folder(record, winner)),
+        "explained": explained(folder),
+        "small": shrunk,
         "best": best,
         "gain": gained,
         "table": _table(record, rows),
@@ -91,7 +95,11 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "study_yaml": repeat.as_yaml(record.study),
         "best_yaml": repeat.as_yaml(best.config) if best else "",
         "named": words.name,
-        "figures": {**_figures(record, rows, best, around.card, seen), **seen.figures},
+        "figures": {
+            **_figures(record, rows, best, around.card, seen),
+            **seen.figures,
+            **(shrunk.figures if shrunk else {}),
+        },
     }
 
 

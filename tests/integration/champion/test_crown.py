@@ -14,7 +14,7 @@ from conf.errors import BadInput
 from conf.home import Home
 from conf.study import Study
 from tasks.champion import crown as crowning
-from tasks.champion import registry
+from tasks.champion import process, registry
 from tasks.champion.crown import crown
 from tasks.champion.promote import rollback
 from tasks.champion.records import Crowned
@@ -207,11 +207,27 @@ def _killed(*_: object, **__: object) -> None:
 
 
 @pytest.mark.long
-def test_a_champion_made_small_is_registered_beside_it(stage: Stage) -> None:
+def test_a_champion_made_small_is_registered_beside_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(BadInput, match="no registered model 'digits'"):
         compress(stage.client, stage.record, Compress())
+    stage.study = small_study(champion={"retest": 2, "repeats": 2})
+    stage.record = run_trials(stage.home, stage.study, stage.prepared, stage.engine, [GOOD])
     crowned = stage.crown()
+    asked: list[Mapping[str, Any]] = []
+    call = process.call
+
+    def spied(module: str, request: Mapping[str, Any], **how: Any) -> Any:
+        asked.append(request)
+        return call(module, request, **how)
+
+    monkeypatch.setattr(process, "call", spied)
     found = compress(stage.client, stage.record, Compress(loss=0.5))
+    (folder,) = {each["folder"] for each in asked[0]["all"].values()}
+    assert TrialSpec.read(Path(folder)).validation and "champion-" in folder  # a re-test's
+    (final,) = {request["folder"] for request in asked[1:]}
+    assert TrialSpec.read(Path(final)).validation is None
     assert [row.recipe for row in found.tradeoff.rows] == [PLAIN, "int8", "onnx", "onnx-int8"]
     assert found.registered is not None and found.score is not None
     assert found.score.size_mb < found.tradeoff.rows[0].size_mb
