@@ -35,6 +35,14 @@ class AttemptEnd:
     fault: BaseException | None = None
 
 
+@dataclass(frozen=True)
+class Over:
+    """Nobody works on an attempt any more, whether its end was said or not."""
+
+    number: int
+    attempt: int
+
+
 def measured(folder: Path, config: TrialConfig, outcome: Outcome) -> Outcome:
     """The outcome of a trial whose saved predictions are evaluated: it failed if they cannot be, or
     are worth something else than it said."""

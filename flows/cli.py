@@ -5,6 +5,7 @@ Nothing heavy is imported here, nor by the modules of its commands.
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -39,7 +40,8 @@ NAMED_FILE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirecto
 
 
 def main() -> None:
-    """Entry point: errors become one sentence and an exit code."""
+    """Entry point: errors become one sentence and an exit code; SIGTERM is Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except DenseError as error:

@@ -76,9 +76,14 @@ def start(study: Study, home: Home, stack: ExitStack, display: Display) -> Launc
 
 def call_flow(name: str, overrides: Sequence[str], more: int) -> State:
     """The study flow's last state."""
+    from prefect.exceptions import TerminationSignal
+
     from flows.study import study
 
-    return study(name, list(overrides), more, return_state=True)
+    try:
+        return study(name, list(overrides), more, return_state=True)
+    except TerminationSignal:  # Prefect's SIGTERM, before the study listens and after
+        raise KeyboardInterrupt from None
 
 
 def flush_prefect() -> None:

@@ -24,7 +24,7 @@ from conf.search import Scalar
 from conf.study import Study, TrialConfig
 from conf.values import apply_values, values_of
 from flows import disk
-from flows.attempts import AttemptEnd, Job, job_of, measured
+from flows.attempts import AttemptEnd, Job, Over, job_of, measured
 from flows.engines import AnyEngine, open_engine
 from flows.launch import StopWish, current_launch, listening
 from flows.load import whole_values
@@ -67,7 +67,7 @@ class Session:
         self.opened = opened
         self.engine = engine
         self.flow_run = flow_run
-        self.ends: queue.SimpleQueue[AttemptEnd] = queue.SimpleQueue()
+        self.ends: queue.SimpleQueue[AttemptEnd | Over] = queue.SimpleQueue()
         self.started = self.decided = time.time()
         begun = opened.state.asked > 0
         self.earlier = as_earlier(copy_earlier(home, opened.study, begun=begun))
@@ -279,8 +279,25 @@ class Session:
     def wait(self) -> None:
         """Wait until something ends, then record it."""
         with contextlib.suppress(queue.Empty):
-            self.ended(self.ends.get(timeout=TICK_SECONDS))
+            match self.ends.get(timeout=TICK_SECONDS):
+                case Over(number, attempt):
+                    self.over(number, attempt)
+                case end:
+                    self.ended(end)
         self._display.update(progress_of(self))
+
+    def over(self, number: int, attempt: int) -> None:
+        """Take note that nobody works on an attempt any more.
+
+        Raises:
+            DenseError: its end was never said, so that it would be waited for without end.
+        """
+        trial = self.state.trials[number]
+        if trial.status == "running" and trial.attempt == attempt:
+            raise DenseError(
+                f"Prefect's tasks of trial {number} ended before they said how the trial did; "
+                f"`dense run {self.study.name}` goes on from what it has saved"
+            )
 
     def ended(self, end: AttemptEnd) -> None:
         """Record how an attempt ended."""

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from conf.errors import Held
 from conf.load import study_names
+from flows.attempts import Over
 from flows.launch import LAUNCH
 from flows.load import runnable
 from flows.notify import tell
@@ -100,7 +101,9 @@ def search(session: Session) -> Reason:
             case Start() as start:
                 job = as_is(session.begin(start))
                 trained = train.submit(as_is(session), job)
-                evaluate.submit(as_is(session), job, trained)  # type: ignore[call-overload]
+                done = evaluate.submit(as_is(session), job, trained)  # type: ignore[call-overload]
+                over = Over(start.number, start.attempt)
+                done.add_done_callback(lambda _, over=over: session.ends.put(over))
             case Wait():
                 session.wait()
             case Stop(reason):

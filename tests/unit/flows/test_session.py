@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from conf.errors import BadInput
+from conf.errors import BadInput, DenseError
 from conf.home import Home
 from conf.study import Study, TrialConfig
 from flows.attempts import measured
@@ -86,3 +86,14 @@ def test_the_page_is_written_until_it_is_newer_than_the_journal(tmp_path: Path) 
     assert not session.page_is_old
     os.utime(page, ns=(0, 0))
     assert session.page_is_old
+
+
+def test_an_attempt_that_nobody_works_on_any_more_is_not_waited_for(tmp_path: Path) -> None:
+    session = session_of(Home.open(tmp_path))
+    running = SimpleNamespace(status="running", attempt=2)
+    session.opened.state = SimpleNamespace(trials=[running])  # type: ignore[assignment]
+    session.over(0, 1)  # one before it, whose end was said
+    with pytest.raises(DenseError, match="tasks of trial 0 ended"):
+        session.over(0, 2)
+    running.status = "complete"
+    session.over(0, 2)
