@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 ORPHAN = """
-import os, sys
+import os
 read, write = os.pipe()
 os.dup2(write, 2)
 os.close(write)
@@ -15,7 +15,7 @@ from prefect.logging.configuration import setup_logging
 setup_logging()
 os.close(read)
 get_logger("run").error("nobody reads this")
-sys.exit(7)
+os._exit(7)
 """
 
 
