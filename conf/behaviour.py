@@ -33,6 +33,8 @@ class Push(Section):
     """What is added to it; below 0 it is lowered."""
     of: Class | None = None
     """The class whose probability must not fall; absent where a number is predicted."""
+    fall: Annotated[float, Field(ge=0)] = 0.0
+    """By how much it may fall all the same."""
     least: Share = 1.0
     """Least share of the validation part's rows in which it does not."""
 

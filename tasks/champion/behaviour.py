@@ -128,8 +128,9 @@ def pushed(model: PyFuncModel, push: Push, values: Any, column: int) -> Behaved:
         return Behaved(what=f"{did}: no row has a value there", share=1.0, least=push.least)
     worst = int(fall.argmax())
     return Behaved(
-        what=f"share of {len(known)} rows in which {did} does not lower the answer{_of(push.of)}",
-        share=float((fall <= TOLERANCE).mean()),
+        what=f"share of {len(known)} rows in which {did} does not lower the answer{_of(push.of)}"
+        + (f" by more than {push.fall:g}" if push.fall else ""),
+        share=float((fall <= push.fall + TOLERANCE).mean()),
         least=push.least,
         worst=f"from {before[worst]:.4g} to {after[worst]:.4g}",
     )

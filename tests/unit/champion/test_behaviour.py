@@ -65,6 +65,7 @@ def test_pairs_of_texts(pairs: list[Pair], share: float) -> None:
     [
         pytest.param(Push(column="age", by=1), 1.0, id="rises"),
         pytest.param(Push(column="age", by=-1), 0.0, id="falls"),
+        pytest.param(Push(column="age", by=-1, fall=1), 1.0, id="falls as far as it may"),
         pytest.param(Push(column="dose", by=1), 0.5, id="falls in every second row"),
     ],
 )
