@@ -10,6 +10,7 @@ from typing import Annotated
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
+from prefect.runtime import flow_run
 from prefect.states import Completed, State
 from pydantic import Field
 
@@ -24,7 +25,13 @@ from tasks.track import store
 FILES = Field(min_length=1, max_length=1_000)
 
 
-@flow(name="evaluate", flow_run_name="{study} on {files}", persist_result=False)
+def run_name() -> str:
+    """The name of the flow run that is starting: whose champion it looks at, and on what."""
+    study, files = flow_run.parameters["study"], flow_run.parameters["files"]
+    return f"{study} on {files[0] if len(files) == 1 else f'{len(files)} files'}"
+
+
+@flow(name="evaluate", flow_run_name=run_name, persist_result=False)
 def evaluate(study: Annotated[str, STUDY], files: Annotated[list[str], FILES]) -> State:
     """Score the champion of a study on files that it has never been near.
 

@@ -1,0 +1,34 @@
+"""What Prefect's pages call the runs of the flows."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flows import evaluation, study
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        pytest.param({"study": "digits", "overrides": []}, "digits", id="study"),
+        pytest.param({"study": "digits"}, "digits", id="no-overrides"),
+        pytest.param({"study": "a/mine.yaml", "overrides": ["train.lr=1"]}, "mine", id="file"),
+        pytest.param({"study": "digits", "overrides": ["name=a", "name=wide"]}, "wide", id="named"),
+    ],
+)
+def test_a_run_is_called_as_its_study_is(
+    monkeypatch: pytest.MonkeyPatch, parameters: dict[str, Any], name: str
+) -> None:
+    monkeypatch.setattr(study, "flow_run", SimpleNamespace(parameters=parameters))
+    assert study.run_name() == name
+
+
+def test_an_evaluation_is_called_after_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = {"study": "digits", "files": ["june.csv"]}
+    monkeypatch.setattr(evaluation, "flow_run", SimpleNamespace(parameters=parameters))
+    assert evaluation.run_name() == "digits on june.csv"
+    parameters["files"] = ["june.csv", "july.csv"]
+    assert evaluation.run_name() == "digits on 2 files"
