@@ -19,8 +19,8 @@ from tests.integration.train.test_processes import (
     began,
     group_of,
     living_group,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 
 def config_with(config: TrialConfig, **train: Any) -> TrialConfig:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,20 +21,9 @@ from tasks.train.folder import TrialFolder
 from tasks.train.outcome import Outcome
 from tasks.train.settle import settle
 from tests.integration.train.conftest import FAULTY, MakeSpec, assert_same, living_group
+from tests.waiting import wait_until
 
 WAIT = 60.0
-
-
-def wait_until(condition: Callable[[], object], seconds: float = WAIT) -> None:
-    """Poll a condition.
-
-    Raises:
-        AssertionError: it did not come true in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def began(folder: TrialFolder) -> bool:

@@ -18,7 +18,8 @@ from tasks.train.cluster import RayEngine
 from tasks.train.folder import TrialFolder
 from tasks.train.outcome import Outcome
 from tests.integration.train.conftest import MakeSpec, assert_same
-from tests.integration.train.test_processes import assert_nothing_left, began, wait_until
+from tests.integration.train.test_processes import assert_nothing_left, began
+from tests.waiting import wait_until
 
 NODE = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
 
