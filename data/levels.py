@@ -22,7 +22,8 @@ MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
 """What is written, in any case, where there is no word."""
 
 Levels = Mapping[str, Sequence[str]]
-"""Column to the words that have an input, in their order; `OTHER` and `GAP` may be among them."""
+"""Column to the words that have an input, in their order; `OTHER` and `GAP` may be among them. The
+columns are gone through by alphabet: what a mapping was written to and read from may reorder it."""
 Matrix = npt.NDArray[np.float64]
 
 
@@ -40,7 +41,8 @@ def word_of(value: Any) -> str | None:
 
 def input_names(numbers: Sequence[str], levels: Levels) -> list[str]:
     """Names of the inputs: the columns of numbers, then `column=word` of each column of words."""
-    return [*numbers, *(f"{name}={word}" for name, words in levels.items() for word in words)]
+    words = [f"{name}={word}" for name, words in sorted(levels.items()) for word in words]
+    return [*numbers, *words]
 
 
 def number_names(names: Sequence[str], levels: Levels) -> list[str]:
@@ -64,7 +66,7 @@ def encoded(columns: Any, names: Sequence[str], levels: Levels) -> Matrix:
     """
     numbers = number_names(names, levels)
     parts = [_numbers(name, columns[name])[:, None] for name in numbers]
-    parts += [_indicators(list(columns[name]), words) for name, words in levels.items()]
+    parts += [_indicators(list(columns[name]), words) for name, words in sorted(levels.items())]
     return np.concatenate(parts, axis=1)
 
 
@@ -78,7 +80,7 @@ def decoded(matrix: npt.NDArray[Any], names: Sequence[str], levels: Levels) -> d
         name: matrix[:, place].astype(np.float64).tolist() for place, name in enumerate(numbers)
     }
     start = len(numbers)
-    for name, words in levels.items():
+    for name, words in sorted(levels.items()):
         columns[name] = _words(matrix[:, start : start + len(words)], words)
         start += len(words)
     return columns
