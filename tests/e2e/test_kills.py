@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.command import Command, kill, of
 from tests.e2e.same import assert_same, champion
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,21 @@ def test_ctrl_c_stops_with_130_and_the_next_run_continues(
     assert {line["by"] for line in of(dense.journal(), "interrupted")} <= {"user"}
     dense.json("run", study)
     assert_same(dense, straight)
+
+
+@pytest.mark.parametrize(
+    "seconds", [0.0, *(pytest.param(n / 2, marks=pytest.mark.long) for n in range(1, 13))]
+)
+def test_sigterm_while_everything_starts_ends_the_command_with_130(
+    dense: Command, seconds: float
+) -> None:
+    process = dense.start("run", str(dense.study()))
+    wait_until((dense.home / "logs" / "trial-server.log").exists)
+    time.sleep(seconds)
+    process.terminate()
+    _out, err = process.communicate(timeout=120)
+    assert process.returncode == 130 and "Traceback" not in err, err
+    dense.assert_no_process_left()
 
 
 @pytest.mark.long
