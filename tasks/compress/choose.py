@@ -63,7 +63,7 @@ def choose(
         Measured(
             recipe=recipe,
             value=value,
-            loss=sign * (value - values[PLAIN]),
+            loss=sign * (value - values[PLAIN]) + 0.0,  # no minus before a zero
             size_mb=sizes[recipe],
             latency=latencies[recipe],
             within=sign * (value - values[PLAIN]) <= settings.loss,
@@ -95,10 +95,10 @@ def _cost(row: Measured, settings: Compress) -> float:
 
 def _why(best: Measured | None, plain: Measured, settings: Compress) -> str:
     unit = "MB" if settings.prefer == "size" else "ms for one row (p95)"
-    bound = f"loses at most {settings.loss:g}"
+    bound = f"at most {settings.loss:g}"
     if best is None:
-        return f"no recipe that {bound} has less than {_cost(plain, settings):.3g} {unit}"
+        return f"no recipe that loses {bound} has less than {_cost(plain, settings):.3g} {unit}"
     return (
         f"{best.recipe} has the least, {_cost(best, settings):.3g} {unit} instead of "
-        f"{_cost(plain, settings):.3g}, of those that {bound} (it loses {best.loss:.4f})"
+        f"{_cost(plain, settings):.3g}, of those that lose {bound} (it loses {best.loss:.4f})"
     )

@@ -64,14 +64,16 @@ def _row(row: Measured, found: Tradeoff) -> dict[str, Any]:
 
 
 def _figure(found: Tradeoff, sign: float, what: str, costs: Sequence[float]) -> Figure:
-    """The objective by a cost, a point a recipe."""
+    """The objective by a cost, a point a recipe; names of neighbours stand above and below."""
+    order = sorted(range(len(costs)), key=lambda place: (costs[place], found.rows[place].value))
+    sides = {place: ("top", "bottom")[n % 2] for n, place in enumerate(order)}
     values = [row.value for row in found.rows]
     low, high = readable_range(values, sign)
     pad = 0.15 * (high - low)
     return {
         "data": [{
             "type": "scatter", "mode": "markers+text", "x": list(costs), "y": values,
-            "text": [plain(row.recipe) for row in found.rows], "textposition": "top center",
+            "text": [plain(row.recipe) for row in found.rows], "textposition": [f"{sides[place]} center" for place in range(len(costs))],
             "cliponaxis": False,
             "hovertemplate": f"%{{text}}<br>%{{x:.3g}} {what}<br>%{{y:.4f}}<extra></extra>",
             "marker": {"size": 11, "color": [_colour(row, found) for row in found.rows],

@@ -112,6 +112,7 @@ def test_a_study_is_crowned_once_and_again_when_it_found_better(stage: Stage) ->
     assert not again.equal and again.differing and again.weights is False
 
 
+@pytest.mark.long
 def test_restored_in_another_mlflow_the_champion_is_there_and_the_journal_as_it_was(
     stage: Stage, migrated_database: Path
 ) -> None:
@@ -207,6 +208,7 @@ def _killed(*_: object, **__: object) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_champion_made_small_is_registered_beside_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
