@@ -75,6 +75,14 @@ def compress(
 
 
 @app.command()
+def ensemble(study: NameArgument) -> None:
+    """Make one model of the study's best trials, score it, and register it as `ensemble`."""
+    from flows.ensembling import ensemble
+
+    raise typer.Exit(ensemble(study))
+
+
+@app.command()
 def promote(
     study: NameArgument,
     version: Annotated[

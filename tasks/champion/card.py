@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from data.levels import number_names
 from tasks.champion.columns import has_words
-from tasks.champion.records import Candidate, Decision, Score
+from tasks.champion.records import Candidate, Decision, Member, Score
 
 
 def model_card(
-    candidate: Candidate, score: Score, decision: Decision, card: Mapping[str, Any], model: str
+    candidate: Candidate,
+    score: Score,
+    decision: Decision,
+    card: Mapping[str, Any],
+    model: str,
+    members: Sequence[Member] = (),
 ) -> str:
     """Markdown: use, data, quality with intervals, cost, and how it was chosen.
 
@@ -21,21 +26,29 @@ def model_card(
         decision: of the gate.
         card: the data's card.
         model: name of the registered model.
+        members: of an ensemble.
     """
-    return "\n".join(_lines(candidate, score, decision, card, model)) + "\n"
+    return "\n".join(_lines(candidate, score, decision, card, model, members)) + "\n"
 
 
 def _lines(
-    candidate: Candidate, score: Score, decision: Decision, card: Mapping[str, Any], model: str
+    candidate: Candidate,
+    score: Score,
+    decision: Decision,
+    card: Mapping[str, Any],
+    model: str,
+    members: Sequence[Member],
 ) -> Iterator[str]:
     yield f"# {model}"
     yield ""
     writes = card["inputs"]["kind"] == "pairs"
     what = "writes texts" if writes else f"tells {len(card['classes'])} classes apart"
     what = "predicts a number" if "target" in card else what
-    yield f"A {candidate.config.model.kind} that {what}."
+    who = f"An ensemble of {len(members)} models" if members else f"A {candidate.config.model.kind}"
+    yield f"{who} that {what}."
+    alias = "ensemble" if members else "champion"
     yield from ("", "## Use", "", "```python")
-    yield f'mlflow.pyfunc.load_model("models:/{model}@champion").predict(rows)'
+    yield f'mlflow.pyfunc.load_model("models:/{model}@{alias}").predict(rows)'
     yield from ("```", "")
     if writes:
         yield "Rows are texts, as a list. The answer has a column `text`."
@@ -47,7 +60,7 @@ def _lines(
         yield f"Rows are {_rows(card['inputs'])}. The answer has a column `label` and one"
         yield f"`p_<class>` a class. Classes: {', '.join(map(str, card['classes']))}."
     yield from ("", "## Data", "")
-    yield from _data(card, candidate)
+    yield from _data(card, candidate, parts=("train",) if members else ("train", "validation"))
     yield from ("", f"## Quality on {score.rows} rows that no trial has seen", "")
     yield from ("| metric | value | 95 % interval |", "|---|---|---|")
     for name, interval in score.metrics.items():
@@ -64,7 +77,7 @@ def _lines(
     )
     yield f"{score.size_mb:.2f} MB; rows: {times}."
     yield from ("", "## How it was chosen", "")
-    yield _choice(candidate)
+    yield _members(candidate, members) if members else _choice(candidate)
     for reason in decision.reasons:
         yield f"- {'passed' if reason.passed else 'failed'} {reason.rule}: {reason.why}"
 
@@ -83,7 +96,7 @@ def _rows(inputs: Mapping[str, Any]) -> str:
     return f"float64, shape {shape}, raw values {inputs['low']:g} to {inputs['high']:g}"
 
 
-def _data(card: Mapping[str, Any], candidate: Candidate) -> Iterator[str]:
+def _data(card: Mapping[str, Any], candidate: Candidate, parts: Sequence[str]) -> Iterator[str]:
     source = ", ".join(
         f"{name} {value}"
         for name, value in card["source"].items()
@@ -91,12 +104,21 @@ def _data(card: Mapping[str, Any], candidate: Candidate) -> Iterator[str]:
     )
     rows = card["rows"]
     yield f"- source: {source}"
-    yield f"- rows: {rows['read']} read, {rows['kept']} kept; trained on {_trained(rows)}"
+    yield f"- rows: {rows['read']} read, {rows['kept']} kept; trained on {_trained(rows, parts)}"
     yield f"- data key: `{candidate.data}`"
 
 
-def _trained(rows: Mapping[str, int]) -> str:
-    return f"{rows['train'] + rows['validation']} (train and validation part)"
+def _trained(rows: Mapping[str, int], parts: Sequence[str]) -> str:
+    return f"{sum(rows[part] for part in parts)} ({' and '.join(parts)} part)"
+
+
+def _members(candidate: Candidate, members: Sequence[Member]) -> str:
+    shares = ", ".join(f"{member.number} ({member.weight:.0%})" for member in members)
+    return (
+        f"Trials {shares} of the study `{candidate.study}`, picked one after another by what they "
+        f"reach together on the validation part ({candidate.objective} {candidate.value:.4f}, "
+        "which flatters it a little); their answers are averaged by these shares."
+    )
 
 
 def _choice(candidate: Candidate) -> str:

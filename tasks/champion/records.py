@@ -41,6 +41,18 @@ class Candidate(Record):
         return self.config.evaluate.objective
 
 
+class Member(Record):
+    """A trial that is part of an ensemble."""
+
+    number: int
+    digest: str
+    config: TrialConfig
+    folder: str
+    """Of a training of it whose weights are there."""
+    weight: float
+    """Its share of the answer; those of all members sum to 1."""
+
+
 class Latency(Record):
     """Milliseconds of one call of the packed model, measured where it was scored."""
 

@@ -155,7 +155,7 @@ def replay(original: Original, run: Run, scratch: Path) -> Replayed:
         values=sum(len(line.metrics) for line in original.lines),
         differing=differing,
         weights=_same_weights(original.result, Result.read(scratch)),
-        predictions=_same_predictions(original.folder.path, scratch),
+        predictions=same_predictions(original.folder.path, scratch),
         environment=tuple(changed(original)),
     )
 
@@ -222,7 +222,8 @@ def _same_weights(was: Result, now: Result | None) -> bool | None:
     return now is not None and now.files.get(WEIGHTS) == was.files[WEIGHTS]
 
 
-def _same_predictions(was: Path, now: Path) -> bool | None:
+def same_predictions(was: Path, now: Path) -> bool | None:
+    """Whether two folders hold the same predictions to the bit; None where the first has none."""
     try:
         first = vars(read(was / PREDICTIONS))
     except DenseError:

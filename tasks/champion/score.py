@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from conf.compress import Recipe
 from conf.errors import DenseError
 from conf.home import write_atomically
 from tasks.champion import process
-from tasks.champion.records import Candidate, Score
+from tasks.champion.records import Candidate, Member, Score
 from tasks.prepare import Prepared, test_path
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 SCORE = "score.json"
 PACKAGE = "model"
 TEST = "test"
-REFERRED = ("train", "validation")
+VALIDATION = "validation"
+REFERRED = ("train", VALIDATION)
 
 
 def score(
@@ -41,6 +43,7 @@ def score(
     stopping: process.Stopping = process.never,
     recipe: Recipe | None = None,
     explain: int = 0,
+    members: Sequence[Member] = (),
 ) -> Score:
     """Score the final model of a candidate on the test part, once.
 
@@ -54,6 +57,8 @@ def score(
         stopping: whether the user wants an end.
         recipe: that makes it small; then the files lie in `small-<recipe>/` of the folder.
         explain: so many right and so many wrong answers are explained, in `explained.json`.
+        members: of an ensemble; what they say together about the validation part then lies in
+            `validation/` of the folder.
 
     Raises:
         Stopped: the user wanted an end; the next call scores anew.
@@ -73,7 +78,12 @@ def score(
         "card": str(prepared.card_path),
         "train": str(prepared.train),
         "validation": str(prepared.validation),
-        "trial": str(folder.parent / f"{candidate.number}-{candidate.digest[:8]}"),
+        "members": [member.model_dump(mode="json") for member in members],
+        "trial": str(
+            folder / VALIDATION
+            if members
+            else folder.parent / f"{candidate.number}-{candidate.digest[:8]}"
+        ),
         "test": str(test_path(prepared)),
     }
     process.call(
@@ -102,19 +112,16 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     """Pack, predict, measure, evaluate, and write the score last."""
     import tasks.train.lightning  # noqa: F401  before the models import it at length
     from tasks.champion.measure import invariance, latencies, load, megabytes
-    from tasks.champion.pack import pack
     from tasks.champion.rows import read_rows
     from tasks.evaluate.evaluation import PREDICTIONS, evaluate
-    from tasks.evaluate.predictions import TextPredictions, write
+    from tasks.evaluate.predictions import NumberPredictions, Predictions, write
     from tasks.train.folder import file_fact
 
     candidate = Candidate.model_validate(request["candidate"])
     folder, out = Path(request["folder"]), Path(request["out"])
     card_path = Path(request["card"])
     card = json.loads(card_path.read_text())
-    program = pack(
-        candidate, folder, card_path, Path(request["train"]), out / PACKAGE, request["recipe"]
-    )
+    program = _packed(request, candidate, out / PACKAGE)
     if out == folder:
         _refer(request, folder, card)
     model = load(out / PACKAGE)
@@ -138,7 +145,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
         invariance=invariance(model, rows, predictions, card["inputs"], candidate),
         time=time.time(),
     )
-    if request.get("explain") and not isinstance(predictions, TextPredictions):
+    if request.get("explain") and isinstance(predictions, Predictions | NumberPredictions):
         from tasks.explain.explain import Subject, explain
 
         parts = Path(request["train"]).parent
@@ -146,6 +153,20 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
         explain(subject, request["explain"])
     write_atomically(out / SCORE, taken.model_dump_json() + "\n")
     return taken.model_dump(mode="json")
+
+
+def _packed(request: dict[str, Any], candidate: Candidate, destination: Path) -> Path:
+    """Write the package; what was learnt, inside it."""
+    card, train = Path(request["card"]), Path(request["train"])
+    if request.get("members"):
+        from tasks.ensemble.package import pack_ensemble
+
+        members = [Member.model_validate(each) for each in request["members"]]
+        return pack_ensemble(candidate, members, card, train, destination)
+    from tasks.champion.pack import pack
+
+    folder = Path(request["folder"])
+    return pack(candidate, folder, card, train, destination, request["recipe"])
 
 
 def _refer(request: dict[str, Any], folder: Path, card: dict[str, Any]) -> None:

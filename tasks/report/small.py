@@ -73,7 +73,8 @@ def _figure(found: Tradeoff, sign: float, what: str, costs: Sequence[float]) -> 
     return {
         "data": [{
             "type": "scatter", "mode": "markers+text", "x": list(costs), "y": values,
-            "text": [plain(row.recipe) for row in found.rows], "textposition": [f"{sides[place]} center" for place in range(len(costs))],
+            "text": [plain(row.recipe) for row in found.rows],
+            "textposition": [f"{sides[place]} center" for place in range(len(costs))],
             "cliponaxis": False,
             "hovertemplate": f"%{{text}}<br>%{{x:.3g}} {what}<br>%{{y:.4f}}<extra></extra>",
             "marker": {"size": 11, "color": [_colour(row, found) for row in found.rows],

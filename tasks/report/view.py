@@ -10,6 +10,7 @@ from typing import Any
 
 from conf.identity import study_digest
 from conf.plan import describe
+from tasks.ensemble.select import ensemble_of
 from tasks.report import figures, head, repeat, words
 from tasks.report.cost import cost
 from tasks.report.datacard import class_names, shown_card
@@ -68,6 +69,7 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         "headline": head.headline(record, winner),
         "tiles": head.tiles(record, winner, gained),
         "winner": winner,
+        "ensemble": _ensemble(record) if winner else "",
         "explained": explained(folder),
         "small": shrunk,
         "best": best,
@@ -101,6 +103,21 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
             **(shrunk.figures if shrunk else {}),
         },
     }
+
+
+def _ensemble(record: StudyRecord) -> str:
+    """What the trials would reach together; empty where nothing can be averaged."""
+    found = ensemble_of(record)
+    if found is None:
+        return ""
+    if len(found.weights) < 2:
+        return f"none of the trials is better than trial {next(iter(found.weights))} alone"
+    shares = ", ".join(f"{number} ({share:.0%})" for number, share in found.weights.items())
+    return (
+        f"trials {shares} together reach {words.name(record.study.evaluate.objective)} "
+        f"{found.value:.4f} on the validation part that they were picked on, the best alone "
+        f"{found.single:.4f}; `dense ensemble {record.study.name}` makes one model of them"
+    )
 
 
 def _effects(record: StudyRecord, rows: Sequence[Row], learned: Sequence[Lesson]) -> Effects:

@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.errors import DenseError
-from tasks.champion.ensemble import combined, select
+from tasks.ensemble.select import combined, ensemble_of, select
+from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.metrics import compute
-from tasks.evaluate.predictions import Predictions
+from tasks.evaluate.predictions import (
+    NumberPredictions,
+    Predictions,
+    Said,
+    TextPredictions,
+    write,
+)
 
 TARGETS = np.array([0, 0, 1, 1, 0, 1])
 
@@ -67,5 +78,49 @@ def test_an_ensemble_is_never_worse_than_its_best_member(members: list[list[floa
     assert sum(found.weights.values()) == pytest.approx(1)
     numbers = list(found.weights)
     mixed = combined([predictions[n] for n in numbers], [found.weights[n] for n in numbers])
+    assert isinstance(mixed, Predictions)
     value = compute(["log_loss"], mixed.targets, mixed.predictions, mixed.probabilities)
     assert value["log_loss"] == pytest.approx(found.value)
+
+
+def numbers(*values: float) -> NumberPredictions:
+    return NumberPredictions(np.arange(3), np.array([1.0, 2.0, 3.0]), np.array(values))
+
+
+def test_numbers_are_averaged() -> None:
+    high, low, far = numbers(1.5, 2.5, 3.5), numbers(0.5, 1.5, 2.5), numbers(9.0, 9.0, 9.0)
+    found = select({1: high, 2: low, 3: far}, "rmse", "minimize")
+    assert found.weights == {1: 0.5, 2: 0.5}
+    assert (found.value, found.single) == (0.0, 0.5)
+    mixed = combined([high, far], [3, 1])
+    assert isinstance(mixed, NumberPredictions)
+    assert mixed.predictions.tolist() == [3.375, 4.125, 4.875]
+
+
+def record_of(tmp_path: Path, *members: Said) -> Any:
+    """A record whose trials, the best first, have said this."""
+    trials = []
+    for number, each in enumerate(members):
+        path = tmp_path / str(number)
+        path.mkdir()
+        write(path / PREDICTIONS, each)
+        complete = SimpleNamespace(status="complete")
+        trials.append(SimpleNamespace(number=number, path=path, trial=complete))
+    evaluate = SimpleNamespace(objective="accuracy", direction="maximize")
+    study = SimpleNamespace(evaluate=evaluate)
+    return SimpleNamespace(leaderboard=lambda: iter(trials), study=study)
+
+
+def test_of_a_record_the_best_trials_are_looked_at_as_far_as_there_is_room(tmp_path: Path) -> None:
+    record = record_of(tmp_path, FIRST, POOR, SECOND)
+    whole = ensemble_of(record)
+    assert whole is not None and whole.weights == {0: 0.5, 2: 0.5}
+    cut = ensemble_of(record, room=2 * FIRST.probabilities.size)
+    assert cut is not None and cut.weights == {0: 1.0}
+
+
+def test_one_trial_or_written_texts_make_no_ensemble(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    assert ensemble_of(record_of(tmp_path / "one", FIRST)) is None
+    texts = TextPredictions(np.arange(2), ["a", "b"], ["a", "c"])
+    assert ensemble_of(record_of(tmp_path, texts, texts)) is None

@@ -1,0 +1,1 @@
+"""Trials that are better together: chosen, packed into one model, scored, judged, registered."""

@@ -1,0 +1,201 @@
+"""An ensemble, whole: chosen, its members' weights found or trained again, scored, registered.
+
+The alias `ensemble` comes to the version if the study's gate lets it through; `champion` stays
+where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.errors import BadInput, DenseError
+from conf.identity import canonical_json, derived_seed, sha256_text, study_digest
+from tasks.champion import registry
+from tasks.champion.card import model_card
+from tasks.champion.crown import judged
+from tasks.champion.final import final_folder, training_folder
+from tasks.champion.records import Candidate, Decision, Member, Registered, Score
+from tasks.champion.register import Registration, record_version
+from tasks.champion.replay import same_predictions, trial_original
+from tasks.champion.score import VALIDATION, score
+from tasks.champion.training import Run, train
+from tasks.ensemble.select import Ensemble, Saved, combined, ensemble_of
+from tasks.evaluate import metrics
+from tasks.evaluate.evaluation import PREDICTIONS
+from tasks.evaluate.predictions import read, write
+from tasks.prepare import Prepared
+from tasks.study.record import StudyRecord
+from tasks.train.folder import TrialFolder
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ALIAS = "ensemble"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came of it."""
+
+    found: Ensemble
+    """As it was chosen by the saved predictions."""
+    members: Sequence[Member]
+    again: Sequence[int]
+    """Trials that were trained again, their weights being gone."""
+    unlike: Sequence[int]
+    """Of those, the ones whose predictions are not the same bits as the first time."""
+    value: float
+    """The objective on the validation part, with the weights that are packed."""
+    score: Score
+    decision: Decision
+    registered: Registered
+
+
+def build(
+    client: MlflowClient, record: StudyRecord, prepared: Prepared, run: Run
+) -> Built | Ensemble:
+    """Register the ensemble of a study's trials as a version of its model.
+
+    Args:
+        client: of tracking store and registry.
+        record: the study, read back.
+        prepared: its data.
+        run: the trial engine's `run`; only called for members whose weights are gone.
+
+    Returns:
+        What was registered; the choice alone where no ensemble is better than one trial.
+
+    Raises:
+        BadInput: the study has no two trials whose answers can be averaged.
+        DenseError: a member could not be trained again, or the whole could not be scored.
+    """
+    found = ensemble_of(record)
+    if found is None:
+        raise BadInput(
+            f"an ensemble needs two complete trials of {record.study.name!r} that predict classes "
+            "or numbers; run more trials first"
+        )
+    if len(found.weights) < 2:
+        return found
+    members, again, unlike = _members(record, prepared, run, found)
+    saved = [_said(Path(member.folder)) for member in members]
+    together = combined(saved, [member.weight for member in members])
+    objective = record.study.evaluate.objective
+    value = metrics.score(together, record.study.evaluate, [objective])[objective]
+    candidate = _candidate(record, prepared, members, value)
+    folder = final_folder(record.home, candidate)
+    write(folder / VALIDATION / PREDICTIONS, together)
+    taken = score(
+        candidate,
+        prepared,
+        folder,
+        threads=record.study.resources.threads,
+        seconds=record.study.champion.seconds,
+        members=members,
+    )
+    held = registry.incumbent(client, record.study.registered_model)
+    decision = judged(record, prepared, client, candidate, taken, held)
+    if decision.verdict == "crown":  # the champion's alias is not what it competes for
+        decision = decision.model_copy(update={"verdict": "keep"})
+    done = _register(client, record, prepared, candidate, members, taken, decision, folder)
+    return Built(found, members, again, unlike, value, taken, decision, done)
+
+
+def _members(
+    record: StudyRecord, prepared: Prepared, run: Run, found: Ensemble
+) -> tuple[list[Member], list[int], list[int]]:
+    """The members with folders that hold their weights; those that were trained for it."""
+    members, again, unlike = [], [], []
+    for number, weight in sorted(found.weights.items(), key=lambda item: (-item[1], item[0])):
+        trial = record.trial(number)
+        folder = trial.path
+        if not TrialFolder(folder).learnt.exists():
+            folder = _trained_again(record, prepared, run, number)
+            again.append(number)
+            if not same_predictions(trial.path, folder):
+                unlike.append(number)
+        members.append(
+            Member(
+                number=number,
+                digest=trial.trial.digest,
+                config=trial.config,
+                folder=str(folder),
+                weight=weight,
+            )
+        )
+    return members, again, unlike
+
+
+def _trained_again(record: StudyRecord, prepared: Prepared, run: Run, number: int) -> Path:
+    """A folder in which a trial was trained as in the search; found if it is there."""
+    original = trial_original(record, prepared, number)
+    spec = original.spec
+    folder = training_folder(record.home, record.study.name, spec.digest, spec.seed)
+    outcome = train(run, spec, folder)
+    if outcome.outcome != "complete":
+        raise DenseError(
+            f"{original.words} could not be trained again for the ensemble ({outcome.cause}: "
+            f"{outcome.message}); see {TrialFolder(folder).log}, then give the command again"
+        )
+    return folder
+
+
+def _said(folder: Path) -> Saved:
+    said = read(folder / PREDICTIONS)
+    assert isinstance(said, Saved)  # others were not chosen from
+    return said
+
+
+def _candidate(
+    record: StudyRecord, prepared: Prepared, members: Sequence[Member], value: float
+) -> Candidate:
+    """The ensemble as whoever competes: its digest is of its members and their weights."""
+    first = members[0]
+    shares = {member.digest: member.weight for member in members}
+    return Candidate(
+        study=record.study.name,
+        study_digest=study_digest(record.study),
+        data=prepared.key,
+        number=first.number,
+        digest=sha256_text(canonical_json({"ensemble": shares})),
+        config=first.config,
+        value=value,
+        epochs=max(record.trial(member.number).trial.epoch for member in members),
+        seed=derived_seed(record.study.seed, "ensemble"),
+    )
+
+
+def _register(
+    client: MlflowClient,
+    record: StudyRecord,
+    prepared: Prepared,
+    candidate: Candidate,
+    members: Sequence[Member],
+    taken: Score,
+    decision: Decision,
+    folder: Path,
+) -> Registered:
+    """The run and the version, found or made; then the alias, if the gate lets it through."""
+    model = record.study.registered_model
+    shares = {str(member.number): round(member.weight, 6) for member in members}
+    tags = {"dense.kind": "ensemble", "dense.members": canonical_json(shares)}
+    given = Registration(
+        candidate,
+        taken,
+        decision,
+        folder,
+        model,
+        card=model_card(candidate, taken, decision, prepared.card, model, members),
+        params={f"weight of trial {number}": share for number, share in shares.items()},
+        extra_tags=tags,
+    )
+    with registry.held(record.home, model):
+        version = record_version(client, record.home, given, previous=None)
+        for name, value in tags.items():
+            client.set_model_version_tag(model, version.version, name, value)
+        if decision.verdict == "keep":
+            client.set_registered_model_alias(model, ALIAS, version.version)
+    return Registered(model=model, version=str(version.version), run_id=version.run_id or "")

@@ -1,0 +1,62 @@
+"""The registered ensemble as code: MLflow copies this one file into the model and runs it there.
+
+It must work where this project is absent, so it imports nothing of it. Its members are models of
+MLflow themselves, each in a folder of its own; `card.json` has their weights.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+
+class Ensemble(PythonModel):
+    """Raw rows in, one line a row out: the weighted mean of what the members say."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the members and the card from the model's artifacts."""
+        self._card = json.loads(Path(context.artifacts["card"]).read_text())
+        self._members = [
+            mlflow.pyfunc.load_model(context.artifacts[name]) for name in self._card["members"]
+        ]
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,  # or an array; of a union MLflow would warn
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Label and probabilities, or the number.
+
+        Args:
+            context: given by MLflow, already read.
+            model_input: raw rows as every member takes them.
+            params: none are known.
+
+        Returns:
+            A frame with the column `label` and a column `p_<name>` a class; of a model of numbers
+            the column `prediction`.
+
+        Raises:
+            ValueError: a member cannot take the rows; its own sentence.
+        """
+        answers = [member.predict(model_input) for member in self._members]
+        weights = np.asarray(self._card["weights"], dtype=np.float64)
+        labels = np.asarray(self._card["labels"])
+        names = [f"p_{name}" for name in labels] if len(labels) else ["prediction"]
+        said = np.stack([each[names].to_numpy(dtype=np.float64) for each in answers])
+        mean = np.tensordot(weights, said, axes=1)
+        if not len(labels):
+            return pd.DataFrame({"prediction": mean[:, 0]})
+        frame = pd.DataFrame(mean.astype(np.float32), columns=names)
+        frame.insert(0, "label", labels[mean.argmax(axis=1)])
+        return frame
+
+
+mlflow.models.set_model(Ensemble())
