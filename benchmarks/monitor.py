@@ -51,7 +51,7 @@ def blurred(sigma: float) -> Change:
 def severities() -> Iterator[tuple[str, Change]]:
     """What is done to the rows, from nothing to much."""
     yield "as they are", lambda x: x
-    for degrees in (5, 10, 15, 20, 30):
+    for degrees in (5, 10, 15, 25, 45):
         yield f"turned by {degrees} degrees", turned(degrees)
     for sigma in (0.3, 0.4, 0.5, 0.7):
         yield f"blurred, sigma {sigma}", blurred(sigma)
