@@ -145,7 +145,7 @@ class Ledger:
 
     def report_path(self, name: str) -> str:
         """Where MLflow's pages show a file of the parent run, below the server's address."""
-        return f"#/experiments/{self.experiment_id}/runs/{self.parent_run_id}/artifacts/{name}"
+        return view.file_path(self.experiment_id, self.parent_run_id, name)
 
     def files(self, trial: Trial) -> TrialFolder:
         """Where a trial's files lie."""

@@ -250,25 +250,25 @@ def study_tags(
 
 
 def description(facts: Facts, state: State, report: str = "", trials: str = "") -> str:
-    """The text that MLflow shows above a study's runs."""
-    study = facts.study
+    """The text that MLflow shows above a study's runs; of it, folded, the first line."""
+    study, run, page = facts.study, None, None
+    if facts.sessions:
+        run, page = facts.sessions[-1].flow_run, facts.sessions[-1].flow_run_page
+    ways = {"All trials side by side": trials, "The report": report, "The run in Prefect": page}
     objective = study.evaluate.objective
     keys = ", ".join(f"`{key}`" for key in study.search.space) or "nothing"
-    text = (
+    parts = [
+        " · ".join(f"[{name}]({link})" for name, link in ways.items() if link),
         f"Search for the best `{objective}` over {keys} by `{study.search.strategy}`: "
         f"{state.asked} trials asked, {state.count('complete')} complete, "
-        f"{state.count('failed')} failed."
-    )
+        f"{state.count('failed')} failed.",
+    ]
     if state.best is not None and state.best.value is not None:
-        text += f"\n\nBest: trial {state.best.number}, {objective} {state.best.value:.6g}."
-    if trials:
-        text += f"\n\n[All trials side by side]({trials}): settings, scores, curves."
-    if report:
-        text += f"\n\n[The report]({report}): history, importance, curves, the champion's test."
-    if facts.sessions and (run := facts.sessions[-1].flow_run):
-        page = facts.sessions[-1].flow_run_page
-        text += f"\n\nPrefect flow run: {f'[{run}]({page})' if page else f'`{run}`'}."
-    return text + f"\n\nContinue it with `dense run {study.name}`."
+        parts.append(f"Best: trial {state.best.number}, {objective} {state.best.value:.6g}.")
+    if run and not page:
+        parts.append(f"Prefect flow run: `{run}`.")
+    parts.append(f"Continue it with `dense run {study.name}`.")
+    return "\n\n".join(filter(None, parts))
 
 
 def study_times(facts: Facts, state: State) -> tuple[int, int]:

@@ -16,13 +16,21 @@ from conf.study import Study
 KEY = "trials"
 TAG = f"mlflow.sharedViewState.{KEY}"
 LONGEST = 5_000  # characters that MLflow takes of an experiment's tag
+TRAINING = "workflowType=machine_learning"
+"""Of an address: the pages for training, where MLflow would else open those for agents."""
 HEIGHT = 400  # pixels of a chart
 SETTINGS, CURVES = "dense-settings", "dense-curves"
 
 
 def path(experiment_id: str) -> str:
     """Where MLflow's pages show it, below the server's address."""
-    return f"#/experiments/{experiment_id}/runs?viewStateShareKey={KEY}&compareRunsMode=CHART"
+    shown = f"viewStateShareKey={KEY}&compareRunsMode=CHART&{TRAINING}"
+    return f"#/experiments/{experiment_id}/runs?{shown}"
+
+
+def file_path(experiment_id: str, run_id: str, name: str) -> str:
+    """Where MLflow's pages show a file of a run, below the server's address."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}/artifacts/{name}?{TRAINING}"
 
 
 def view(study: Study) -> str | None:

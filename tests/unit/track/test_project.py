@@ -270,7 +270,11 @@ def test_the_description_links_to_the_run_the_report_and_all_trials(written: Wri
     page = "http://here/runs/flow-run/f-1"
     known = facts(written, Session(time=START, flow_run="f-1", flow_run_page=page, data_key=KEY))
     text = project.description(known, written.state, "#/page", "#/trials")
-    for link in (f"[f-1]({page})", "[The report](#/page)", "[All trials side by side](#/trials)"):
+    for link in (
+        f"[The run in Prefect]({page})",
+        "[The report](#/page)",
+        "[All trials side by side](#/trials)",
+    ):
         assert link in text
 
 

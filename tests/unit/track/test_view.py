@@ -25,7 +25,9 @@ def test_the_view_has_an_axis_for_what_every_trial_has_and_is_sorted_by_worth() 
     assert state["orderByAsc"] is False and state["runsHiddenMode"] == "SHOW_ALL"
     places = {each["uuid"] for each in state["compareRunSections"]}
     assert {each["metricSectionId"] for each in state["compareRunCharts"]} == places
-    assert view.path("7") == "#/experiments/7/runs?viewStateShareKey=trials&compareRunsMode=CHART"
+    address, _, query = view.path("7").partition("?")
+    assert address == "#/experiments/7/runs" and query.startswith("viewStateShareKey=trials&")
+    assert query.endswith(view.TRAINING) and view.file_path("7", "a", "b").endswith(view.TRAINING)
 
 
 def test_a_space_too_large_for_a_tag_has_no_view() -> None:
