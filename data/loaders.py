@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pytorch_lightning as pl
 import torch
 from tokenizers import Tokenizer
 from torch.utils.data import DataLoader, Dataset
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from conf.augment import Augment
 from conf.foundation import Transformer
 from conf.identity import derived_seed
+from conf.lightning import pl
 from conf.study import TrialConfig
 from conf.writers import Causal, Seq2Seq
 from data.answers import PairEncoder, pair_encoder

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from conf.lightning import pl
 from conf.train import Train
 from models.adalora import RANKS, Allocation
 from models.adversarial import moved

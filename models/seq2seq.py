@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytorch_lightning as pl
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from conf.lightning import pl
 from conf.model import Gru
 from conf.study import TrialConfig
 from conf.writers import Causal, Seq2Seq

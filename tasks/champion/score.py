@@ -110,7 +110,6 @@ def read_score(folder: Path) -> Score | None:
 
 def handle(request: dict[str, Any]) -> dict[str, Any]:
     """Pack, predict, measure, evaluate, and write the score last."""
-    import tasks.train.lightning  # noqa: F401  before the models import it at length
     from tasks.champion.measure import invariance, latencies, load, megabytes
     from tasks.champion.rows import read_rows
     from tasks.evaluate.evaluation import PREDICTIONS, evaluate

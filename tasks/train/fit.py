@@ -35,7 +35,6 @@ from tasks.train.checkpoints import DurableCheckpointIO, Restored, prune, restor
 from tasks.train.durable import Background, at_once, write_durably
 from tasks.train.folder import TrialFolder, file_fact, mend_metrics
 from tasks.train.latency import latency_ms
-from tasks.train.lightning import NoProfiler
 from tasks.train.progress import Progress
 from tasks.train.sharding import Divided, strategy_of
 from tasks.train.spec import FileFact, Result, TrialSpec
@@ -198,7 +197,7 @@ def build_trainer(
         gradient_clip_val=train.clip,
         callbacks=callbacks,
         plugins=[checkpoints],
-        profiler=NoProfiler(),
+        profiler=lean.NoProfiler(),
         logger=False,
         enable_progress_bar=False,
         enable_checkpointing=False,

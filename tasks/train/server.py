@@ -35,7 +35,7 @@ NOT_FORKED = 71 << 8
 # What a trial imports sooner or later. The second half is what libraries import only when they are
 # first used: named here, a trial does not spend half a second on them.
 WARM = (
-    "tasks.train.lightning",
+    "conf.lightning",
     "safetensors.torch",
     "data.loaders",
     "models",
