@@ -103,6 +103,11 @@ class Command:
             assert time.monotonic() < deadline, f"not reached: {self.journal(name)[-3:]}"
             time.sleep(0.02)
 
+    def epochs(self, name: str) -> int:
+        """Epochs that the trials of a study have finished together."""
+        files = (self.home / "trials" / name).glob("*/metrics.jsonl")
+        return sum(path.read_bytes().count(b"\n") for path in files)
+
     def processes(self) -> list[psutil.Process]:
         """Every live process that was started for this home; zombies do not count."""
         return [process for process in psutil.process_iter() if self._is_ours(process)]

@@ -285,6 +285,7 @@ def test_an_mlflow_that_does_not_answer_is_refused(dense: Command) -> None:
     assert "unset MLFLOW_TRACKING_URI" in sentence
 
 
+@pytest.mark.long
 def test_a_deleted_experiment_of_that_name_is_refused(dense: Command) -> None:
     client = mlflow_of(dense)
     client.delete_experiment(client.create_experiment("digits"))
@@ -293,6 +294,7 @@ def test_a_deleted_experiment_of_that_name_is_refused(dense: Command) -> None:
     assert "mlflow experiments restore" in sentence and "name=<new name>" in sentence
 
 
+@pytest.mark.long
 def test_a_study_of_that_name_from_another_home_is_refused(dense: Command) -> None:
     client = mlflow_of(dense)
     tags = {"dense.kind": "study", "dense.study": "digits", "dense.home": "elsewhere"}

@@ -8,24 +8,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from conf.home import Home
 from flows.server import PrefectServer
 from tests.e2e.command import Command, of
+from tests.e2e.prefect_api import Api
 from tests.e2e.same import values
+from tests.waiting import wait_until
 
 SILENT = "dense: a flow run fell silent"
 ROOT = Path(__file__).parents[2]
-QUICK = ["search.trials=2", "train.epochs=1", "model.width=16", "resources.slots=2"]
 # One trial, long enough to be still at it when the cancellation arrives, and no champion.
 LONG = ["search.trials=1", "train.epochs=150", "model.width=16", "champion.enabled=false"]
 
@@ -39,7 +38,7 @@ class Site:
         self.dense.env["PREFECT_API_URL"] = self.server.wait()
         self.dense.env["PREFECT_HOME"] = str(home / "prefect")
         self.dense.env["PREFECT_WORKER_QUERY_SECONDS"] = "1"
-        self.api = httpx.Client(base_url=self.server.url, timeout=60)
+        self.api = Api(self.server.url)
         self.worker: subprocess.Popen[str] | None = None
 
     def python(self, *arguments: str) -> None:
@@ -65,42 +64,6 @@ class Site:
                 stderr=subprocess.STDOUT,
                 text=True,
             )
-
-    def ask(self, path: str, body: Any = None, method: str = "POST") -> Any:
-        """What the server answers; busy with its database it says so, and is asked again."""
-        answer = self.api.request(method, path, json=body)
-        for _ in range(20):
-            if answer.status_code != 503:
-                break
-            time.sleep(1)
-            answer = self.api.request(method, path, json=body)
-        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
-        return answer.json() if answer.content else None
-
-    def deployment(self, name: str) -> dict[str, Any]:
-        """A deployment."""
-        found: dict[str, Any] = self.ask(f"/deployments/name/{name}", method="GET")
-        return found
-
-    def start(self, name: str, **facts: Any) -> str:
-        """Id of a new flow run of a deployment."""
-        found = self.ask(f"/deployments/{self.deployment(name)['id']}/create_flow_run", facts)
-        return str(found["id"])
-
-    def set_state(self, run: str, kind: str, name: str | None = None) -> None:
-        """Ask for another state of a flow run, as the pages and `prefect flow-run cancel` do."""
-        state = {"type": kind, "name": name or kind.title()}
-        answer = self.ask(f"/flow_runs/{run}/set_state", {"state": state})
-        assert answer["status"] == "ACCEPT", answer
-
-    def run(self, run: str) -> dict[str, Any]:
-        """A flow run."""
-        found: dict[str, Any] = self.ask(f"/flow_runs/{run}", method="GET")
-        return found
-
-    def state(self, run: str) -> str:
-        """Name of a flow run's state."""
-        return str(self.run(run)["state"]["name"])
 
     def close(self) -> None:
         """End the worker, the server and whatever they started."""
@@ -161,15 +124,11 @@ def site(used_home: Path, heard: Ear, tmp_path_factory: pytest.TempPathFactory) 
     site = Site(home)
     try:
         site.python("-c", DEPLOY, f"http://127.0.0.1:{heard.server_port}/")
-        site.ask("/variables/name/dense_notify", {"value": "custom-webhook/lab"}, "PATCH")
+        site.api.ask("/variables/name/dense_notify", {"value": "custom-webhook/lab"}, "PATCH")
         site.start_worker()
         yield site
     finally:
         site.close()
-
-
-def overrides(*more: str) -> str:
-    return f"overrides={json.dumps([*QUICK, *more])}"
 
 
 def silent_run(site: Site) -> str:
@@ -178,13 +137,13 @@ def silent_run(site: Site) -> str:
     It is watched as all are, for ten seconds only.
     """
     pause(site, True)  # or the worker would run it
-    run = site.start("study/wine")
-    site.set_state(run, "PENDING")
-    (watch,) = [each for each in site.ask("/automations/filter") if each["name"] == SILENT]
+    run = site.api.start("study/wine")
+    site.api.set_state(run, "PENDING")
+    (watch,) = [each for each in site.api.ask("/automations/filter") if each["name"] == SILENT]
     mine = {"match": {"prefect.resource.id": f"prefect.flow-run.{run}"}, "within": 10}
     short = {"trigger": {**watch["trigger"], **mine}, "actions": watch["actions"]}
-    site.ask("/automations/", {"name": "impatient", **short})
-    site.set_state(run, "RUNNING")
+    site.api.ask("/automations/", {"name": "impatient", **short})
+    site.api.set_state(run, "RUNNING")
     pause(site, False)
     beat = {
         "id": str(uuid4()),
@@ -192,18 +151,13 @@ def silent_run(site: Site) -> str:
         "occurred": datetime.now(UTC).isoformat(),
         "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
     }
-    site.ask("/events", [beat])
+    site.api.ask("/events", [beat])
     return run
 
 
 def pause(site: Site, paused: bool) -> None:
     """Let the worker start nothing, or go on."""
-    site.ask("/work_pools/dense", {"is_paused": paused}, "PATCH")
-
-
-def places_taken(site: Site, name: str) -> int:
-    limit = site.deployment(name)["global_concurrency_limit"]
-    return int(limit["active_slots"])
+    site.api.ask("/work_pools/dense", {"is_paused": paused}, "PATCH")
 
 
 @pytest.mark.timeout(1200)
@@ -211,50 +165,31 @@ def test_a_deployment_is_cancelled_and_continued_and_a_silent_run_frees_its_plac
     site: Site, heard: Ear
 ) -> None:
     silent = silent_run(site)
-    assert places_taken(site, "study/wine") == 1
+    assert site.api.places_taken("study/wine") == 1
     parameters = {"study": "digits", "overrides": ["name=cancelled", *LONG]}
-    run = site.start("study/digits", parameters=parameters)
-    wait_until(lambda: epochs(site.dense, "cancelled") >= 2)
+    run = site.api.start("study/digits", parameters=parameters)
+    wait_until(lambda: site.dense.epochs("cancelled") >= 2)
     begun = time.monotonic()
-    site.set_state(run, "CANCELLING")
+    site.api.set_state(run, "CANCELLING")
     wait_until(lambda: not site.dense.trials())
     took = time.monotonic() - begun
     site.dense.until(lambda lines: bool(of(lines, "stopped")), "cancelled", seconds=120)
     assert of(site.dense.journal("cancelled"), "stopped")[-1]["reason"] == "user"
-    wait_until(lambda: site.state(run) == "Cancelled")
+    wait_until(lambda: site.api.state(run) == "Cancelled")
     assert took < 60, "trials outlived the cancellation"  # seconds, on a machine that is not busy
     asked = of(site.dense.journal("cancelled"), "asked")
 
-    again = site.start("study/digits", parameters=parameters)
-    wait_until(lambda: site.state(again) in ("Completed", "Failed", "Crashed"), 600)
-    assert site.state(again) == "Completed", site.run(again)["state"]["message"]
+    again = site.api.start("study/digits", parameters=parameters)
+    wait_until(lambda: site.api.state(again) in ("Completed", "Failed", "Crashed"), 600)
+    assert site.api.state(again) == "Completed", site.api.run(again)["state"]["message"]
     journal = site.dense.journal("cancelled")
     assert of(journal, "asked") == asked, "what was asked was asked again"
     assert any(line["epoch"] > 0 for line in of(journal, "attempt")), "nothing was continued"
     assert len(values(site.dense, "cancelled")) == 1
 
-    wait_until(lambda: site.state(silent) == "Crashed", 60)
-    assert places_taken(site, "study/wine") == 0
-    assert site.run(again)["name"] == "digits"
+    wait_until(lambda: site.api.state(silent) == "Crashed", 60)
+    assert site.api.places_taken("study/wine") == 0
+    assert site.api.run(again)["name"] == "cancelled"
     name = "cancelled batch 0, trial 0, attempt 2"
-    wait_until(lambda: name in task_names(site, again), 60)  # the server hears of them as events
-    wait_until(lambda: any(each["subject"] == "digits: Completed" for each in heard.told), 60)
-
-
-def task_names(site: Site, run: str) -> set[str]:
-    tasks = site.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
-    return {each["name"] for each in tasks}
-
-
-def epochs(dense: Command, name: str) -> int:
-    """Epochs that the trials of a study have finished together."""
-    files = (dense.home / "trials" / name).glob("*/metrics.jsonl")
-    return sum(path.read_bytes().count(b"\n") for path in files)
-
-
-def wait_until(reached: Callable[[], bool], seconds: float = 300) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, "not reached in time"
-        time.sleep(0.2)
+    wait_until(lambda: name in site.api.task_names(again), 60)  # the server hears of them as events
+    wait_until(lambda: any(each["subject"] == "cancelled: Completed" for each in heard.told), 60)

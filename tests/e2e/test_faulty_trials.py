@@ -269,6 +269,7 @@ def assert_record(dense: Command, before: dict[str, dict[str, Any]]) -> None:
             assert now[name][kind] == said, f"{kind} of {name}"
 
 
+@pytest.mark.long
 def test_a_deleted_record_is_made_again_with_its_champion(ran: Ran) -> None:
     before = record(ran.dense)
     assert "champion" in before["v1"]["aliases"]
@@ -286,6 +287,7 @@ def test_a_deleted_record_is_made_again_with_its_champion(ran: Ran) -> None:
     assert ran.dense.journal("faulty") == journal
 
 
+@pytest.mark.long
 def test_a_torn_last_line_is_cut_and_said(ran: Ran) -> None:
     journal = ran.dense.home / "studies" / "faulty" / "journal.jsonl"
     whole, champion = journal.read_bytes(), record(ran.dense)["v1"]
@@ -312,6 +314,7 @@ def test_a_study_in_which_every_trial_fails_ends_with_the_first_cause(dense: Com
     dense.assert_no_process_left()
 
 
+@pytest.mark.long
 def test_a_running_study_is_looked_at_and_stopped(dense: Command) -> None:
     process = dense.start("run", str(dense.study(epochs=400, trials=2)))
     dense.until(lambda lines: len(of(lines, "attempt")) == 2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -17,43 +16,34 @@ import pytest
 
 from conf.home import Home
 from flows import servers
-from tests.e2e.command import Command, of
+from tests.e2e.command import of
 from tests.e2e.same import values
-from tests.e2e.test_deployments import epochs, overrides, wait_until
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.e2e.site import QUICK, Site
+from tests.waiting import wait_until
 
 
 @pytest.fixture
-def dense(used_home: Path, tmp_path: Path) -> Iterator[Command]:
+def site(used_home: Path, tmp_path: Path) -> Iterator[Site]:
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(used_home / "mlflow.db", home)
     shutil.copytree(used_home / "data", home / "data")
-    dense = Command(home, {"PREFECT_HOME": str(home / "prefect")})
-    dense.env["PREFECT_WORKER_QUERY_SECONDS"] = "2"
-    yield dense
-    dense.run("down")
-    for process in dense.processes():
-        process.kill()
+    site = Site.of(home)
+    yield site
+    site.close()
 
 
-def prefect(dense: Command, *arguments: str, seconds: float = 500) -> str:
-    found = servers.read(Home.open(dense.home))
-    assert found is not None
+def deployment_run(site: Site, *arguments: str, of_study: list[str]) -> None:
+    """`prefect deployment run` as people give it."""
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deployment", "run", "study/digits"]
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
-        env={**dense.environment(), "PREFECT_API_URL": found.prefect},
+        [*command, "-p", f"overrides={json.dumps([*QUICK, *of_study])}", *arguments],
+        env={**site.dense.environment(), "PREFECT_API_URL": site.api.url},
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=500,
     )
-    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 def experiments(address: str) -> set[str]:
@@ -69,12 +59,9 @@ def experiments(address: str) -> set[str]:
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_home_is_served_its_deployments_run_and_nothing_is_left(dense: Command) -> None:
-    ports = [str(free_port()), str(free_port())]
-    flags = ["--detach", "--prefect-port", ports[0], "--mlflow-port", ports[1]]
-    said = dense.run("up", *flags)
-    assert said.returncode == 0, said.stderr
-    assert f"http://127.0.0.1:{ports[1]}" in said.stdout
+def test_a_home_is_served_its_deployments_run_and_nothing_is_left(site: Site) -> None:
+    dense = site.dense
+    assert site.mlflow in site.up()
     states = dense.run("ps").stdout.splitlines()
     assert [line.split()[:2] for line in states[1:4]] == [
         ["prefect", "well"],
@@ -82,24 +69,23 @@ def test_a_home_is_served_its_deployments_run_and_nothing_is_left(dense: Command
         ["worker", "well"],
     ]
     assert dense.run("up").stdout.startswith("up already")
-    for page in (f"http://127.0.0.1:{ports[0]}/", f"http://127.0.0.1:{ports[1]}/"):
+    for page in (site.api.url.removesuffix("api"), f"{site.mlflow}/"):
         with urllib.request.urlopen(page, timeout=60) as answer:
             assert b"<html" in answer.read().lower()
 
-    prefect(dense, "deployment", "run", "study/digits", "-p", overrides("name=deployed"), "--watch")
+    deployment_run(site, "--watch", of_study=["name=deployed"])
     assert len(values(dense, "deployed")) == 2
-    assert "deployed" in experiments(f"http://127.0.0.1:{ports[1]}")
+    assert "deployed" in experiments(site.mlflow)
 
-    long = overrides("name=ended", "train.epochs=150")
-    prefect(dense, "deployment", "run", "study/digits", "-p", long)
-    wait_until(lambda: epochs(dense, "ended") >= 2)
+    deployment_run(site, of_study=["name=ended", "train.epochs=150"])
+    wait_until(lambda: dense.epochs("ended") >= 2)
     assert dense.run("down").stdout == "down\n"
     assert of(dense.journal("ended"), "stopped")[-1]["reason"] == "user"
     assert not dense.processes() and not (dense.home / "servers.json").exists()
     assert "deployed" in dense.run("status").stdout  # the home works without its servers
 
     before = (dense.home / "logs" / "deploy.log").stat().st_mtime_ns
-    assert dense.run("up", *flags).returncode == 0
+    site.up()
     assert (dense.home / "logs" / "deploy.log").stat().st_mtime_ns == before
     holder = servers.holder(Home.open(dense.home))
     assert holder is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,13 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flows.server import free_port
+
 
 @contextmanager
 def served(uri: str, model_uri: str, log: Path) -> Iterator[str]:
     """`mlflow models serve` in a group of its own; gives its address once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model_uri]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     scripts = str(Path(sys.executable).parent)  # it starts uvicorn by name

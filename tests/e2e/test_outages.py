@@ -1,0 +1,207 @@
+"""Each server of a site goes away in the middle of a study, and comes back: nothing is lost.
+
+The records are in PostgreSQL, where MLflow's server is the only way to them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from conf.home import Home
+from flows import servers
+from tasks.track import store
+from tests import postgres
+from tests.e2e.command import of
+from tests.e2e.same import values
+from tests.e2e.site import QUICK, Site
+from tests.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()),
+]
+
+TRIALS, EPOCHS = 4, 60
+STEADY = [
+    f"search.trials={TRIALS}",
+    f"train.epochs={EPOCHS}",
+    "model.width=16",
+    "resources.slots=2",
+    "search.strategy=sobol",
+    "search.space={train.lr: {low: 1e-4, high: 1e-1, scale: log}}",
+    "champion.enabled=false",
+    "tracking.patience=120",
+]
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[postgres.Server]:
+    with postgres.server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def site(
+    used_home: Path, database: postgres.Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    home = tmp_path_factory.mktemp("site") / "home"
+    home.mkdir()
+    shutil.copytree(used_home / "data", home / "data")
+    site = Site.of(home)
+    try:
+        site.up("--postgres", database.url)
+        yield site
+    finally:
+        site.close()
+
+
+def begin(site: Site, name: str, deployment: str = "study/digits") -> str:
+    """Start a study as a person does, and wait until its trials are at it."""
+    parameters = {"study": "digits", "overrides": [f"name={name}", *STEADY]}
+    run = site.api.start(deployment, parameters=parameters)
+    wait_until(lambda: site.dense.epochs(name) >= 5)
+    return run
+
+
+def runs_of(client: MlflowClient, name: str, kind: str) -> list[Run]:
+    found = client.get_experiment_by_name(name)
+    assert found is not None
+    runs: list[Run] = client.search_runs([found.experiment_id], f"tags.`dense.kind` = '{kind}'")
+    return runs
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_whole(site: Site, name: str) -> None:
+    """Every trial came to its end once, and MLflow has all that the home has of it."""
+    found = values(site.dense, name)
+    assert sorted(found) == list(range(TRIALS))
+    client = store.client(site.mlflow)
+    runs = {int(run.data.tags["dense.trial"]): run for run in runs_of(client, name, "trial")}
+    assert sorted(runs) == list(range(TRIALS))
+    for number, run in runs.items():
+        assert run.info.status == "FINISHED" and run.data.metrics["objective"] == found[number]
+        (folder,) = (site.dense.home / "trials" / name).glob(f"{number}-*")
+        points = client.get_metric_history(run.info.run_id, "train/loss")
+        kept = [(line["epoch"], line["metrics"]["train/loss"]) for line in lines(folder)]
+        assert sorted((point.step, point.value) for point in points) == kept
+        assert len(kept) == EPOCHS
+    assert [run.info.status for run in runs_of(client, name, "study")] == ["FINISHED"]
+
+
+def assert_undisturbed(site: Site, run: str, name: str) -> None:
+    """The run went on as if nothing had happened."""
+    wait_until(lambda: site.api.ended(run), 600)
+    assert site.api.state(run) == "Completed", site.api.message(run)
+    attempts = Counter(line["number"] for line in of(site.dense.journal(name), "attempt"))
+    assert set(attempts.values()) == {1}, "a trial was disturbed"
+    assert_whole(site, name)
+
+
+def test_a_study_with_its_champion_is_recorded_through_the_servers(site: Site) -> None:
+    parameters = {"study": "digits", "overrides": ["name=recorded", *QUICK]}
+    run = site.api.start("study/digits", parameters=parameters)
+    wait_until(lambda: site.api.ended(run), 600)
+    assert site.api.state(run) == "Completed", site.api.message(run)
+    client = store.client(site.mlflow)
+    (parent,) = runs_of(client, "recorded", "study")
+    assert parent.info.artifact_uri.startswith("mlflow-artifacts:")
+    kept = {each.path for each in client.list_artifacts(parent.info.run_id)}
+    assert {"recorded.html", "config.yaml"} <= kept
+    assert list((site.dense.home / "artifacts").rglob("recorded.html"))
+    assert client.get_model_version_by_alias("recorded", "champion").version == "1"
+    assert len(runs_of(client, "recorded", "trial")) == 2
+
+
+def test_mlflow_is_stuck_then_gone_for_a_while(site: Site) -> None:
+    run = begin(site, "mlflow-away")
+    site.signal("mlflow", signal.SIGSTOP)
+    time.sleep(15)
+    site.signal("mlflow", signal.SIGKILL)
+    assert_undisturbed(site, run, "mlflow-away")
+
+
+def test_prefect_is_stuck_then_gone_for_a_while(site: Site) -> None:
+    run = begin(site, "prefect-away")
+    lease = site.api.run(run)["state"]["state_details"]["deployment_concurrency_lease_id"]
+    before = site.pid("prefect")
+    site.signal("prefect", signal.SIGSTOP)
+    time.sleep(15)
+    site.signal("prefect", signal.SIGKILL)
+    wait_until(lambda: site.pid("prefect") != before)
+    # A run whose lease cannot be renewed is ended by Prefect within minutes.
+    site.api.ask(f"/v2/concurrency_limits/leases/{lease}/renew", {"lease_duration": 300})
+    assert_undisturbed(site, run, "prefect-away")
+    assert site.api.places_taken("study/digits") == 0
+    run = begin(site, "cancelled")  # by the worker that was there before
+    site.api.set_state(run, "CANCELLING")
+    wait_until(lambda: not site.dense.trials(), 60)
+    wait_until(lambda: site.api.state(run) == "Cancelled", 60)
+
+
+def test_the_database_of_both_is_gone_for_a_while(site: Site, database: postgres.Server) -> None:
+    run = begin(site, "database-away")
+    database.stop()
+    time.sleep(10)
+    database.start()
+    assert_undisturbed(site, run, "database-away")
+
+
+def test_a_worker_is_killed_and_its_run_goes_on(site: Site) -> None:
+    run = begin(site, "worker-away")
+    before = site.pid("worker")
+    site.signal("worker", signal.SIGKILL)
+    wait_until(lambda: site.pid("worker") != before)
+    assert_undisturbed(site, run, "worker-away")
+
+
+def test_a_run_killed_with_its_worker_frees_its_place_for_the_next_which_goes_on(
+    site: Site,
+) -> None:
+    """As when a machine is gone: nobody is left to say so, but the watch."""
+    run = begin(site, "killed")
+    again = site.api.start("study/digits", parameters=site.api.run(run)["parameters"])
+    site.signal("worker", signal.SIGKILL)
+    for process in site.processes_of(run):
+        process.kill()
+    asked = of(site.dense.journal("killed"), "asked")
+    assert site.api.state(run) == "Running" and site.api.places_taken("study/digits") == 1
+    wait_until(lambda: site.api.state(run) == "Crashed", 300)
+    wait_until(lambda: site.api.ended(again), 600)
+    assert site.api.state(again) == "Completed", site.api.message(again)
+    journal = site.dense.journal("killed")
+    assert of(journal, "asked")[: len(asked)] == asked, "what was asked was asked again"
+    assert any(line["epoch"] > 0 for line in of(journal, "attempt")), "nothing was continued"
+    assert_whole(site, "killed")
+
+
+def test_down_ends_also_the_run_of_a_worker_that_is_gone(
+    site: Site, database: postgres.Server
+) -> None:
+    run = begin(site, "ended")
+    before = site.pid("worker")
+    site.signal("worker", signal.SIGKILL)
+    wait_until(lambda: site.pid("worker") != before)
+    assert site.processes_of(run)
+    assert site.dense.run("down").stdout == "down\n"
+    assert not site.dense.processes()
+    assert of(site.dense.journal("ended"), "stopped")[-1]["reason"] == "user"
+    kept = servers.read(Home.open(site.dense.home))
+    assert kept is not None and kept.mlflow == site.mlflow and kept.services == ()
+    assert kept.postgres is not None and postgres.QUOTED not in kept.postgres
+    refused = site.dense.run("run", "digits", "search.trials=1")
+    assert refused.returncode == 2 and "start it with `dense up`" in refused.stderr
