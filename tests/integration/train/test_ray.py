@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from conf.home import Home
 from conf.run import Resources
 from conf.study import Study
+from tasks.train import locks
 from tasks.train.cluster import RayEngine
 from tasks.train.folder import TrialFolder
 from tasks.train.outcome import Outcome
@@ -48,12 +50,21 @@ def in_thread(
     return thread
 
 
+def trial_of(folder: TrialFolder) -> psutil.Process:
+    """The process that trains, which has begun."""
+    return psutil.Process(int(locks.read_holder(folder.lock)["pid"]))
+
+
+def held(folder: TrialFolder) -> bool:
+    """Whether a trial has begun; it goes no further then."""
+    if found := began(folder):
+        trial_of(folder).suspend()
+    return found
+
+
 def node_of(folder: TrialFolder) -> int:
     """The keeper that runs a trial: the parent of its trial server."""
-    from tasks.train import locks
-
-    trial = psutil.Process(int(locks.read_holder(folder.lock)["pid"]))
-    server = trial.parent()
+    server = trial_of(folder).parent()
     assert server is not None
     keeper = server.parent()
     assert keeper is not None
@@ -80,9 +91,13 @@ def test_a_node_that_dies_loses_no_epoch_and_leaves_no_process(
             in_thread(lambda n=n: engine.run(make_spec(), folders[n].path), ends, n)
             for n in range(2)
         ]
-        wait_until(lambda: all(began(folder) for folder in folders))
+        wait_until(lambda: sum(held(folder) for folder in folders) == len(folders))
+        trials = [trial_of(folder) for folder in folders]
         assert node_of(folders[0]) != node_of(folders[1]), "both on one node"
         cluster.remove_node(second_node, allow_graceful=False)
+        for trial in trials:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                trial.resume()
         for thread in threads:
             thread.join(100)
         (lost,) = [n for n, end in ends.items() if end.outcome != "complete"]
