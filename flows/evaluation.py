@@ -18,7 +18,6 @@ from conf.home import Home
 from data.sources.places import confined
 from flows.champion import model_of
 from flows.scoring import lines
-from flows.study import STUDY
 from tasks.champion.scoring import score_files
 from tasks.track import store
 
@@ -32,11 +31,11 @@ def run_name() -> str:
 
 
 @flow(name="evaluate", flow_run_name=run_name, persist_result=False)
-def evaluate(study: Annotated[str, STUDY], files: Annotated[list[str], FILES]) -> State:
+def evaluate(study: str, files: Annotated[list[str], FILES]) -> State:
     """Score the champion of a study on files that it has never been near.
 
     Args:
-        study: Whose champion.
+        study: Whose champion: a study that ran, whatever its run was named, or a registered model.
         files: Tables with targets, or folders of images with a sub-folder a class, a line each; in
             the folders that DENSE_DATA names.
     """

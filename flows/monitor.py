@@ -8,7 +8,6 @@ prefect deployment run 'monitor/digits-hourly' -p path=/data/incoming
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -18,7 +17,6 @@ from prefect.states import Completed, State
 from conf.errors import BadInput
 from conf.home import Home
 from data.sources.places import confined
-from flows.study import STUDY
 from flows.watching import look_at
 from tasks.monitor.record import Idle, Kept
 from tasks.monitor.successor import successor_of
@@ -28,13 +26,11 @@ ALARM, CALM, SUCCESSOR = "dense.monitor.alarm", "dense.monitor.calm", "dense.suc
 
 
 @flow(name="monitor", flow_run_name="{study}", persist_result=False)
-def monitor(
-    study: Annotated[str, STUDY] = "digits", path: str = "incoming", again: bool = False
-) -> State:
+def monitor(study: str = "digits", path: str = "incoming", again: bool = False) -> State:
     """Hold new rows against what a champion was made from.
 
     Args:
-        study: Whose champion.
+        study: Whose champion: a study that ran, whatever its run was named, or a registered model.
         path: A file of rows, or a folder that gets them, in a folder that DENSE_DATA names.
         again: Every file of the folder, also those that earlier looks have seen.
     """

@@ -154,7 +154,10 @@ def _deploy(home: Home, api: str, postgres: str | None) -> bool:
         raise BadInput(f"there is no {FILE}; install the project from its checkout")
     note = home.prefect / "deployed"
     here = Path(__file__).parent
-    sources = [FILE, *(here / f"{name}.py" for name in ("bootstrap", "study", "evaluation"))]
+    sources = [
+        FILE,
+        *(here / f"{name}.py" for name in ("bootstrap", "study", "evaluation", "monitor")),
+    ]
     facts = [*(path.read_text() for path in sources), *study_names(), postgres or ""]
     digest = hashlib.sha256("\0".join(facts).encode()).hexdigest()
     if note.is_file() and note.read_text() == digest:

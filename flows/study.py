@@ -29,7 +29,7 @@ from tasks.study.events import Reason
 from tasks.study.policy import Ask, Promote, Start, Stop, Wait
 
 # What Prefect's pages make a form of, with the words of the docstring. The list of studies is that
-# of the day of deployment; a run takes any study that is there.
+# of the day of deployment, and Prefect refuses others: `dense up` deploys anew when it has changed.
 STUDY = Field(json_schema_extra={"enum": list(study_names())})
 OVERRIDES = Field(max_length=1_000)
 MORE = Field(ge=0, le=100_000)

@@ -11,6 +11,8 @@ from prefect.flows import load_flow_from_entrypoint
 
 from conf.load import SHIPPED, load_study, study_names
 from flows.bootstrap import HEARTBEAT
+from flows.evaluation import evaluate
+from flows.monitor import monitor
 from flows.study import study
 
 FILE = yaml.safe_load((Path(__file__).parents[3] / "prefect.yaml").read_text())
@@ -56,3 +58,9 @@ def test_the_form_has_a_list_of_studies_lines_of_overrides_and_a_number() -> Non
     assert (fields["more"]["type"], fields["more"]["minimum"]) == ("integer", 0)
     assert all(field["title"] and field["description"] for field in fields.values())
     assert study.validate_parameters({"study": "mine.yaml"})["study"] == "mine.yaml"
+
+
+@pytest.mark.parametrize("flow", [evaluate, monitor], ids=["evaluate", "monitor"])
+def test_a_champion_is_that_of_any_study_that_ran(flow: Any) -> None:
+    """Also of one whose run was named by an override, which Prefect would refuse of a list."""
+    assert "enum" not in flow.parameters.model_dump()["properties"]["study"]
