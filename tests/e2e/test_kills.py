@@ -1,5 +1,5 @@
-"""Ctrl-C, and `kill -9` of the command, the trial server and trials: nothing is lost, nothing runs
-twice."""
+"""The command undisturbed; then Ctrl-C, and `kill -9` of the command, the trial server and trials:
+nothing is lost, nothing runs twice."""
 
 from __future__ import annotations
 
@@ -10,13 +10,27 @@ import time
 import pytest
 
 from tests.e2e.command import Command, kill, of
-from tests.e2e.same import assert_same, champion
+from tests.e2e.same import assert_same, champion, metrics
 from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
 def seeds() -> random.Random:
     return random.Random(7)
+
+
+def test_undisturbed_it_runs_to_a_champion_and_then_has_nothing_to_do(straight: Command) -> None:
+    journal = straight.journal()
+    found = straight.json("run", str(straight.study(epochs=4, champion=True)))
+    assert straight.journal() == journal, "a finished study was changed"
+    assert (found["study"], found["trials"]) == ("tiny", 4)
+    assert found["outcomes"] == {"complete": 4, "stopped": 0, "paused": 0, "failed": 0}
+    assert 0.2 < found["best"]["objective"]["accuracy"]["value"] <= 1.0
+    assert found["champion"]["version"] == "1"
+    test = found["champion"]["test"]["accuracy"]
+    assert test["low"] <= test["value"]
+    assert sorted(metrics(straight)) == ["0", "1", "2", "3"]
+    straight.assert_no_process_left()
 
 
 def test_the_command_killed_twice_ends_as_one_never_killed(

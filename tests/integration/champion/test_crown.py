@@ -162,6 +162,7 @@ def test_stopped_or_killed_before_each_part_it_is_completed_and_nothing_done_twi
     assert len(stage.client.search_model_versions("name = 'digits'")) == 1
 
 
+@pytest.mark.long
 def test_the_gate_keeps_the_alias_and_names_its_reasons(stage: Stage) -> None:
     first = stage.crown()
     strict = {"gate": {"minimum": {"accuracy": 1.0}, "latency_ms": 60_000}}

@@ -94,20 +94,36 @@ def test_blended_labels_are_refused(prepared: Prepared, tmp_path: Path) -> None:
     assert (result.outcome, "augment.mixup" in result.message) == ("failed", True)
 
 
-def test_the_champion_answers_without_the_project(prepared: Prepared, tmp_path: Path) -> None:
-    folder = TrialFolder(tmp_path / "final")
+@pytest.fixture(scope="module")
+def package(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A champion as it is served; what its trial predicted lies beside it."""
+    folder = TrialFolder(tmp_path_factory.mktemp("packed") / "final")
     trained(prepared, folder.path)
     config = STUDY.trial_config
     candidate = Candidate(
         study="wines", study_digest="0" * 64, data=prepared.key, number=0,
         digest=trial_digest(config), config=config, value=0.9, epochs=1, seed=1,
     )  # fmt: skip
-    package = tmp_path / "model"
-    pack(candidate, folder.path, prepared.card_path, prepared.train, package)
+    found = folder.path.parent / "model"
+    pack(candidate, folder.path, prepared.card_path, prepared.train, found)
+    return found
+
+
+def test_the_champion_answers_as_its_trial_did(package: Path, prepared: Prepared) -> None:
     rows = read_rows(prepared.validation, prepared.card["inputs"])
-    said, saved = predict(load(package), rows), read(folder.predictions)
-    assert isinstance(saved, Predictions)
+    said = predict(load(package), rows)
+    saved = read(TrialFolder(package.parent / "final").predictions)
+    assert isinstance(said, Predictions) and isinstance(saved, Predictions)
     np.testing.assert_array_equal(said.probabilities, saved.probabilities)
+
+
+@pytest.mark.long
+def test_the_champion_answers_without_the_project(
+    package: Path, prepared: Prepared, tmp_path: Path
+) -> None:
+    rows = read_rows(prepared.validation, prepared.card["inputs"])
+    said = predict(load(package), rows)
+    assert isinstance(said, Predictions)
     np.save(tmp_path / "rows.npy", rows.values)
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", FOREIGN, sysconfig.get_paths()["purelib"],

@@ -50,7 +50,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return found
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=() if way == "joined" else pytest.mark.long) for way in WAYS]
+)
 def test_resumed_equals_straight_through_and_the_package_writes_as_the_trial_did(
     way: str, home: Home, tmp_path: Path
 ) -> None:

