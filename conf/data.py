@@ -12,6 +12,7 @@ from conf.section import Section
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 Pixels = Annotated[int, Field(ge=4, le=2_048)]
 Task = Literal["classification", "regression"]
+LabelTask = Literal["classification", "multilabel", "regression"]
 Classes = Literal["classification"]
 Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "gb18030", "shift_jis"]
 
@@ -56,8 +57,9 @@ class BuiltinData(Section):
 
 class Words(Section):
     """Columns of words in a table: each word of the training part is an input, `column=word`, 1
-    where a row has it. A word that turns up later counts as the rare ones, and where there were none
-    as no word. Where `clean.missing` does not drop its row, a missing word is `column=(missing)`."""
+    where a row has it. A word that turns up later counts as the rare ones, and where there were
+    none as no word. Where `clean.missing` does not drop its row, a missing word is an input, too:
+    `column=(missing)`."""
 
     columns: tuple[Column, ...] = ()
     """Columns that are read as words although they hold numbers (a postal code)."""
@@ -83,10 +85,12 @@ class TableData(Section):
     """A table in a file."""
     path: str
     """The file, inside one of the folders that `DENSE_DATA` names."""
-    task: Task = "classification"
-    """What is predicted: a class, or a number (regression)."""
+    task: LabelTask = "classification"
+    """What is predicted: a class, any number of labels (multilabel), or a number (regression)."""
     label: Column
-    """Column of the class, or of the number."""
+    """Column of the class, of the labels, or of the number."""
+    label_separator: Annotated[str, Field(min_length=1, max_length=3)] = "|"
+    """Between the labels of a row (multilabel) where they are no list; nothing: none applies."""
     text: Column | None = None
     """Column of the text; then the rows are texts, else numbers and words."""
     features: tuple[Column, ...] = ()

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from conf.section import Section
 
 # A metric of one's own is one file in `tasks/evaluate/own/` and one line in one of these lists: for
-# classes in the first two, for texts or numbers in those below.
+# classes in the first two, for labels, texts or numbers in those below.
 MoreIsBetter = Literal[
     "accuracy",
     "balanced_accuracy",
@@ -27,6 +27,8 @@ MoreIsBetter = Literal[
     "roc_auc",
 ]
 LessIsBetter = Literal["log_loss", "ece"]
+LabelMoreIsBetter = Literal["average_precision"]
+LabelLessIsBetter = Literal["hamming_loss"]
 TextMoreIsBetter = Literal["bleu", "chrf", "rouge1", "rouge2", "rougeL", "exact_match"]
 TextLessIsBetter = Literal["perplexity"]
 NumberMoreIsBetter = Literal["r2"]
@@ -34,6 +36,8 @@ NumberLessIsBetter = Literal["mae", "rmse"]
 MetricName = (
     MoreIsBetter
     | LessIsBetter
+    | LabelMoreIsBetter
+    | LabelLessIsBetter
     | TextMoreIsBetter
     | TextLessIsBetter
     | NumberMoreIsBetter
@@ -41,13 +45,23 @@ MetricName = (
 )
 
 MINIMIZED: frozenset[str] = frozenset(
-    (*get_args(LessIsBetter), *get_args(TextLessIsBetter), *get_args(NumberLessIsBetter))
+    name
+    for less in (LessIsBetter, LabelLessIsBetter, TextLessIsBetter, NumberLessIsBetter)
+    for name in get_args(less)
 )
 OF_CLASSES = (*get_args(MoreIsBetter), *get_args(LessIsBetter))
+NOT_OF_LABELS = ("balanced_accuracy", "matthews")
+OF_LABELS = (
+    *(name for name in get_args(MoreIsBetter) if name not in NOT_OF_LABELS),
+    *get_args(LabelMoreIsBetter),
+    *get_args(LabelLessIsBetter),
+)
+"""`accuracy` is the share of rows whose labels are all right."""
 OF_TEXTS = (*get_args(TextMoreIsBetter), *get_args(TextLessIsBetter))
 OF_NUMBERS = (*get_args(NumberMoreIsBetter), *get_args(NumberLessIsBetter))
 OF_TASK: dict[str, tuple[str, ...]] = {
     "classification": OF_CLASSES,
+    "multilabel": OF_LABELS,
     "translation": OF_TEXTS,
     "summarization": OF_TEXTS,
     "regression": OF_NUMBERS,

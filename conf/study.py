@@ -53,10 +53,20 @@ class TrialConfig(Section):
 
     @model_validator(mode="after")
     def _classes_are_there(self) -> Self:
-        """What is about classes has no meaning where a number is predicted."""
-        if self.data.task == "regression" and (wrong := next(_about_classes(self), None)):
-            raise ValueError(f"{wrong[0]} is about classes, and the task is regression; {wrong[1]}")
+        """What is about classes has no meaning where a number is predicted, and some of it none
+        where a row has any number of labels."""
+        task = self.data.task
+        sense: dict[str, tuple[str, ...]] = {"regression": (), "multilabel": OF_SEVERAL}
+        for name, remedy in _about_classes(self) if task in sense else ():
+            if name not in sense[task]:
+                raise ValueError(f"{name} is about classes, and the task is {task}; {remedy}")
         return self
+
+
+OF_SEVERAL = (
+    "split.by: stratified", "clean.class_floor", "augment.mixup", "train.class_weights",
+)  # fmt: skip
+"""What is about classes and as well about labels of which a row has several."""
 
 
 def _about_classes(config: TrialConfig) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from data.rows import Column, chunks
+from data.rows import Column, chunks, matrix
 
 Numbers = npt.NDArray[np.int64]
 
@@ -54,8 +54,12 @@ class Part:
         return column in self._tables[0].column_names
 
     def numbers(self, column: str) -> Numbers:
-        """A column of whole numbers, in memory; one of fractions as float32."""
-        found = np.concatenate([table.column(column).to_numpy() for table in self._tables])
+        """A column of whole numbers, in memory; one of fractions as float32, as one of lists of
+        one length, (rows, length)."""
+        columns = [table.column(column) for table in self._tables]
+        if pa.types.is_fixed_size_list(columns[0].type):
+            return np.concatenate([matrix(each) for each in columns]).astype(np.float32)
+        found = np.concatenate([each.to_numpy() for each in columns])
         return found.astype(np.float32 if found.dtype.kind == "f" else np.int64)
 
     def vectors(self, column: str) -> Column:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,11 +22,11 @@ class Mixer:
         self._seed = seed
 
     def __call__(
-        self, x: Floats, y: npt.NDArray[np.int64], epoch: int, first: int
+        self, x: Floats, y: npt.NDArray[Any], epoch: int, first: int
     ) -> tuple[Floats, npt.NDArray[np.float32]]:
         """The blended rows and their labels as shares of the classes, (n, classes)."""
         random = np.random.default_rng(derived_seed(self._seed, "mix", epoch, first))
-        labels = np.eye(self._classes, dtype=np.float32)[y]
+        labels = y if y.ndim == 2 else np.eye(self._classes, dtype=np.float32)[y]
         mixup, cutmix = self._augment.mixup, self._augment.cutmix
         chance = random.random()
         other = random.permutation(len(x))

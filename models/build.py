@@ -7,17 +7,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytorch_lightning as pl
 from torch import nn
 
 from conf.errors import BadInput
 from conf.foundation import Head, Transformer, Tuned, Vision
+from conf.lightning import pl
 from conf.model import Cnn, Gru, Mlp
 from conf.study import TrialConfig
 from conf.writers import Causal, Seq2Seq
 from data.weights import home_of, located
 from models.classifier import Classifier
 from models.cnn import CnnNet
+from models.labeller import Labeller
 from models.mlp import mlp_net
 from models.recompute import recompute
 from models.regressor import Regressor
@@ -57,6 +58,11 @@ def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None =
 def outputs_of(card: Mapping[str, Any]) -> int:
     """Numbers that a network gives for a row: one a class, or the one that is predicted."""
     return len(card["classes"]) or 1
+
+
+def has_labels(card: Mapping[str, Any]) -> bool:
+    """Whether a row has any number of the classes, not one."""
+    return bool(card.get("task") == "multilabel")
 
 
 def pretrained_net(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) -> nn.Module:
@@ -171,4 +177,7 @@ def build(
     if "target" in card:
         return Regressor(net, config.train, total_steps, card["target"])
     counts = card.get("counts", {}).get("train")
+    if has_labels(card):
+        rows = card["rows"]["train"]
+        return Labeller(net, config.train, total_steps, list(counts.values()), rows)
     return Classifier(net, config.train, total_steps, list(counts.values()) if counts else None)

@@ -30,11 +30,18 @@ def build_estimator(settings: Estimator, seed: int, threads: int, targets: NDArr
         settings: what it is.
         seed: everything random in it follows from it; the number of threads changes nothing.
         threads: that a forest is grown with.
-        targets: of the training rows, of which some settings cannot exceed the number: classes, or
-            floats where numbers are predicted.
+        targets: of the training rows, of which some settings cannot exceed the number: classes,
+            floats where numbers are predicted, or (rows, labels) where a row has any of these; then
+            it is an estimator a label.
     """
     from sklearn import ensemble, neighbors
 
+    if targets.ndim == 2:
+        from sklearn.multioutput import MultiOutputClassifier
+
+        rarest = targets[:, min(range(targets.shape[1]), key=lambda k: _fewest(targets[:, k]))]
+        one = build_estimator(settings, seed, threads, rarest.astype(np.int64))
+        return MultiOutputClassifier(one)
     random, numbers = seed % 2**32, targets.dtype.kind == "f"
     if isinstance(settings, RandomForest):
         forest = ensemble.RandomForestRegressor if numbers else ensemble.RandomForestClassifier
@@ -95,7 +102,7 @@ def _machine(settings: Any, random: int, targets: NDArray) -> Any:
         C=settings.c, kernel=settings.kernel, gamma=settings.gamma or "scale",
         degree=settings.degree, random_state=random,
     )  # fmt: skip
-    fewest = int(np.unique(targets, return_counts=True)[1].min())
+    fewest = _fewest(targets)
     if fewest < 2:
         raise DenseError(
             "model.kind svm: a class has one training row, so that its probabilities cannot be "
@@ -105,15 +112,29 @@ def _machine(settings: Any, random: int, targets: NDArray) -> Any:
     return CalibratedClassifierCV(machine, cv=folds, ensemble=False)
 
 
+def _fewest(targets: NDArray) -> int:
+    return int(np.unique(targets, return_counts=True)[1].min())
+
+
 def probabilities(estimator: Any, x: NDArray, classes: int) -> NDArray[np.float32]:
-    """Probability of every class, (rows, classes); 0 of those without a training row."""
+    """Probability of every class or label, (rows, classes); 0 of classes without a training row."""
+    if of_labels(estimator):
+        each = [one.predict_proba(x)[:, 1] for one in estimator.estimators_]
+        return np.stack(each, axis=1).astype(np.float32)
     found = np.zeros((len(x), classes), dtype=np.float32)
     found[:, estimator.classes_] = estimator.predict_proba(x)
     return found
 
 
+def of_labels(estimator: Any) -> bool:
+    """Whether it is an estimator a label."""
+    return type(estimator).__name__ == "MultiOutputClassifier"
+
+
 def numbers(estimator: Any) -> int:
     """How large an estimator is: nodes of its trees, or numbers of the rows that it keeps."""
+    if of_labels(estimator):
+        return sum(map(numbers, estimator.estimators_))
     if hasattr(estimator, "estimators_"):
         return sum(tree.tree_.node_count for tree in estimator.estimators_)
     if hasattr(estimator, "_predictors"):

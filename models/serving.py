@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from conf.foundation import Head
 from conf.study import TrialConfig
 from data.normalize import shift_and_scale
-from models.build import build_net
+from models.build import build_net, has_labels
 
 
 class Serving(nn.Module):
@@ -20,6 +20,8 @@ class Serving(nn.Module):
 
     Takes raw images as floats of shape (n, height, width) or (n, height, width, channels), or raw
     rows of shape (n, features); gives probabilities of shape (n, classes), or numbers (n, 1).
+    What is said follows from the card: a softmax, a sigmoid for labels of which a row has several,
+    or numbers.
     """
 
     shift: Tensor
@@ -27,10 +29,10 @@ class Serving(nn.Module):
     fill: Tensor | None
 
     def __init__(
-        self, net: nn.Module, inputs: Mapping[str, Any], target: Mapping[str, float] | None = None
+        self, net: nn.Module, inputs: Mapping[str, Any], card: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__()
-        self.net, self.says = net, _says(target)
+        self.net, self.says = net, _says(card or {})
         self._image = inputs["kind"] == "image"
         shift, scale = shift_and_scale(inputs)
         self.register_buffer("shift", torch.from_numpy(shift.copy()))
@@ -50,15 +52,15 @@ class Serving(nn.Module):
 
 
 class TextServing(nn.Module):
-    """A network of texts with its softmax, in evaluation mode.
+    """A network of texts with its softmax, or what the card asks for, in evaluation mode.
 
     Takes tokens int64[n, length] and their mask bool[n, length]; gives probabilities (n, classes),
     or numbers (n, 1).
     """
 
-    def __init__(self, net: nn.Module, target: Mapping[str, float] | None = None) -> None:
+    def __init__(self, net: nn.Module, card: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.net, self.says = net, _says(target)
+        self.net, self.says = net, _says(card or {})
         self.eval()
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -77,9 +79,11 @@ class Numbers(nn.Module):
         return said * self._deviation + self._mean
 
 
-def _says(target: Mapping[str, float] | None) -> nn.Module:
-    """The last step of what is served; `target` is the card's where a number is predicted."""
-    return nn.Softmax(dim=1) if target is None else Numbers(target)
+def _says(card: Mapping[str, Any]) -> nn.Module:
+    """The last step of what is served."""
+    if "target" in card:
+        return Numbers(card["target"])
+    return nn.Sigmoid() if has_labels(card) else nn.Softmax(dim=1)
 
 
 def load_net(
@@ -116,5 +120,5 @@ def load_serving(
     net = load_net(config, card, weights, parts)
     merged = getattr(net, "merged", None)
     net = net if merged is None else merged()
-    inputs, target = card["inputs"], card.get("target")
-    return TextServing(net, target) if inputs["kind"] == "text" else Serving(net, inputs, target)
+    inputs = card["inputs"]
+    return TextServing(net, card) if inputs["kind"] == "text" else Serving(net, inputs, card)

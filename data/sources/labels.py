@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from conf.data import Band
@@ -20,6 +22,23 @@ def class_labels(values: Sequence[Any], bands: Sequence[Band], column: str) -> l
     if bands:
         return [_band(value, bands, column) for value in values]
     return [_name(value, column) for value in values]
+
+
+def several(value: Any, separator: str, column: str) -> list[str]:
+    """The names of the labels in a cell, each once and by alphabet: a list, a list as JSON, or
+    names with a separator between them; none where the cell is empty.
+
+    Raises:
+        BadInput: a label is no name and no whole number.
+    """
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with suppress(ValueError):
+            value = json.loads(value)
+    given = value.split(separator) if isinstance(value, str) else value
+    names = [_name(each, column) for each in (given if isinstance(given, list) else [given])]
+    return sorted({name for name in names if name is not None})
 
 
 def numbers(values: Sequence[Any], column: str) -> list[float | None]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conf.data import TableData
 from conf.errors import BadInput
@@ -82,7 +83,10 @@ class TableSource:
                 f"{self._path} has no column {', '.join(map(repr, absent))}; "
                 f"it has {', '.join(map(repr, found))}"
             )
-        types = dict.fromkeys(self._others(), pa.string())
+        types: dict[str, pa.DataType] = dict.fromkeys(self._others(), pa.string())
+        # A list in JSON lines is read as its JSON.
+        if pa.types.is_list(found[data.label]) and self._path.suffix == ".parquet":
+            types[data.label] = pa.list_(pa.string())
         if twice := [name for name in data.features if name in types]:
             raise BadInput(f"data.features: {twice[0]!r} is already the label or another column")
         if data.text:
@@ -155,6 +159,9 @@ def _shaped(
                 for one in features
             ]
             columns.append(fixed_list(finite(np.stack(values, axis=1))))
+        elif name == "label" and pa.types.is_list(batch.column(data.label).type):
+            lists = batch.column(data.label).to_pylist()
+            columns.append(pa.array([json.dumps(each or []) for each in lists], type=pa.string()))
         else:
             columns.append(batch.column(getattr(data, name)))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -164,18 +171,26 @@ def _labelled(table: pa.Table, data: TableData) -> pa.Table:
     """The table with its labels as names of classes, or numbers, and its times as numbers."""
     import pyarrow as pa
 
-    from data.sources.labels import class_labels, numbers
     from data.sources.times import seconds
 
-    given, place = table.column("label").to_pylist(), table.column_names.index("label")
-    labels = (
-        pa.array(numbers(given, data.label), type=pa.float64())
-        if data.task == "regression"
-        else pa.array(class_labels(given, data.bands, data.label), type=pa.string())
-    )
-    table = table.set_column(place, "label", labels)
+    place = table.column_names.index("label")
+    table = table.set_column(place, "label", _labels(table.column("label").to_pylist(), data))
     if data.time:
         place = table.column_names.index("time")
         times = seconds(table.column("time").to_pylist(), data.time)
         table = table.set_column(place, "time", pa.array(times))
     return table
+
+
+def _labels(given: Sequence[Any], data: TableData) -> pa.Array:
+    """Names of classes, numbers, or of several labels a row a JSON list of their names."""
+    import pyarrow as pa
+
+    from data.sources.labels import class_labels, numbers, several
+
+    if data.task == "regression":
+        return pa.array(numbers(given, data.label), type=pa.float64())
+    if data.task == "multilabel":
+        found = (several(value, data.label_separator, data.label) for value in given)
+        return pa.array([json.dumps(names) for names in found], type=pa.string())
+    return pa.array(class_labels(given, data.bands, data.label), type=pa.string())

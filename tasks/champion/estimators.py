@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ REQUIRED = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 def write_package(
     destination: Path,
     estimator: Path,
-    labels: Sequence[str] | Sequence[int],
+    answered: Mapping[str, Any],
     inputs: Mapping[str, Any],
     example: Any,
     metadata: Mapping[str, Any],
@@ -28,7 +28,7 @@ def write_package(
     Args:
         destination: the folder; one that is there is replaced.
         estimator: the training's skops file.
-        labels: names of the classes.
+        answered: what the served code is to know of its answers (`pack.answered`).
         inputs: the card's: how many features, their shift and scale, what fills gaps, and words.
         example: two raw rows or more.
         metadata: what the model says of itself in its `MLmodel` file.
@@ -44,7 +44,7 @@ def write_package(
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     card = {
-        "labels": list(labels),
+        **answered,
         "shape": [int(inputs["features"])],
         "trusted": TRUSTED,
         "fill": inputs.get("fill"),

@@ -16,7 +16,13 @@ from data.augment import Pipeline, transforms
 from tasks.champion.columns import picked
 from tasks.champion.records import Candidate, Latency
 from tasks.champion.rows import RawRows
-from tasks.evaluate.predictions import NumberPredictions, Predictions, Said, TextPredictions
+from tasks.evaluate.predictions import (
+    LabelPredictions,
+    NumberPredictions,
+    Predictions,
+    Said,
+    TextPredictions,
+)
 
 CALLS = 100  # of a latency; enough for a 95th percentile
 TEXT_CALLS = 20  # texts are written a token at a time
@@ -29,12 +35,16 @@ def load(package: Path) -> PyFuncModel:
     return mlflow.pyfunc.load_model(str(package))
 
 
-def predict(model: PyFuncModel, rows: RawRows) -> Predictions | NumberPredictions:
-    """What a classifier, or a model of numbers, says about every row."""
+def predict(
+    model: PyFuncModel, rows: RawRows
+) -> Predictions | LabelPredictions | NumberPredictions:
+    """What a classifier, a model of labels or one of numbers says about every row."""
     answers = model.predict(rows.values)
     if "prediction" in answers:
         return NumberPredictions(rows.ids, rows.targets, answers["prediction"].to_numpy())
     probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
+    if "labels" in answers:
+        return LabelPredictions(rows.ids, rows.targets, probabilities)
     said = probabilities.argmax(axis=1).astype(np.int64)
     return Predictions(rows.ids, rows.targets, said, probabilities)
 

@@ -13,6 +13,7 @@ from conf.compress import Recipe
 from conf.errors import BadInput, DenseError
 from conf.estimators import EstimatorKinds
 from conf.foundation import Head, Transformer
+from models.build import has_labels
 from models.serving import Serving, TextServing, load_serving
 from tasks.champion import columns, estimators, pairs
 from tasks.champion.export import export_program, raw_shape
@@ -66,14 +67,13 @@ def pack(
             metadata_of(candidate, facts, []),
         )
     if isinstance(candidate.config.model, EstimatorKinds):
-        labels = labels_of(facts["classes"])
         return estimators.write_package(
             destination,
             TrialFolder(folder).estimator,
-            labels,
+            answered(facts),
             facts["inputs"],
             read_rows(train, facts["inputs"]).values[:EXAMPLES],
-            metadata_of(candidate, facts, labels),
+            metadata_of(candidate, facts, labels_of(facts["classes"])),
         )
     serving = trained(candidate, facts, TrialFolder(folder).weights, train.parent)
     if recipe == "int8":
@@ -87,12 +87,12 @@ def pack(
         assert isinstance(candidate.config.model, Transformer | Head)
         encoder = tokens_of(candidate.config.model, train.parent)
         export_texts(serving, encoder.rules.most, program)
-        served, tokenizer = text_card(labels, encoder, scratch)
+        served, tokenizer = text_card(answered(facts), encoder, scratch)
     else:
         shape = raw_shape(facts["inputs"])
         export_program(serving, shape, program)
         fills = facts["inputs"].get("fill") is not None
-        served = {"labels": labels, "shape": list(shape), "fills": fills}
+        served = {**answered(facts), "shape": list(shape), "fills": fills}
         served |= columns.card(facts["inputs"])
     if recipe in ("onnx", "onnx-int8"):
         graph, program = program, shrink.to_onnx(program, int8=recipe == "onnx-int8")
@@ -107,6 +107,13 @@ def pack(
     )
     program.unlink()
     return destination / "artifacts" / program.name
+
+
+def answered(card: Mapping[str, Any]) -> dict[str, Any]:
+    """What served code is to know of its answers: their names, and what stands between those of one
+    row where a row has any number of them. `card` is the data's."""
+    between = {"between": card["source"]["label_separator"]} if has_labels(card) else {}
+    return {"labels": labels_of(card["classes"]), **between}
 
 
 def shrinks(candidate: Candidate, card: Mapping[str, Any]) -> bool:

@@ -42,7 +42,8 @@ def signature_of(card: Mapping[str, Any]) -> ModelSignature:
 
     labels = card["labels"]
     kind = "long" if labels and isinstance(labels[0], int) else "string"
-    answers = [ColSpec(kind, "label"), *(ColSpec("float", f"p_{name}") for name in labels)]
+    said = ColSpec("string", "labels") if "between" in card else ColSpec(kind, "label")
+    answers = [said, *(ColSpec("float", f"p_{name}") for name in labels)]
     answers = answers if labels else [ColSpec("double", "prediction")]
     if "levels" in card:
         rows = columns.schema(card)
@@ -67,8 +68,9 @@ def write_package(
     Args:
         destination: the folder; one that is there is replaced.
         program: the exported graph (`models.serving.export_program`).
-        card: read by the served code: `labels`, `shape` of one raw row, `fills`, whether the
-            model fills gaps (NaN) itself, and of tables with words what `columns.card` gives.
+        card: read by the served code: what `pack.answered` gives, `shape` of one raw row, `fills`,
+            whether the model fills gaps (NaN) itself, and of tables with words what `columns.card`
+            gives.
         example: two raw rows or more.
         metadata: what the model says of itself in its `MLmodel` file.
         tokenizer: of a model of texts, its tokenizer's file; its card has `labels` and `rules`.

@@ -9,6 +9,7 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from data.rows import CONTENT, matrix
@@ -18,7 +19,8 @@ from tasks.champion.export import raw_shape
 
 @dataclass(frozen=True)
 class RawRows:
-    """Some rows: `ids` and `targets` are int64[n] (of numbers `targets` float64[n]), `values`
+    """Some rows: `ids` and `targets` are int64[n] (of numbers `targets` float64[n], of labels
+    int64[n, labels]), `values`
     float64[n, *raw shape], of texts strings[n], of tables with words a frame.
 
     Of pairs `values` are the sources and `targets` the targets: texts, as arrays of objects.
@@ -49,7 +51,9 @@ def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
         values = columns.frame(matrix(column), inputs)
     else:
         values = matrix(column).astype(np.float64).reshape(-1, *raw_shape(inputs))
-    targets = table.column("label").to_numpy()
+    label = table.column("label")
+    several = pa.types.is_fixed_size_list(label.type)
+    targets = matrix(label) if several else label.to_numpy()
     return RawRows(
         ids=table.column("id").to_numpy(),
         targets=targets if targets.dtype.kind == "f" else targets.astype(np.int64),

@@ -13,11 +13,18 @@ from numpy.typing import NDArray
 
 from conf.errors import BadInput
 from conf.evaluate import Evaluate
+from data.sources.labels import several
 from tasks.champion import registry
 from tasks.champion.predict import loaded_version, rows_of
 from tasks.champion.promote import no_champion
 from tasks.evaluate.intervals import Interval, of_said
-from tasks.evaluate.predictions import NumberPredictions, Predictions, Said, TextPredictions
+from tasks.evaluate.predictions import (
+    LabelPredictions,
+    NumberPredictions,
+    Predictions,
+    Said,
+    TextPredictions,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +93,7 @@ def as_said(
 
     Args:
         answers: of the model, a line a target.
-        targets: names of classes, numbers, or texts.
+        targets: names of classes, cells with labels, numbers, or texts.
         facts: the model's metadata.
         place: where the targets come from, for errors.
 
@@ -100,8 +107,25 @@ def as_said(
         floats = np.array([_float(target, place) for target in targets])
         return NumberPredictions(ids, floats, answers["prediction"].to_numpy())
     probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
+    if "labels" in answers:
+        return LabelPredictions(ids, _indicators(targets, facts, place), probabilities)
     numbers = _numbers(targets, facts["labels"], place)
     return Predictions(ids, numbers, probabilities.argmax(axis=1), probabilities)
+
+
+def _indicators(targets: Sequence[Any], facts: Mapping[str, Any], place: Path) -> NDArray[np.int8]:
+    """Which of the model's labels each target names, (rows, labels)."""
+    data, known = facts["config"]["data"], [str(label) for label in facts["labels"]]
+    out = np.zeros((len(targets), len(known)), dtype=np.int8)
+    for row, target in enumerate(targets):
+        for name in several(target, data["label_separator"], data["label"]):
+            if name not in known:
+                raise BadInput(
+                    f"{place}: row {row} has the label {name!r}, which the model does not know; it "
+                    f"knows {', '.join(known)}"
+                )
+            out[row, known.index(name)] = 1
+    return out
 
 
 def target_name(facts: Mapping[str, Any]) -> str:

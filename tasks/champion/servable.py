@@ -47,8 +47,9 @@ class Classifier(PythonModel):
             params: none are known.
 
         Returns:
-            A frame with the column `label` (the class's name; a number where all are numbers) and
-            a column `p_<name>` a class; of a model of numbers the column `prediction`.
+            A frame with the column `label` (the class's name; a number where all are numbers), or
+            where a row has any number of labels the column `labels`, and a column `p_<name>` a
+            class or label; of a model of numbers the column `prediction`.
 
         Raises:
             ValueError: the rows have another shape, or hold a value that the model cannot take.
@@ -59,7 +60,11 @@ class Classifier(PythonModel):
         if not len(labels):
             return pd.DataFrame({"prediction": probabilities[:, 0].astype(np.float64)})
         frame = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in labels])
-        frame.insert(0, "label", labels[probabilities.argmax(axis=1)])
+        if self._card.get("between"):
+            given = [labels[row >= 0.5].astype(str) for row in probabilities]
+            frame.insert(0, "labels", [self._card["between"].join(names) for names in given])
+        else:
+            frame.insert(0, "label", labels[probabilities.argmax(axis=1)])
         return frame
 
     def probabilities(self, rows: np.ndarray) -> np.ndarray:

@@ -45,8 +45,9 @@ class Classifier(PythonModel):
             params: none are known.
 
         Returns:
-            A frame with the column `label` (the class's name; a number where all are numbers) and
-            a column `p_<name>` a class; of a model of numbers the column `prediction`.
+            A frame with the column `label` (the class's name; a number where all are numbers), or
+            where a row has any number of labels the column `labels`, and a column `p_<name>` a
+            class or label; of a model of numbers the column `prediction`.
 
         Raises:
             ValueError: the rows have another shape, or hold a value that the model cannot take.
@@ -58,10 +59,23 @@ class Classifier(PythonModel):
             return pd.DataFrame({"prediction": said.astype(np.float32).astype(np.float64)})
         probabilities = np.zeros((len(rows), len(labels)), dtype=np.float32)
         if len(rows):
-            probabilities[:, self._estimator.classes_] = self._estimator.predict_proba(rows)
+            probabilities[:] = self._probabilities(rows)
         frame = pd.DataFrame(probabilities, columns=[f"p_{name}" for name in labels])
-        frame.insert(0, "label", labels[probabilities.argmax(axis=1)])
+        if self._card.get("between"):
+            given = [labels[row >= 0.5].astype(str) for row in probabilities]
+            frame.insert(0, "labels", [self._card["between"].join(names) for names in given])
+        else:
+            frame.insert(0, "label", labels[probabilities.argmax(axis=1)])
         return frame
+
+    def _probabilities(self, rows: np.ndarray) -> np.ndarray:
+        """Of every class or label; 0 of classes that the estimator has not seen."""
+        if self._card.get("between"):
+            each = [one.predict_proba(rows)[:, 1] for one in self._estimator.estimators_]
+            return np.stack(each, axis=1)
+        found = np.zeros((len(rows), len(self._card["labels"])), dtype=np.float32)
+        found[:, self._estimator.classes_] = self._estimator.predict_proba(rows)
+        return found
 
     def _matrix(self, rows: np.ndarray | pd.DataFrame) -> np.ndarray:
         """float64[n, features]; columns of words become an input a word."""

@@ -36,8 +36,11 @@ def export_texts(serving: TextServing, most: int, path: Path) -> None:
     torch.export.save(program, path)
 
 
-def text_card(labels: Any, encoder: Encoder, folder: Path) -> tuple[Mapping[str, Any], Path]:
-    """What the served code reads: the card, and the tokenizer's file, written to a folder."""
+def text_card(
+    answered: Mapping[str, Any], encoder: Encoder, folder: Path
+) -> tuple[Mapping[str, Any], Path]:
+    """What the served code reads: the card, which begins with its answers, and the tokenizer's
+    file, written to a folder."""
     path = folder / TOKENIZER
     encoder.tokenizer.save(str(path))
-    return {"labels": labels, "rules": asdict(encoder.rules)}, path
+    return {**answered, "rules": asdict(encoder.rules)}, path

@@ -16,8 +16,8 @@ from conf.evaluate import OF_TEXTS, Evaluate
 from conf.home import write_atomically
 from conf.identity import canonical_json
 from conf.study import TrialConfig
-from tasks.evaluate import counts, intervals, ranks, texts
-from tasks.evaluate.predictions import Predictions, Said, TextPredictions, read
+from tasks.evaluate import counts, intervals, labels, ranks, texts
+from tasks.evaluate.predictions import LabelPredictions, Predictions, Said, TextPredictions, read
 
 PREDICTIONS = "predictions.parquet"
 EVALUATION = "evaluation.json"
@@ -95,7 +95,7 @@ class Evaluation(Record):
     confusion: tuple[tuple[int, ...], ...] = ()
     """Counts: rows are targets, columns predictions; empty where nothing is classified."""
     classes: tuple[ClassScores, ...] = ()
-    """Scores by class, in the order of the labels."""
+    """Scores by class, or by label where a row has several, in the order of the labels."""
     reliability: tuple[Confidence, ...] = ()
     """How often the model is right where it is so sure, from unsure to sure."""
     mistakes: tuple[Mistake, ...] = ()
@@ -179,6 +179,7 @@ def of_predictions(said: Said, section: Evaluate, digest: str) -> Evaluation:
         },
         predictions=digest,
         **(_classified(said) if isinstance(said, Predictions) else {}),
+        **({"classes": label_scores(said)} if isinstance(said, LabelPredictions) else {}),
         **(_written(said, section) if isinstance(said, TextPredictions) else {}),
     )
 
@@ -237,9 +238,24 @@ def _mistakes(said: Predictions) -> tuple[Mistake, ...]:
 
 def class_scores(matrix: NDArray[np.int64]) -> tuple[ClassScores, ...]:
     """Scores of every class of a confusion matrix."""
-    margins = counts.margins(matrix)
     drawn = intervals.resampled_margins(matrix, intervals.RESAMPLES, np.random.default_rng(0))
-    low, high = np.quantile(counts.f1(drawn), (0.025, 0.975), axis=0)
+    return _scores(counts.margins(matrix), counts.f1(drawn))
+
+
+def label_scores(said: LabelPredictions) -> tuple[ClassScores, ...]:
+    """Scores of every label."""
+    found = labels.margins(said, np.ones((1, len(said.ids))))
+    whole = counts.Margins(*(each[0] for each in vars(found).values()))
+    drawn = intervals.resampled_weights(
+        lambda weights: counts.f1(labels.margins(said, weights)),
+        len(said.ids), intervals.RESAMPLES, 0,
+    )  # fmt: skip
+    return _scores(whole, drawn)
+
+
+def _scores(margins: counts.Margins, drawn: NDArray) -> tuple[ClassScores, ...]:
+    """Scores by class; `drawn` are resampled F1, (resamples, classes)."""
+    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
     columns = (margins.targets, margins.predicted)
     scores = (counts.precision(margins), counts.recall(margins), counts.f1(margins), low, high)
     return tuple(

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from conf.evaluate import Evaluate, Texts
 from tasks.evaluate import counts, numbers, ranks, rows, texts
-from tasks.evaluate.predictions import NumberPredictions, Predictions, Said
+from tasks.evaluate import labels as of_labels
+from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, Said
 from tasks.evaluate.weighted import Metric, on_all
 
 Score = Callable[..., float]
@@ -44,9 +45,9 @@ def score(said: Said, evaluate: Evaluate, names: Iterable[str] | None = None) ->
 
 
 def arrays(said: Said) -> tuple[NDArray, ...]:
-    """What a metric of one's own is called with: targets and predictions, of classes also the
-    probabilities; texts as arrays of objects."""
-    if isinstance(said, Predictions):
+    """What a metric of one's own is called with: targets and predictions, of classes and labels
+    also the probabilities; texts as arrays of objects."""
+    if isinstance(said, Predictions | LabelPredictions):
         return said.targets, said.predictions, said.probabilities
     return said.targets, said.predictions
 
@@ -55,6 +56,8 @@ def weighted(name: str, said: Said, settings: Texts) -> Metric | None:
     """A metric as a function of the rows' weights; None where it is not known as one."""
     if isinstance(said, Predictions):
         return of_classes(name, *arrays(said))
+    if isinstance(said, LabelPredictions):
+        return of_labels.metric(name, said)
     if isinstance(said, NumberPredictions):
         known = numbers.METRICS.get(name)
         return known(said.targets, said.predictions) if known else None

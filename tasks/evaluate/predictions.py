@@ -38,6 +38,21 @@ class NumberPredictions:
 
 
 @dataclass(frozen=True)
+class LabelPredictions:
+    """Any number of labels a row: `ids` (rows,), `targets` (0 or 1) and `probabilities` (floats),
+    shape (rows, labels)."""
+
+    ids: NDArray
+    targets: NDArray
+    probabilities: NDArray
+
+    @property
+    def predictions(self) -> NDArray:
+        """The labels that are at least as likely as not, 0 or 1."""
+        return (self.probabilities >= 0.5).astype(np.int8)
+
+
+@dataclass(frozen=True)
 class TextPredictions:
     """Texts that were written, and those that were to be."""
 
@@ -60,14 +75,15 @@ class TextPredictions:
         return np.array(self.hypotheses, dtype=object)
 
 
-Said = Predictions | NumberPredictions | TextPredictions
+Said = Predictions | LabelPredictions | NumberPredictions | TextPredictions
 
 
 def write(path: Path, predictions: Said) -> None:
     """Write the rows; a reader sees the whole file or none.
 
-    Columns are `id`, and of classes `target`, `prediction`, `p_0`...; of numbers `target` and
-    `prediction`; of texts `reference`, `hypothesis` and, where known, `loss` and `tokens`.
+    Columns are `id`, and of classes `target`, `prediction`, `p_0`...; of labels `target_0`...,
+    `p_0`...; of numbers `target` and `prediction`; of texts `reference`, `hypothesis` and, where
+    known, `loss` and `tokens`.
     Number types are kept, so that what is read gives the same metrics to the last bit.
     """
     import pyarrow as pa
@@ -91,11 +107,20 @@ def _columns(said: Said) -> dict[str, Any]:
         texts = {"id": said.ids, "reference": said.references, "hypothesis": said.hypotheses}
         known = {"loss": said.losses, "tokens": said.tokens}
         return texts | {name: values for name, values in known.items() if values is not None}
-    columns = {"id": said.ids, "target": said.targets, "prediction": said.predictions}
-    if isinstance(said, Predictions):
-        for index, column in enumerate(np.asarray(said.probabilities).T):
-            columns[f"p_{index}"] = np.ascontiguousarray(column)
+    columns = {"id": said.ids}
+    if isinstance(said, LabelPredictions):
+        columns |= _each("target", said.targets)
+    else:
+        columns |= {"target": said.targets, "prediction": said.predictions}
+    if not isinstance(said, NumberPredictions):
+        columns |= _each("p", said.probabilities)
     return columns
+
+
+def _each(name: str, matrix: NDArray) -> dict[str, NDArray]:
+    """The columns of a matrix, numbered."""
+    columns = enumerate(np.asarray(matrix).T)
+    return {f"{name}_{number}": np.ascontiguousarray(column) for number, column in columns}
 
 
 def read(path: Path) -> Said:
@@ -122,11 +147,16 @@ def _rows(table: Any) -> Said:
     columns: Mapping[str, NDArray] = {
         name: table.column(name).to_numpy() for name in table.column_names
     }
-    classes = sum(name.startswith("p_") for name in columns)
+    classes = range(sum(name.startswith("p_") for name in columns))
+    known = {
+        name: np.stack([columns[f"{name}_{n}"] for n in classes], axis=1)
+        for name in ("target", "p")
+        if f"{name}_0" in columns
+    }
+    if "target" in known:
+        return LabelPredictions(columns["id"], known["target"], known["p"])
     rows = columns["id"], columns["target"], columns["prediction"]
-    if not classes:
-        return NumberPredictions(*rows)
-    return Predictions(*rows, np.stack([columns[f"p_{n}"] for n in range(classes)], axis=1))
+    return Predictions(*rows, known["p"]) if known else NumberPredictions(*rows)
 
 
 def _texts(table: Any) -> TextPredictions:

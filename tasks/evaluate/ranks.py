@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,18 +20,22 @@ def roc_auc(targets: NDArray, probabilities: NDArray) -> Metric:
     is no number where none counts."""
     classes = probabilities.shape[1]
     chosen = [1] if classes == 2 else range(classes)
-    each = [_area(targets == label, probabilities[:, label]) for label in chosen]
+    return mean_of_known([area(targets == label, probabilities[:, label]) for label in chosen])
+
+
+def mean_of_known(each: Sequence[Metric]) -> Metric:
+    """The mean of those metrics that are numbers; no number where none is."""
 
     def metric(weights: Floats) -> Floats:
-        areas = np.stack([area(weights) for area in each])
-        known = np.isfinite(areas)
-        total, count = np.where(known, areas, 0.0).sum(axis=0), known.sum(axis=0)
+        values = np.stack([one(weights) for one in each])
+        known = np.isfinite(values)
+        total, count = np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)
         return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
     return metric
 
 
-def _area(positive: NDArray[np.bool_], scores: NDArray) -> Metric:
+def area(positive: NDArray[np.bool_], scores: NDArray) -> Metric:
     """Share of pairs of a positive and a negative row that the scores put in order; ties half."""
     order = np.argsort(scores, kind="stable")
     ranked = scores[order]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.levels import encoded
-from tasks.evaluate.predictions import NumberPredictions, Predictions, Said
+from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, Said
 
 CONFIDENCE = ("confidence",)
 GAP = -1e30  # a missing value of a table: below every other
@@ -85,6 +85,9 @@ def answers_of(said: Said) -> Answers:
     if isinstance(said, Predictions):
         sure = said.probabilities.max(axis=1).astype(np.float32)
         return Answers(said.predictions.astype(np.int64), CONFIDENCE, sure[:, None])
+    if isinstance(said, LabelPredictions):
+        names = tuple(f"probability of label {n}" for n in range(said.probabilities.shape[1]))
+        return Answers(None, names, said.probabilities.astype(np.float32))
     if isinstance(said, NumberPredictions):
         return Answers(None, ("answer",), said.predictions.astype(np.float32)[:, None])
     lengths = [(len(text), len(_WORD.findall(text))) for text in said.hypotheses]

@@ -29,6 +29,7 @@ from tasks.prepare.labels import (
 from tasks.prepare.leakage import refuse_leaks
 from tasks.prepare.privacy import anonymity
 from tasks.prepare.rules import clean_rows
+from tasks.prepare.several import check_told, label_matrix, strata
 from tasks.prepare.split import TRAIN, Parts, divide
 from tasks.prepare.words import as_inputs
 
@@ -39,7 +40,8 @@ class Built:
 
     rows: Rows
     labels: npt.NDArray[Any]
-    """Numbers of classes (int64), or what is to be predicted itself (float64)."""
+    """Numbers of classes (int64), which labels a row has (int8, (rows, labels)), or what is to be
+    predicted itself (float64)."""
     parts: Parts
     classes: tuple[str, ...]
     card: dict[str, Any]
@@ -55,10 +57,20 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
     """
     raw = source.read(scratch)
     check_kind(study, raw.kind)
-    rows, reports = clean_rows(raw, study.clean)
-    classes, labels = _labelled(rows, study.data.task)
-    parts, folds = divide(rows, labels, study.split, seed)
-    check_trained(labels, parts == TRAIN, classes)
+    several = study.data.task == "multilabel"
+    # Of several labels a row a rare one is left out, not its rows.
+    clean = study.clean.model_copy(update={"class_floor": 1}) if several else study.clean
+    rows, reports = clean_rows(raw, clean)
+    labels: npt.NDArray[Any]
+    if several:
+        classes, labels, report = label_matrix(rows, study.clean.class_floor)
+        kinds, reports = strata(labels), [*reports, report]
+    else:
+        classes, labels = _labelled(rows, study.data.task)
+        kinds = labels
+    parts, folds = divide(rows, kinds, study.split, seed)
+    check: Any = check_told if several else check_trained
+    check(labels, parts == TRAIN, classes)
     if folds is not None:
         rows = rows.put("fold", pa.array(folds))
     facts = _facts(study, source, raw)
@@ -66,7 +78,7 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
     facts["anonymity"] = anonymity(
         rows, study.clean.privacy.anonymity if study.clean.privacy else ()
     )
-    rows, parts, more, filling = _fitted(study, rows, parts, labels, seed)
+    rows, parts, more, filling = _fitted(study, rows, parts, kinds, seed)
     facts["rules"] = [report.as_json() for report in [*reports, *more]]
     kept = parts >= 0
     rows, labels, parts = rows.keep(kept), labels[kept], parts[kept]

@@ -64,8 +64,9 @@ def _spread(targets: npt.NDArray[np.float64]) -> dict[str, float]:
 
 
 def _counts(labels: npt.NDArray[np.int64], classes: tuple[str, ...]) -> dict[str, int]:
-    """Rows of each class."""
+    """Rows of each class, or label."""
     if not classes:
         return {}
-    found = np.bincount(labels, minlength=len(classes))
+    several = labels.ndim == 2
+    found = labels.sum(axis=0) if several else np.bincount(labels, minlength=len(classes))
     return {name: int(found[number]) for number, name in enumerate(classes)}

@@ -16,6 +16,11 @@ def class_names(rows: Rows) -> tuple[str, ...]:
     present = set(rows.table.column("label").to_pylist())
     if rows.classes:
         return tuple(name for name in rows.classes if name in present)
+    return in_order(present)
+
+
+def in_order(present: set[str]) -> tuple[str, ...]:
+    """Numbers by size and words by alphabet."""
     if all(name.lstrip("-").isdigit() for name in present):
         return tuple(sorted(present, key=int))
     return tuple(sorted(present))

@@ -42,7 +42,7 @@ def _write_plain(
     rows: Rows, labels: npt.NDArray[Any], classes: tuple[str, ...], file: Path
 ) -> None:
     """The stored columns of one part, block by block."""
-    features = _features(rows, classes, numbers=labels.dtype.kind == "f")
+    features = _features(rows, classes, labels)
     with ArrowWriter(features=features, path=str(file)) as writer:
         for first in range(0, len(rows), BLOCK):
             writer.write_table(_block(rows, labels, first, features))
@@ -56,7 +56,8 @@ def _block(
     part = rows.table.slice(first, BLOCK)
     columns: dict[str, Any] = {"id": part.column("id")}
     if "label" in features:
-        columns["label"] = labels[first : first + BLOCK]
+        some = labels[first : first + BLOCK]
+        columns["label"] = fixed_list(some) if some.ndim == 2 else some
     if rows.kind == "image":
         images = rows.images(first, first + BLOCK)
         columns["image"] = fixed_list(images.reshape(len(images), -1))
@@ -66,12 +67,14 @@ def _block(
     return pa.table({name: columns[name] for name in features}).cast(features.arrow_schema)
 
 
-def _features(rows: Rows, classes: tuple[str, ...], *, numbers: bool) -> datasets.Features:
+def _features(rows: Rows, classes: tuple[str, ...], labels: npt.NDArray[Any]) -> datasets.Features:
     """The stored columns and their types."""
     columns: dict[str, Any] = {"id": datasets.Value("int64")}
-    if classes:
+    if labels.ndim == 2:
+        columns["label"] = datasets.List(datasets.Value("int8"), length=len(classes))
+    elif classes:
         columns["label"] = datasets.ClassLabel(names=list(classes))
-    if numbers:
+    if labels.dtype.kind == "f":
         columns["label"] = datasets.Value("float64")
     if rows.has("fold"):
         columns["fold"] = datasets.Value("int8")

@@ -69,8 +69,7 @@ def paired(
 def _scores(name: str, of: Said, start: Said, best: Said, section: Evaluate) -> NDArray[np.float64]:
     """A metric on all rows, then on each resample; the same resamples for the same pair."""
     whole = metrics.score(of, section, [name])[name]
-    if name in counts.METRICS:
-        assert isinstance(of, Predictions)
+    if isinstance(of, Predictions) and name in counts.METRICS:
         assert isinstance(start, Predictions) and isinstance(best, Predictions)
         resampled = counts.METRICS[name](_resampled_margins(of, start, best))
     else:

@@ -29,7 +29,8 @@ from tasks.train.spec import Result, TrialSpec
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows as an estimator takes them: `ids` and `targets` (n,), `x` (n, features), scaled."""
+    """Rows as an estimator takes them: `ids` and `targets` (n,), of several labels a row (n,
+    labels); `x` (n, features), scaled."""
 
     ids: NDArray[np.int64]
     x: NDArray[np.float32]
@@ -37,22 +38,13 @@ class Rows:
 
     @classmethod
     def of(cls, batches: Any, reporter: Reporter) -> Rows:
-        """All rows of a loader, in its order.
-
-        Raises:
-            BadInput: labels are blended, which no estimator can learn from.
-        """
+        """All rows of a loader, in its order."""
         columns: dict[str, list[NDArray]] = {"id": [], "x": [], "y": []}
         for batch in batches:
             reporter.beat()
             for name, found in columns.items():
                 found.append(batch[name].numpy())
         ids, x, targets = (np.concatenate(found) for found in columns.values())
-        if targets.ndim != 1:
-            raise BadInput(
-                "augment.mixup: scikit-learn's estimators cannot learn from blended labels; leave "
-                "it out"
-            )
         return cls(ids, x, targets)
 
 
@@ -78,6 +70,11 @@ def estimate(
         raise BadInput(
             f"model.kind {settings.kind} does not take data of kind {card['inputs']['kind']}; "
             "scikit-learn's estimators are for tables"
+        )
+    if spec.config.augment.mixup is not None:
+        raise BadInput(
+            "augment.mixup: scikit-learn's estimators cannot learn from blended labels; leave it "
+            "out"
         )
     data = StudyData(
         spec.config,

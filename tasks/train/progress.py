@@ -89,9 +89,14 @@ def _joined(parts: Sequence[Any]) -> Any:
 
 
 def said(outputs: Outputs) -> Said:
-    """What the model said, as the metrics take it: classes with their probabilities, texts, or
-    numbers, as its validation step answers."""
-    from tasks.evaluate.predictions import NumberPredictions, Predictions, TextPredictions
+    """What the model said, as the metrics take it: classes or labels with their probabilities,
+    texts, or numbers, as its validation step answers."""
+    from tasks.evaluate.predictions import (
+        LabelPredictions,
+        NumberPredictions,
+        Predictions,
+        TextPredictions,
+    )
 
     arrays = {
         name: values.numpy() for name, values in outputs.items() if isinstance(values, Tensor)
@@ -102,6 +107,8 @@ def said(outputs: Outputs) -> Said:
     if "probabilities" not in arrays:
         return NumberPredictions(arrays["id"], arrays["target"], arrays["prediction"])
     probabilities = arrays["probabilities"]
+    if arrays["target"].ndim == 2:
+        return LabelPredictions(arrays["id"], arrays["target"].astype(np.int8), probabilities)
     labels = probabilities.argmax(axis=1)
     return Predictions(arrays["id"], arrays["target"], labels, probabilities)
 

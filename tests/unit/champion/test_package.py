@@ -137,7 +137,7 @@ def test_a_model_of_words_takes_the_columns_that_its_users_have(tmp_path: Path) 
 def test_an_estimator_of_words_does_so_too(tmp_path: Path) -> None:
     from sklearn.neighbors import KNeighborsClassifier
 
-    path, labels = tmp_path / "estimator.skops", ["red", "green"]
+    path, labels = tmp_path / "estimator.skops", {"labels": ["red", "green"]}
     scaled = (MATRIX - WORDS["shift"]) / WORDS["scale"]
     estimator = KNeighborsClassifier(1, algorithm="brute").fit(scaled, [0, 1, 1])
     path.write_bytes(as_bytes(estimator))

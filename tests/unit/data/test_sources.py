@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -50,8 +51,6 @@ def test_a_table_is_read_alike_from_every_format(home, place, tmp_path, suffix):
     if suffix == "parquet":
         pq.write_table(table, file)
     elif suffix == "jsonl":
-        import json
-
         file.write_text("\n".join(json.dumps(row) for row in table.to_pylist()))
     else:
         file.write_text(CSV.replace(",", "\t") if suffix == "tsv" else CSV)
@@ -400,3 +399,23 @@ def test_bytes_of_any_kind_are_an_image_or_refused():
             pixels = decode(bytes(content), (8, 8, 3), ImageRules())
             found.add(pixels if isinstance(pixels, str) else pixels.shape)
     assert found >= {"unreadable", (8, 8, 3)} and found <= {*REASONS, (8, 8, 3)}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_any_number_of_labels_from_every_format(home, place, tmp_path, suffix):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    lists = [["b", "a"], [], ["a", "a"], ["7"]]
+    if suffix == "csv":
+        cells = ["b; a", "", "a;a", "7.0"]
+        lines = [f"{cell},{n}" for n, cell in enumerate(cells)]
+        (place / "t.csv").write_text("\n".join(["label,x", *lines]))
+    elif suffix == "jsonl":
+        lines = [json.dumps({"label": each, "x": n}) for n, each in enumerate(lists)]
+        (place / "t.jsonl").write_text("\n".join(lines))
+    else:
+        pq.write_table(pa.table({"label": lists, "x": range(4)}), place / "t.parquet")
+    given = {"path": f"t.{suffix}", "label": "label", "label_separator": ";"}
+    rows = read(home, tmp_path, source="table", task="multilabel", **given)
+    assert rows.labels().tolist() == ['["a", "b"]', "[]", '["a"]', '["7"]']
