@@ -8,7 +8,7 @@ from pydantic import Field
 
 from conf.section import Section
 
-Recipe = Literal["int8", "onnx", "onnx-int8"]
+Recipe = Literal["int8", "onnx", "onnx-int8", "prune"]
 
 
 class Compress(Section):
@@ -16,7 +16,12 @@ class Compress(Section):
 
     recipes: tuple[Recipe, ...] = ("int8", "onnx", "onnx-int8")
     """`int8`: weights kept in 8 bits, a scale a channel. `onnx`: the graph run by ONNX Runtime
-    (needs the extra `onnx`). `onnx-int8`: that, calculating in 8 bits as well."""
+    (needs the extra `onnx`). `onnx-int8`: that, calculating in 8 bits as well. `prune`: the smallest
+    weights taken away, the others trained on for a while."""
+    sparsity: Annotated[float, Field(gt=0, lt=1)] = 0.7
+    """Share of the weights that `prune` takes away."""
+    recover: Annotated[int, Field(ge=1, le=1_000)] = 3
+    """Epochs that `prune` trains the others on, at a tenth of the learning rate."""
     loss: Annotated[float, Field(ge=0)] = 0.01
     """Most of the objective that may be lost on the validation part."""
     prefer: Literal["size", "latency"] = "size"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, get_args
 
 from conf.compress import Compress, Recipe
 from conf.errors import BadInput
 from conf.home import Home
+from flows.ensembling import trainer
 from flows.views import build_report
 from tasks.study.record import StudyRecord
 
@@ -32,8 +34,9 @@ def compress(name: str, recipes: Sequence[str]) -> None:
     if recipes:
         settings = Compress.model_validate({**settings.model_dump(), "recipes": list(recipes)})
     uri = store.bootstrap(home)
-    with store.at_work(uri, "give the command again when it answers"):
-        found = step.compress(store.client(uri), record, settings)
+    with store.at_work(uri, "give the command again when it answers"), ExitStack() as stack:
+        run = trainer(home, stack, "pruning trial {}, and training what is left")
+        found = step.compress(store.client(uri), record, settings, run)
     print("\n".join(lines(found)))
     build_report(name)
 

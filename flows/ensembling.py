@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tasks.train.spec import TrialSpec
 
 
+AGAIN = "training trial {} again: its weights are gone"
+
+
 def ensemble(name: str) -> int:
     """Print the members and what came of them; 0 where the ensemble was registered and the gate let
     it through, else 1.
@@ -35,7 +38,7 @@ def ensemble(name: str) -> int:
     prepared = pinned(record.study, home, print)
     uri = store.bootstrap(home)
     with store.at_work(uri, "give the command again when it answers"), ExitStack() as stack:
-        found = build(store.client(uri), record, prepared, trainer(home, stack))
+        found = build(store.client(uri), record, prepared, trainer(home, stack, AGAIN))
     if isinstance(found, Ensemble):
         alone = next(iter(found.weights))
         print(f"no ensemble of the trials is better than trial {alone} alone; nothing registered")
@@ -44,8 +47,9 @@ def ensemble(name: str) -> int:
     return 0 if found.decision.verdict == "keep" else 1
 
 
-def trainer(home: Home, stack: ExitStack) -> Run:
-    """Trains what is to be trained again; its engine is opened for the first one."""
+def trainer(home: Home, stack: ExitStack, what: str) -> Run:
+    """Trains what is asked for, said by `what` of its number; the engine is opened for the first
+    one."""
     opened: list[Engine] = []
 
     def run(spec: TrialSpec, folder: Path) -> Outcome:
@@ -53,7 +57,7 @@ def trainer(home: Home, stack: ExitStack) -> Run:
 
         if not opened:
             opened.append(stack.enter_context(Engine(home, slots=0)))
-        print(f"training trial {spec.number} again: its weights are gone", flush=True)
+        print(what.format(spec.number), flush=True)
         return opened[0].run(spec, folder)
 
     return run

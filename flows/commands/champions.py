@@ -65,7 +65,9 @@ def compress(
     study: NameArgument,
     recipes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RECIPE...]", help="int8, onnx, onnx-int8; the study's own else."),
+        typer.Argument(
+            metavar="[RECIPE...]", help="int8, onnx, onnx-int8, prune; the study's own else."
+        ),
     ] = None,
 ) -> None:
     """Make the study's champion small: measure recipes, register the chosen one as `small`."""

@@ -10,7 +10,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from conf.compress import Recipe
-from conf.errors import BadInput, DenseError
+from conf.errors import DenseError
 from conf.estimators import EstimatorKinds
 from conf.foundation import Head, Transformer
 from models.build import has_labels
@@ -22,6 +22,7 @@ from tasks.champion.records import Candidate
 from tasks.champion.rows import read_rows
 from tasks.champion.texts import export_texts, text_card, tokens_of
 from tasks.compress import shrink
+from tasks.compress.choose import check_shrinks
 from tasks.train.folder import TrialFolder
 
 EXAMPLES = 3  # a batch of one would look like a fixed size
@@ -52,11 +53,8 @@ def pack(
         BadInput: a recipe is for networks that classify or predict, and this is none.
     """
     facts = json.loads(card.read_text())
-    if recipe and not shrinks(candidate, facts):
-        raise BadInput(
-            f"recipes to make a model small are for networks that read images, tables or texts; "
-            f"this champion is a {candidate.config.model.kind}"
-        )
+    if recipe:
+        check_shrinks(candidate.config, facts)
     if facts["inputs"]["kind"] == "pairs":
         return pairs.write_package(
             destination,
@@ -78,6 +76,8 @@ def pack(
     serving = trained(candidate, facts, TrialFolder(folder).weights, train.parent)
     if recipe == "int8":
         shrink.pack_weights(serving)
+    elif recipe == "prune":
+        shrink.thin_weights(serving)
     scratch = destination.parent
     scratch.mkdir(parents=True, exist_ok=True)
     program, labels = scratch / "program.pt2", labels_of(facts["classes"])
@@ -114,12 +114,6 @@ def answered(card: Mapping[str, Any]) -> dict[str, Any]:
     row where a row has any number of them. `card` is the data's."""
     between = {"between": card["source"]["label_separator"]} if has_labels(card) else {}
     return {"labels": labels_of(card["classes"]), **between}
-
-
-def shrinks(candidate: Candidate, card: Mapping[str, Any]) -> bool:
-    """Whether a candidate is a network that the recipes are for."""
-    pairs = card["inputs"]["kind"] == "pairs"
-    return not pairs and not isinstance(candidate.config.model, EstimatorKinds)
 
 
 def trained(

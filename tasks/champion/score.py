@@ -44,6 +44,7 @@ def score(
     recipe: Recipe | None = None,
     explain: int = 0,
     members: Sequence[Member] = (),
+    trained: Path | None = None,
 ) -> Score:
     """Score the final model of a candidate on the test part, once.
 
@@ -59,6 +60,7 @@ def score(
         explain: so many right and so many wrong answers are explained, in `explained.json`.
         members: of an ensemble; what they say together about the validation part then lies in
             `validation/` of the folder.
+        trained: whose weights are packed, where it is another training than the folder's.
 
     Raises:
         Stopped: the user wanted an end; the next call scores anew.
@@ -71,7 +73,7 @@ def score(
         return kept
     request = {
         "candidate": candidate.model_dump(mode="json"),
-        "folder": str(folder),
+        "folder": str(trained or folder),
         "out": str(out),
         "recipe": recipe,
         "explain": explain,

@@ -98,7 +98,7 @@ def finished(spec: TrialSpec, folder: Path) -> Outcome | None:
         kept = TrialSpec.read(folder)
     except DenseError:
         return None  # damaged, or of another version: trained again
-    same = ("digest", "seed", "until", "keep", "train", "also", "validation")
+    same = ("digest", "seed", "until", "keep", "train", "also", "validation", "begin", "sparsity")
     if any(getattr(kept, name) != getattr(spec, name) for name in same):
         return None
     return of_result(result) if result.answers(kept.attempt, kept.until) else None

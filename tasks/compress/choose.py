@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from conf.compress import Compress
+from conf.errors import BadInput
+from conf.estimators import EstimatorKinds
+from conf.study import TrialConfig
 from tasks.champion.records import Latency
 
 PLAIN = "as it is"
@@ -79,6 +82,15 @@ def choose(
         chosen=best.recipe if best else None,
         why=_why(best, plain, settings),
     )
+
+
+def check_shrinks(config: TrialConfig, card: Mapping[str, Any]) -> None:
+    """BadInput where a candidate is no network that the recipes are for; `card` is the data's."""
+    if card["inputs"]["kind"] == "pairs" or isinstance(config.model, EstimatorKinds):
+        raise BadInput(
+            f"recipes to make a model small are for networks that read images, tables or texts; "
+            f"this champion is a {config.model.kind}"
+        )
 
 
 def read_tradeoff(folder: Path) -> Tradeoff | None:

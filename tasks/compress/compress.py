@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from conf.compress import Compress, Recipe
 from conf.errors import BadInput
@@ -26,7 +26,9 @@ from tasks.champion.records import Candidate, Decision, Reason, Registered, Scor
 from tasks.champion.register import Registration, record_version
 from tasks.champion.retest import retested_folder
 from tasks.champion.score import score
+from tasks.champion.training import Run
 from tasks.compress.choose import PLAIN, TRADEOFF, Tradeoff, choose
+from tasks.compress.prune import pruned
 from tasks.prepare.store import open_prepared
 from tasks.study.record import StudyRecord
 
@@ -51,10 +53,16 @@ class Compressed:
     """Of the small model on the test part."""
 
 
-def compress(client: MlflowClient, record: StudyRecord, settings: Compress) -> Compressed:
+def compress(client: MlflowClient, record: StudyRecord, settings: Compress, run: Run) -> Compressed:
     """Measure the recipes, apply the chosen one to the champion, register it as `small`.
 
     Called again it measures the trade-off anew and finds the version that is there.
+
+    Args:
+        client: of tracking store and registry.
+        record: the study, read back.
+        settings: the recipes, and what they may cost.
+        run: the trial engine's `run`; only called for `prune`.
 
     Raises:
         BadInput: there is no champion, it is not this study's, or what it was made from is gone.
@@ -74,7 +82,7 @@ def compress(client: MlflowClient, record: StudyRecord, settings: Compress) -> C
             f"the data or the training of version {version.version} is no longer in this home; "
             f"`dense replay {record.study.name}` trains it again"
         )
-    found = _measured(record, candidate, prepared, trial, final, settings)
+    found = _measured(record, candidate, prepared, trial, final, settings, run)
     write_atomically(final / TRADEOFF, found.model_dump_json() + "\n")
     if found.chosen is None:
         return Compressed(found, None, None)
@@ -85,13 +93,14 @@ def compress(client: MlflowClient, record: StudyRecord, settings: Compress) -> C
         threads=record.study.resources.threads,
         seconds=record.study.champion.seconds,
         recipe=_recipe(found.chosen),
+        trained=pruned(run, final, prepared, settings) if found.chosen == "prune" else None,
     )
     done = _register(client, record, version, candidate, prepared, final, found, taken)
     return Compressed(found, done, taken)
 
 
 def _recipe(name: str) -> Recipe:
-    names: dict[str, Recipe] = {"int8": "int8", "onnx": "onnx", "onnx-int8": "onnx-int8"}
+    names: dict[str, Recipe] = {each: each for each in get_args(Recipe)}
     return names[name]
 
 
@@ -126,13 +135,14 @@ def _measured(
     trial: Path,
     final: Path,
     settings: Compress,
+    run: Run,
 ) -> Tradeoff:
     """Every recipe and none, on the validation part and the model trained in `trial`."""
     tried: Sequence[Recipe | None] = (None, *settings.recipes)
     requests = {
         recipe or PLAIN: {
             "candidate": candidate.model_dump(mode="json"),
-            "folder": str(trial),
+            "folder": str(pruned(run, trial, prepared, settings) if recipe == "prune" else trial),
             "out": str(final / "tradeoff" / (recipe or "plain")),
             "recipe": recipe,
             "card": str(prepared.card_path),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -45,6 +47,44 @@ def _pack(layer: nn.Module) -> None:
     layer.register_buffer("scale", scale)
     # The class has the weight as a property; everything else of the layer stays.
     layer.__class__ = type(f"Packed{type(layer).__name__}", (_Packed, type(layer)), {})
+
+
+class _Thin:
+    """A layer whose weight is made of the numbers that are not zero, and a bit a weight that says
+    where they stand, each time that it is asked for."""
+
+    kept: Tensor
+    bits: Tensor
+    powers: Tensor
+    form: tuple[int, ...]
+
+    @property
+    def weight(self) -> Tensor:
+        """As the layer calculates with it."""
+        there = (self.bits.unsqueeze(1) & self.powers).ne(0).flatten()
+        mask = there[: math.prod(self.form)].view(self.form)
+        return torch.zeros(self.form, dtype=self.kept.dtype).masked_scatter(mask, self.kept)
+
+
+def thin_weights(net: nn.Module) -> None:
+    """Keep of the large layers only what is not zero, in place, where that takes less room."""
+    for layer in net.modules():
+        if isinstance(layer, LAYERS) and layer.weight.numel() >= LEAST:
+            zeros = (layer.weight == 0).float().mean().item()
+            if zeros > 1 / 32:  # else the bits take more than is won
+                _thin(layer)
+
+
+def _thin(layer: nn.Module) -> None:
+    weight = layer._parameters.pop("weight")
+    assert weight is not None
+    values = weight.detach()
+    packed = np.packbits((values != 0).numpy().ravel(), bitorder="little")
+    layer.register_buffer("kept", values[values != 0].clone())
+    layer.register_buffer("bits", torch.from_numpy(packed))
+    layer.register_buffer("powers", 2 ** torch.arange(8, dtype=torch.uint8))
+    name = f"Thin{type(layer).__name__}"
+    layer.__class__ = type(name, (_Thin, type(layer)), {"form": tuple(values.shape)})
 
 
 def to_onnx(program: Path, *, int8: bool) -> Path:

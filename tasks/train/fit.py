@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from tasks.train.folder import TrialFolder, file_fact, mend_metrics
 from tasks.train.latency import latency_ms
 from tasks.train.progress import Progress
 from tasks.train.sharding import Divided, strategy_of
+from tasks.train.sparse import Sparse
 from tasks.train.spec import FileFact, Result, TrialSpec
 
 PRECISIONS: dict[str, Any] = {
@@ -71,9 +72,10 @@ def fit(
     notes = mend(folder, restored) if rank == 0 else ()
     card = json.loads(Path(spec.card).read_bytes())
     module, data = build(spec, card, rank)
+    begun = [Sparse.begin(module, Path(spec.begin), spec.sparsity)] if spec.begin else []
     reached, background = restored.progress, Background()
     if not is_over(spec, reached):
-        loop = Loop(spec, folder, reporter, background, is_stopped, rank)
+        loop = Loop(spec, folder, reporter, background, is_stopped, rank, begun)
         reached = loop.run(restored, module, data)
     if rank != 0 or not is_over(spec, reached):
         background.flush()
@@ -149,6 +151,8 @@ class Loop:
     background: Background
     is_stopped: Callable[[], bool]
     rank: int = 0
+    begun: Sequence[pl.Callback] = ()
+    """What goes with the weights that it began from."""
 
     def run(self, restored: Restored, module: pl.LightningModule, data: TrialData) -> Progress:
         """Train from the restored state, and return the progress made.
@@ -161,7 +165,7 @@ class Loop:
         if self.rank == 0:
             written = {line.epoch for line in self.folder.read_metrics()}
         saver = Saver(self.spec, self.folder, curve, written, self.background, self.is_stopped)
-        callbacks = [EpochSeed(self.spec.seed, self.rank), guard, curve, saver]
+        callbacks = [EpochSeed(self.spec.seed, self.rank), *self.begun, guard, curve, saver]
         if self.spec.config.train.schedule == "plateau":
             callbacks.insert(0, Plateau(curve))
         checkpoints = DurableCheckpointIO(restored, self.background)

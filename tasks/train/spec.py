@@ -62,6 +62,10 @@ class TrialSpec(Document):
     """Seconds that this attempt may take."""
     keep: Literal["best", "last"] = "best"
     """Which epoch's weights and predictions are saved; `last` also makes `until` the end."""
+    begin: str | None = None
+    """File of weights that a training of this network saved, to begin from; None: from new ones."""
+    sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """With `begin`: share of the weights, the smallest, that are zero from then on."""
     slots_dir: str = ""
     """Folder of this machine's slot locks; the engine fills it in."""
     slots: Annotated[int, Field(ge=0)] = 0

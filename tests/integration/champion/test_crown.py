@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import mlflow
+import numpy as np
 import pytest
 from mlflow import MlflowClient
+from safetensors.numpy import load_file
 
 from conf.compress import Compress
 from conf.errors import BadInput
@@ -26,6 +29,7 @@ from tasks.prepare import Prepared, prepare, test_path
 from tasks.study.record import StudyRecord
 from tasks.track import store
 from tasks.train.engine import Engine
+from tasks.train.folder import TrialFolder
 from tasks.train.outcome import Outcome
 from tasks.train.spec import TrialSpec
 from tests.integration.champion.study import note_into, opened, run_trials, small_study
@@ -214,7 +218,7 @@ def test_a_champion_made_small_is_registered_beside_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(BadInput, match="no registered model 'digits'"):
-        compress(stage.client, stage.record, Compress())
+        compress(stage.client, stage.record, Compress(), stage.run)
     stage.study = small_study(champion={"retest": 2, "repeats": 2})
     stage.record = run_trials(stage.home, stage.study, stage.prepared, stage.engine, [GOOD])
     crowned = stage.crown()
@@ -226,7 +230,7 @@ def test_a_champion_made_small_is_registered_beside_it(
         return call(module, request, **how)
 
     monkeypatch.setattr(process, "call", spied)
-    found = compress(stage.client, stage.record, Compress(loss=0.5))
+    found = compress(stage.client, stage.record, Compress(loss=0.5), stage.run)
     (folder,) = {each["folder"] for each in asked[0]["all"].values()}
     assert TrialSpec.read(Path(folder)).validation and "champion-" in folder  # a re-test's
     (final,) = {request["folder"] for request in asked[1:]}
@@ -234,16 +238,26 @@ def test_a_champion_made_small_is_registered_beside_it(
     assert [row.recipe for row in found.tradeoff.rows] == [PLAIN, "int8", "onnx", "onnx-int8"]
     assert found.registered is not None and found.score is not None
     assert found.score.size_mb < found.tradeoff.rows[0].size_mb
-    again = compress(stage.client, stage.record, Compress(loss=0.5, recipes=("int8",)))
+    again = compress(stage.client, stage.record, Compress(loss=0.5, recipes=("int8",)), stage.run)
     assert again.tradeoff.chosen == "int8"
     alias = stage.client.get_model_version_by_alias("digits", "small")
     assert alias.tags["dense.recipe"] == "int8" and alias.run_id == again.registered.run_id  # type: ignore[union-attr]
+    trainings = len(stage.trained)
+    thin = Compress(loss=0.9, recipes=("prune",), sparsity=0.8, recover=1)
+    pruned = compress(stage.client, stage.record, thin, stage.run)
+    assert pruned.tradeoff.chosen == "prune" and pruned.score is not None
+    on_train, on_both = map(TrialSpec.read, stage.trained[trainings:])
+    assert not on_train.also and on_both.also and not on_train.validation
+    assert on_train.begin == str(TrialFolder(Path(folder)).weights)
+    weights = load_file(TrialFolder(stage.trained[-1]).weights).values()
+    large = np.concatenate([each.ravel() for each in weights if each.ndim > 1 and each.size > 512])
+    assert (large == 0).mean() == pytest.approx(0.8, abs=0.01)
+    assert compress(stage.client, stage.record, thin, stage.run).score == pruned.score
+    assert len(stage.trained) == trainings + 2  # found, not trained again
+
     champion = stage.client.get_model_version_by_alias("digits", "champion")
     assert str(champion.version) == crowned.version
     assert stage.crown().decision.verdict == "unchanged"
-
-    import mlflow
-    import numpy as np
 
     mlflow.set_tracking_uri(f"sqlite:///{stage.home.mlflow_database}")
     for version in {found.registered.version, str(alias.version)}:

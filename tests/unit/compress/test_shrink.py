@@ -67,3 +67,22 @@ def test_onnx_answers_like_the_graph(tmp_path: Path, int8: bool) -> None:
     answer = opened(str(path))
     for count in (1, 40):
         assert np.abs(answer(rows(count)) - wanted[:count]).max() < (0.05 if int8 else 1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9], ids=["none", "half", "most"])
+def test_what_is_zero_takes_a_bit_and_the_answers_stay(share: float, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 1024), nn.ReLU(), nn.Linear(1024, 10))
+    serving, x = Serving(net, INPUTS), torch.from_numpy(rows())
+    for layer in (net[1], net[3]):
+        with torch.no_grad():
+            layer.weight *= torch.rand_like(layer.weight) >= share
+    before = serving(x).detach()
+    export_program(serving, (8, 8), tmp_path / "before.pt2")
+    shrink.thin_weights(serving)
+    assert torch.equal(serving(x).detach(), before)
+    export_program(serving, (8, 8), tmp_path / "after.pt2")
+    sizes = [(tmp_path / f"{name}.pt2").stat().st_size for name in ("before", "after")]
+    won = max(0, 4 * share - 1 / 8) * 1024 * (64 + 10)  # four bytes a zero, less a bit a weight
+    assert sizes[0] - sizes[1] == pytest.approx(won, abs=30_000)  # and what the graph takes
+    assert np.allclose(opened(str(tmp_path / "after.pt2"))(rows(1)), before[:1], atol=1e-6)

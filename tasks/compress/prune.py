@@ -1,0 +1,72 @@
+"""The recipe `prune`: a training that begins from pruned weights, through the trial engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conf.compress import Compress
+from conf.errors import BadInput, DenseError
+from conf.foundation import Adapted, Head
+from conf.identity import derived_seed, trial_digest
+from tasks.champion.training import Run, train
+from tasks.compress.choose import check_shrinks
+from tasks.prepare import Prepared
+from tasks.train.folder import TrialFolder
+from tasks.train.spec import TrialSpec
+
+RATE = 0.1
+"""Of the training's own learning rate."""
+
+
+def pruned(run: Run, folder: Path, prepared: Prepared, settings: Compress) -> Path:
+    """The folder of a training that goes on from another's pruned weights; found if it is there.
+
+    Args:
+        run: the trial engine's `run`.
+        folder: of the training whose weights are pruned.
+        prepared: its data.
+        settings: how many are taken away, and how long the others are trained on.
+
+    Raises:
+        BadInput: the model is no network, or was not trained whole.
+        DenseError: the training did not come to its end.
+    """
+    spec = recovery(TrialSpec.read(folder), TrialFolder(folder).weights, prepared, settings)
+    place = folder / f"pruned-{settings.sparsity:g}-{settings.recover}"
+    outcome = train(run, spec, place)
+    if outcome.outcome != "complete":
+        raise DenseError(
+            f"what pruning left of {folder} could not be trained on ({outcome.cause}: "
+            f"{outcome.message}); see {TrialFolder(place).log}, or leave the recipe out"
+        )
+    return place
+
+
+def recovery(whole: TrialSpec, weights: Path, prepared: Prepared, settings: Compress) -> TrialSpec:
+    """What the engine is told: the same rows, a few epochs, a lower rate, no validation."""
+    check_shrinks(whole.config, prepared.card)
+    model = whole.config.model
+    if isinstance(model, Head) or (isinstance(model, Adapted) and model.tune != "full"):
+        how = "head" if isinstance(model, Head) else model.tune
+        raise BadInput(
+            f"the recipe prune is for models that are trained whole, and of this one only a part "
+            f"was ({how}); leave it out of champion.compress.recipes"
+        )
+    rate = {"epochs": settings.recover, "lr": whole.config.train.lr * RATE, "patience": None}
+    config = whole.config.model_copy(update={"train": whole.config.train.model_copy(update=rate)})
+    changes = {
+        "attempt": 1,
+        "config": config,
+        "digest": trial_digest(config),
+        "seed": derived_seed(whole.seed, "prune"),
+        "train": str(prepared.train),
+        "also": (str(prepared.validation),) if whole.also else (),
+        "validation": None,
+        "card": str(prepared.card_path),
+        "until": settings.recover,
+        "keep": "last",
+        "devices": 1,  # masks are of whole layers
+        "begin": str(weights),
+        "sparsity": settings.sparsity,
+    }
+    return whole.model_copy(update=changes)
