@@ -98,9 +98,15 @@ NAMES = [
     pytest.param(("run", "Digits"), "name a study or a YAML file", id="run no name"),
     pytest.param(("run", "../digits.yaml"), "there is no file", id="run no file"),
     pytest.param(("check", "digitz"), "did you mean digits?", id="check"),
+    pytest.param(("status", "digits"), "no study 'digits' was begun", id="status not begun"),
     *(
-        pytest.param((verb, "digits"), "no study 'digits' was begun", id=f"{verb} not begun")
-        for verb in ("status", "best", "show", "report", "stop", "sync")
+        pytest.param(
+            (verb, "digits"),
+            "no study 'digits' was begun",
+            id=f"{verb} not begun",
+            marks=pytest.mark.long,
+        )
+        for verb in ("best", "show", "report", "stop", "sync")
     ),
 ]
 
@@ -149,7 +155,7 @@ def of_another_format(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("place", [below_a_file, of_the_kernel, of_another_format])
-@pytest.mark.parametrize("verb", ["run", "status"])
+@pytest.mark.parametrize("verb", ["run", pytest.param("status", marks=pytest.mark.long)])
 def test_a_home_that_cannot_be_used_is_refused(
     tmp_path: Path, place: Callable[[Path], Path], verb: str
 ) -> None:
@@ -192,7 +198,13 @@ def test_another_study_under_the_same_name_is_refused(idle: Command) -> None:
     assert "name=<new name>" in sentence
 
 
-@pytest.mark.parametrize("verb", ["run", "status", "best", "show", "report", "sync"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "run",
+        *(pytest.param(v, marks=pytest.mark.long) for v in "status best show report sync".split()),
+    ],
+)
 def test_a_bad_line_within_the_journal_is_refused_by_file_and_line(
     idle: Command, verb: str
 ) -> None:
