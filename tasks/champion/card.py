@@ -44,6 +44,8 @@ def _lines(
     writes = card["inputs"]["kind"] == "pairs"
     what = "writes texts" if writes else f"tells {len(card['classes'])} classes apart"
     what = "predicts a number" if "target" in card else what
+    between = card["source"].get("label_separator") if card.get("task") == "multilabel" else None
+    what = f"finds any of {len(card['classes'])} labels" if between else what
     who = f"An ensemble of {len(members)} models" if members else f"A {candidate.config.model.kind}"
     yield f"{who} that {what}."
     alias = "ensemble" if members else "champion"
@@ -57,7 +59,8 @@ def _lines(
         yield f"Rows are {_rows(card['inputs'])}. The answer has a column `prediction`; those of"
         yield f"the training part went from {low:g} to {high:g}."
     else:
-        yield f"Rows are {_rows(card['inputs'])}. The answer has a column `label` and one"
+        said = f"`labels` (names with {between!r} between them)" if between else "`label`"
+        yield f"Rows are {_rows(card['inputs'])}. The answer has a column {said} and one"
         yield f"`p_<class>` a class. Classes: {', '.join(map(str, card['classes']))}."
     yield from ("", "## Data", "")
     yield from _data(card, candidate, parts=("train",) if members else ("train", "validation"))

@@ -86,8 +86,8 @@ def answers_of(said: Said) -> Answers:
         sure = said.probabilities.max(axis=1).astype(np.float32)
         return Answers(said.predictions.astype(np.int64), CONFIDENCE, sure[:, None])
     if isinstance(said, LabelPredictions):
-        names = tuple(f"probability of label {n}" for n in range(said.probabilities.shape[1]))
-        return Answers(None, names, said.probabilities.astype(np.float32))
+        sure = np.maximum(said.probabilities, 1 - said.probabilities).mean(axis=1)
+        return Answers(None, CONFIDENCE, sure.astype(np.float32)[:, None])
     if isinstance(said, NumberPredictions):
         return Answers(None, ("answer",), said.predictions.astype(np.float32)[:, None])
     lengths = [(len(text), len(_WORD.findall(text))) for text in said.hypotheses]

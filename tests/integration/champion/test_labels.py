@@ -106,7 +106,7 @@ def test_they_are_learnt_and_served_as_they_were_scored(kind: str, tmp_path: Pat
     order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]
     np.testing.assert_array_equal(said.targets, saved.targets[order])
     np.testing.assert_allclose(said.probabilities, saved.probabilities[order], atol=1e-4)
-    assert answers_of(said).values.shape == (len(held.ids), 2)
+    assert answers_of(said).values.min() >= 0.5  # how sure it is of all labels together
     _of_a_file(model, file, held.ids, found.value)
 
 

@@ -50,3 +50,16 @@ def test_of_a_model_that_writes_texts_it_names_signatures_and_no_classes() -> No
     ):
         assert fact in text
     assert "Least recognised" not in text
+
+
+def test_of_labels_and_words_it_says_how_they_are_given() -> None:
+    inputs = {"kind": "table", "names": ["x", "city=Lyon"], "levels": {"city": ["Lyon"]}}
+    source = {**CARD["source"], "label_separator": ";"}
+    card = {**CARD, "inputs": inputs, "source": source, "task": "multilabel", "classes": ["a", "b"]}
+    who = candidate()
+    score = scored(who, 0.95).model_copy(update={"recall": {"a": 0.5, "b": 0.6}})
+    decision = judge(Gate(), score, metrics={}, against=None)
+    text = model_card(who, score, decision, card, "tags")
+    assert "that finds any of 2 labels" in text
+    assert "a frame with the columns x, city (1 words)" in text
+    assert "a column `labels` (names with ';' between them)" in text
