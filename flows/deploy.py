@@ -5,14 +5,58 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
-from conf.errors import BadInput
+from conf.errors import BadInput, DenseError
+from conf.home import Home, write_atomically
+from conf.load import study_names
+from flows.children import PYTHON
+from flows.programs import POOL, clients
 
+SECONDS = 300.0
 FILE = Path(__file__).resolve().parent.parent / "prefect.yaml"
+
+
+def deploy_changes(home: Home, api: str, postgres: str | None) -> bool:
+    """Deploy unless all of it is deployed as it is; whether it was done.
+
+    Deploying again would put a schedule that a person resumed back to how the file has it.
+
+    Raises:
+        DenseError: it failed.
+    """
+    if not FILE.is_file():
+        raise BadInput(f"there is no {FILE}; install the project from its checkout")
+    note = home.prefect / "deployed"
+    here = Path(__file__).parent
+    sources = [
+        FILE,
+        *(here / f"{name}.py" for name in ("bootstrap", "study", "evaluation", "monitor")),
+    ]
+    facts = [*(path.read_text() for path in sources), *study_names(), postgres or ""]
+    digest = hashlib.sha256("\0".join(facts).encode()).hexdigest()
+    if note.is_file() and note.read_text() == digest:
+        return False
+    log = home.logs / "deploy.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [*PYTHON, "flows.deploy", POOL],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **clients(home, api)},
+            timeout=SECONDS,
+            check=False,
+        )
+    if done.returncode:
+        raise DenseError(f"prefect.yaml could not be deployed; the log is {log}")
+    write_atomically(note, digest)
+    return True
 
 
 def main(pool: str) -> None:

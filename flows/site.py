@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import socket
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,15 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conf.errors import BadInput, DenseError
-from conf.home import Home, write_atomically
-from conf.load import study_names
-from flows.children import PYTHON, Child, Program
+from conf.home import Home
+from flows.children import Child, Program
+from flows.deploy import deploy_changes
 from flows.guard import adopted, end_adopted
 from flows.programs import (
     FLOW_GRACE,
-    POOL,
     Ports,
-    clients,
     mlflow,
     prefect_server,
     recording,
@@ -30,7 +25,6 @@ from flows.programs import (
 from flows.server import START_SECONDS, PrefectServer
 from flows.servers import Servers, Service
 
-DEPLOY_SECONDS = 300.0
 RESTARTS = 5
 
 Say = Callable[[str], None]
@@ -68,7 +62,7 @@ class Site:
         stack.callback(site.close)
         site._run(mlflow(home, ports.mlflow, postgres))
         prefect.wait()
-        if _deploy(home, prefect.url, postgres):
+        if deploy_changes(home, prefect.url, postgres):
             say("deployed prefect.yaml")
         say("starting the worker")
         site._run(worker(home, prefect.url))
@@ -138,45 +132,6 @@ class Site:
             )
         kept = recording(self.ports, self.postgres)
         return kept.model_copy(update={"prefect": self.prefect.url, "services": tuple(services)})
-
-
-def _deploy(home: Home, api: str, postgres: str | None) -> bool:
-    """Deploy unless all of it is deployed as it is; whether it was done.
-
-    Deploying again would put a schedule that a person resumed back to how the file has it.
-
-    Raises:
-        DenseError: it failed.
-    """
-    from flows.deploy import FILE
-
-    if not FILE.is_file():
-        raise BadInput(f"there is no {FILE}; install the project from its checkout")
-    note = home.prefect / "deployed"
-    here = Path(__file__).parent
-    sources = [
-        FILE,
-        *(here / f"{name}.py" for name in ("bootstrap", "study", "evaluation", "monitor")),
-    ]
-    facts = [*(path.read_text() for path in sources), *study_names(), postgres or ""]
-    digest = hashlib.sha256("\0".join(facts).encode()).hexdigest()
-    if note.is_file() and note.read_text() == digest:
-        return False
-    log = home.logs / "deploy.log"
-    with log.open("wb") as output:
-        done = subprocess.run(
-            [*PYTHON, "flows.deploy", POOL],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **clients(home, api)},
-            timeout=DEPLOY_SECONDS,
-            check=False,
-        )
-    if done.returncode:
-        raise DenseError(f"prefect.yaml could not be deployed; the log is {log}")
-    write_atomically(note, digest)
-    return True
 
 
 def _require_free(name: str, port: int) -> None:

@@ -50,7 +50,7 @@ def main(kind: str) -> None:
             home.logs / "worker.log",
             lambda: kind == "up",
         ),
-        "_deploy": lambda home, api, postgres: False,
+        "deploy_changes": lambda home, api, postgres: False,
     }
     for name, value in replaced.items():
         setattr(site, name, value)
