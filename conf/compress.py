@@ -20,8 +20,8 @@ class Compress(Section):
     weights taken away, the others trained on for a while."""
     sparsity: Annotated[float, Field(gt=0, lt=1)] = 0.7
     """Share of the weights that `prune` takes away."""
-    recover: Annotated[int, Field(ge=1, le=1_000)] = 3
-    """Epochs that `prune` trains the others on, at a tenth of the learning rate."""
+    recover: Annotated[int, Field(ge=1, le=1_000)] = 4
+    """Epochs that `prune` trains the others on, as the model was trained."""
     loss: Annotated[float, Field(ge=0)] = 0.01
     """Most of the objective that may be lost on the validation part."""
     prefer: Literal["size", "latency"] = "size"

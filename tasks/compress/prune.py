@@ -14,9 +14,6 @@ from tasks.prepare import Prepared
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 
-RATE = 0.1
-"""Of the training's own learning rate."""
-
 
 def pruned(run: Run, folder: Path, prepared: Prepared, settings: Compress) -> Path:
     """The folder of a training that goes on from another's pruned weights; found if it is there.
@@ -43,7 +40,7 @@ def pruned(run: Run, folder: Path, prepared: Prepared, settings: Compress) -> Pa
 
 
 def recovery(whole: TrialSpec, weights: Path, prepared: Prepared, settings: Compress) -> TrialSpec:
-    """What the engine is told: the same rows, a few epochs, a lower rate, no validation."""
+    """What the engine is told: the same rows and settings, a few epochs, no validation."""
     check_shrinks(whole.config, prepared.card)
     model = whole.config.model
     if isinstance(model, Head) or (isinstance(model, Adapted) and model.tune != "full"):
@@ -52,8 +49,8 @@ def recovery(whole: TrialSpec, weights: Path, prepared: Prepared, settings: Comp
             f"the recipe prune is for models that are trained whole, and of this one only a part "
             f"was ({how}); leave it out of champion.compress.recipes"
         )
-    rate = {"epochs": settings.recover, "lr": whole.config.train.lr * RATE, "patience": None}
-    config = whole.config.model_copy(update={"train": whole.config.train.model_copy(update=rate)})
+    short = {"epochs": settings.recover, "patience": None}
+    config = whole.config.model_copy(update={"train": whole.config.train.model_copy(update=short)})
     changes = {
         "attempt": 1,
         "config": config,
