@@ -16,8 +16,8 @@ class Compress(Section):
 
     recipes: tuple[Recipe, ...] = ("int8", "onnx", "onnx-int8")
     """`int8`: weights kept in 8 bits, a scale a channel. `onnx`: the graph run by ONNX Runtime
-    (needs the extra `onnx`). `onnx-int8`: that, calculating in 8 bits as well. `prune`: the smallest
-    weights taken away, the others trained on for a while."""
+    (needs the extra `onnx`). `onnx-int8`: that, calculating in 8 bits as well. `prune`: the
+    smallest weights taken away, the others trained on for a while."""
     sparsity: Annotated[float, Field(gt=0, lt=1)] = 0.7
     """Share of the weights that `prune` takes away."""
     recover: Annotated[int, Field(ge=1, le=1_000)] = 4
