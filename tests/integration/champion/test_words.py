@@ -79,7 +79,7 @@ STUDY = Study.model_validate(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", [pytest.param("mlp", marks=pytest.mark.long), "random_forest"])
+@pytest.mark.parametrize("kind", [pytest.param("mlp", marks=pytest.mark.long), "knn"])
 def test_it_is_trained_and_answers_files_with_words(
     kind: str, prepared: Prepared, tips: pd.DataFrame, tmp_path: Path
 ) -> None:
