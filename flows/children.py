@@ -87,3 +87,21 @@ def answers(url: str, seconds: float = 5.0) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError, ValueError):
         return False
+
+
+def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
+    """Whether something came to hold in time."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def log_tail(path: Path, lines: int = 3) -> str:
+    """The end of a log."""
+    try:
+        return " / ".join(path.read_text(errors="replace").strip().splitlines()[-lines:])
+    except OSError:
+        return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -143,21 +142,3 @@ def _require_free(name: str, port: int) -> None:
             raise BadInput(
                 f"port {port} is taken ({error.strerror}); give another with --{name}-port"
             ) from error
-
-
-def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
-    """Whether something came to hold in time."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
-def log_tail(path: Path, lines: int = 3) -> str:
-    """The end of a log."""
-    try:
-        return " / ".join(path.read_text(errors="replace").strip().splitlines()[-lines:])
-    except OSError:
-        return ""

@@ -19,11 +19,9 @@ from conf.errors import BadInput, DenseError
 from conf.home import Home
 from flows import postgres as database
 from flows import servers
-from flows.children import PYTHON, answers
+from flows.children import PYTHON, answers, log_tail, wait_until
 from flows.programs import Ports, is_online, recording
 from flows.servers import Servers, Service
-from flows.site import Site, log_tail, wait_until
-from tasks.train.server import adopt_orphans
 
 OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 TEND_SECONDS = 2.0
@@ -126,6 +124,9 @@ def _already(home: Home) -> None:
 
 def _keep(home: Home, ports: Ports, postgres: str | None) -> None:
     """Be the process that keeps the servers up."""
+    from flows.site import Site
+    from tasks.train.server import adopt_orphans
+
     with servers.take(home, time.time()), ExitStack() as stack:
         # Before there is a worker: what it runs is to find the record where it is.
         servers.write(home, recording(ports, postgres))

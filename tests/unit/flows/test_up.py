@@ -18,8 +18,8 @@ import pytest
 from conf.errors import BadInput
 from conf.home import Home
 from flows import servers, up
+from flows.children import wait_until
 from flows.server import free_port
-from flows.site import wait_until
 
 Start = Callable[..., subprocess.Popen[str]]
 
