@@ -33,8 +33,15 @@ class Site:
     @classmethod
     def of(cls, home: Path) -> Site:
         """Of a home; its worker looks for work every two seconds."""
+        given = home.parent / "given"
+        given.mkdir()
         own = {"PREFECT_HOME": str(home / "prefect"), "PREFECT_WORKER_QUERY_SECONDS": "2"}
-        return cls(Command(home, own))
+        return cls(Command(home, {**own, "DENSE_DATA": str(given)}))
+
+    @property
+    def given(self) -> Path:
+        """The folder whose files deployments may read."""
+        return Path(self.dense.env["DENSE_DATA"])
 
     @property
     def mlflow(self) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from sklearn.datasets import load_wine
 
 from conf.home import Home
 from flows import servers
@@ -112,11 +113,18 @@ def assert_undisturbed(site: Site, run: str, name: str) -> None:
     assert_whole(site, name)
 
 
-def test_a_study_with_its_champion_is_recorded_through_the_servers(site: Site) -> None:
-    parameters = {"study": "digits", "overrides": ["name=recorded", *QUICK]}
-    run = site.api.start("study/digits", parameters=parameters)
+def completed(site: Site, deployment: str, **parameters: Any) -> str:
+    """A run of a deployment that came to its end."""
+    run = site.api.start(deployment, parameters=parameters)
     wait_until(lambda: site.api.ended(run), 600)
     assert site.api.state(run) == "Completed", site.api.message(run)
+    return run
+
+
+def test_a_study_and_what_its_champion_is_worth_are_recorded_through_the_servers(
+    site: Site,
+) -> None:
+    completed(site, "study/wine", study="wine", overrides=["name=recorded", *QUICK])
     client = store.client(site.mlflow)
     (parent,) = runs_of(client, "recorded", "study")
     assert parent.info.artifact_uri.startswith("mlflow-artifacts:")
@@ -125,6 +133,15 @@ def test_a_study_with_its_champion_is_recorded_through_the_servers(site: Site) -
     assert list((site.dense.home / "artifacts").rglob("recorded.html"))
     assert client.get_model_version_by_alias("recorded", "champion").version == "1"
     assert len(runs_of(client, "recorded", "trial")) == 2
+
+    wine = load_wine(as_frame=True)
+    classes = [str(wine.target_names[number]) for number in wine.target]
+    wine.data.assign(label=classes)[::3].to_csv(site.given / "june.csv", index=False)
+    run = completed(site, "evaluate/evaluate", study="recorded", files=["june.csv"])
+    assert site.api.run(run)["name"] == "recorded on june.csv"
+    (table,) = site.api.ask("/artifacts/filter", {"flow_runs": {"id": {"any_": [run]}}})
+    (row,) = json.loads(table["data"])
+    assert row["rows"] == 60 and 0 < float(row["accuracy"].split()[0]) <= 1
 
 
 def test_mlflow_is_stuck_then_gone_for_a_while(site: Site) -> None:
