@@ -42,15 +42,6 @@ from tasks.train.trial import StopWish, attempt
 from tests.integration.champion.study import opened, run_trials, small_study
 from tests.specs import spec_of
 
-FOREIGN = """
-import importlib.util, json, sys
-sys.path.append(sys.argv[1])
-assert importlib.util.find_spec("tasks") is None
-import mlflow, numpy as np
-model = mlflow.pyfunc.load_model(sys.argv[2])
-print(json.dumps(model.predict(np.load(sys.argv[3]))["prediction"].tolist()))
-"""
-
 
 def member(study: Study, prepared: Prepared, path: Path, number: int, **values: Any) -> Member:
     """A trained member; members weigh 3 to 1."""
@@ -67,7 +58,7 @@ def member(study: Study, prepared: Prepared, path: Path, number: int, **values: 
     )
 
 
-def test_members_of_any_kind_answer_as_one_without_the_project(tmp_path: Path) -> None:
+def test_members_of_any_kind_answer_as_one(tmp_path: Path) -> None:
     study = load_study("diabetes", ["train.epochs=3"])
     prepared = prepare(study, Home.open(tmp_path / "home"))
     members = [
@@ -88,13 +79,6 @@ def test_members_of_any_kind_answer_as_one_without_the_project(tmp_path: Path) -
     assert isinstance(said, NumberPredictions)
     np.testing.assert_allclose(said.predictions, wanted.predictions, rtol=1e-5)
     assert not list(package.parent.glob(".*"))  # nothing of the packing is left
-    np.save(tmp_path / "rows.npy", rows.values[:5])
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", FOREIGN, sysconfig.get_paths()["purelib"],
-         str(package), str(tmp_path / "rows.npy")],
-        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
-    )  # fmt: skip
-    assert json.loads(done.stdout.splitlines()[-1]) == pytest.approx(said.predictions[:5].tolist())
 
 
 LOSS = {
@@ -151,6 +135,16 @@ def test_a_studys_trials_become_one_registered_model(
     _the_gate_is_asked(home, client, prepared, run)
 
 
+FOREIGN = """
+import importlib.util, json, sys
+sys.path.append(sys.argv[1])
+assert importlib.util.find_spec("tasks") is None
+import mlflow, numpy as np
+model = mlflow.pyfunc.load_model(sys.argv[2])
+print(json.dumps(model.predict(np.load(sys.argv[3])).filter(regex="^p_").to_numpy().tolist()))
+"""
+
+
 def _answers_as_scored(client: MlflowClient, home: Home, built: Built) -> None:
     import mlflow
     from sklearn.datasets import load_digits
@@ -162,6 +156,15 @@ def _answers_as_scored(client: MlflowClient, home: Home, built: Built) -> None:
     assert answers.filter(regex="^p_").sum(axis=1).to_numpy() == pytest.approx(np.ones(50))
     path = client.download_artifacts(built.registered.run_id, "test/predictions.parquet")
     assert isinstance(read(Path(path)), Predictions)
+    np.save(home.path / "rows.npy", load_digits().images[:5])
+    package = client.download_artifacts(built.registered.run_id, "model")
+    done = subprocess.run(  # and where the project is absent
+        [sys.executable, "-I", "-S", "-c", FOREIGN, sysconfig.get_paths()["purelib"],
+         str(package), str(home.path / "rows.npy")],
+        check=True, cwd=home.path, timeout=120, capture_output=True, text=True,
+    )  # fmt: skip
+    there = np.array(json.loads(done.stdout.splitlines()[-1]))
+    np.testing.assert_allclose(there, answers.filter(regex="^p_").to_numpy()[:5], atol=1e-6)
 
 
 def _the_gate_is_asked(home: Home, client: MlflowClient, prepared: Prepared, run: Any) -> None:

@@ -69,7 +69,7 @@ def test_onnx_answers_like_the_graph(tmp_path: Path, int8: bool) -> None:
         assert np.abs(answer(rows(count)) - wanted[:count]).max() < (0.05 if int8 else 1e-5)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.9], ids=["none", "half", "most"])
+@pytest.mark.parametrize("share", [0.0, 0.9], ids=["none", "most"])
 def test_what_is_zero_takes_a_bit_and_the_answers_stay(share: float, tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 1024), nn.ReLU(), nn.Linear(1024, 10))
