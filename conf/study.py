@@ -52,6 +52,12 @@ class TrialConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _privacy_is_kept(self) -> Self:
+        if self.train.privacy is not None and (wrong := next(_not_private(self), None)):
+            raise ValueError(f"train.privacy does not go with {wrong}; change one of the two")
+        return self
+
+    @model_validator(mode="after")
     def _classes_are_there(self) -> Self:
         """What is about classes has no meaning where a number is predicted, and some of it none
         where a row has any number of labels."""
@@ -63,10 +69,36 @@ class TrialConfig(Section):
         return self
 
 
+PRIVATE_KINDS = ("mlp", "cnn", "head", "transformer")
+FEWEST_PRIVATE = 16
+"""Rows of a batch on average, so that one drawn by chance is as good as never empty."""
 OF_SEVERAL = (
     "split.by: stratified", "clean.class_floor", "augment.mixup", "train.class_weights",
 )  # fmt: skip
 """What is about classes and as well about labels of which a row has several."""
+
+
+def _not_private(config: TrialConfig) -> Iterator[str]:
+    """What does not go with private training."""
+    augment, train, model = config.augment, config.train, config.model
+    for name in ("mixup", "cutmix", "oversample"):
+        if getattr(augment, name) is not None:
+            yield f"augment.{name}"
+    for name in ("clip", "micro_batch", "steps_per_epoch", "adversarial"):
+        if getattr(train, name) is not None:
+            yield f"train.{name}"
+    if train.class_weights != "none":
+        yield "train.class_weights"
+    for name in ("gradient_checkpointing", "compile"):
+        if getattr(train, name):
+            yield f"train.{name}"
+    if train.precision != "float32":
+        yield f"train.precision {train.precision}"
+    if train.batch_size < FEWEST_PRIVATE:
+        yield f"a train.batch_size below {FEWEST_PRIVATE}"
+    tune = getattr(model, "tune", "frozen")
+    if model.kind not in PRIVATE_KINDS or tune not in ("frozen", "lora"):
+        yield f"model.kind {model.kind} (it takes {', '.join(PRIVATE_KINDS)}; tune frozen or lora)"
 
 
 def _about_classes(config: TrialConfig) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,20 @@ from pydantic import Field
 from conf.section import Section
 
 
+class Privacy(Section):
+    """Differentially private training (DP-SGD, the extra `privacy`): each batch is drawn by chance,
+    each row's gradient is clipped, and noise is added. What (epsilon, delta) holds for are the
+    weights that one trial learns: not what `prepare` has fitted, nor the choice among trials. The
+    noise follows from the study's seed, which has to stay as secret as the rows."""
+
+    epsilon: Annotated[float, Field(gt=0.01, le=1_000.0)] = 8.0
+    """What a full trial spends; the noise follows from it. `train/epsilon` is what was spent."""
+    delta: Annotated[float, Field(gt=0.0, lt=0.1)] | None = None
+    """Chance that the promise does not hold; a tenth of one row's share when absent."""
+    clip: Annotated[float, Field(gt=0.0, le=1e3)] = 1.0
+    """Largest norm of one row's gradient."""
+
+
 class Train(Section):
     """The optimiser and its budget."""
 
@@ -49,6 +63,8 @@ class Train(Section):
     """Most rows that go through the model at once; gradients are summed up to `batch_size`."""
     clip: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
     """Largest norm of the gradient; unlimited when absent."""
+    privacy: Privacy | None = None
+    """Train so that little can be learnt of any single row."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number format of the forward pass; the weights stay float32."""
     gradient_checkpointing: bool = False

@@ -30,7 +30,7 @@ from data.oversample import made, repeats
 from data.paraphrases import Paraphrases, paraphrases_file
 from data.presets import resolved
 from data.rows import CONTENT, Column
-from data.sampler import EpochSampler, Index
+from data.sampler import EpochSampler, Index, PoissonBatches
 from data.text import TextPipeline, changes_texts
 from data.texts import Bucketed, TextBatches
 from data.thesaurus import synonyms
@@ -205,10 +205,16 @@ class StudyData(pl.LightningDataModule):
         """Augmented batches in an order of the epoch's own; texts of like length together."""
         length = self.train_rows
         assert self._train is not None
-        order = EpochSampler(len(self._train), self._seed, length)  # type: ignore[arg-type]
+        order: EpochSampler | PoissonBatches
+        if self.config.train.privacy is None:
+            order = EpochSampler(len(self._train), self._seed, length)  # type: ignore[arg-type]
+        else:
+            order = PoissonBatches(length, -(-length // self._batch_size), self._seed)
         if self.trainer is not None:
             # Of a resumed run Lightning fetches the first batches before it tells the epoch.
             order.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
+        if isinstance(order, PoissonBatches):
+            return self._loader(self._train, batch_sampler=order)
         if isinstance(self._train, TextBatches):
             lengths = self._train.tokens.lengths[self._train.slots]
             buckets = Bucketed(order, lengths, self._batch_size, self._seed)

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from conf.errors import BadInput
 from conf.lightning import pl
 from conf.train import Train
 from models.adalora import RANKS, Allocation
 from models.adversarial import moved
 from models.average import Average
 from models.optimizers import build_optimizer, build_schedule
+from models.private import Private
 
 Batch = dict[str, Tensor]
 
@@ -47,6 +49,7 @@ class Classifier(pl.LightningModule):
         if train.average != "none":
             self.average = Average(net, train, total_steps)
         self.allocation = Allocation.of(net, total_steps)
+        self.private = Private.of(train, total_steps)
         self.loss_weight = 1.0
         """Set before each training step by who divides batches (`tasks.train.batches`)."""
 
@@ -56,6 +59,11 @@ class Classifier(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean cross-entropy of a batch, times its weight among those of an optimiser step."""
+        if self.private is not None and self.loss_weight != 1.0:
+            raise BadInput(
+                "train.privacy: a batch goes through the model at once, and this one is divided; "
+                "lower train.batch_size, or use one device"
+            )
         epsilon = self._train_config.adversarial
         if epsilon is None:
             loss = self.loss(logits(self.net, batch), batch["y"])
@@ -86,6 +94,12 @@ class Classifier(pl.LightningModule):
         net = self.net if self.average is None else self.average.net
         probabilities = torch.softmax(logits(net, batch).float(), dim=1)
         return {"id": batch["id"], "target": batch["y"], "probabilities": probabilities}
+
+    def on_train_epoch_start(self) -> None:
+        """Log what the training will have spent at the end of the epoch."""
+        if self.private is not None:
+            steps = self.trainer.global_step + int(self.trainer.num_training_batches)
+            self.log("train/epsilon", self.private.spent(steps))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step, and after it the ranks' and the average's."""
@@ -128,6 +142,8 @@ class Classifier(pl.LightningModule):
         """The optimiser, and its schedule by step."""
         factors: dict[nn.Parameter, float] = getattr(self.net, "lr_factors", dict)()
         optimizer = build_optimizer(self._train_config, self.net.parameters(), factors)
+        if self.private is not None:
+            optimizer = self.private.optimizer(self.net, optimizer)
         schedule = build_schedule(self._train_config, optimizer, self._total_steps)
         return {
             "optimizer": optimizer,

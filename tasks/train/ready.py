@@ -43,6 +43,10 @@ def make_ready(
             had or cannot be what they are used for.
     """
     check_kinds(study, card["inputs"]["kind"])
+    if study.train.privacy is not None:
+        from models.private import check_installed
+
+        check_installed()
     if card["inputs"]["kind"] == "pairs":
         check_settings(study)
     for model in tuned_models(study):
