@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+from conf.errors import BadInput
 from tasks.compress.shrink import LAYERS, LEAST
 
 Masks = Mapping[str, Tensor]
@@ -21,7 +22,11 @@ Masks = Mapping[str, Tensor]
 
 def masks_of(net: nn.Module, sparsity: float) -> Masks:
     """Where weights are kept when this share of them, the smallest of all large layers together,
-    is not. The network stays as it is."""
+    is not. The network stays as it is.
+
+    Raises:
+        BadInput: no layer is large.
+    """
     scratch = copy.deepcopy(net)
     layers: dict[str, Any] = {
         f"{name}.weight": layer
@@ -30,6 +35,8 @@ def masks_of(net: nn.Module, sparsity: float) -> Masks:
         and layer.weight.numel() >= LEAST
         and layer.weight.requires_grad
     }
+    if not layers:
+        raise BadInput(f"no layer has {LEAST} weights, so there is nothing worth pruning")
     prune.global_unstructured(
         [(layer, "weight") for layer in layers.values()],
         pruning_method=prune.L1Unstructured,

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from conf.errors import BadInput
 from conf.train import Train
 from models.classifier import Classifier
 from tasks.train.sparse import Sparse, masks_of
@@ -34,6 +35,11 @@ def test_the_smallest_weights_of_all_large_layers_go(sparsity: float) -> None:
     assert masks["2.weight"].float().mean() > masks["0.weight"].float().mean()
     for name, value in whole.named_parameters():
         assert torch.equal(value, before[name]), name
+
+
+def test_a_small_network_is_not_pruned() -> None:
+    with pytest.raises(BadInput, match="nothing worth pruning"):
+        masks_of(nn.Linear(4, 4), 0.5)
 
 
 @pytest.mark.parametrize("average", ["none", "ema"])
