@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.estimators import TRUSTED, load_estimator
-from tasks.champion import columns, servable_estimator
+from tasks.champion import columns, servable
 from tasks.champion.package import save_model, signature_of
 
 REQUIRED = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
@@ -54,7 +54,7 @@ def write_package(
     (scratch / "card.json").write_text(json.dumps(card))
     save_model(
         destination,
-        servable_estimator,
+        servable,
         {"estimator": estimator, "card": scratch / "card.json", **columns.artifacts(card)},
         signature_of(card),
         example,

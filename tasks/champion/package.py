@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.champion import columns, servable, servable_texts
+from tasks.champion import columns, servable
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -85,7 +85,7 @@ def write_package(
         artifacts["tokenizer"] = tokenizer
     save_model(
         destination,
-        servable_texts if texts else servable,
+        servable,
         artifacts,
         signature_of(card),
         example.tolist() if texts else example,
