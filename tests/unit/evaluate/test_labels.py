@@ -44,7 +44,7 @@ def sklearn_of(name: str, of: LabelPredictions) -> float:
     return float(score(of.targets, of.predictions, average=average, zero_division=0))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.integers(20, 60), st.integers(1, 5), st.sampled_from([2, 5, 1000]))
 def test_they_agree_with_scikit_learn(seed: int, rows: int, labels: int, steps: int) -> None:
     of = said(rows, labels, seed, steps)
