@@ -170,10 +170,12 @@ def _folders(names: Sequence[str], labels: Sequence[Any], place: Path) -> list[s
 
 
 def _targets(file: Path, rows: int, facts: Mapping[str, Any]) -> Sequence[Any]:
-    found = column_of(file, target_name(facts), facts["config"]["data"])
+    data = facts["config"]["data"]
+    found = column_of(file, target_name(facts), data)
     if found is None:
         return [None] * rows
-    return [None if _is_gap(target) else target for target in found]
+    gap = "" if data.get("task") == "multilabel" else None  # where none of the labels applies
+    return [gap if _is_gap(target) else target for target in found]
 
 
 def _is_gap(target: Any) -> bool:

@@ -76,6 +76,16 @@ def test_tables_bring_their_targets_where_they_have_any(tmp_path: Path) -> None:
     assert rows.targets == ("yes", None, None) and len(rows) == 3
 
 
+def test_words_of_several_files_are_one_frame_and_no_label_is_known(tmp_path: Path) -> None:
+    words = {**TABLE, "names": ["a", "city=Lyon"], "levels": {"city": ["Lyon"]}}
+    (tmp_path / "one.csv").write_text("city;a;about\nLyon;1;x|y\n;2;\n")
+    (tmp_path / "two.csv").write_text("city;a;about\nRome;3;y\n")
+    study = {"task": "multilabel", "label": "about", "separator": ";"}
+    rows = read_rows(model(words, **study), tmp_path, ["one.csv", "two.csv"])
+    assert rows.values["a"].tolist() == [1, 2, 3] and rows.values["city"].isna().sum() == 1
+    assert rows.targets == ("x|y", "", "y")
+
+
 def test_texts_of_several_files_are_one_list(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     (tmp_path / "b.csv").write_text("text,label\nthree,no\n")
