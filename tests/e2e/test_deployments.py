@@ -23,6 +23,7 @@ from tests.e2e.prefect_api import Api
 from tests.e2e.same import values
 from tests.waiting import wait_until
 
+SCHEDULED = {"state": {"type": {"any_": ["SCHEDULED"]}}}
 SILENT = "dense: a flow run fell silent"
 ROOT = Path(__file__).parents[2]
 # One trial, long enough to be still at it when the cancellation arrives, and no champion.
@@ -158,6 +159,18 @@ def silent_run(site: Site) -> str:
 def pause(site: Site, paused: bool) -> None:
     """Let the worker start nothing, or go on."""
     site.api.ask("/work_pools/dense", {"is_paused": paused}, "PATCH")
+
+
+def test_a_schedule_makes_runs(site: Site) -> None:
+    """One that fires is waited for in test_outages.py."""
+    path = f"/deployments/{site.api.deployment('study/wine')['id']}"
+    (made,) = site.api.ask(
+        f"{path}/schedules", [{"schedule": {"interval": 30 * 86_400}, "active": True}]
+    )
+    site.api.ask(f"{path}/schedule", {"min_runs": 1})
+    planned = {"deployments": {"name": {"any_": ["wine"]}}, "flow_runs": SCHEDULED}
+    assert site.api.ask("/flow_runs/filter", planned)
+    site.api.ask(f"{path}/schedules/{made['id']}", method="DELETE")
 
 
 @pytest.mark.timeout(1200)
