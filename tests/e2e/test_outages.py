@@ -144,6 +144,17 @@ def test_a_study_and_what_its_champion_is_worth_are_recorded_through_the_servers
     assert row["rows"] == 60 and 0 < float(row["accuracy"].split()[0]) <= 1
 
 
+def test_a_schedule_fires(site: Site) -> None:
+    path = f"/deployments/{site.api.deployment('study/wine')['id']}/schedules"
+    parameters = {"overrides": ["name=scheduled", "champion.enabled=false", *QUICK]}
+    often = {"schedule": {"interval": 30}, "active": True, "parameters": parameters}
+    (made,) = site.api.ask(path, [often])
+    wait_until(lambda: len(values(site.dense, "scheduled")) == 2)
+    site.api.ask(f"{path}/{made['id']}", method="DELETE")
+    (run,) = runs_of(store.client(site.mlflow), "scheduled", "study")
+    assert site.api.run(run.data.tags["prefect.flow_run_id"])["auto_scheduled"]
+
+
 def test_mlflow_is_stuck_then_gone_for_a_while(site: Site) -> None:
     run = begin(site, "mlflow-away")
     site.signal("mlflow", signal.SIGSTOP)
