@@ -64,20 +64,29 @@ def _row(row: Measured, found: Tradeoff) -> dict[str, Any]:
 
 
 def _figure(found: Tradeoff, sign: float, what: str, costs: Sequence[float]) -> Figure:
-    """The objective by a cost, a point a recipe; names of neighbours stand above and below."""
-    order = sorted(range(len(costs)), key=lambda place: (costs[place], found.rows[place].value))
-    sides = {place: ("top", "bottom")[n % 2] for n, place in enumerate(order)}
+    """The objective by a cost, a point a recipe; of two neighbours the lower is named below.
+
+    What lies far off stands at the edge, as a triangle.
+    """
     values = [row.value for row in found.rows]
+    order = sorted(range(len(costs)), key=lambda place: (costs[place], values[place]))
+    pairs = [sorted(order[n : n + 2], key=lambda p: -values[p]) for n in range(0, len(order), 2)]
+    sides = {p: side for pair in pairs for p, side in zip(pair, ("top", "bottom"), strict=False)}
     low, high = readable_range(values, sign)
+    shown = [min(max(value, low), high) for value in values]
     pad = 0.15 * (high - low)
     return {
         "data": [{
-            "type": "scatter", "mode": "markers+text", "x": list(costs), "y": values,
+            "type": "scatter", "mode": "markers+text", "x": list(costs), "y": shown,
+            "customdata": values,
             "text": [plain(row.recipe) for row in found.rows],
             "textposition": [f"{sides[place]} center" for place in range(len(costs))],
             "cliponaxis": False,
-            "hovertemplate": f"%{{text}}<br>%{{x:.3g}} {what}<br>%{{y:.4f}}<extra></extra>",
+            "hovertemplate": f"%{{text}}<br>%{{x:.3g}} {what}<br>"
+            "%{customdata:.4f}<extra></extra>",
             "marker": {"size": 11, "color": [_colour(row, found) for row in found.rows],
+                       "symbol": ["circle" if value == inside else "triangle-down"
+                                  for value, inside in zip(values, shown, strict=True)],
                        "line": {"width": 1.5, "color": "$panel"}},
         }],
         "layout": {

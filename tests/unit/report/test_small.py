@@ -42,7 +42,8 @@ def test_recipes_as_a_table_and_by_each_cost(tmp_path: Path) -> None:
     assert points["small-size"]["x"] == [4.0, 1.0, 0.9]
     assert points["small-latency"]["x"] == [3.0, 4.0, 0.4]
     sides = [side.split()[0] for side in points["small-size"]["textposition"]]
-    assert sides == ["top", "bottom", "top"]  # from the least to the most
+    assert sides == ["top", "top", "bottom"]  # of the two smallest the worse one is named below
+    assert points["small-size"]["customdata"] == [0.98, 0.975, 0.5]
     assert points["small-size"]["marker"]["color"] == ["$accent", "$good", "$bad"]
 
 
