@@ -173,6 +173,7 @@ def test_a_schedule_makes_runs(site: Site) -> None:
     site.api.ask(f"{path}/schedules/{made['id']}", method="DELETE")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_a_deployment_is_cancelled_and_continued_and_a_silent_run_frees_its_place(
     site: Site, heard: Ear

@@ -192,6 +192,7 @@ def test_the_gate_keeps_the_alias_and_names_its_reasons(stage: Stage) -> None:
     assert len(stage.trained) == 2
 
 
+@pytest.mark.long
 def test_the_best_are_tested_again_on_fresh_seeds_and_nothing_is_run_twice(stage: Stage) -> None:
     settings = {"retest": 2, "repeats": 2}
     stage.study = small_study(champion=settings)
