@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from conf.home import Home
+from conf.identity import derived_seed
 from conf.study import Study
 from tasks.prepare import Prepared, prepare
 from tasks.train.client import TrialServer
@@ -69,7 +70,9 @@ def make_spec(study: Study, prepared: Prepared) -> MakeSpec:
 
     def make(fault: str = "none", **fields: Any) -> TrialSpec:
         config = fields.pop("config", study.trial_config)
-        return spec_of(config, prepared, fault, 3, **fields)
+        return spec_of(
+            config, prepared, fault, **{"number": 3, "seed": derived_seed(0, 3), **fields}
+        )
 
     return make
 
