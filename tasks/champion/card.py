@@ -46,7 +46,8 @@ def _lines(
     what = "predicts a number" if "target" in card else what
     between = card["source"].get("label_separator") if card.get("task") == "multilabel" else None
     what = f"finds any of {len(card['classes'])} labels" if between else what
-    who = f"An ensemble of {len(members)} models" if members else f"One `{candidate.config.model.kind}`"
+    one = f"One `{candidate.config.model.kind}`"
+    who = f"An ensemble of {len(members)} models" if members else one
     yield f"{who} that {what}."
     alias = "ensemble" if members else "champion"
     yield from ("", "## Use", "", "```python")
