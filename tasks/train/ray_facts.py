@@ -13,7 +13,6 @@ from conf.errors import BadInput
 from tasks.train.outcome import Cause
 
 CONNECT_SECONDS = 5.0
-CURRENT = Path("/tmp/ray/ray_current_cluster")  # noqa: S108  where Ray notes a machine's cluster
 
 
 def need_ray() -> Any:
@@ -56,8 +55,10 @@ def address_of(given: str) -> str | None:
         return given
     if named := os.environ.get("RAY_ADDRESS"):
         return named
+    from ray._common.utils import get_ray_address_file
+
     try:
-        return CURRENT.read_text().strip()
+        return Path(get_ray_address_file(None)).read_text().strip()
     except OSError:
         return None
 

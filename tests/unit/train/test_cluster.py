@@ -15,7 +15,7 @@ from conf.home import Home
 from conf.load import load_study
 from conf.run import Resources
 from conf.study import TrialConfig
-from tasks.train import locks, ray_facts
+from tasks.train import locks
 from tasks.train.cluster import RayEngine
 from tasks.train.keeper import complaint_about
 from tasks.train.ray_facts import cause_of, need_of, need_ray, places
@@ -79,9 +79,10 @@ def test_a_cluster_that_is_gone_is_said_at_once(
         closed.bind(("127.0.0.1", 0))
         gone = f"127.0.0.1:{closed.getsockname()[1]}"
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(ray_facts, "CURRENT", tmp_path / "noted")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     if how == "noted":
-        ray_facts.CURRENT.write_text(gone)
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray" / "ray_current_cluster").write_text(gone)
     elif how == "environment":
         monkeypatch.setenv("RAY_ADDRESS", gone)
     resources = Resources(engine="ray", address=gone if how == "named" else "auto")
