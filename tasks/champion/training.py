@@ -17,6 +17,19 @@ from tasks.train.spec import Result, TrialSpec
 Run = Callable[[TrialSpec, Path], Outcome]
 
 
+def trained(run: Run, spec: TrialSpec, folder: Path, *, trouble: str, remedy: str) -> Path:
+    """The folder of a training that `train` brought to its end.
+
+    Raises:
+        DenseError: it did not come there; `trouble` and `remedy` begin and end the sentence.
+    """
+    outcome = train(run, spec, folder)
+    if outcome.outcome != "complete":
+        log = TrialFolder(folder).log
+        raise DenseError(f"{trouble} ({outcome.cause}: {outcome.message}); see {log}, {remedy}")
+    return folder
+
+
 def train(run: Run, spec: TrialSpec, folder: Path) -> Outcome:
     """Train what `spec` says, from where an earlier attempt left off; nothing if it is done.
 

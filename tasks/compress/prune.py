@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from conf.compress import Compress
-from conf.errors import BadInput, DenseError
+from conf.errors import BadInput
 from conf.foundation import Adapted, Head
 from conf.identity import derived_seed, trial_digest
-from tasks.champion.training import Run, train
+from tasks.champion.training import Run, trained
 from tasks.compress.choose import check_shrinks
 from tasks.prepare import Prepared
 from tasks.train.folder import TrialFolder
@@ -29,14 +29,13 @@ def pruned(run: Run, folder: Path, prepared: Prepared, settings: Compress) -> Pa
         DenseError: the training did not come to its end.
     """
     spec = recovery(TrialSpec.read(folder), TrialFolder(folder).weights, prepared, settings)
-    place = folder / f"pruned-{settings.sparsity:g}-{settings.recover}"
-    outcome = train(run, spec, place)
-    if outcome.outcome != "complete":
-        raise DenseError(
-            f"what pruning left of {folder} could not be trained on ({outcome.cause}: "
-            f"{outcome.message}); see {TrialFolder(place).log}, or leave the recipe out"
-        )
-    return place
+    return trained(
+        run,
+        spec,
+        folder / f"pruned-{settings.sparsity:g}-{settings.recover}",
+        trouble=f"what pruning left of {folder} could not be trained on",
+        remedy="or leave the recipe out",
+    )
 
 
 def recovery(whole: TrialSpec, weights: Path, prepared: Prepared, settings: Compress) -> TrialSpec:

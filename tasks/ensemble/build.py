@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conf.errors import BadInput, DenseError
+from conf.errors import BadInput
 from conf.identity import canonical_json, derived_seed, sha256_text, study_digest
 from tasks.champion import registry
 from tasks.champion.card import model_card
@@ -21,7 +21,7 @@ from tasks.champion.records import Candidate, Decision, Member, Registered, Scor
 from tasks.champion.register import Registration, record_version
 from tasks.champion.replay import same_predictions, trial_original
 from tasks.champion.score import VALIDATION, score
-from tasks.champion.training import Run, train
+from tasks.champion.training import Run, trained
 from tasks.ensemble.select import Ensemble, Saved, combined, ensemble_of
 from tasks.evaluate import metrics
 from tasks.evaluate.evaluation import PREDICTIONS
@@ -133,14 +133,13 @@ def _trained_again(record: StudyRecord, prepared: Prepared, run: Run, number: in
     """A folder in which a trial was trained as in the search; found if it is there."""
     original = trial_original(record, prepared, number)
     spec = original.spec
-    folder = training_folder(record.home, record.study.name, spec.digest, spec.seed)
-    outcome = train(run, spec, folder)
-    if outcome.outcome != "complete":
-        raise DenseError(
-            f"{original.words} could not be trained again for the ensemble ({outcome.cause}: "
-            f"{outcome.message}); see {TrialFolder(folder).log}, then give the command again"
-        )
-    return folder
+    return trained(
+        run,
+        spec,
+        training_folder(record.home, record.study.name, spec.digest, spec.seed),
+        trouble=f"{original.words} could not be trained again for the ensemble",
+        remedy="then give the command again",
+    )
 
 
 def _said(folder: Path) -> Saved:
