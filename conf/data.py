@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -78,6 +79,22 @@ def _one_choice(features: Sequence[str], without: Sequence[str], words: Words) -
         raise ValueError(f"words.columns: {lost[0]!r} is left out by without; drop one of the two")
 
 
+class Second(Section):
+    """A second answer about every row, which `mlp`, `transformer` and `head` learn beside the first
+    by outputs of their own on the same network. The search goes by the first alone; metrics,
+    predictions and answers of the second are named `<its column>/...`."""
+
+    label: Column
+    """Column of the second class or number; a row without it is left out."""
+    task: Task = "classification"
+    """What it is."""
+
+    @property
+    def name(self) -> str:
+        """The column's name, as part of other names."""
+        return re.sub(r"\W+", "_", self.label)
+
+
 class TableData(Section):
     """A CSV, TSV, Parquet or JSON-lines file with named columns."""
 
@@ -91,6 +108,8 @@ class TableData(Section):
     """Column of the class, of the labels, or of the number."""
     label_separator: Annotated[str, Field(min_length=1, max_length=3)] = "|"
     """Between the labels of a row (multilabel) where they are no list; nothing: none applies."""
+    second: Second | None = None
+    """A second answer that is learnt beside it."""
     text: Column | None = None
     """Column of the text; then the rows are texts, else numbers and words."""
     features: tuple[Column, ...] = ()
@@ -115,6 +134,9 @@ class TableData(Section):
     @model_validator(mode="after")
     def _chosen_once(self) -> TableData:
         _one_choice(self.features, self.without, self.words)
+        others = (self.label, self.text, self.group, self.time, self.part)
+        if self.second is not None and self.second.label in others:
+            raise ValueError(f"second.label: {self.second.label!r} is another column already")
         return self
 
 

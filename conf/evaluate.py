@@ -109,6 +109,9 @@ class Evaluate(Section):
     """The metric that the search optimises; its direction follows from the metric."""
     metrics: Annotated[tuple[MetricName, ...], Field(min_length=1)] = ("accuracy", "f1_macro")
     """The metrics that are computed for every trial."""
+    second: tuple[MetricName, ...] = ()
+    """Metrics of the second answer (`data.second`); when empty accuracy and f1_macro of a class,
+    rmse and mae of a number."""
     also: tuple[MetricName | MeasureName, ...] = ()
     """Further objectives: the search follows all of them, the first decides who is best. Short:
     `objective: [accuracy, latency_ms]`."""
@@ -166,5 +169,6 @@ def _limit(text: str) -> Limit:
 
 
 def direction_of(name: str) -> Literal["minimize", "maximize"]:
-    """Whether a metric or measure is to fall or to rise."""
+    """Whether a metric or measure is to fall or to rise; that of a second answer as the first's."""
+    name = name.rpartition("/")[2]
     return "minimize" if name in MINIMIZED or name in get_args(MeasureName) else "maximize"

@@ -43,12 +43,21 @@ class TrialConfig(Section):
 
     @model_validator(mode="after")
     def _metrics_are_of_the_task(self) -> Self:
-        known = OF_TASK[self.data.task]
-        if wrong := [name for name in self.evaluate.metrics if name not in known]:
-            raise ValueError(
-                f"evaluate.metrics: {wrong[0]!r} does not score {self.data.task}; "
-                f"known for it: {', '.join(known)}"
-            )
+        second = getattr(self.data, "second", None)
+        asked = [("metrics", self.evaluate.metrics, self.data.task)]
+        asked += [("second", self.evaluate.second, second.task)] if second else []
+        for key, names, task in asked:
+            if wrong := [name for name in names if name not in OF_TASK[task]]:
+                raise ValueError(
+                    f"evaluate.{key}: {wrong[0]!r} does not score {task}; "
+                    f"known for it: {', '.join(OF_TASK[task])}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _second_answer_is_learnt(self) -> Self:
+        if wrong := next(_not_of_two(self), None):
+            raise ValueError(wrong)
         return self
 
     @model_validator(mode="after")
@@ -69,6 +78,8 @@ class TrialConfig(Section):
         return self
 
 
+TWOFOLD_KINDS = ("mlp", "transformer", "head")
+"""Models that learn a second answer."""
 PRIVATE_KINDS = ("mlp", "cnn", "head", "transformer")
 FEWEST_PRIVATE = 16
 """Rows of a batch on average, so that one drawn by chance is as good as never empty."""
@@ -76,6 +87,31 @@ OF_SEVERAL = (
     "split.by: stratified", "clean.class_floor", "augment.mixup", "train.class_weights",
 )  # fmt: skip
 """What is about classes and as well about labels of which a row has several."""
+
+
+def _not_of_two(config: TrialConfig) -> Iterator[str]:
+    """What is about a second answer where there is none, or does not go with one."""
+    augment = config.augment
+    if getattr(config.data, "second", None) is None:
+        wrong = "{} is about a second answer; name its column in data.second, or drop it"
+        if config.train.second_weight != 1.0:
+            yield wrong.format("train.second_weight")
+        if config.evaluate.second:
+            yield wrong.format("evaluate.second")
+        return
+    if config.model.kind not in TWOFOLD_KINDS:
+        yield (
+            f"model.kind {config.model.kind} gives one answer, and data.second asks for another; "
+            f"use {' or '.join(TWOFOLD_KINDS)}, or drop data.second"
+        )
+    made = augment.oversample is not None and augment.oversample.kind == "smote"
+    for name, given in (
+        ("mixup", augment.mixup is not None),
+        ("cutmix", augment.cutmix is not None),
+        ("oversample.kind smote", made),
+    ):
+        if given:
+            yield f"augment.{name} makes rows without the second answer of data.second; drop it"
 
 
 def _not_private(config: TrialConfig) -> Iterator[str]:

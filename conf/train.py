@@ -47,6 +47,8 @@ class Train(Section):
     """Share of the true class's probability that is given to all classes alike."""
     class_weights: Literal["none", "balanced"] = "none"
     """Whether rare classes weigh more in the loss: as much in sum as every other class."""
+    second_weight: Annotated[float, Field(ge=0.0, le=100.0)] = 1.0
+    """Weight of the second answer's loss (`data.second`) beside the first's."""
     average: Literal["none", "ema", "swa"] = "none"
     """Score and keep an average of the weights: `ema`, exponential over steps, or `swa`, even over
     the second half of all steps."""

@@ -26,7 +26,8 @@ Floats = npt.NDArray[np.float32]
 
 class VectorBatches(Dataset[Batch]):
     """Whole batches: `id` int64[n], `x` float32[n, channels, height, width] (images) or float32[n,
-    features] (tables), `y` int64[n], or float32[n, classes] where labels are blended.
+    features] (tables), `y` int64[n], or float32[n, classes] where labels are blended, and where
+    there is a second answer `second`, likewise.
 
     An index is (epoch, slot); `slots` says which row stands in a slot, so that a row can stand in
     several, each with changes of its own.
@@ -43,11 +44,13 @@ class VectorBatches(Dataset[Batch]):
         pipeline: Pipeline | None = None,
         jitter: tuple[Jitter, int] | None = None,
         mixer: Mixer | None = None,
+        second: Numbers | None = None,
     ) -> None:
         """`jitter` comes with the seed it is drawn by."""
         self._content, self._ids, self._labels, self._slots = content, ids, labels, slots
         self._inputs, self._pipeline, self._jitter, self._mixer = inputs, pipeline, jitter, mixer
         self._shift, self._scale = shift_and_scale(inputs)
+        self._second = second
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -69,11 +72,14 @@ class VectorBatches(Dataset[Batch]):
         y: npt.NDArray[Any] = self._labels[rows]
         if self._mixer is not None:
             x, y = self._mixer(x, y, epoch, int(slots[0]))
-        return {
+        batch = {
             "id": torch.from_numpy(self._ids[rows]),
             "x": torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)),
             "y": torch.from_numpy(y),
         }
+        if self._second is not None:
+            batch["second"] = torch.from_numpy(self._second[rows])
+        return batch
 
     def _images(self, raw: npt.NDArray[Any], epoch: int, slots: Numbers) -> npt.NDArray[Any]:
         """Raw pixels as (n, channels, height, width), augmented."""

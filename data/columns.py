@@ -74,3 +74,8 @@ class Part:
         """A column of texts, mapped."""
         columns = [chunk for table in self._tables for chunk in table.column(column).chunks]
         return pa.chunked_array(columns, type=pa.string())
+
+
+def second_of(part: Part) -> Numbers | None:
+    """The second answers of a part; None where rows have one."""
+    return part.numbers("second") if part.has("second") else None

@@ -22,7 +22,7 @@ from conf.writers import Causal, Seq2Seq
 from data.answers import PairEncoder, pair_encoder
 from data.augment import Pipeline, transforms
 from data.batches import Batch, Numbers, VectorBatches
-from data.columns import Part
+from data.columns import Part, second_of
 from data.encoder import Encoder, encoder_of
 from data.mix import Mixer
 from data.normalize import numbers_of
@@ -139,7 +139,8 @@ class StudyData(pl.LightningDataModule):
         assert self._features is not None
         content = Column([self._features[path] for path in part.paths])
         inputs = {"kind": "table", "shift": [0.0], "scale": [1.0]}
-        return VectorBatches(content, part.ids, part.numbers("label"), rows, inputs)
+        labels, second = part.numbers("label"), second_of(part)
+        return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
 
     def _text_training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
         augment = self._augment
@@ -190,6 +191,7 @@ class StudyData(pl.LightningDataModule):
             pipeline=Pipeline(augment, self._seed, channels) if changes else None,
             jitter=(augment.jitter, self._seed) if augment.jitter is not None else None,
             mixer=Mixer(augment, len(self.card["classes"]), self._seed) if blends else None,
+            second=second_of(part),
         )
 
     @property
@@ -298,7 +300,8 @@ def plain(
         pairs = inputs["kind"] == "pairs"
         return TextBatches(part, rows, inputs, references=pairs, encoder=encoder)
     content = part.vectors(CONTENT[inputs["kind"]][0])
-    return VectorBatches(content, part.ids, part.numbers("label"), rows, inputs)
+    labels, second = part.numbers("label"), second_of(part)
+    return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
 
 
 def _in_order(data: Dataset[Batch]) -> list[Index]:

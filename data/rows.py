@@ -51,11 +51,11 @@ class Rows:
     """Rows of one data set before or after cleaning.
 
     `table` has `id` (int64, the row's number in the source), `label` (string, or float64 where a
-    number is predicted; may be null; absent for pairs), where the source has them `group` (string),
-    `time` (float64) and `part` (string), and the content of its kind: `features` (fixed-size list
-    of float32), `text`, or `source` and `target`. Images are large, so they stay where they are:
-    `pixels` holds all that were read, as uint8 of height x width x channels, and the column `place`
-    says which of them a row has.
+    number is predicted; may be null; absent for pairs), where there is a second answer `second`,
+    likewise, where the source has them `group` (string), `time` (float64) and `part` (string), and
+    the content of its kind: `features` (fixed-size list of float32), `text`, or `source` and
+    `target`. Images are large, so they stay where they are: `pixels` holds all that were read, as
+    uint8 of height x width x channels, and the column `place` says which of them a row has.
     """
 
     kind: Kind

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset, Sampler
 from conf.identity import derived_seed
 from data.answers import PairEncoder
 from data.batches import Batch, Numbers
-from data.columns import Part, Ragged
+from data.columns import Part, Ragged, second_of
 from data.encoder import Encoder
 from data.rows import CONTENT
 from data.sampler import EpochSampler, Index
@@ -27,7 +27,8 @@ WINDOW = 50
 
 class TextBatches(Dataset[Batch]):
     """Whole batches: `id` int64[n], `x` int64[n, tokens] with `mask` bool[n, tokens] (true where
-    there is a token), and `y`: int64[n] classes, or of pairs int64[n, tokens] from start to end
+    there is a token), and `y`: int64[n] classes, with `second` likewise where there is a second
+    answer, or of pairs int64[n, tokens] from start to end
     with `y_mask`, and where asked for the targets' texts as the list `reference`.
     """
 
@@ -62,6 +63,7 @@ class TextBatches(Dataset[Batch]):
         elif pairs:
             self._targets = Targets(part.lists("target_tokens"), inputs["start"], inputs["end"])
         self._labels = None if pairs else part.numbers("label")
+        self._second = second_of(part)
         self._pipeline, self._tokenizer = pipeline, tokenizer
         self._texts = part.texts(self._name) if pipeline is not None else None
         self._references = part.texts("target") if references else None
@@ -85,6 +87,8 @@ class TextBatches(Dataset[Batch]):
         else:
             assert self._labels is not None
             batch["y"] = self._labels[rows]
+        if self._second is not None:
+            batch["second"] = self._second[rows]
         found: dict[str, Any] = {name: torch.from_numpy(each) for name, each in batch.items()}
         if self._references is not None:
             found["reference"] = self._references.take(pa.array(rows)).to_pylist()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+Loss = Callable[[Tensor, Mapping[str, Tensor]], Tensor]
 
 
 def moved(
@@ -24,9 +24,9 @@ def moved(
     if "mask" in batch:
         return _moved_texts(net, batch, epsilon, loss)
     x = batch["x"].detach().requires_grad_()
-    plain = loss(net(x), batch["y"])
+    plain = loss(net(x), batch)
     (gradient,) = torch.autograd.grad(plain, x, retain_graph=True)
-    return plain, loss(net((x + epsilon * gradient.sign()).detach()), batch["y"])
+    return plain, loss(net((x + epsilon * gradient.sign()).detach()), batch)
 
 
 def _moved_texts(
@@ -34,12 +34,12 @@ def _moved_texts(
 ) -> tuple[Tensor, Tensor]:
     layer, x, mask = net.embeddings(), batch["x"], batch["mask"]
     with _watched(layer) as seen:
-        plain = loss(net(x, mask), batch["y"])
+        plain = loss(net(x, mask), batch)
     (gradient,) = torch.autograd.grad(plain, seen[0], retain_graph=True)
     gradient = gradient * mask.unsqueeze(-1)
     length = gradient.flatten(1).norm(dim=1).clamp(min=1e-12)
     with _shifted(layer, epsilon * gradient / length.view(-1, 1, 1)):
-        worst = loss(net(x, mask), batch["y"])
+        worst = loss(net(x, mask), batch)
     return plain, worst
 
 

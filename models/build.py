@@ -16,12 +16,11 @@ from conf.model import Cnn, Gru, Mlp
 from conf.study import TrialConfig
 from conf.writers import Causal, Seq2Seq
 from data.weights import home_of, located
-from models.classifier import Classifier
+from models.answers import answer_of, outputs_of
 from models.cnn import CnnNet
-from models.labeller import Labeller
+from models.learner import Learner
 from models.mlp import mlp_net
 from models.recompute import recompute
-from models.regressor import Regressor
 from models.seq2seq import TOKENIZER, Writing, sizes
 from models.seq2seq_net import GruNet
 
@@ -55,20 +54,8 @@ def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None =
     raise BadInput(f"model.kind {model.kind} does not take data of kind {kind}{fitting}")
 
 
-def outputs_of(card: Mapping[str, Any]) -> int:
-    """Numbers that a network gives for a row: one a class, or the one that is predicted."""
-    return len(card["classes"]) or 1
-
-
-def has_labels(card: Mapping[str, Any]) -> bool:
-    """Whether a row has any number of the classes, not one."""
-    return bool(card.get("task") == "multilabel")
-
-
 def pretrained_net(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) -> nn.Module:
     """The network that begins from the weights in a folder; its library loads with it."""
-    if "target" in card:  # a head with one output
-        card = {**card, "classes": ["number"]}
     if isinstance(model, Transformer):
         from models.texts import text_net
 
@@ -81,7 +68,7 @@ def pretrained_net(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) -
 
     assert isinstance(model, Head)
     body = frozen(body_of(model, folder, card["inputs"]))
-    return Whole(body, head_net(model, width_of(body, card["inputs"]), len(card["classes"])))
+    return Whole(body, head_net(model, width_of(body, card["inputs"]), outputs_of(card)))
 
 
 def head_on_features(model: Head, card: Mapping[str, Any], parts: Path) -> nn.Module:
@@ -174,10 +161,4 @@ def build(
         recompute(net)
     if config.train.compile:
         net.compile()  # in place, so that names of weights stay
-    if "target" in card:
-        return Regressor(net, config.train, total_steps, card["target"])
-    counts = card.get("counts", {}).get("train")
-    if has_labels(card):
-        rows = card["rows"]["train"]
-        return Labeller(net, config.train, total_steps, list(counts.values()), rows)
-    return Classifier(net, config.train, total_steps, list(counts.values()) if counts else None)
+    return Learner(net, config.train, total_steps, answer_of(card, config.train))

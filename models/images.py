@@ -15,6 +15,7 @@ from conf.errors import BadInput
 from conf.foundation import Head, PackageWeights, Vision
 from data.normalize import shift_and_scale
 from data.weights import check_head, facts_of
+from models.answers import outputs_of
 from models.efficientnet import FEATURES, load_lite0
 from models.pretrained import (
     ADAPTERS,
@@ -133,7 +134,7 @@ def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
     Raises:
         BadInput: the data are no images, or the weights are no image classifier's.
     """
-    inputs, classes = card["inputs"], len(card["classes"])
+    inputs, outputs = card["inputs"], outputs_of(card)
     if inputs["kind"] != "image":
         raise BadInput(f"model.kind vision does not take data of kind {inputs['kind']}")
     if isinstance(model.weights, PackageWeights):
@@ -143,15 +144,15 @@ def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
                 "full, last or frozen"
             )
         dropout = 0.2 if model.dropout is None else model.dropout
-        whole = WithHead(load_lite0(folder), FEATURES, dropout, classes)
+        whole = WithHead(load_lite0(folder), FEATURES, dropout, outputs)
         return ImageNet(Colours(inputs, model.size), whole, "body.", model)
     facts = facts_of(folder)
-    check_head(model, facts, classes)
+    check_head(model, facts, outputs)
     net = load_classifier(
         "AutoModelForImageClassification",
         folder,
         model,
-        classes,
+        outputs,
         of="images",
         form="image-classification",
     )

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from conf.foundation import Head
 from conf.study import TrialConfig
 from data.normalize import shift_and_scale
-from models.build import build_net, has_labels
+from models.answers import answer_of
+from models.build import build_net
 
 
 class Serving(nn.Module):
@@ -32,7 +33,7 @@ class Serving(nn.Module):
         self, net: nn.Module, inputs: Mapping[str, Any], card: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__()
-        self.net, self.says = net, _says(card or {})
+        self.net, self.says = net, answer_of(card or {})
         self._image = inputs["kind"] == "image"
         shift, scale = shift_and_scale(inputs)
         self.register_buffer("shift", torch.from_numpy(shift.copy()))
@@ -60,30 +61,12 @@ class TextServing(nn.Module):
 
     def __init__(self, net: nn.Module, card: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.net, self.says = net, _says(card or {})
+        self.net, self.says = net, answer_of(card or {})
         self.eval()
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         said: Tensor = self.says(self.net(tokens, mask).float())
         return said
-
-
-class Numbers(nn.Module):
-    """What a regressor gives, from deviations back to the numbers themselves."""
-
-    def __init__(self, target: Mapping[str, float]) -> None:
-        super().__init__()
-        self._mean, self._deviation = target["mean"], target["deviation"]
-
-    def forward(self, said: Tensor) -> Tensor:
-        return said * self._deviation + self._mean
-
-
-def _says(card: Mapping[str, Any]) -> nn.Module:
-    """The last step of what is served."""
-    if "target" in card:
-        return Numbers(card["target"])
-    return nn.Sigmoid() if has_labels(card) else nn.Softmax(dim=1)
 
 
 def load_net(

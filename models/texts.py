@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from conf.errors import BadInput
 from conf.foundation import Transformer
 from data.weights import check_head, facts_of
+from models.answers import outputs_of
 from models.pretrained import ADAPTERS, LEARNT, MERGED, adapted, freeze, load_classifier, lr_factors
 
 
@@ -74,10 +75,10 @@ def text_net(model: Transformer, folder: Path, card: Mapping[str, Any]) -> TextN
         raise BadInput(
             f"model.kind transformer does not take data of kind {card['inputs']['kind']}"
         )
-    facts, classes = facts_of(folder), len(card["classes"])
-    check_head(model, facts, classes)
+    facts, outputs = facts_of(folder), outputs_of(card)
+    check_head(model, facts, outputs)
     check_additions(model, facts)
-    net = TextNet(_loaded(model, folder, facts, classes), model)
+    net = TextNet(_loaded(model, folder, facts, outputs), model)
     if model.tune in LEARNT:
         try_out(net, model)
     return net

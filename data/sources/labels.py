@@ -41,13 +41,13 @@ def several(value: Any, separator: str, column: str) -> list[str]:
     return sorted({name for name in names if name is not None})
 
 
-def numbers(values: Sequence[Any], column: str) -> list[float | None]:
-    """Each value as a number; None where it is missing or not finite.
+def numbers(values: Sequence[Any], column: str, key: str = "data.task") -> list[float | None]:
+    """Each value as a number; None where it is missing or not finite. `key` says what it is.
 
     Raises:
         BadInput: a value is no number.
     """
-    remedy = "the task is regression; name another column, or set data.task=classification"
+    remedy = f"the task is regression; name another column, or set {key}=classification"
     found = [_number(value, column, remedy) for value in values]
     return [number if math.isfinite(number) else None for number in found]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conf.data import TableData
+from conf.data import Second, TableData
 from conf.errors import BadInput
 from conf.home import Home
 from data.sources.places import confined
@@ -66,7 +66,8 @@ class TableSource:
         from data.sources.lines import wanted
 
         data = self._data
-        return wanted([data.label, data.text, data.group, data.time, data.part])
+        second = data.second.label if data.second else None
+        return wanted([data.label, second, data.text, data.group, data.time, data.part])
 
     def _types(self) -> dict[str, pa.DataType]:
         """The columns that are read, and as what: first text for what is no feature, then numbers,
@@ -132,7 +133,7 @@ def _schema(features: Sequence[str], data: TableData) -> pa.Schema:
         fields["text"] = pa.string()
     else:
         fields["features"] = pa.list_(pa.float32(), len(features))
-    for name in ("group", "time", "part"):
+    for name in ("second", "group", "time", "part"):
         if getattr(data, name):
             fields[name] = pa.string()
     return pa.schema(fields)
@@ -162,19 +163,25 @@ def _shaped(
         elif name == "label" and pa.types.is_list(batch.column(data.label).type):
             lists = batch.column(data.label).to_pylist()
             columns.append(pa.array([json.dumps(each or []) for each in lists], type=pa.string()))
+        elif name == "second" and data.second:
+            columns.append(batch.column(data.second.label))
         else:
             columns.append(batch.column(getattr(data, name)))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _labelled(table: pa.Table, data: TableData) -> pa.Table:
-    """The table with its labels as names of classes, or numbers, and its times as numbers."""
+    """The table with its answers as names of classes, or numbers, and its times as numbers."""
     import pyarrow as pa
 
     from data.sources.times import seconds
 
     place = table.column_names.index("label")
     table = table.set_column(place, "label", _labels(table.column("label").to_pylist(), data))
+    if data.second:
+        place = table.column_names.index("second")
+        given = _second(table.column("second").to_pylist(), data.second)
+        table = table.set_column(place, "second", given)
     if data.time:
         place = table.column_names.index("time")
         times = seconds(table.column("time").to_pylist(), data.time)
@@ -194,3 +201,14 @@ def _labels(given: Sequence[Any], data: TableData) -> pa.Array:
         found = (several(value, data.label_separator, data.label) for value in given)
         return pa.array([json.dumps(names) for names in found], type=pa.string())
     return pa.array(class_labels(given, data.bands, data.label), type=pa.string())
+
+
+def _second(given: Sequence[Any], second: Second) -> pa.Array:
+    """Names of classes, or numbers."""
+    import pyarrow as pa
+
+    from data.sources.labels import class_labels, numbers
+
+    if second.task == "regression":
+        return pa.array(numbers(given, second.label, "data.second.task"), type=pa.float64())
+    return pa.array(class_labels(given, (), second.label), type=pa.string())

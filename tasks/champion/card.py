@@ -63,6 +63,9 @@ def _lines(
         said = f"`labels` (names with {between!r} between them)" if between else "`label`"
         yield f"Rows are {_rows(card['inputs'])}. The answer has a column {said} and one"
         yield f"`p_<class>` a class. Classes: {', '.join(map(str, card['classes']))}."
+    if second := card.get("second"):
+        which = ", ".join(second["classes"]) or "a number"
+        yield f"Columns `{second['name']}/...` hold the same of a second answer: {which}."
     yield from ("", "## Data", "")
     yield from _data(card, candidate, parts=("train",) if members else ("train", "validation"))
     yield from ("", f"## Quality on {score.rows} rows that no trial has seen", "")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import mlflow.pyfunc
 import numpy as np
+import pandas as pd
 from mlflow.pyfunc import PyFuncModel
+from numpy.typing import NDArray
 
 from conf.study import TrialConfig
 from data.augment import Pipeline, transforms
@@ -21,6 +24,7 @@ from tasks.evaluate.predictions import (
     NumberPredictions,
     Predictions,
     Said,
+    Second,
     TextPredictions,
 )
 
@@ -39,14 +43,39 @@ def predict(
     model: PyFuncModel, rows: RawRows
 ) -> Predictions | LabelPredictions | NumberPredictions:
     """What a classifier, a model of labels or one of numbers says about every row."""
-    answers = model.predict(rows.values)
+    first, second = divided(model.predict(rows.values), model.metadata.metadata.get("second"))
+    found = _of_one(first, rows.ids, rows.targets)
+    if second is None or rows.second is None:
+        return found
+    other = _of_one(second, rows.ids, rows.second)
+    assert not isinstance(other, LabelPredictions)
+    return replace(found, second=Second(model.metadata.metadata["second"]["name"], other))
+
+
+def divided(
+    answers: pd.DataFrame, second: Mapping[str, Any] | None
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The columns of a packed model's first answer, and of its second, as a model of it alone would
+    name them; `second` is what the model's metadata says of that."""
+    if second is None:
+        return answers, None
+    begin = f"{second['name']}/"
+    theirs = [name for name in answers if name.startswith(begin)]
+    other = answers[theirs].rename(columns=lambda name: name.removeprefix(begin))
+    return answers.drop(columns=theirs), other
+
+
+def _of_one(
+    answers: pd.DataFrame, ids: NDArray[np.int64], targets: NDArray[Any]
+) -> Predictions | LabelPredictions | NumberPredictions:
+    """One answer beside its targets."""
     if "prediction" in answers:
-        return NumberPredictions(rows.ids, rows.targets, answers["prediction"].to_numpy())
+        return NumberPredictions(ids, targets, answers["prediction"].to_numpy())
     probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
     if "labels" in answers:
-        return LabelPredictions(rows.ids, rows.targets, probabilities)
+        return LabelPredictions(ids, targets, probabilities)
     said = probabilities.argmax(axis=1).astype(np.int64)
-    return Predictions(rows.ids, rows.targets, said, probabilities)
+    return Predictions(ids, targets, said, probabilities)
 
 
 def written(model: PyFuncModel, rows: RawRows) -> TextPredictions:

@@ -13,7 +13,7 @@ from conf.compress import Recipe
 from conf.errors import DenseError
 from conf.estimators import EstimatorKinds
 from conf.foundation import Head, Transformer
-from models.build import has_labels
+from models.answers import has_labels
 from models.serving import Serving, TextServing, load_serving
 from tasks.champion import columns, estimators, pairs
 from tasks.champion.export import export_program, raw_shape
@@ -110,10 +110,18 @@ def pack(
 
 
 def answered(card: Mapping[str, Any]) -> dict[str, Any]:
-    """What served code is to know of its answers: their names, and what stands between those of one
-    row where a row has any number of them. `card` is the data's."""
+    """What served code is to know of its answers: their names, what stands between those of one row
+    where a row has any number of them, and the same of a second answer. `card` is the data's."""
     between = {"between": card["source"]["label_separator"]} if has_labels(card) else {}
-    return {"labels": labels_of(card["classes"]), **between}
+    return {"labels": labels_of(card["classes"]), **between, **_second(card)}
+
+
+def _second(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Name and labels of a second answer, where rows have one."""
+    second = card.get("second")
+    if second is None:
+        return {}
+    return {"second": {"name": second["name"], "labels": labels_of(second["classes"])}}
 
 
 def trained(
@@ -147,6 +155,7 @@ def metadata_of(
         "objective": candidate.objective,
         "validation": candidate.value,
         "labels": labels,
+        **_second(card),
         "inputs": dict(card["inputs"]),
         "source": dict(card["source"]),
         "config": candidate.config.model_dump(mode="json"),

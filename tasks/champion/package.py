@@ -33,18 +33,17 @@ def labels_of(classes: Sequence[str]) -> list[str] | list[int]:
 
 def signature_of(card: Mapping[str, Any]) -> ModelSignature:
     """Raw float64 rows in, or columns where some are words, or texts where there is no shape; the
-    label and the probability of every class out, or without labels the predicted number.
+    label and the probability of every class out, or without labels the predicted number; likewise
+    a second answer.
 
     `card` is the served one.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
-    labels = card["labels"]
-    kind = "long" if labels and isinstance(labels[0], int) else "string"
-    said = ColSpec("string", "labels") if "between" in card else ColSpec(kind, "label")
-    answers = [said, *(ColSpec("float", f"p_{name}") for name in labels)]
-    answers = answers if labels else [ColSpec("double", "prediction")]
+    answers = _answers(card)
+    if second := card.get("second"):
+        answers += _answers(second, f"{second['name']}/")
     if "levels" in card:
         rows = columns.schema(card)
     elif "shape" in card:
@@ -52,6 +51,19 @@ def signature_of(card: Mapping[str, Any]) -> ModelSignature:
     else:
         rows = Schema([ColSpec("string")])
     return ModelSignature(inputs=rows, outputs=Schema(answers))
+
+
+def _answers(card: Mapping[str, Any], begin: str = "") -> list[Any]:
+    """The columns of one answer."""
+    from mlflow.types import ColSpec
+
+    labels = card["labels"]
+    if not labels:
+        return [ColSpec("double", f"{begin}prediction")]
+    kind = "long" if isinstance(labels[0], int) else "string"
+    said = ("string", "labels") if "between" in card else (kind, "label")
+    names = [said, *(("float", f"p_{name}") for name in labels)]
+    return [ColSpec(kind, f"{begin}{name}") for kind, name in names]
 
 
 def write_package(

@@ -29,6 +29,8 @@ class RawRows:
     ids: NDArray[np.int64]
     targets: NDArray[Any]
     values: Any
+    second: NDArray[Any] | None = None
+    """Targets of a second answer, likewise."""
 
 
 def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
@@ -58,4 +60,5 @@ def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
         ids=table.column("id").to_numpy(),
         targets=targets if targets.dtype.kind == "f" else targets.astype(np.int64),
         values=values,
+        second=table.column("second").to_numpy() if "second" in table.column_names else None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from conf.errors import BadInput
 from conf.evaluate import Evaluate
 from data.sources.labels import several
 from tasks.champion import registry
+from tasks.champion.measure import divided
 from tasks.champion.predict import loaded_version, rows_of
 from tasks.champion.promote import no_champion
 from tasks.evaluate.intervals import Interval, of_said
@@ -23,6 +24,7 @@ from tasks.evaluate.predictions import (
     NumberPredictions,
     Predictions,
     Said,
+    Second,
     TextPredictions,
 )
 
@@ -75,15 +77,28 @@ def score_file(model: PyFuncModel, file: Path) -> Scored:
     """
     facts = model.metadata.metadata
     rows, names = rows_of(model, file)
-    targets = [Path(name).parts[0] for name in names] or _column(file, facts)
+    targets = [Path(name).parts[0] for name in names]
+    targets = targets or _column(file, facts, target_name(facts))
     try:
         answers = model.predict(rows)
     except ValueError as error:  # the model's own sentence about a value it cannot take
         raise BadInput(f"{file}: {error}") from error
-    said = as_said(answers, targets, facts, file)
+    first, other = divided(answers, facts.get("second"))
+    said = as_said(first, targets, facts, file)
+    if other is not None and not isinstance(said, TextPredictions):
+        said = replace(said, second=_second(other, facts, file))
     section = Evaluate.model_validate(facts["config"]["evaluate"])
-    wanted = [name for name in section.metrics if name not in UNANSWERED]
-    return Scored(str(file), len(targets), of_said(said, section, wanted))
+    wanted = tuple(name for name in section.metrics if name not in UNANSWERED)
+    section = section.model_copy(update={"metrics": wanted})
+    return Scored(str(file), len(targets), of_said(said, section))
+
+
+def _second(answers: pd.DataFrame, facts: Mapping[str, Any], file: Path) -> Second:
+    """What was said of a second answer beside the file's column of it."""
+    column = facts["config"]["data"]["second"]["label"]
+    said = as_said(answers, _column(file, facts, column), facts["second"], file)
+    assert isinstance(said, Predictions | NumberPredictions)
+    return Second(facts["second"]["name"], said)
 
 
 def as_said(
@@ -94,7 +109,7 @@ def as_said(
     Args:
         answers: of the model, a line a target.
         targets: names of classes, cells with labels, numbers, or texts.
-        facts: the model's metadata.
+        facts: the model's metadata, of a second answer what it says of that.
         place: where the targets come from, for errors.
 
     Raises:
@@ -144,8 +159,8 @@ def column_of(file: Path, name: str, data: Mapping[str, Any]) -> list[Any] | Non
     return list(frame[name]) if frame is not None and name in frame else None
 
 
-def _column(file: Path, facts: Mapping[str, Any]) -> list[Any]:
-    name, frame = target_name(facts), _table(file, facts["config"]["data"])
+def _column(file: Path, facts: Mapping[str, Any], name: str) -> list[Any]:
+    frame = _table(file, facts["config"]["data"])
     if frame is None:
         raise BadInput(
             f"{file} has no targets: give {', '.join(TABLES)} with the column {name!r}, or of "

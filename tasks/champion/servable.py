@@ -53,21 +53,37 @@ class Answering(PythonModel):
         Returns:
             A frame with the column `label` (the class's name; a number where all are numbers), or
             where a row has any number of labels the column `labels`, and a column `p_<name>` a
-            class or label; of a model of numbers the column `prediction`.
+            class or label; of a model of numbers the column `prediction`. Those of a second answer
+            are named `<its name>/...`.
 
         Raises:
             ValueError: the rows have another shape, or hold a value that the model cannot take.
         """
-        said, labels = self._predictor.said(model_input), np.asarray(self._card["labels"])
-        if not len(labels):
-            return pd.DataFrame({"prediction": said[:, 0].astype(np.float64)})
-        frame = pd.DataFrame(said, columns=[f"p_{name}" for name in labels])
-        if self._card.get("between"):
-            given = [labels[row >= 0.5].astype(str) for row in said]
-            frame.insert(0, "labels", [self._card["between"].join(names) for names in given])
-        else:
-            frame.insert(0, "label", labels[said.argmax(axis=1)])
+        said, first = self._predictor.said(model_input), len(self._card["labels"]) or 1
+        frame = framed(said[:, :first], self._card)
+        if second := self._card.get("second"):
+            more = framed(said[:, first:], second).add_prefix(f"{second['name']}/")
+            frame = pd.concat([frame, more], axis=1)
         return frame
+
+
+def framed(said: np.ndarray, card: Mapping[str, Any]) -> pd.DataFrame:
+    """The columns of one answer, of what the model gives for it; `card` has its labels."""
+    labels = np.asarray(card["labels"])
+    if not len(labels):
+        return pd.DataFrame({"prediction": said[:, 0].astype(np.float64)})
+    frame = pd.DataFrame(said, columns=[f"p_{name}" for name in labels])
+    if card.get("between"):
+        given = [labels[row >= 0.5].astype(str) for row in said]
+        frame.insert(0, "labels", [card["between"].join(names) for names in given])
+    else:
+        frame.insert(0, "label", labels[said.argmax(axis=1)])
+    return frame
+
+
+def outputs_of(card: Mapping[str, Any]) -> int:
+    """Numbers that the model gives for a row."""
+    return (len(card["labels"]) or 1) + (outputs_of(card["second"]) if "second" in card else 0)
 
 
 class Rows:
@@ -75,7 +91,7 @@ class Rows:
 
     def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
         self._program, self._read = opened(artifacts["program"]), Reader(artifacts, card)
-        self._outputs = len(card["labels"]) or 1
+        self._outputs = outputs_of(card)
         # A model that was trained on filled gaps fills them itself.
         self._gaps = bool(card["fills"])
 
@@ -156,7 +172,7 @@ class Texts:
         from tokenizers import Tokenizer
 
         self._program, self._rules = opened(artifacts["program"]), card["rules"]
-        self._outputs = len(card["labels"]) or 1
+        self._outputs = outputs_of(card)
         self._tokenizer = Tokenizer.from_file(artifacts["tokenizer"])
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()

@@ -76,7 +76,7 @@ def build(
     if found is None:
         raise BadInput(
             f"an ensemble needs two complete trials of {record.study.name!r} that predict classes "
-            "or numbers; run more trials first"
+            "or numbers, and no second answer; run more trials first"
         )
     if len(found.weights) < 2:
         return found

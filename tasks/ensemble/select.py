@@ -83,7 +83,7 @@ def select(
 def ensemble_of(record: StudyRecord, *, room: int = ROOM) -> Ensemble | None:
     """The ensemble of a study's best trials; None while fewer than two have predictions.
 
-    Of texts that were written there is no mean, and so no ensemble.
+    Of texts that were written there is no mean, and so no ensemble; nor of second answers.
     """
     saved: dict[int, Saved] = {}
     most = MEMBERS
@@ -91,7 +91,7 @@ def ensemble_of(record: StudyRecord, *, room: int = ROOM) -> Ensemble | None:
         if trial.trial.status != "complete" or not (trial.path / PREDICTIONS).exists():
             continue
         said = read(trial.path / PREDICTIONS)
-        if not isinstance(said, Saved):
+        if not isinstance(said, Saved) or said.second is not None:
             return None
         saved[trial.number] = said
         most = min(MEMBERS, room // max(1, _answers(said).size))

@@ -142,7 +142,8 @@ def evaluate(folder: Path, config: TrialConfig) -> Evaluation:
         ) from error
     section = config.evaluate
     kept = Evaluation.read(folder / EVALUATION)
-    if kept and (kept.predictions, kept.objective, set(kept.metrics), kept.texts) == (
+    first = {name for name in kept.metrics if "/" not in name} if kept else set()
+    if kept and (kept.predictions, kept.objective, first, kept.texts) == (
         digest,
         section.objective,
         set(section.metrics),
@@ -163,7 +164,7 @@ def of_predictions(said: Said, section: Evaluate, digest: str) -> Evaluation:
     Raises:
         ValueError: there are no rows, a label has no probability, or a metric is no number.
     """
-    scored = intervals.of_said(said, section, sorted(set(section.metrics)))
+    scored = dict(sorted(intervals.of_said(said, section).items()))
     for name, each in scored.items():
         if not math.isfinite(each.value):
             raise ValueError(

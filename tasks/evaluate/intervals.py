@@ -60,6 +60,17 @@ def of_said(
     not depend on which others are asked for. Resamples on which a metric is not defined are passed
     over.
     """
+    return {
+        f"{of}{name}": interval
+        for of, answer, wanted in metrics.parts(said, evaluate, names)
+        for name, interval in _of_one(answer, evaluate, wanted, resamples, level, seed).items()
+    }
+
+
+def _of_one(
+    said: Said, evaluate: Evaluate, names: Iterable[str], resamples: int, level: float, seed: int
+) -> dict[str, Interval]:
+    """Those of one answer."""
     values = metrics.score(said, evaluate, names)
     drawn: counts.Margins | None = None
     intervals = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,33 @@ def own_metric(name: str) -> Score:
     return score
 
 
+def parts(
+    said: Said, evaluate: Evaluate, names: Iterable[str] | None = None
+) -> Iterator[tuple[str, Said, Iterable[str]]]:
+    """What begins the metrics' names, the answer that they score, and which they are: those of the
+    section, the second answer's among them, or `names` of the first."""
+    yield "", said, evaluate.metrics if names is None else names
+    if names is None and said.second is not None:
+        other = said.second.said
+        usual = ("accuracy", "f1_macro") if isinstance(other, Predictions) else ("rmse", "mae")
+        yield f"{said.second.name}/", other, evaluate.second or usual
+
+
 def score(said: Said, evaluate: Evaluate, names: Iterable[str] | None = None) -> dict[str, float]:
     """Metrics of what a model said, by name: those of the section, or `names`.
 
     Raises:
         ValueError: there are no rows, or the shapes do not fit together.
     """
-    names = evaluate.metrics if names is None else names
+    return {
+        f"{of}{name}": value
+        for of, answer, wanted in parts(said, evaluate, names)
+        for name, value in _scores(answer, evaluate, wanted).items()
+    }
+
+
+def _scores(said: Said, evaluate: Evaluate, names: Iterable[str]) -> dict[str, float]:
+    """Metrics of one answer."""
     if isinstance(said, Predictions):
         return compute(names, said.targets, said.predictions, said.probabilities)
     check_rows(len(said.ids))

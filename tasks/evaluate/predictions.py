@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ class Predictions:
     targets: NDArray
     predictions: NDArray
     probabilities: NDArray
+    second: Second | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,15 @@ class NumberPredictions:
     ids: NDArray
     targets: NDArray
     predictions: NDArray
+    second: Second | None = None
+
+
+@dataclass(frozen=True)
+class Second:
+    """The second answer about the same rows, and the name that begins those of its metrics."""
+
+    name: str
+    said: Predictions | NumberPredictions
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class LabelPredictions:
     ids: NDArray
     targets: NDArray
     probabilities: NDArray
+    second: Second | None = None
 
     @property
     def predictions(self) -> NDArray:
@@ -63,6 +74,7 @@ class TextPredictions:
     """Sum over the target's tokens of their negative log-likelihood, in nats; shape (rows,)."""
     tokens: NDArray | None = None
     """How many tokens that sum is over."""
+    second: None = None
 
     @property
     def targets(self) -> NDArray:
@@ -78,12 +90,20 @@ class TextPredictions:
 Said = Predictions | LabelPredictions | NumberPredictions | TextPredictions
 
 
+def about(name: str, *said: Said) -> tuple[str, tuple[Said, ...]]:
+    """A metric's own name, and the answers that it scores: the first ones, or the second ones where
+    it begins with their name."""
+    _, of_second, metric = name.rpartition("/")
+    seconds = tuple(each.second.said for each in said if each.second is not None)
+    return metric, seconds if of_second else said
+
+
 def write(path: Path, predictions: Said) -> None:
     """Write the rows; a reader sees the whole file or none.
 
     Columns are `id`, and of classes `target`, `prediction`, `p_0`...; of labels `target_0`...,
     `p_0`...; of numbers `target` and `prediction`; of texts `reference`, `hypothesis` and, where
-    known, `loss` and `tokens`.
+    known, `loss` and `tokens`. Those of a second answer are named `<its name>/...`.
     Number types are kept, so that what is read gives the same metrics to the last bit.
     """
     import pyarrow as pa
@@ -114,6 +134,9 @@ def _columns(said: Said) -> dict[str, Any]:
         columns |= {"target": said.targets, "prediction": said.predictions}
     if not isinstance(said, NumberPredictions):
         columns |= _each("p", said.probabilities)
+    if said.second is not None:
+        more = _columns(said.second.said)
+        columns |= {f"{said.second.name}/{name}": more[name] for name in more if name != "id"}
     return columns
 
 
@@ -147,6 +170,32 @@ def _rows(table: Any) -> Said:
     columns: Mapping[str, NDArray] = {
         name: table.column(name).to_numpy() for name in table.column_names
     }
+    first, second = divided(columns)
+    found = _answers(first)
+    if second is None:
+        return found
+    other = _answers({"id": first["id"], **second[1]})
+    assert isinstance(other, Predictions | NumberPredictions)
+    return replace(found, second=Second(second[0], other))
+
+
+Named = TypeVar("Named")
+
+
+def divided(
+    columns: Mapping[str, Named],
+) -> tuple[dict[str, Named], tuple[str, dict[str, Named]] | None]:
+    """The columns of the first answer, and the second's name and columns where there is one."""
+    first = {name: values for name, values in columns.items() if "/" not in name}
+    rest = [name.partition("/") for name in columns if "/" in name]
+    if not rest:
+        return first, None
+    return first, (rest[0][0], {inner: columns[f"{name}/{inner}"] for name, _, inner in rest})
+
+
+def _answers(
+    columns: Mapping[str, NDArray],
+) -> Predictions | LabelPredictions | NumberPredictions:
     classes = range(sum(name.startswith("p_") for name in columns))
     known = {
         name: np.stack([columns[f"{name}_{n}"] for n in classes], axis=1)

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from conf.data import Words
-from conf.errors import BadInput
 from conf.study import Study
 from data.rows import Report, Rows
 from data.sources import Source
@@ -20,11 +19,9 @@ from tasks.prepare.card import card
 from tasks.prepare.fitting import check_kind
 from tasks.prepare.key import PREPARE_VERSION
 from tasks.prepare.labels import (
+    answers,
     check_trained,
-    check_usable,
-    class_names,
-    encode,
-    predicted_numbers,
+    second_answers,
 )
 from tasks.prepare.leakage import refuse_leaks
 from tasks.prepare.privacy import anonymity
@@ -66,14 +63,19 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
         classes, labels, report = label_matrix(rows, study.clean.class_floor)
         kinds, reports = strata(labels), [*reports, report]
     else:
-        classes, labels = _labelled(rows, study.data.task)
+        classes, labels = answers(rows, study.data.task)
         kinds = labels
     parts, folds = divide(rows, kinds, study.split, seed)
     check: Any = check_told if several else check_trained
     check(labels, parts == TRAIN, classes)
+    facts = _facts(study, source, raw)
+    if second := getattr(study.data, "second", None):
+        others, values = second_answers(rows, second.task)
+        check_trained(values, parts == TRAIN, others)
+        rows = rows.put("second", pa.array(values))
+        facts["second"] = {"name": second.name, "classes": others}
     if folds is not None:
         rows = rows.put("fold", pa.array(folds))
-    facts = _facts(study, source, raw)
     facts["leakage"] = refuse_leaks(rows, parts, study)
     facts["anonymity"] = anonymity(
         rows, study.clean.privacy.anonymity if study.clean.privacy else ()
@@ -84,23 +86,6 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
     rows, labels, parts = rows.keep(kept), labels[kept], parts[kept]
     rows, facts["inputs"], tokenizer = _inputs(study, rows, parts, filling)
     return Built(rows, labels, parts, classes, card(facts, rows, labels, parts, classes), tokenizer)
-
-
-def _labelled(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
-    """Class names and numbers; pairs have none, and all the number 0; of regression the numbers
-    that are to be predicted."""
-    if task == "regression":
-        return (), predicted_numbers(rows)
-    if rows.kind == "pairs":
-        if len(rows) < 3:
-            raise BadInput(
-                f"data: {len(rows)} pairs are left after cleaning; three parts need three"
-            )
-        return (), np.zeros(len(rows), dtype=np.int64)
-    classes = class_names(rows)
-    labels = encode(rows, classes)
-    check_usable(rows, classes, np.bincount(labels, minlength=len(classes)))
-    return classes, labels
 
 
 def _fitted(

@@ -20,7 +20,6 @@ def card(
     classes: tuple[str, ...],
 ) -> dict[str, Any]:
     """The card as JSON, to be read by people and by the models that are built from it."""
-    counts = {part: _counts(labels[parts == number], classes) for number, part in enumerate(PARTS)}
     removed = {rule["rule"]: rule["in"] - rule["out"] for rule in facts["rules"]}
     return {
         **{name: facts[name] for name in ("version", "kind", "task", "source", "split")},
@@ -35,12 +34,27 @@ def card(
         "leakage": facts["leakage"],
         "anonymity": facts["anonymity"],
         "folds": _folds(rows),
-        "classes": list(classes),
-        "counts": counts,
-        **({"target": _spread(labels[parts == 0])} if labels.dtype.kind == "f" else {}),
+        **_answer(labels, parts, classes),
+        **({"second": _second(facts["second"], rows, parts)} if "second" in facts else {}),
         "shape": list(rows.shape),
         "inputs": facts["inputs"],
     }
+
+
+def _answer(labels: npt.NDArray[Any], parts: Parts, classes: tuple[str, ...]) -> dict[str, Any]:
+    """What there is to be told, and how often; of numbers how they lie."""
+    each = enumerate(PARTS)
+    return {
+        "classes": list(classes),
+        "counts": {part: _counts(labels[parts == number], classes) for number, part in each},
+        **({"target": _spread(labels[parts == 0])} if labels.dtype.kind == "f" else {}),
+    }
+
+
+def _second(facts: dict[str, Any], rows: Rows, parts: Parts) -> dict[str, Any]:
+    """The same of the second answer, and its name."""
+    found = _answer(rows.table.column("second").to_numpy(), parts, facts["classes"])
+    return {"name": facts["name"], **found}
 
 
 def _folds(rows: Rows) -> list[int] | None:

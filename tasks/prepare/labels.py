@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +12,36 @@ from conf.errors import BadInput
 from data.rows import Rows
 
 PARTS = ("train", "validation", "test")
+
+
+def answers(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
+    """Class names and numbers; pairs have none, and all the number 0; of regression the numbers
+    that are to be predicted.
+
+    Raises:
+        BadInput: nothing can be learnt from them.
+    """
+    if task == "regression":
+        return (), predicted_numbers(rows)
+    if rows.kind == "pairs":
+        if len(rows) < 3:
+            raise BadInput(
+                f"data: {len(rows)} pairs are left after cleaning; three parts need three"
+            )
+        return (), np.zeros(len(rows), dtype=np.int64)
+    classes = class_names(rows)
+    labels = encode(rows, classes)
+    check_usable(rows, classes, np.bincount(labels, minlength=len(classes)))
+    return classes, labels
+
+
+def second_answers(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
+    """The same of the second answer."""
+    second = replace(rows.put("label", rows.table.column("second")), classes=())
+    try:
+        return answers(second, task)
+    except BadInput as error:
+        raise BadInput(f"data.second: {error}") from error
 
 
 def class_names(rows: Rows) -> tuple[str, ...]:

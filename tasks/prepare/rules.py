@@ -53,8 +53,9 @@ def drop_missing(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
     if rows.kind in ("text", "pairs"):
         for name in CONTENT[rows.kind]:
             mask |= rows.table.column(name).is_null().to_numpy()
-    if rows.has("label"):
-        mask |= rows.table.column("label").is_null().to_numpy()
+    for name in ("label", "second"):
+        if rows.has(name):
+            mask |= rows.table.column(name).is_null().to_numpy()
     return drop(rows, mask, "missing", "a value or the label is missing")
 
 
@@ -86,11 +87,13 @@ def drop_near(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
 
 
 def drop_small_classes(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
-    """Rows of classes that have too few."""
+    """Rows of classes that have too few, of the second answer's too."""
     mask = np.zeros(len(rows), dtype=bool)
-    if rows.has("label"):
-        counts = Counter(rows.labels())
-        mask = np.array([counts[label] < clean.class_floor for label in rows.labels()], dtype=bool)
+    for name in ("label", "second"):
+        if rows.has(name) and rows.table.column(name).type == pa.string():
+            labels = rows.strings(name)
+            counts = Counter(labels)
+            mask |= np.array([counts[label] < clean.class_floor for label in labels], dtype=bool)
     return drop(rows, mask, "class floor", "its class has too few rows")
 
 

@@ -76,6 +76,9 @@ def _features(rows: Rows, classes: tuple[str, ...], labels: npt.NDArray[Any]) ->
         columns["label"] = datasets.ClassLabel(names=list(classes))
     if labels.dtype.kind == "f":
         columns["label"] = datasets.Value("float64")
+    if rows.has("second"):
+        number = rows.table.column("second").type == pa.float64()
+        columns["second"] = datasets.Value("float64" if number else "int64")
     if rows.has("fold"):
         columns["fold"] = datasets.Value("int8")
     for name in CONTENT[rows.kind]:

@@ -8,9 +8,9 @@ from math import comb
 from typing import Any
 
 from conf.errors import BadInput, DenseError
-from conf.evaluate import MINIMIZED
+from conf.evaluate import direction_of
 from tasks.evaluate.evaluation import Interval
-from tasks.evaluate.predictions import Predictions, Said, read
+from tasks.evaluate.predictions import Predictions, Said, about, read
 from tasks.report.gain import paired, same_rows
 from tasks.report.sides import Side, flat
 
@@ -32,7 +32,9 @@ class Score:
         """`A` or `B` where the difference is beyond chance; empty where it is not, or unknown."""
         if self.difference is None or self.difference.low <= 0 <= self.difference.high:
             return ""
-        return "B" if (self.difference.value > 0) != (self.name in MINIMIZED) else "A"
+        return (
+            "B" if (self.difference.value > 0) != (direction_of(self.name) == "minimize") else "A"
+        )
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,10 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[tuple[str, An
 
 def _score(name: str, a: Side, b: Side, pair: tuple[Said, Said] | None) -> Score:
     known = name in a.metrics and name in b.metrics
-    difference = (
-        paired(name, *pair, sign=-1.0, evaluate=a.config.evaluate) if pair and known else None
-    )
+    difference = None
+    if pair and known:
+        metric, answers = about(name, *pair)
+        difference = paired(metric, *answers, sign=-1.0, evaluate=a.config.evaluate)
     return Score(name, a.metrics.get(name), b.metrics.get(name), difference)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from conf.evaluate import Evaluate
@@ -15,7 +16,7 @@ from tasks.train.faults import NotFinite
 from tasks.train.folder import MetricLine
 
 if TYPE_CHECKING:
-    from tasks.evaluate.predictions import Said
+    from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, Said
 
 Outputs = dict[str, Any]
 """Columns of validation rows: tensors, or lists of texts."""
@@ -91,12 +92,7 @@ def _joined(parts: Sequence[Any]) -> Any:
 def said(outputs: Outputs) -> Said:
     """What the model said, as the metrics take it: classes or labels with their probabilities,
     texts, or numbers, as its validation step answers."""
-    from tasks.evaluate.predictions import (
-        LabelPredictions,
-        NumberPredictions,
-        Predictions,
-        TextPredictions,
-    )
+    from tasks.evaluate.predictions import Second, TextPredictions, divided
 
     arrays = {
         name: values.numpy() for name, values in outputs.items() if isinstance(values, Tensor)
@@ -104,6 +100,18 @@ def said(outputs: Outputs) -> Said:
     if "hypothesis" in outputs:
         texts = outputs["reference"], outputs["hypothesis"]
         return TextPredictions(arrays["id"], *texts, arrays.get("loss"), arrays.get("tokens"))
+    first, second = divided(arrays)
+    if second is None:
+        return _answers(first)
+    other: Any = _answers({"id": first["id"], **second[1]})
+    return replace(_answers(first), second=Second(second[0], other))
+
+
+def _answers(
+    arrays: Mapping[str, NDArray[Any]],
+) -> Predictions | LabelPredictions | NumberPredictions:
+    from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions
+
     if "probabilities" not in arrays:
         return NumberPredictions(arrays["id"], arrays["target"], arrays["prediction"])
     probabilities = arrays["probabilities"]

@@ -73,7 +73,9 @@ def check_weights(model: Adapted | Head, folder: Path, card: Mapping[str, Any]) 
         return
     facts = facts_of(folder)
     if isinstance(model, Tuned):
-        check_head(model, facts, len(card["classes"]) or 1)
+        from models.answers import outputs_of
+
+        check_head(model, facts, outputs_of(card))
     if isinstance(model, Seq2Seq | Causal):
         check_writer(model, facts)
         pair_encoder(model, folder, facts)

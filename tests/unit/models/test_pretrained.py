@@ -19,10 +19,11 @@ from conf.train import Train
 from data.encoder import encoder_of, shortened
 from data.weights import facts_of, located
 from models.adversarial import moved
+from models.answers import Classes, class_weights
 from models.average import Average
-from models.classifier import Classifier, class_weights
 from models.efficientnet import EfficientNetLite0
 from models.images import Colours, ImageNet, WithHead, image_net
+from models.learner import Learner
 from models.optimizers import build_optimizer, learning_rate_factor
 from models.serving import Serving, TextServing
 from models.texts import TextNet, text_net
@@ -132,7 +133,7 @@ def test_ranks_are_taken_away_until_they_are_what_was_asked_for(bert: Path) -> N
     torch.manual_seed(0)
     steps, config = 20, Train(lr=1e-2)
     net = net_of(bert, tune="adalora", lora={"rank": 2}, adalora={"begin": 3.0})
-    module = Classifier(net, config, steps)
+    module = Learner(net, config, steps)
     assert module.allocation is not None
     optimizer = build_optimizer(config, net.parameters(), net.lr_factors())
     for step in range(steps):
@@ -149,7 +150,7 @@ def test_ranks_are_taken_away_until_they_are_what_was_asked_for(bert: Path) -> N
     assert sum(int((p != 0).sum()) for p in values) <= 2 * len(values)
     assert net.net.peft_config["default"].total_step == steps
     other = net_of(bert, tune="adalora", lora={"rank": 2}, adalora={"begin": 3.0})
-    resumed = Classifier(other, config, steps)
+    resumed = Learner(other, config, steps)
     other.load_state_dict(kept)
     resumed.on_load_checkpoint(checkpoint)
     assert resumed.allocation is not None
@@ -263,7 +264,7 @@ def test_tokens_are_those_of_the_models_own_tokenizer(bert: Path) -> None:
 
 
 def test_the_state_leaves_out_what_is_frozen(bert: Path) -> None:
-    module = Classifier(net_of(bert, tune="frozen"), Train(average="ema"), 4)
+    module = Learner(net_of(bert, tune="frozen"), Train(average="ema"), 4)
     assert {name for name in module.state_dict() if name.startswith("net.")} == {
         "net.net.classifier.weight",
         "net.net.classifier.bias",
@@ -288,7 +289,7 @@ def test_averages_follow_the_weights(kind: Any) -> None:
 
 
 def test_adversarial_steps_hurt_and_are_a_rows_own(bert: Path) -> None:
-    net, loss = net_of(bert, tune="frozen").eval(), torch.nn.functional.cross_entropy
+    net, loss = net_of(bert, tune="frozen").eval(), Classes().loss
     y = torch.tensor([0, 1])
     plain, worst = moved(net, {"x": X, "mask": MASK, "y": y}, 0.05, loss)
     assert worst > plain

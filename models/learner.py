@@ -1,28 +1,25 @@
-"""The LightningModule of every classifier: any network that gives logits."""
+"""The LightningModule of every model that answers: any network that gives a few numbers a row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from conf.errors import BadInput
 from conf.lightning import pl
 from conf.train import Train
 from models.adalora import RANKS, Allocation
 from models.adversarial import moved
+from models.answers import Answer, Batch, Classes
 from models.average import Average
 from models.optimizers import build_optimizer, build_schedule
 from models.private import Private
 
-Batch = dict[str, Tensor]
 
-
-class Classifier(pl.LightningModule):
-    """Trains `net` by cross-entropy; validates and predicts by softmax probabilities.
+class Learner(pl.LightningModule):
+    """Trains `net` by the loss of its answer; validates and predicts what that says.
 
     Its state holds what is trained, and buffers: frozen weights are where they were loaded from.
     """
@@ -34,17 +31,15 @@ class Classifier(pl.LightningModule):
         net: nn.Module,
         train: Train,
         total_steps: int,
-        counts: Sequence[int] | None = None,
+        answer: Answer | None = None,
     ) -> None:
-        """`total_steps` is the number of optimiser steps of a full trial, `counts` the training
-        rows of each class, which balanced weights are made of."""
+        """`total_steps` is the number of optimiser steps of a full trial; the answer is a class
+        unless it is given."""
         super().__init__()
         self.net = net
         self._train_config = train
         self._total_steps = total_steps
-        balanced = train.class_weights == "balanced" and counts is not None
-        weights = class_weights(counts) if balanced and counts is not None else None
-        self.register_buffer("_class_weights", weights, persistent=False)
+        self.answer = answer or Classes(train.label_smoothing)
         self.average: Average | None = None
         if train.average != "none":
             self.average = Average(net, train, total_steps)
@@ -54,11 +49,11 @@ class Classifier(pl.LightningModule):
         """Set before each training step by who divides batches (`tasks.train.batches`)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits of shape (n, classes)."""
+        """What the network gives, (n, outputs)."""
         return self.net(x)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Mean cross-entropy of a batch, times its weight among those of an optimiser step."""
+        """The loss of a batch, times its weight among those of an optimiser step."""
         if self.private is not None and self.loss_weight != 1.0:
             raise BadInput(
                 "train.privacy: a batch goes through the model at once, and this one is divided; "
@@ -66,34 +61,22 @@ class Classifier(pl.LightningModule):
             )
         epsilon = self._train_config.adversarial
         if epsilon is None:
-            loss = self.loss(logits(self.net, batch), batch["y"])
+            loss = self.answer.loss(logits(self.net, batch), batch)
         else:
-            plain, worst = moved(self.net, batch, epsilon, self.loss)
+            plain, worst = moved(self.net, batch, epsilon, self.answer.loss)
             loss = (plain + worst) / 2
         if self.allocation is not None:
             loss = loss + self.allocation.penalty()
         return loss * self.loss_weight
 
-    def loss(self, said: Tensor, target: Tensor) -> Tensor:
-        """Mean over rows: a row counts the same however a batch is divided."""
-        each = functional.cross_entropy(
-            said,
-            target,
-            weight=self._class_weights,
-            label_smoothing=self._train_config.label_smoothing,
-            reduction="none",
-        )
-        return each.mean()
-
     def validation_step(self, batch: Batch, batch_idx: int) -> Batch:
-        """`id` and `target` (n,), `probabilities` (n, classes) in float32."""
+        """`id` (n,) and the answer's columns: `target`, and `probabilities` or `prediction`."""
         return self.predict_step(batch, batch_idx)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Batch:
         """As `validation_step`; by the averaged weights where there are any."""
         net = self.net if self.average is None else self.average.net
-        probabilities = torch.softmax(logits(net, batch).float(), dim=1)
-        return {"id": batch["id"], "target": batch["y"], "probabilities": probabilities}
+        return {"id": batch["id"], **self.answer.columns(logits(net, batch), batch)}
 
     def on_train_epoch_start(self) -> None:
         """Log what the training will have spent at the end of the epoch."""
@@ -155,10 +138,3 @@ def logits(net: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
     """What a network says of a batch; of texts it sees the mask, too."""
     found: Tensor = net(batch["x"], batch["mask"]) if "mask" in batch else net(batch["x"])
     return found
-
-
-def class_weights(counts: Sequence[int]) -> Tensor:
-    """A weight a class, so that all weigh the same in sum and a row weighs 1 on average."""
-    rows = torch.tensor(counts, dtype=torch.float64)
-    there = rows > 0
-    return torch.where(there, rows.sum() / (rows.clamp(min=1) * there.sum()), 1.0).float()
