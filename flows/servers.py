@@ -85,6 +85,17 @@ def running(home: Home) -> Servers | None:
     return found if found is not None and found.services else None
 
 
+def page(home: Home, name: str) -> str | None:
+    """What a browser opens of a service that is up; None where it is not, or has no page.
+
+    Raises:
+        BadInput: as `read`.
+    """
+    found = running(home)
+    pages = [each.page for each in found.services if each.name == name] if found else []
+    return pages[0] if pages else None
+
+
 def read(home: Home) -> Servers | None:
     """What is up and where the record is kept; None where the file is not there.
 

@@ -137,7 +137,5 @@ def report_page(home: Home, tracker: Tracker, page: Path) -> str | None:
     """Where a browser finds the report: in MLflow's pages. None where nobody serves them."""
     uri: str | None = tracker.uri
     if not tracker.uri.startswith("http"):
-        up = servers.running(home)
-        pages = [each.page for each in up.services if each.name == "mlflow"] if up else []
-        uri = pages[0] if pages else None
+        uri = servers.page(home, "mlflow")
     return f"{uri.rstrip('/')}/{tracker.report_path(page.name)}" if uri else None

@@ -17,6 +17,7 @@ from rich.table import Table
 from conf.errors import BadInput, DenseError
 from conf.home import Home
 from conf.study import TRIAL_SECTIONS
+from flows import servers
 from tasks.report import words
 from tasks.report.gain import gain
 from tasks.report.head import ending
@@ -191,7 +192,9 @@ def _champion(record: StudyRecord) -> list[tuple[str, str]]:
 
 def _where(record: StudyRecord, uri: str) -> list[tuple[str, str]]:
     page = record.home.report(record.study.name)
-    shown = f"{_mlflow()} ui --backend-store-uri {uri}" if uri.startswith("sqlite") else uri
+    served = servers.page(record.home, "mlflow")
+    command = f"{_mlflow()} ui --backend-store-uri {uri}"
+    shown = (served or command) if uri.startswith("sqlite") else uri
     return [("report", str(page))] * page.exists() + [("compare", shown)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conf.home import Home
-from flows import views
+from flows import servers, views
 from tests.unit.report.made import crowned, made_study
 
 
@@ -52,3 +52,7 @@ def test_the_end_of_a_run_tells_gain_champion_and_where_to_look(
         f"{shown} ui --backend-store-uri sqlite:////h/mlflow.db",
     ):
         assert part in out
+    mlflow = servers.Service(name="mlflow", pid=1, health="", page="http://127.0.0.1:5000", log="")
+    servers.write(home, servers.Servers(services=(mlflow,)))
+    views.print_end(record, "sqlite:////h/mlflow.db")
+    assert "http://127.0.0.1:5000\n" in capsys.readouterr().out
