@@ -15,10 +15,7 @@ from prefect.states import Cancelled, Failed, State
 from prefect.utilities.annotations import quote
 
 from conf.evaluate import direction_of
-from conf.home import Home
-from conf.study import Study
 from flows.attempts import AttemptEnd, Job, measured
-from flows.launch import current_launch
 from flows.session import Session
 from flows.shown import show_report
 from tasks.champion.cases import check_cases
@@ -46,11 +43,11 @@ def as_is(value: T) -> T:
     return cast(T, quote(value))
 
 
-@task(name="prepare", task_run_name="prepare {study.name}", cache_policy=NO_CACHE)
-def prepare(study: Study, home: Home) -> Prepared:
+@task(name="prepare", task_run_name="prepare {session.study.name}", cache_policy=NO_CACHE)
+def prepare(session: Session) -> Prepared:
     """Clean, split and store the data, or open what a run before has stored; fetch the weights of
     pre-trained models."""
-    say = current_launch().display.say
+    study, home, say = session.study, session.home, session.say
     prepared = pinned(study, home, say)
     make_ready(study, prepared.card, home, say)
     check_cases(study, prepared.card, home)

@@ -76,7 +76,7 @@ def study(
             raise
         return Completed(message=f"Skipped: {error}", name="Skipped")
     with session:
-        session.begin_record(prepare(as_is(config), as_is(session.home)))
+        session.begin_record(prepare(as_is(session)))
         session.settle()
         session.pack()
         reason = search(session)

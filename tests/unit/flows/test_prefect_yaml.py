@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from prefect.flows import load_flow_from_entrypoint
+from prefect.logging.configuration import DEFAULT_LOGGING_SETTINGS_PATH, load_logging_config
 
 from conf.load import SHIPPED, load_study, study_names
 from flows.bootstrap import HEARTBEAT
@@ -64,3 +65,13 @@ def test_the_form_has_a_list_of_studies_lines_of_overrides_and_a_number() -> Non
 def test_a_champion_is_that_of_any_study_that_ran(flow: Any) -> None:
     """Also of one whose run was named by an override, which Prefect would refuse of a list."""
     assert "enum" not in flow.parameters.model_dump()["properties"]["study"]
+
+
+def test_a_runs_log_has_no_line_for_every_task_that_ended_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in FILE["definitions"]["pool"]["job_variables"]["env"].items():
+        monkeypatch.setenv(name, value)
+    loggers = load_logging_config(DEFAULT_LOGGING_SETTINGS_PATH)["loggers"]
+    assert loggers["prefect.task_runs"]["level"] == "WARNING"
+    assert loggers["prefect.flow_runs"]["level"] == "NOTSET"
