@@ -128,10 +128,12 @@ def curves(
     values = [value for found in points.values() for _, value in found]
     low, high = readable_range(values, sign)
     pad = 0.06 * (high - low)
+    longest = max((epoch for found in points.values() for epoch, _ in found), default=0)
     return {
         "data": data,
         "layout": {
-            "xaxis": {"title": {"text": "epoch"}},
+            # There is no half an epoch.
+            "xaxis": {"title": {"text": "epoch"}, "dtick": 1 if longest <= 10 else None},
             "yaxis": {"title": {"text": plain(objective)}, "range": [low - pad, high + pad]},
             "shapes": [
                 {"type": "line", "x0": epoch, "x1": epoch, "yref": "paper", "y0": 0, "y1": 1,

@@ -17,6 +17,7 @@ from tasks.report.parallel import bent, parallel, place
 from tasks.report.tables import Row, leaderboard
 from tasks.report.view import Surroundings, view
 from tasks.study.record import StudyRecord
+from tasks.train.folder import MetricLine
 from tests.unit.report.made import CARD
 
 values = st.floats(-1e6, 1e6, allow_nan=False)
@@ -89,6 +90,13 @@ def test_a_diverged_trial_is_drawn_at_the_edge() -> None:
 def test_a_study_of_one_trial_can_be_drawn() -> None:
     go.Figure(coloured(figures.history([row(0, 0.5)], "accuracy", -1)))
     go.Figure(coloured(parallel([row(0, 0.5)], {}, "accuracy", -1)))
+
+
+@pytest.mark.parametrize(("epochs", "tick"), [(4, 1), (40, None)], ids=["few", "many"])
+def test_there_is_no_half_an_epoch(epochs: int, tick: int | None) -> None:
+    line = {"step": 1, "time": 0, "seconds": 1, "attempt": 1, "metrics": {"val/accuracy": 0.5}}
+    found = [MetricLine.model_validate({"epoch": each + 1, **line}) for each in range(epochs)]
+    assert figures.curves({0: found}, "accuracy", 0, -1)["layout"]["xaxis"]["dtick"] == tick
 
 
 def test_a_large_confusion_matrix_has_no_text() -> None:
