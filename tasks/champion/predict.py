@@ -50,12 +50,12 @@ def predict_file(client: MlflowClient, model: str, file: Path) -> pd.DataFrame:
 def rows_of(model: PyFuncModel, file: Path) -> tuple[Any, tuple[str, ...]]:
     """What the model is asked with: an array, a frame or texts; and names of rows that have any."""
     facts = model.metadata.metadata
+    data = facts["config"]["data"]
     if facts["inputs"]["kind"] in ("text", "pairs"):
-        data = facts["config"]["data"]
-        return read_texts(file, data.get("text") or data.get("source_column")), ()
+        return read_texts(file, data.get("text") or data.get("source_column"), data), ()
     if has_words(facts["inputs"]):
-        return read_frame(file, facts["inputs"], facts["config"]["data"]), ()
-    found = read_file(file, facts["inputs"], _shape(model))
+        return read_frame(file, facts["inputs"], data), ()
+    found = read_file(file, facts["inputs"], _shape(model), data)
     return found.values, found.names
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,20 +29,30 @@ class FileRows:
     """Of a folder of images: the file of each row, relative to it."""
 
 
-def read_file(file: Path, inputs: Mapping[str, Any], shape: Sequence[int]) -> FileRows:
+AS_USUAL: Mapping[str, Any] = {}
+
+
+def read_file(
+    file: Path,
+    inputs: Mapping[str, Any],
+    shape: Sequence[int],
+    settings: Mapping[str, Any] = AS_USUAL,
+) -> FileRows:
     """Raw rows of a file, or of all images in a folder.
 
     Args:
-        file: `.npy` of shape (n, ...); `.csv`, `.parquet` or `.jsonl` with a column a value, found
-            by name where the model's features have names; `.jsonl` with an array a line; an image,
-            whose 0 to 255 are spread over the model's own range; a folder of images.
+        file: `.npy` of shape (n, ...); `.csv`, `.tsv`, `.parquet` or `.jsonl` with a column a
+            value, found by name where the model's features have names; `.jsonl` with an array a
+            line; an image, whose 0 to 255 are spread over the model's own range; a folder of
+            images.
         inputs: what the model says of its inputs.
         shape: of one raw row.
+        settings: its study's `data`, of which the separator and the encoding are taken.
 
     Raises:
         BadInput: the file cannot be read, or holds other rows.
     """
-    found = _images(file, inputs) or FileRows(_numbers(file, inputs.get("names")))
+    found = _images(file, inputs) or FileRows(_numbers(file, inputs.get("names"), settings))
     rows = found.values
     if len(rows) == 0:
         raise BadInput(f"{file} has no rows; give at least one")
@@ -53,19 +63,20 @@ def read_file(file: Path, inputs: Mapping[str, Any], shape: Sequence[int]) -> Fi
     return FileRows(rows.reshape(-1, *shape), found.names)
 
 
-def read_texts(file: Path, column: str | None) -> list[str]:
+def read_texts(file: Path, column: str | None, settings: Mapping[str, Any] = AS_USUAL) -> list[str]:
     """Raw texts of a file.
 
     Args:
-        file: `.txt` with a text a line; `.jsonl` with a text or an object a line; `.csv` or
-            `.parquet`.
+        file: `.txt` with a text a line; `.jsonl` with a text or an object a line; `.csv`, `.tsv`
+            or `.parquet`.
         column: that held the texts in training; where it is not there, `text` or the only column.
+        settings: as for `read_file`.
 
     Raises:
         BadInput: the file cannot be read, or what it holds is no text.
     """
     try:
-        texts = _lines(file) if file.suffix == ".txt" else _texts(file, column)
+        texts = _lines(file) if file.suffix == ".txt" else _texts(file, column, settings)
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(f"{file} cannot be read as texts: {error}") from error
     if not texts:
@@ -79,13 +90,12 @@ def _lines(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines()
 
 
-def _texts(file: Path, column: str | None) -> list[str]:
+def _texts(file: Path, column: str | None, settings: Mapping[str, Any]) -> list[str]:
     import pandas as pd
 
-    readers = {".csv": _csv, ".parquet": _parquet, ".jsonl": _json_objects}
-    if file.suffix not in readers:
-        raise BadInput(f"{file} is no .txt, {', '.join(readers)} file; save the texts as one")
-    found = readers[file.suffix](file)
+    found = read_table(file, settings)
+    if found is None:
+        raise BadInput(f"{file} is no .txt, {', '.join(TABLES)} file; save the texts as one")
     if not isinstance(found, pd.DataFrame):
         return list(found)
     named = [name for name in (column, "text") if name in found]
@@ -94,40 +104,25 @@ def _texts(file: Path, column: str | None) -> list[str]:
     return list(found[named[0]] if named else found.iloc[:, 0])
 
 
-def _numbers(file: Path, names: Sequence[str] | None) -> Values:
-    if file.suffix not in _READERS:
-        known = ", ".join(_READERS)
-        raise BadInput(f"{file} is no {known} file and no image; save the rows as one of them")
-    try:
-        found = _READERS[file.suffix](file)
-        return found if isinstance(found, np.ndarray) else _columns(found, names)
-    except (OSError, ValueError, TypeError) as error:
-        raise BadInput(f"{file} cannot be read as rows of numbers: {error}") from error
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 
 
-def _npy(file: Path) -> Values:
-    return np.asarray(np.load(file, allow_pickle=False), dtype=np.float64)
-
-
-def _csv(file: Path) -> pd.DataFrame:
+def read_table(file: Path, settings: Mapping[str, Any]) -> pd.DataFrame | list[Any] | None:
+    """A file with named columns; of JSON lines that are no objects what they hold, of other files
+    None. `settings` as for `read_file`."""
     import pandas as pd
 
-    return pd.read_csv(file)
+    if file.suffix not in TABLES:
+        return None
+    if file.suffix == ".jsonl":
+        return _json_lines(file)
+    if file.suffix == ".parquet":
+        return pd.read_parquet(file)
+    between = settings.get("separator") or ("\t" if file.suffix == ".tsv" else ",")
+    return pd.read_csv(file, sep=between, encoding=settings.get("encoding") or "utf-8")
 
 
-def _parquet(file: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.read_parquet(file)
-
-
-def _json_lines(file: Path) -> Values | pd.DataFrame:
-    """An array a line, or an object a line with a value a column."""
-    found = _json_objects(file)
-    return np.asarray(found, dtype=np.float64) if isinstance(found, list) else found
-
-
-def _json_objects(file: Path) -> list[Any] | pd.DataFrame:
+def _json_lines(file: Path) -> list[Any] | pd.DataFrame:
     import pandas as pd
 
     # Not `splitlines`: a string may hold other ends of lines than the file's.
@@ -137,12 +132,18 @@ def _json_objects(file: Path) -> list[Any] | pd.DataFrame:
     return lines
 
 
-_READERS: dict[str, Callable[[Path], Values | pd.DataFrame]] = {
-    ".npy": _npy,
-    ".csv": _csv,
-    ".parquet": _parquet,
-    ".jsonl": _json_lines,
-}
+def _numbers(file: Path, names: Sequence[str] | None, settings: Mapping[str, Any]) -> Values:
+    try:
+        if file.suffix == ".npy":
+            return np.asarray(np.load(file, allow_pickle=False), dtype=np.float64)
+        found = read_table(file, settings)
+        if found is None:
+            known = ", ".join((".npy", *TABLES))
+            raise BadInput(f"{file} is no {known} file and no image; save the rows as one of them")
+        lines = isinstance(found, list)
+        return np.asarray(found, dtype=np.float64) if lines else _columns(found, names)
+    except (OSError, ValueError, TypeError) as error:
+        raise BadInput(f"{file} cannot be read as rows of numbers: {error}") from error
 
 
 def _columns(frame: pd.DataFrame, names: Sequence[str] | None) -> Values:

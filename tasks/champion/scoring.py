@@ -18,6 +18,7 @@ from tasks.champion import registry
 from tasks.champion.measure import divided
 from tasks.champion.predict import loaded_version, rows_of
 from tasks.champion.promote import no_champion
+from tasks.champion.reading import TABLES, read_table
 from tasks.evaluate.intervals import Interval, of_said
 from tasks.evaluate.predictions import (
     LabelPredictions,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.pyfunc import PyFuncModel
 
-TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 UNANSWERED = ("perplexity",)
 """Metrics that follow from more than a packed model answers."""
 
@@ -173,16 +173,8 @@ def _column(file: Path, facts: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def _table(file: Path, data: Mapping[str, Any]) -> pd.DataFrame | None:
-    import pandas as pd
-
-    if file.suffix not in TABLES:
-        return None
-    if file.suffix == ".jsonl":
-        return pd.read_json(file, lines=True)
-    if file.suffix == ".parquet":
-        return pd.read_parquet(file)
-    between = data.get("separator") or ("\t" if file.suffix == ".tsv" else ",")
-    return pd.read_csv(file, sep=between, encoding=data.get("encoding") or "utf-8")
+    found = read_table(file, data)
+    return None if isinstance(found, list) else found
 
 
 def _float(target: Any, file: Path) -> float:

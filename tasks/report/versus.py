@@ -32,9 +32,8 @@ class Score:
         """`A` or `B` where the difference is beyond chance; empty where it is not, or unknown."""
         if self.difference is None or self.difference.low <= 0 <= self.difference.high:
             return ""
-        return (
-            "B" if (self.difference.value > 0) != (direction_of(self.name) == "minimize") else "A"
-        )
+        falls = direction_of(self.name) == "minimize"
+        return "B" if (self.difference.value > 0) != falls else "A"
 
 
 @dataclass(frozen=True)

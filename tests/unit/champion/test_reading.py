@@ -122,3 +122,20 @@ def test_what_holds_no_texts(tmp_path: Path, name: str, content: str, message: s
     (tmp_path / name).write_text(content)
     with pytest.raises(BadInput, match=message):
         read_texts(tmp_path / name, "review")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("rows.csv", {"separator": ";", "encoding": "latin-1"}), ("rows.tsv", {})],
+    ids=["separator", "tabs"],
+)
+def test_a_table_is_read_with_the_studys_own_separator_and_encoding(
+    name: str, settings: dict[str, str], tmp_path: Path
+) -> None:
+    file, between = tmp_path / name, settings.get("separator", "\t")
+    lines = [["größe", "text", "b"], ["1.5", "süß", "2"], ["3", "a, b", "4"]]
+    content = "\n".join(between.join(line) for line in lines)
+    file.write_text(content, encoding=settings.get("encoding", "utf-8"))
+    inputs = {"kind": "table", "names": ["größe", "b"]}
+    assert read_file(file, inputs, (2,), settings).values.tolist() == [[1.5, 2.0], [3.0, 4.0]]
+    assert read_texts(file, "text", settings) == ["süß", "a, b"]
