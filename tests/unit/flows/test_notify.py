@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import Completed, Failed
 
 from flows import notify
@@ -52,6 +53,8 @@ def test_nobody_configured_is_nobody_told_and_trouble_is_a_line(
     monkeypatch.setattr(notify, "configured", lambda: None)
     notify.tell(None, run, Failed(message="oom"))
     monkeypatch.setattr(notify, "configured", lambda: Block(OSError("no way out")))
-    with caplog.at_level(logging.WARNING):
+    # Else Prefect starts a server for the line, in a thread that outlives the test.
+    apart = temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False})
+    with apart, caplog.at_level(logging.WARNING):
         notify.tell(None, run, Failed(message="oom"))
     assert "OSError: no way out" in caplog.text and notify.VARIABLE in caplog.text
