@@ -35,7 +35,7 @@ def compress(name: str, recipes: Sequence[str]) -> None:
         settings = Compress.model_validate({**settings.model_dump(), "recipes": list(recipes)})
     uri = store.bootstrap(home)
     with store.at_work(uri, "give the command again when it answers"), ExitStack() as stack:
-        run = trainer(home, stack, "pruning trial {}, and training what is left")
+        run = trainer(home, stack, "training for a recipe, with the settings of trial {}")
         found = step.compress(store.client(uri), record, settings, run)
     print("\n".join(lines(found)))
     build_report(name)

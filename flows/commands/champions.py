@@ -66,7 +66,8 @@ def compress(
     recipes: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RECIPE...]", help="int8, onnx, onnx-int8, prune; the study's own else."
+            metavar="[RECIPE...]",
+            help="int8, onnx, onnx-int8, prune, distill; the study's own else.",
         ),
     ] = None,
 ) -> None:

@@ -14,6 +14,11 @@ from tasks.train.outcome import Outcome
 from tasks.train.settle import of_result
 from tasks.train.spec import Result, TrialSpec
 
+SAME = (
+    *("digest", "seed", "until", "keep", "train", "also", "validation"),
+    *("begin", "sparsity", "teacher", "temperature"),
+)
+"""What two specifications have in common if they come to the same weights."""
 Run = Callable[[TrialSpec, Path], Outcome]
 
 
@@ -111,8 +116,7 @@ def finished(spec: TrialSpec, folder: Path) -> Outcome | None:
         kept = TrialSpec.read(folder)
     except DenseError:
         return None  # damaged, or of another version: trained again
-    same = ("digest", "seed", "until", "keep", "train", "also", "validation", "begin", "sparsity")
-    if any(getattr(kept, name) != getattr(spec, name) for name in same):
+    if any(getattr(kept, name) != getattr(spec, name) for name in SAME):
         return None
     return of_result(result) if result.answers(kept.attempt, kept.until) else None
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
 
 from conf.compress import Compress, Recipe
 from conf.errors import BadInput
@@ -28,6 +30,7 @@ from tasks.champion.retest import retested_folder
 from tasks.champion.score import score
 from tasks.champion.training import Run
 from tasks.compress.choose import PLAIN, TRADEOFF, Tradeoff, choose
+from tasks.compress.distill import distilled, student_of
 from tasks.compress.prune import pruned
 from tasks.prepare.store import open_prepared
 from tasks.study.record import StudyRecord
@@ -62,7 +65,7 @@ def compress(client: MlflowClient, record: StudyRecord, settings: Compress, run:
         client: of tracking store and registry.
         record: the study, read back.
         settings: the recipes, and what they may cost.
-        run: the trial engine's `run`; only called for `prune`.
+        run: the trial engine's `run`; only called for recipes that train.
 
     Raises:
         BadInput: there is no champion, it is not this study's, or what it was made from is gone.
@@ -82,26 +85,58 @@ def compress(client: MlflowClient, record: StudyRecord, settings: Compress, run:
             f"the data or the training of version {version.version} is no longer in this home; "
             f"`dense replay {record.study.name}` trains it again"
         )
-    found = _measured(record, candidate, prepared, trial, final, settings, run)
+    bench = Bench(record, candidate, prepared, settings, run)
+    found = _measured(bench, trial, final)
     write_atomically(final / TRADEOFF, found.model_dump_json() + "\n")
     if found.chosen is None:
         return Compressed(found, None, None)
+    recipe: Recipe = TypeAdapter(Recipe).validate_python(found.chosen)
+    small, folder = bench.applied(recipe, final)
     taken = score(
-        candidate,
+        small,
         prepared,
         final,
         threads=record.study.resources.threads,
         seconds=record.study.champion.seconds,
-        recipe=_recipe(found.chosen),
-        trained=pruned(run, final, prepared, settings) if found.chosen == "prune" else None,
+        recipe=recipe,
+        trained=folder,
     )
-    done = _register(client, record, version, candidate, prepared, final, found, taken)
+    done = _register(client, record, version, small, prepared, final, found, taken)
     return Compressed(found, done, taken)
 
 
-def _recipe(name: str) -> Recipe:
-    names: dict[str, Recipe] = {each: each for each in get_args(Recipe)}
-    return names[name]
+@dataclass(frozen=True)
+class Bench:
+    """What every recipe is applied with."""
+
+    record: StudyRecord
+    candidate: Candidate
+    """The champion."""
+    prepared: Prepared
+    settings: Compress
+    run: Run
+
+    def applied(self, recipe: Recipe | None, folder: Path) -> tuple[Candidate, Path]:
+        """What a recipe makes of the model trained in a folder, before it is packed, and where that
+        was trained.
+
+        Its digest is its own: nobody takes it for the champion that it was made from.
+        """
+        if recipe is None:
+            return self.candidate, folder
+        name, settings = str(recipe), self.candidate
+        if recipe == "prune":
+            folder = pruned(self.run, folder, self.prepared, self.settings)
+            name = folder.name
+        elif recipe == "distill":
+            student = student_of(self.record, folder, self.settings)
+            folder = distilled(self.run, folder, student, self.prepared, self.settings)
+            name = folder.name
+            settings = settings.model_copy(
+                update={"number": student.number, "config": student.config}
+            )
+        digest = f"{self.candidate.digest}+{name}"
+        return settings.model_copy(update={"digest": digest}), folder
 
 
 def _candidate(record: StudyRecord, version: ModelVersion) -> Candidate:
@@ -128,35 +163,28 @@ def _candidate(record: StudyRecord, version: ModelVersion) -> Candidate:
     )
 
 
-def _measured(
-    record: StudyRecord,
-    candidate: Candidate,
-    prepared: Prepared,
-    trial: Path,
-    final: Path,
-    settings: Compress,
-    run: Run,
-) -> Tradeoff:
+def _measured(bench: Bench, trial: Path, final: Path) -> Tradeoff:
     """Every recipe and none, on the validation part and the model trained in `trial`."""
-    tried: Sequence[Recipe | None] = (None, *settings.recipes)
-    requests = {
-        recipe or PLAIN: {
-            "candidate": candidate.model_dump(mode="json"),
-            "folder": str(pruned(run, trial, prepared, settings) if recipe == "prune" else trial),
+    study, candidate, prepared = bench.record.study, bench.candidate, bench.prepared
+    tried: Sequence[Recipe | None] = (None, *bench.settings.recipes)
+    requests = {}
+    for recipe in tried:
+        small, folder = bench.applied(recipe, trial)
+        requests[recipe or PLAIN] = {
+            "candidate": small.model_dump(mode="json"),
+            "folder": str(folder),
             "out": str(final / "tradeoff" / (recipe or "plain")),
             "recipe": recipe,
             "card": str(prepared.card_path),
             "train": str(prepared.train),
             "test": str(prepared.validation),  # what is measured on; the test part is not told
         }
-        for recipe in tried
-    }
     replies = process.call(
         "tasks.compress.work",
         {"all": requests},
         log=final / "compress.log",
-        threads=record.study.resources.threads,
-        seconds=record.study.champion.seconds * len(requests),
+        threads=study.resources.threads,
+        seconds=study.champion.seconds * len(requests),
     )
     scores = {recipe: Score.model_validate(reply) for recipe, reply in replies.items()}
     return choose(
@@ -165,7 +193,7 @@ def _measured(
         {recipe: each.latency for recipe, each in scores.items()},
         candidate.objective,
         candidate.config.evaluate.direction,
-        settings,
+        bench.settings,
     )
 
 
@@ -173,17 +201,15 @@ def _register(
     client: MlflowClient,
     record: StudyRecord,
     champion: ModelVersion,
-    candidate: Candidate,
+    small: Candidate,
     prepared: Prepared,
     final: Path,
     found: Tradeoff,
     taken: Score,
 ) -> Registered:
     """The small model's run and version, found or made, and the alias `small`."""
-    # Its own digest: nobody takes it for the champion that it was made from.
-    small = candidate.model_copy(update={"digest": f"{candidate.digest}+{found.chosen}"})
     decision = Decision(verdict="keep", reasons=(Reason(rule="small", passed=True, why=found.why),))
-    card = model_card(candidate, taken, decision, prepared.card, champion.name)
+    card = model_card(small, taken, decision, prepared.card, champion.name)
     given = Registration(
         small,
         taken,
@@ -191,7 +217,7 @@ def _register(
         final / f"small-{found.chosen}",
         champion.name,
         card=f"{card}\nMade small by `{found.chosen}` from version {champion.version}.\n",
-        params=values_of(record.study, candidate.config),
+        params=values_of(record.study, small.config),
         extra_tags={
             "dense.kind": "small",
             "dense.recipe": str(found.chosen),

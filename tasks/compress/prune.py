@@ -7,8 +7,8 @@ from pathlib import Path
 from conf.compress import Compress
 from conf.errors import BadInput
 from conf.foundation import Adapted, Head
-from conf.identity import derived_seed, trial_digest
 from tasks.champion.training import Run, trained
+from tasks.compress.anew import anew
 from tasks.compress.choose import check_shrinks
 from tasks.prepare import Prepared
 from tasks.train.folder import TrialFolder
@@ -48,21 +48,7 @@ def recovery(whole: TrialSpec, weights: Path, prepared: Prepared, settings: Comp
             f"the recipe prune is for models that are trained whole, and of this one only a part "
             f"was ({how}); leave it out of champion.compress.recipes"
         )
-    short = {"epochs": settings.recover, "patience": None}
-    config = whole.config.model_copy(update={"train": whole.config.train.model_copy(update=short)})
-    changes = {
-        "attempt": 1,
-        "config": config,
-        "digest": trial_digest(config),
-        "seed": derived_seed(whole.seed, "prune"),
-        "train": str(prepared.train),
-        "also": (str(prepared.validation),) if whole.also else (),
-        "validation": None,
-        "card": str(prepared.card_path),
-        "until": settings.recover,
-        "keep": "last",
-        "devices": 1,  # masks are of whole layers
-        "begin": str(weights),
-        "sparsity": settings.sparsity,
-    }
-    return whole.model_copy(update=changes)
+    short = whole.config.train.model_copy(update={"epochs": settings.recover})
+    config = whole.config.model_copy(update={"train": short})
+    begin = {"begin": str(weights), "sparsity": settings.sparsity}
+    return anew("prune", whole, config, prepared, **begin)

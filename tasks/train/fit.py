@@ -39,6 +39,7 @@ from tasks.train.progress import Progress
 from tasks.train.sharding import Divided, strategy_of
 from tasks.train.sparse import Sparse
 from tasks.train.spec import FileFact, Result, TrialSpec
+from tasks.train.taught import Taught
 
 PRECISIONS: dict[str, Any] = {
     "float32": "32-true",
@@ -72,7 +73,11 @@ def fit(
     notes = mend(folder, restored) if rank == 0 else ()
     card = json.loads(Path(spec.card).read_bytes())
     module, data = build(spec, card, rank)
-    begun = [Sparse.begin(module, Path(spec.begin), spec.sparsity)] if spec.begin else []
+    begun: list[pl.Callback] = []
+    if spec.begin:
+        begun.append(Sparse.begin(module, Path(spec.begin), spec.sparsity))
+    if spec.teacher:
+        begun.append(Taught.by(Path(spec.teacher), module, spec, card))
     reached, background = restored.progress, Background()
     if not is_over(spec, reached):
         loop = Loop(spec, folder, reporter, background, is_stopped, rank, begun)
@@ -152,7 +157,7 @@ class Loop:
     is_stopped: Callable[[], bool]
     rank: int = 0
     begun: Sequence[pl.Callback] = ()
-    """What goes with the weights that it began from."""
+    """What goes with the weights that it began from, or with its teacher."""
 
     def run(self, restored: Restored, module: pl.LightningModule, data: TrialData) -> Progress:
         """Train from the restored state, and return the progress made.

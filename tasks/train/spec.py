@@ -66,6 +66,10 @@ class TrialSpec(Document):
     """File of weights that a training of this network saved, to begin from; None: from new ones."""
     sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """With `begin`: share of the weights, the smallest, that are zero from then on."""
+    teacher: str | None = None
+    """Folder of a training whose model says what is to be learnt of each row; None: the targets."""
+    temperature: Annotated[float, Field(ge=1)] = 1.0
+    """With `teacher`: what both models' logits are divided by."""
     slots_dir: str = ""
     """Folder of this machine's slot locks; the engine fills it in."""
     slots: Annotated[int, Field(ge=0)] = 0

@@ -256,6 +256,22 @@ def test_a_champion_made_small_is_registered_beside_it(
     assert (large == 0).mean() == pytest.approx(0.8, abs=0.01)
     assert compress(stage.client, stage.record, thin, stage.run).score == pruned.score
     assert len(stage.trained) == trainings + 2  # found, not trained again
+    thinner = thin.model_copy(update={"sparsity": 0.9})
+    assert compress(stage.client, stage.record, thinner, stage.run).score != pruned.score
+
+    with pytest.raises(BadInput, match=r"a complete trial with at most .* raise champion.compress"):
+        compress(
+            stage.client, stage.record, Compress(recipes=("distill",), student=0.01), stage.run
+        )
+    little = Compress(loss=0.9, recipes=("distill",))
+    distilled = compress(stage.client, stage.record, little, stage.run)
+    assert distilled.tradeoff.chosen == "distill" and distilled.score is not None
+    on_train, on_both = map(TrialSpec.read, stage.trained[-2:])
+    assert (on_train.teacher, on_both.teacher) == (folder, final) and on_both.also
+    assert on_both.config.model == stage.record.trial(0).config.model  # the only small one
+    assert distilled.score.size_mb < found.tradeoff.rows[0].size_mb / 2
+    small = stage.client.get_model_version_by_alias("digits", "small")
+    assert (small.tags["dense.recipe"], small.tags["dense.trial"]) == ("distill", "0")
 
     champion = stage.client.get_model_version_by_alias("digits", "champion")
     assert str(champion.version) == crowned.version
