@@ -6,8 +6,10 @@ What is there stays as people have set it, except for what an automation watches
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from prefect.client.schemas.actions import VariableCreate, WorkPoolCreate
 from prefect.client.schemas.objects import StateType
@@ -54,6 +56,24 @@ def watch(client: SyncPrefectClient, wanted: AutomationCore) -> None:
         return
     kept = wanted.model_copy(update={"enabled": found[0].enabled})
     client.update_automation(found[0].id, kept)
+
+
+def active_schedules(client: SyncPrefectClient) -> set[tuple[UUID, str]]:
+    """The schedules that run: their deployment and slug."""
+    return {
+        (deployment.id, schedule.slug)
+        for deployment in client.read_deployments()
+        for schedule in deployment.schedules
+        if schedule.active and schedule.slug
+    }
+
+
+def resume(client: SyncPrefectClient, schedules: Collection[tuple[UUID, str]]) -> None:
+    """Let schedules run that `prefect deploy` has put back to how the file has them."""
+    for deployment, slug in schedules:
+        for schedule in client.read_deployment_schedules(deployment):
+            if schedule.slug == slug and not schedule.active:
+                client.update_deployment_schedule(deployment, schedule.id, active=True)
 
 
 def silence(within: timedelta = 4 * HEARTBEAT) -> AutomationCore:

@@ -25,7 +25,7 @@ FILE = Path(__file__).resolve().parent.parent / "prefect.yaml"
 def deploy_changes(home: Home, api: str, postgres: str | None) -> bool:
     """Deploy unless all of it is deployed as it is; whether it was done.
 
-    Deploying again would put a schedule that a person resumed back to how the file has it.
+    Deploying again would put what a person changed of a deployment back to how the file has it.
 
     Raises:
         DenseError: it failed.
@@ -60,22 +60,32 @@ def deploy_changes(home: Home, api: str, postgres: str | None) -> bool:
 
 
 def main(pool: str) -> None:
-    """Make what deployments need, then deploy.
+    """Make what deployments need, then deploy; schedules that a person resumed stay so.
 
     Raises:
         BadInput: the project is not installed from its checkout, which has the file.
     """
     from prefect.client.orchestration import get_client
 
-    from flows.bootstrap import bootstrap
+    from flows.bootstrap import active_schedules, bootstrap, resume
 
     if not FILE.is_file():
         raise BadInput(f"there is no {FILE}; install the project from its checkout")
     with get_client(sync_client=True) as client:
         bootstrap(client, pool)
+        active = active_schedules(client)
+        _deploy()
+        resume(client, active)
+
+
+def _deploy() -> None:
     os.chdir(FILE.parent)
     sys.argv = ["prefect", "--no-prompt", "deploy", "--all"]
-    runpy.run_module("prefect", run_name="__main__")
+    try:
+        runpy.run_module("prefect", run_name="__main__")
+    except SystemExit as end:  # as every command ends
+        if end.code:
+            raise
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class Pending:
         """The next job, waiting up to so long for one; None when there is none."""
         with self._news:
             if not self._waiting() and not self.closing:
-                self._news.wait(seconds)
+                self._news.wait(max(seconds, 0))
             if self._parent and not self.closing:
                 return self._take_parent()
             if self._trials:

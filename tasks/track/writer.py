@@ -21,7 +21,7 @@ from tasks.track.faults import is_away
 from tasks.track.ledger import Ledger
 from tasks.track.pending import ArtifactJob, Job, ParentJob, Pending, TrialJob
 
-POLL = 5.0  # seconds between looks at the curves of running trials
+POLL = 3.0  # seconds between looks at running trials
 LONGEST_PAUSE = 15.0  # seconds between tries while MLflow is away
 
 
@@ -42,6 +42,7 @@ class Tracker:
         self._doing: Job | None = None
         self._refused: dict[Job, Exception] = {}
         self._sizes: dict[int, int] = {}
+        self._next_look = time.monotonic() + poll
         self._thread = threading.Thread(target=self._run, name="mlflow-writer", daemon=True)
 
     @classmethod
@@ -111,7 +112,7 @@ class Tracker:
         """Something was appended to the journal, which made the state what it is."""
         self._state = state
         number = getattr(event, "number", None)
-        if number is not None:
+        if number is not None and event.event != "attempt":  # for those, see `_look`
             self._pending.add(TrialJob(number))
 
     def update(self, number: int) -> None:
@@ -164,11 +165,12 @@ class Tracker:
     def _run(self) -> None:
         pause = 0.0
         while not self._abandoned.wait(pause):
-            job = self._pending.take(self._poll)
+            job = self._pending.take(self._next_look - time.monotonic())
+            if time.monotonic() >= self._next_look:
+                self._look()
             if job is None:
                 if self._pending.closing:
                     return
-                self._look()
                 continue
             self._attempt(job)
             pause = 0.0 if self._away is None else min(LONGEST_PAUSE, max(0.5, 2 * pause))
@@ -207,14 +209,19 @@ class Tracker:
         self._refused[job] = error
 
     def _look(self) -> None:
-        """Find running trials whose curve has grown."""
+        """Find running trials that are new, or whose curve has grown.
+
+        Of a trial that begins MLflow is told here, not at once: one that is over within seconds is
+        written in one go, for half of what it costs to write its begin and its end.
+        """
+        self._next_look = time.monotonic() + self._poll
         state = self._state
         for number in state.running:
             path = self.ledger.files(state.trials[number]).metrics
             try:
                 size = path.stat().st_size
             except OSError:
-                continue  # its first epoch is not over
+                size = 0  # its first epoch is not over
             if size != self._sizes.get(number):
                 self._sizes[number] = size
                 self._pending.add(TrialJob(number))

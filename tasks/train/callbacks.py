@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +32,8 @@ DIVERGED = 1e4
 """A loss so many times its first value, and above 1e4 at that, has diverged."""
 CHECK_EVERY = 16
 """On a device, batches between two looks at the loss: each waits for the device."""
+SAVE_SECONDS = 1.0
+"""Epochs that end sooner after the last checkpoint have none of their own."""
 
 
 def seed_everything(*parts: object) -> None:
@@ -227,9 +229,12 @@ class Plateau(pl.Callback):
 
 
 class Saver(pl.Callback):
-    """At the end of an epoch: first the checkpoint, then the metric line; then whether to go on.
+    """At the end of an epoch: first the checkpoint, then the metric lines; then whether to go on.
 
-    It stands last in the list, so that the checkpoint holds what the other callbacks did.
+    A checkpoint costs milliseconds: of epochs that are over in less than a second some have none,
+    and a trial that is killed loses an epoch or a second, whichever is more. The attempt's last
+    epoch always has one. The callback stands last in the list, so that the checkpoint holds what
+    the others did.
     """
 
     def __init__(
@@ -244,7 +249,7 @@ class Saver(pl.Callback):
         """`written` are the epochs that have a line on disk, None where another process writes;
         `is_stopped` is a user's wish.
 
-        The disk is waited for while the next epoch trains: at most one epoch is not on it yet.
+        The disk is waited for while the next epoch trains: at most one checkpoint is not on it yet.
         """
         self._spec = spec
         self._folder = folder
@@ -252,22 +257,41 @@ class Saver(pl.Callback):
         self._written = written
         self._background = background
         self._is_stopped = is_stopped
+        self._saved = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save, write, decide."""
-        self._background.flush()
-        line = self._curve.progress.lines[-1]
-        trainer.save_checkpoint(checkpoint_path(self._folder.checkpoints, line.epoch))
-        if (written := self._written) is not None:
-            self._background.submit(lambda: self._after_checkpoint(line, written))
         over = is_over(self._spec, self._curve.progress) or self._is_stopped()
-        trainer.should_stop = trainer.strategy.broadcast(over)
+        due = time.monotonic() - self._saved >= SAVE_SECONDS
+        over, due = trainer.strategy.broadcast((over, due))
+        if over or due:
+            self._save(trainer)
+        trainer.should_stop = over
 
-    def _after_checkpoint(self, line: MetricLine, written: set[int]) -> None:
-        prune(self._folder.checkpoints)
-        if line.epoch not in written:
-            append_line(self._folder, line)
-            written.add(line.epoch)
+    def _save(self, trainer: pl.Trainer) -> None:
+        self._background.flush()
+        epochs = self._curve.progress.epochs
+        trainer.save_checkpoint(checkpoint_path(self._folder.checkpoints, epochs))
+        lines = self._curve.progress.lines
+        self._background.submit(lambda: self._after_checkpoint(lines))
+        self._saved = time.monotonic()
+
+    def _after_checkpoint(self, lines: Sequence[MetricLine]) -> None:
+        if self._written is not None:
+            prune(self._folder.checkpoints)
+        self._write(lines)
+
+    def write_rest(self) -> None:
+        """Write the lines that wait for a checkpoint which does not come: the training failed."""
+        self._write(self._curve.progress.lines)
+
+    def _write(self, lines: Sequence[MetricLine]) -> None:
+        if (written := self._written) is None:
+            return
+        for line in lines:
+            if line.epoch not in written:
+                append_line(self._folder, line)
+                written.add(line.epoch)
 
 
 def is_over(spec: TrialSpec, progress: Progress) -> bool:

@@ -100,7 +100,8 @@ def quiet() -> None:
     """
     callback_connector._load_external_callbacks = lambda group: []
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        if (logger := logging.getLogger(name)).level != logging.ERROR:  # all loggers forget then
+            logger.setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)\b.*")
 
 
@@ -183,6 +184,7 @@ class Loop:
         except BaseException:
             with contextlib.suppress(Exception):  # what ended the training is what is told
                 self.background.flush()
+                saver.write_rest()
             raise
         return curve.progress
 

@@ -37,6 +37,7 @@ NOT_FORKED = 71 << 8
 WARM = (
     "conf.lightning",
     "safetensors.torch",
+    "torch.utils.serialization.config",
     "data.loaders",
     "models",
     "tasks.evaluate.metrics",
@@ -148,9 +149,13 @@ def become_trial(number: int, folder: Path, parent: int, reports: int) -> None:
 
 
 def warm_up() -> None:
-    """Import everything by name; a thread or a CUDA context after this is a mistake."""
+    """Import everything by name, and do what each trial would do first. No thread, no CUDA."""
     for name in WARM:
         importlib.import_module(name)
+    from tasks.train import fit, lean
+
+    fit.quiet()
+    lean.install()
     gc.collect()
     gc.freeze()
 

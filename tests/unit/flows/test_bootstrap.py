@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectAlreadyExists
 
-from flows.bootstrap import HEARTBEAT, SILENT, bootstrap, silence
+from flows.bootstrap import HEARTBEAT, SILENT, active_schedules, bootstrap, resume, silence
 from flows.notify import VARIABLE
 
 
@@ -65,6 +66,38 @@ def test_twice_is_once_and_what_people_set_stays(capsys: pytest.CaptureFixture[s
     (again,) = client.automations.values()
     assert not again.enabled and again.description == watch.description
     assert "the pool dense is there" in capsys.readouterr().out
+
+
+@dataclass
+class Schedules:
+    """A Prefect server with a deployment of two schedules, which deploying pauses."""
+
+    slugs: dict[str | None, bool]
+    id: UUID = field(default_factory=uuid4)
+
+    @property
+    def schedules(self) -> list[Any]:
+        return [SimpleNamespace(id=slug, slug=slug, active=on) for slug, on in self.slugs.items()]
+
+    def read_deployments(self) -> list[Any]:
+        return [self]
+
+    def read_deployment_schedules(self, deployment: UUID) -> list[Any]:
+        assert deployment == self.id
+        return self.schedules
+
+    def update_deployment_schedule(self, deployment: UUID, schedule: str, active: bool) -> None:
+        assert deployment == self.id
+        self.slugs[schedule] = active
+
+
+def test_a_schedule_that_a_person_resumed_is_resumed_again() -> None:
+    server = Schedules({"nightly": True, "hourly": False, None: True})
+    client = cast(SyncPrefectClient, server)
+    before = active_schedules(client)
+    server.slugs = {"nightly": False, "hourly": False}
+    resume(client, before)
+    assert server.slugs == {"nightly": True, "hourly": False}
 
 
 def test_silence_is_several_heartbeats_of_every_flow_run() -> None:
