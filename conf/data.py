@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from conf.section import Section
 
 Column = Annotated[str, Field(min_length=1, max_length=200)]
+Separator = Annotated[str, Field(min_length=1, max_length=3)]
 Pixels = Annotated[int, Field(ge=4, le=2_048)]
 Task = Literal["classification", "regression"]
 LabelTask = Literal["classification", "multilabel", "regression"]
@@ -106,7 +107,7 @@ class TableData(Section):
     """What is predicted: a class, any number of labels (multilabel), or a number (regression)."""
     label: Column
     """Column of the class, of the labels, or of the number."""
-    label_separator: Annotated[str, Field(min_length=1, max_length=3)] = "|"
+    label_separator: Separator = "|"
     """Between the labels of a row (multilabel) where they are no list; nothing: none applies."""
     second: Second | None = None
     """A second answer that is learnt beside it."""
@@ -199,10 +200,12 @@ class HubData(Section):
     """A folder written by `save_to_disk`, inside one of the folders that `DENSE_DATA` names."""
     split: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "train"
     """Which of its splits to read."""
-    task: Classes = "classification"
-    """What is predicted."""
+    task: Literal["classification", "multilabel"] = "classification"
+    """What is predicted: a class, or of texts and tables any number of labels (multilabel)."""
     label: Column = "label"
-    """Column of the class."""
+    """Column of the class, or of the labels."""
+    label_separator: Separator = "|"
+    """Between the labels of a row (multilabel) where they are no list; nothing: none applies."""
     text: Column | None = None
     """Column of the text."""
     image: Column | None = None
@@ -230,6 +233,8 @@ class HubData(Section):
             raise ValueError("a data set by name needs its revision: the commit's 40 digits")
         if self.text is not None and self.image is not None:
             raise ValueError("give either text or image, not both")
+        if self.task == "multilabel" and self.image is not None:
+            raise ValueError("task multilabel is of texts and tables; drop image, or the task")
         _one_choice(self.features, self.without, self.words)
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,11 +81,19 @@ class HubSource:
         return found
 
     def _labels(self, found: Any) -> list[str | None]:
-        from data.sources.labels import class_labels
+        from data.sources.labels import class_labels, several
 
-        if _is_class(found.features[self._data.label]):
-            return _said(found, self._data.label)
-        return class_labels(list(found[self._data.label]), (), self._data.label)
+        data, given = self._data, list(found[self._data.label])
+        feature = found.features[data.label]
+        if data.task == "multilabel":
+            inner = getattr(feature, "feature", None)
+            if inner is not None and _is_class(inner):  # a list of classes, as their numbers
+                given = [[inner.int2str(number) for number in row or ()] for row in given]
+            each = (several(one, data.label_separator, data.label) for one in given)
+            return [json.dumps(names) for names in each]
+        if _is_class(feature):
+            return _said(found, data.label)
+        return class_labels(given, (), data.label)
 
     def _groups(self, found: Any) -> list[str | None] | None:
         if self._data.group is None:

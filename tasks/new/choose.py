@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from conf.errors import BadInput
-from tasks.new.draft import Draft, Scores, classes
+from tasks.new.draft import Draft, Scores, classes, labels
 from tasks.new.guess import Labelled, Paired, labelled, pairs_of
 from tasks.new.images import Folder
 from tasks.new.sheet import Column, Sheet
@@ -52,7 +52,7 @@ def _table(sheet: Sheet, found: Labelled, place: str) -> Draft:
     new.put(
         "data", "A path is looked for in the folders that DENSE_DATA names.",
         source="table", path=place, task=_task(found), label=found.target.name,
-        without=list(found.without) or None, **sheet.settings,
+        label_separator=_between(found), without=list(found.without) or None, **sheet.settings,
     )  # fmt: skip
     holes = max(column.missing for column in features)
     new.put(
@@ -84,8 +84,8 @@ def _texts(sheet: Sheet, found: Labelled, place: str) -> Draft:
     scores = _target(new, sheet, found)
     new.put(
         "data", "A path is looked for in the folders that DENSE_DATA names.",
-        source="table", path=place, task=_task(found), label=found.target.name, text=text.name,
-        **sheet.settings,
+        source="table", path=place, task=_task(found), label=found.target.name,
+        label_separator=_between(found), text=text.name, **sheet.settings,
     )  # fmt: skip
     new.put("clean", "Classes of a few rows cannot be in every part.", class_floor=scores.floor)
     _by_chance(new, found)
@@ -246,6 +246,11 @@ def _task(found: Labelled) -> str | None:
     return None if found.task == "classification" else found.task
 
 
+def _between(found: Labelled) -> str | None:
+    between = found.target.between if found.task == "multilabel" else None
+    return None if between in (None, "", "|") else between
+
+
 def _target(new: Draft, sheet: Sheet, found: Labelled) -> Scores:
     """Say what is predicted, and how it is scored."""
     target = found.target
@@ -256,6 +261,10 @@ def _target(new: Draft, sheet: Sheet, found: Labelled) -> Scores:
         new.assumed.append("left out: " + ", ".join(found.left_out))
     if found.task == "classification":
         return classes(new, target.counts, repr(target.name))
+    if found.task == "multilabel":
+        if target.missing:
+            new.assumed.append(f"where {target.name!r} is empty no label applies")
+        return labels(new, target.labels, sheet.rows, repr(target.name))
     new.assumed.append(f"{target.name!r} is a number, not a class: {len(target.counts):,} values")
     return Scores("rmse", ("rmse", "mae", "r2"), "Large errors count more in rmse than in mae.")
 

@@ -101,5 +101,26 @@ def classes(draft: Draft, counts: Counter[str], what: str) -> Scores:
     return Scores(objective, tuple(dict.fromkeys(metrics)), why, floor, uneven)
 
 
+def labels(draft: Draft, counts: Counter[str], rows: int, what: str) -> Scores:
+    """The same of labels, of which a row has any number; of so many rows."""
+    kept = {name: many for name, many in counts.items() if many >= FLOOR} or dict(counts)
+    least, most = min(kept.values()), max(kept.values())
+    draft.assumed.append(
+        f"rows have any number of {len(kept)} labels of {what}, of {least:,} to {most:,} rows"
+        + (f" ({_some(list(kept))})" if len(kept) <= FLOOR else "")
+    )
+    floor = FLOOR if len(kept) < len(counts) else None
+    if floor:
+        draft.assumed.append(f"{len(counts) - len(kept)} labels of fewer rows are left out")
+    uneven = most > RARE * least
+    objective = "f1_macro" if uneven else "f1_micro"
+    why = (
+        "accuracy is the share of rows with no wrong label, hamming_loss the share of wrong labels."
+    )
+    metrics = (objective, "f1_micro", "f1_macro", "accuracy", "hamming_loss", "roc_auc")
+    rare = 2 * least < rows
+    return Scores(objective, tuple(dict.fromkeys(metrics)), why, floor, uneven and rare)
+
+
 def _some(names: list[str]) -> str:
     return ", ".join(name if len(name) <= 20 else f"{name[:17]}..." for name in names)

@@ -10,7 +10,7 @@ from typing import Literal
 from conf.errors import BadInput
 from tasks.new.sheet import Column, Sheet, first_line
 
-TARGETS = ("label", "target", "class", "y", "category", "labels", "outcome", "sentiment")
+TARGETS = ("label", "target", "class", "y", "category", "labels", "outcome", "sentiment", "tags")
 """Names that people give to what is to be predicted, the most telling first."""
 SIDES = (
     ("source", "target"), ("src", "tgt"), ("input", "output"), ("prompt", "completion"),
@@ -24,7 +24,7 @@ FEW = 20
 FEWEST_ROWS = 3
 """Of a class: each part needs one."""
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "multilabel", "regression"]
 
 
 @dataclass(frozen=True)
@@ -147,17 +147,21 @@ def _target(sheet: Sheet) -> Column:
 
 def _is_classes(column: Column) -> bool:
     many = len(column.counts)
+    if column.between is not None:
+        return 2 <= len(column.labels) <= MOST_CLASSES
     if column.is_text or column.fractions or not 2 <= many <= MOST_CLASSES:
         return False
     return many <= FEW if column.numeric else many <= 0.2 * len(column.there)
 
 
 def task_of(column: Column) -> Task:
-    """Whether a target is a class or a number.
+    """Whether a target is a class, any number of labels, or a number.
 
     Raises:
-        BadInput: it is neither.
+        BadInput: it is none of them.
     """
+    if column.between is not None and len(column.labels) <= MOST_CLASSES:
+        return "multilabel"
     many = len(column.counts)
     if many < 2:
         raise BadInput(

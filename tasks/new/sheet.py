@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ ROWS = 100_000
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}")
 RARE, MOST_WORDS = Words().rare, Words().most
+BETWEEN = "|;,"
+"""What may stand between the labels of a cell."""
+SOME = 5_000
+"""Cells that are looked at for that."""
+SEVERAL = 0.1
+"""Share of cells with two labels or more beyond which a column holds any number of them, and most
+labels as a share of all that stand in its cells."""
 WORDY = 12
 """Mean characters from which a column of words, each seen once, is text."""
 
@@ -47,6 +55,20 @@ class Column:
         """Rows of each value, most first."""
         return Counter(value.strip() for value in self.there)
 
+    @cached_property
+    def between(self) -> str | None:
+        """What stands between the labels of a cell, where cells hold any number of them: some one,
+        some several, out of a few that come back in ever new company. Of lists it is empty."""
+        some = [] if self.numeric else self.there[:SOME]
+        return next((mark for mark in ("", *BETWEEN) if _are_labels(some, mark)), None)
+
+    @cached_property
+    def labels(self) -> Counter[str]:
+        """Rows of each label, where cells hold any number of them, most first."""
+        between = self.between
+        cells = [] if between is None else [_divided(value, between) for value in self.there]
+        return Counter(name for cell in cells for name in cell)
+
     @property
     def missing(self) -> float:
         """Share of the values that is missing."""
@@ -60,7 +82,7 @@ class Column:
     @property
     def is_text(self) -> bool:
         """Whether it holds sentences: words, nearly every row its own."""
-        if self.numeric or not self.there:
+        if self.numeric or not self.there or self.between is not None:
             return False
         some = "".join(self.there[:1_000])
         length = sum(map(len, self.there)) / len(self.there)
@@ -71,7 +93,7 @@ class Column:
     @property
     def is_words(self) -> bool:
         """Whether it holds words that occur often enough to learn from, and are not too many."""
-        if self.numeric or self.is_text or self.is_time:
+        if self.numeric or self.is_text or self.is_time or self.between == "":
             return False
         often = sum(many >= 2 * RARE for many in self.counts.values())
         return 0 < often <= MOST_WORDS and len(self.counts) < len(self.there)
@@ -90,6 +112,28 @@ class Column:
         plain = self.name.strip().lower().replace("_", "").replace(" ", "")
         named = plain.endswith("id") or plain in ("", "index", "unnamed:0", "no", "nr", "row")
         return named or (not self.numeric and not self.is_text)
+
+
+def _are_labels(values: list[str], mark: str) -> bool:
+    """Whether cells, divided at a mark, are sets of a few labels that each occur often."""
+    if sum((mark or "[") in value for value in values) <= SEVERAL * len(values):
+        return False
+    try:
+        cells = [_divided(value, mark) for value in values]
+    except ValueError:
+        return False
+    names, company = Counter(name for cell in cells for name in cell), set(map(tuple, cells))
+    several = sum(len(cell) > 1 for cell in cells) > SEVERAL * len(cells)
+    alone = any(len(cell) == 1 for cell in cells)
+    return several and alone and len(names) < len(company) and len(names) <= SEVERAL * names.total()
+
+
+def _divided(cell: str, mark: str) -> list[str]:
+    """The labels of a cell, each once and by alphabet; of a list where there is no mark."""
+    given = cell.split(mark) if mark else json.loads(cell)
+    if not isinstance(given, list):
+        raise ValueError(f"{cell} is no list")
+    return sorted({str(name).strip() for name in given} - {""})
 
 
 @dataclass(frozen=True)
@@ -126,8 +170,9 @@ def read_sheet(path: Path) -> Sheet:
     settings = _settings(path)
     how = {"encoding": settings.get("encoding", "utf-8"), "separator": settings.get("separator")}
     kinds = columns_of(path, how["separator"], str(how["encoding"]))
-    plain = {name: kind for name, kind in kinds.items() if not pa.types.is_nested(kind)}
-    found = batches(path, dict.fromkeys(plain, pa.string()), Broken(), **how)  # type: ignore[arg-type]
+    plain = {name: kind for name, kind in kinds.items() if _is_read(kind)}
+    types = {name: _as_text(kind, path) for name, kind in plain.items()}
+    found = batches(path, types, Broken(), **how)  # type: ignore[arg-type]
     some, rows = [], 0
     while rows < ROWS and (batch := next(found, None)) is not None:
         some.append(batch)
@@ -137,12 +182,27 @@ def read_sheet(path: Path) -> Sheet:
     columns = [
         Column(
             name,
-            tuple(value for batch in some for value in batch.column(name).to_pylist()),
+            tuple(_text(value) for batch in some for value in batch.column(name).to_pylist()),
             pa.types.is_integer(kind) or pa.types.is_floating(kind),
         )
         for name, kind in plain.items()
     ]
     return Sheet(path, tuple(columns), rows, next(found, None) is None, settings)
+
+
+def _is_read(kind: pa.DataType) -> bool:
+    words = pa.types.is_list(kind) and pa.types.is_string(kind.value_type)
+    return words or not pa.types.is_nested(kind)
+
+
+def _as_text(kind: pa.DataType, path: Path) -> pa.DataType:
+    """As what a column is read; a list in JSON lines is read as its JSON."""
+    lists = pa.types.is_list(kind) and path.suffix.lower() == ".parquet"
+    return pa.list_(pa.string()) if lists else pa.string()
+
+
+def _text(value: Any) -> str | None:
+    return json.dumps(value) if isinstance(value, list) else value
 
 
 def _settings(path: Path) -> dict[str, str]:

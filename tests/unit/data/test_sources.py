@@ -11,7 +11,7 @@ import datasets
 import numpy as np
 import pytest
 from PIL import Image
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from conf.clean import Clean
 from conf.data import Data
@@ -419,3 +419,18 @@ def test_any_number_of_labels_from_every_format(home, place, tmp_path, suffix):
     given = {"path": f"t.{suffix}", "label": "label", "label_separator": ";"}
     rows = read(home, tmp_path, source="table", task="multilabel", **given)
     assert rows.labels().tolist() == ['["a", "b"]', "[]", '["a"]', '["7"]']
+
+
+@pytest.mark.parametrize("kind", ["names", "numbers", "cells"])
+def test_any_number_of_labels_of_a_hub_set(home, place, tmp_path, kind):
+    lists = [["b", "a"], [], ["a", "a"]]
+    labels = {"names": lists, "numbers": [[1, 0], [], [0, 0]], "cells": ["b; a", None, "a"]}[kind]
+    made = datasets.Dataset.from_dict({"text": ["x", "y", "z"], "label": labels})
+    if kind == "numbers":
+        made = made.cast_column("label", datasets.List(datasets.ClassLabel(names=["a", "b"])))
+    made.save_to_disk(place / "saved")
+    given = {"path": "saved", "text": "text", "label_separator": ";", "task": "multilabel"}
+    rows = read(home, tmp_path, source="hub", **given)
+    assert rows.labels().tolist() == ['["a", "b"]', "[]", '["a"]']
+    with pytest.raises(ValidationError, match="task multilabel is of texts and tables"):
+        read(home, tmp_path, source="hub", path="saved", task="multilabel", image="text")

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 WORDS = ["the", "good", "bad", "film", "story", "actor", "never", "always", "plot", "dull"]
@@ -55,6 +57,27 @@ def texts(folder: Path) -> Path:
     return file
 
 
+def topics(folder: Path, kind: str = "csv") -> Path:
+    """Texts with any number of topics, with blanks about the mark between them, or lists."""
+    chance = random.Random(5)
+    rows = []
+    for number in range(80):
+        names = [name for name in ("sport", "war", "arts") if chance.random() < 0.5]
+        names += ["odd"] * (number == 0)
+        rows.append((f"{sentence(chance, 9)} {number}", names))
+    file = folder / f"topics.{kind}"
+    if kind == "csv":
+        lines = [f"{text},{'; '.join(names)}" for text, names in rows]
+        file.write_text("\n".join(["story,tags", *lines]) + "\n", encoding="utf-8")
+    elif kind == "jsonl":
+        lines = [json.dumps({"story": text, "tags": names}) for text, names in rows]
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    else:
+        columns = {"story": [text for text, _ in rows], "tags": [names for _, names in rows]}
+        pq.write_table(pa.table(columns), file)
+    return file
+
+
 def pairs(folder: Path) -> Path:
     """Pairs without a header."""
     chance = random.Random(3)
@@ -77,5 +100,5 @@ def images(folder: Path, size: int = 12) -> Path:
 
 
 MAKERS: dict[str, Callable[[Path], Path]] = {
-    "table": table, "texts": texts, "pairs": pairs, "images": images,
+    "table": table, "texts": texts, "topics": topics, "pairs": pairs, "images": images,
 }  # fmt: skip

@@ -14,8 +14,9 @@ from conf.load import load_study
 from conf.study import Study
 from flows.new import new_study
 from tasks.new.draft import flow
+from tasks.new.sheet import read_sheet
 from tasks.prepare import prepare
-from tests.unit.new.made import MAKERS, images, numbers, pairs, table, texts
+from tests.unit.new.made import MAKERS, images, numbers, pairs, table, texts, topics
 
 
 @pytest.fixture
@@ -89,6 +90,35 @@ def test_texts(here: Path) -> None:
     study = written(here, texts(here / "data"))
     assert (study.data.label, study.data.text) == ("sentiment", "review")
     assert study.model.kind == "transformer" and "roc_auc" in study.evaluate.metrics
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_several_labels_a_row(here: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    study = written(here, topics(here / "data", kind))
+    assert (study.data.task, study.data.label, study.data.text) == ("multilabel", "tags", "story")
+    assert study.data.label_separator == (";" if kind == "csv" else "|")
+    assert study.evaluate.objective == "f1_micro" and study.clean.class_floor == 5
+    assert prepare(study, Home.open()).card["classes"] == ["arts", "sport", "war"]
+    said = capsys.readouterr().out
+    assert "any number of 3 labels of 'tags'" in said and "1 labels of fewer rows" in said
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["Paris, France", "Lyon, France", "Bonn, Germany"],
+        ["a good day, and so on", "rain, again", "nothing"],
+        ["a", "b", "a, b"],
+    ],
+    ids=["always two", "sentences", "rare"],
+)
+def test_what_only_holds_the_mark_is_a_class_or_a_text(here: Path, cells: list[str]) -> None:
+    rows = [(cells[k % 3] if k < 50 or len(cells[0]) > 1 else "ab"[k % 2]) for k in range(600)]
+    rows = [f"{row} {k}" if "day" in cells[0] else row for k, row in enumerate(rows)]
+    lines = [f'{k % 7},{k % 2},"{row}"' for k, row in enumerate(rows)]
+    file = here / "data" / "t.csv"
+    file.write_text("\n".join(["size,kind,city", *lines]) + "\n", encoding="utf-8")
+    assert read_sheet(file).column("city").between is None
 
 
 def test_pairs_without_a_header(here: Path) -> None:
