@@ -1,7 +1,7 @@
-"""python -m benchmarks.throughput [--trials 40 120] [--peers optuna ray hyperopt]
+"""python -m benchmarks.throughput [--trials 40 120] [--peers optuna ray hyperopt] [--sittings 3]
 
 Small trials through the whole system against the bare limit and the peers, in one sitting: limit,
-study, peers, limit.
+study, limit, peer, limit ... Each is held against the limits before and after it.
 
 The study is run by the real command with its full record. The clock runs from the first `asked` to
 the last `finished` line of its journal, when every server is up. The limit is the same trainings as
@@ -127,16 +127,18 @@ def breakdown(home: Home, journal: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def sitting(trials: int, peers: Sequence[str], python: str) -> dict[str, Any]:
-    """One sitting: everybody's seconds for the same trials."""
+    """One sitting: everybody's seconds for the same trials, each between two measures of the limit,
+    because a virtual machine's own speed changes by a third within minutes."""
     study = small_study(trials)
     configs = configurations(study, trials)
     rates = [config.train.lr for config in configs]
     with tempfile.TemporaryDirectory() as folder:
         home = Home.open(Path(folder))
         prepared = prepare(study, home)
-        before = measure(prepared.path, configs)
+        limits = [measure(prepared.path, configs)]
         journal, spent = run_command(home, trials)
-        found: dict[str, Any] = {"before": before, "study": breakdown(home, journal), "cpu": spent}
+        found: dict[str, Any] = {"dense": breakdown(home, journal) | {"cold": spent.pop("cold")}}
+        limits.append(measure(prepared.path, configs))
         for peer in peers:
             job = Job(
                 study=study.model_dump(mode="json"),
@@ -147,11 +149,17 @@ def sitting(trials: int, peers: Sequence[str], python: str) -> dict[str, Any]:
                 tracking=f"sqlite:///{folder}/{peer}-mlflow.db",
             )
             found[peer] = run_peer(peer, python, job)
-        found["after"] = measure(prepared.path, configs)
-    limit = (before["seconds"] + found["after"]["seconds"]) / 2
-    walls = {"dense": found["study"]["wall"], **{peer: found[peer]["wall"] for peer in peers}}
-    found["share of the limit"] = {name: limit / wall for name, wall in walls.items()}
-    return found
+            limits.append(measure(prepared.path, configs))
+    for turn, facts in enumerate(found.values()):
+        around = [limit["seconds"] for limit in limits[turn : turn + 2]]
+        facts["share of the limit"] = statistics.mean(around) / facts["wall"]
+    return {**found, "limits": limits, "processor seconds a trial": spent}
+
+
+def median_shares(sittings: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, float]:
+    """Everybody's share of the limit, the median of the sittings."""
+    shares = {name: [each[name]["share of the limit"] for each in sittings] for name in names}
+    return {name: round(statistics.median(found), 3) for name, found in shares.items()}
 
 
 def main() -> None:
@@ -159,14 +167,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, nargs="+", default=[40])
     parser.add_argument("--peers", nargs="*", default=[], choices=["optuna", "ray", "hyperopt"])
+    parser.add_argument("--sittings", type=int, default=1)
     parser.add_argument("--environments", type=Path)
     given = parser.parse_args()
     python = sys.executable
     if given.environments is not None:
         python = str(given.environments / "tune" / "bin" / "python")
     for trials in given.trials:
-        found = {"trials": trials, **sitting(trials, given.peers, python)}
-        print(json.dumps(found, indent=1), flush=True)
+        sittings = []
+        for _ in range(given.sittings):
+            sittings.append(sitting(trials, given.peers, python))
+            print(json.dumps({"trials": trials, **sittings[-1]}, indent=1), flush=True)
+        shares = median_shares(sittings, ["dense", *given.peers])
+        print(f"{trials} trials, median share of the limit: {json.dumps(shares)}", flush=True)
 
 
 if __name__ == "__main__":
