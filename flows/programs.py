@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
+from conf.errors import BadInput
 from conf.home import Home
 from flows.children import PYTHON, Program, answers
 from flows.postgres import environment, for_prefect
@@ -20,10 +21,21 @@ FLOW_GRACE = 30.0  # a flow run that is ended lets its trials save
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the servers listen, on this machine alone."""
+    """Where the servers listen, on this machine alone.
+
+    Raises:
+        BadInput: both on one port.
+    """
 
     prefect: int = 4200
     mlflow: int = 5000
+
+    def __post_init__(self) -> None:
+        if self.prefect == self.mlflow:
+            raise BadInput(
+                f"both servers cannot listen on port {self.prefect}; "
+                "give two different ones with --prefect-port and --mlflow-port"
+            )
 
 
 def prefect_server(home: Home, ports: Ports, postgres: str | None) -> PrefectServer:

@@ -76,13 +76,13 @@ def holder(home: Home) -> Holder | None:
 
 
 def running(home: Home) -> Servers | None:
-    """What is up; None when nothing is.
+    """What is up; None when nothing is, also where the file is that of a keeper who was killed.
 
     Raises:
         BadInput: as `read`.
     """
     found = read(home)
-    return found if found is not None and found.services else None
+    return found if found is not None and found.services and holder(home) is not None else None
 
 
 def page(home: Home, name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from flows.server import START_SECONDS, PrefectServer
 from flows.servers import Servers, Service
 
 RESTARTS = 5
+HOUR = 3_600.0
+"""Seconds in which a program may end so often; now and then is no reason to give up."""
 
 Say = Callable[[str], None]
 
@@ -38,7 +41,8 @@ class Site:
     prefect: PrefectServer
     postgres: str | None = None
     children: dict[str, Child] = field(default_factory=dict)
-    restarts: dict[str, int] = field(default_factory=dict)
+    restarts: dict[str, list[float]] = field(default_factory=dict)
+    """When each program was started again lately."""
 
     @classmethod
     def start(
@@ -80,19 +84,22 @@ class Site:
         """
         adopted(self._own)
         if self.prefect.ended:
-            self._count("prefect", self.prefect.log, say)
+            self.count("prefect", self.prefect.log, say)
             self.prefect.close()
             self.prefect = prefect_server(self.home, self.ports, self.postgres)
             self.prefect.wait()
         for name, child in list(self.children.items()):
             if child.ended:
-                self._count(name, child.program.log, say)
+                self.count(name, child.program.log, say)
                 self._run(child.program)
 
-    def _count(self, name: str, log: Path, say: Say) -> None:
-        self.restarts[name] = self.restarts.get(name, 0) + 1
-        if self.restarts[name] > RESTARTS:
-            raise DenseError(f"{name} ended {RESTARTS + 1} times; its log is {log}")
+    def count(self, name: str, log: Path, say: Say) -> None:
+        """Take note that a program ended and is started again; too often lately is an error."""
+        now = time.monotonic()
+        lately = [each for each in self.restarts.get(name, []) if now - each < HOUR]
+        if len(lately) == RESTARTS:
+            raise DenseError(f"{name} ended {RESTARTS + 1} times within an hour; its log is {log}")
+        self.restarts[name] = [*lately, now]
         say(f"{name} ended and is started again; its log is {log}")
 
     def close(self) -> None:
@@ -140,5 +147,5 @@ def _require_free(name: str, port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise BadInput(
-                f"port {port} is taken ({error.strerror}); give another with --{name}-port"
+                f"port {port} cannot be used ({error.strerror}); give another with --{name}-port"
             ) from error

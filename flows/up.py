@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 
 from rich.console import Console
 from rich.table import Table
 
-from conf.errors import BadInput, DenseError
+from conf.errors import BadInput, DenseError, Held
 from conf.home import Home
 from flows import postgres as database
 from flows import servers
@@ -48,8 +48,11 @@ def up(ports: Ports, *, detach: bool, postgres: str | None = None) -> None:
         database.prepare(home, url)
     if detach:
         _background(home, ports, url)
-    else:
+        return
+    try:
         _keep(home, ports, url)
+    except Held:  # another one began at the same moment
+        _already(home)
 
 
 def down() -> None:
@@ -67,7 +70,8 @@ def down() -> None:
         return
     if holder.host != socket.gethostname():
         raise BadInput(f"the servers are kept on {holder.host}; end them there: dense down")
-    os.kill(holder.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it ends by itself just now
+        os.kill(holder.pid, signal.SIGTERM)
     if not wait_until(lambda: not _lives(holder.pid), END_LIMIT):
         raise DenseError(f"process {holder.pid} does not end; see the logs in {home.logs}")
     print("down")
@@ -138,12 +142,14 @@ def _keep(home: Home, ports: Ports, postgres: str | None) -> None:
             servers.write(home, site.described())
             _show(home)
             _say("Ctrl-C, or `dense down`, ends them")
+            said = site.described()
             while True:
                 time.sleep(TEND_SECONDS)
-                before = site.described()
                 site.tend(_say)
-                if site.described() != before:
-                    servers.write(home, site.described())
+                if (now := site.described()) != said:
+                    with suppress(OSError):  # of a full disk: said again in a moment
+                        servers.write(home, now)
+                        said = now
 
 
 @contextmanager
@@ -172,7 +178,7 @@ def _background(home: Home, ports: Ports, postgres: str | None) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [*PYTHON, "flows.cli", "up", "--prefect-port", str(ports.prefect)]
     command += ["--mlflow-port", str(ports.mlflow), *(["--postgres", postgres] if postgres else [])]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         keeper = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -181,10 +187,8 @@ def _background(home: Home, ports: Ports, postgres: str | None) -> None:
             env={**os.environ, "DENSE_HOME": str(home.path)},
             start_new_session=True,
         )
-    there = wait_until(
-        lambda: keeper.poll() is not None or servers.running(home) is not None, START_LIMIT
-    )
-    if keeper.poll() is not None or not there:
+    wait_until(lambda: keeper.poll() is not None or servers.running(home) is not None, START_LIMIT)
+    if servers.running(home) is None:
         said = log_tail(log, 1).removeprefix("dense: ") or "nothing"
         raise DenseError(f"the servers are not up; {log} ends with: {said}")
     _show(home)
@@ -201,4 +205,5 @@ def _show(home: Home) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    with suppress(OSError):  # a full disk, or a reader that is gone, ends no server
+        print(line, flush=True)

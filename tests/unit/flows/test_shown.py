@@ -83,7 +83,9 @@ def test_the_report_is_where_mlflows_pages_are(home: Home) -> None:
     assert shown.report_page(home, served, page) == f"http://there:5000/{path}"
     mlflow = servers.Service(name="mlflow", pid=1, health="", page="http://127.0.0.1:5000", log="")
     servers.write(home, servers.Servers(services=(mlflow,)))
-    assert shown.report_page(home, own, page) == f"http://127.0.0.1:5000/{path}"
+    assert shown.report_page(home, own, page) is None, "of a keeper who was killed"
+    with servers.take(home, 0.0):
+        assert shown.report_page(home, own, page) == f"http://127.0.0.1:5000/{path}"
 
 
 def test_a_server_without_pages_is_not_linked_to() -> None:

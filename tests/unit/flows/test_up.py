@@ -11,15 +11,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, cast
 
 import psutil
 import pytest
 
-from conf.errors import BadInput
+from conf.errors import BadInput, DenseError
 from conf.home import Home
 from flows import servers, up
 from flows.children import wait_until
-from flows.server import free_port
+from flows.server import PrefectServer, free_port
+from flows.site import HOUR, RESTARTS, Site
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -29,12 +32,14 @@ def start(home: Home) -> Iterator[Start]:
     """Starts `dense up`; nothing of it outlives the test."""
     begun: list[subprocess.Popen[str]] = []
 
-    def go(kind: str = "up", prefect: int = 0) -> subprocess.Popen[str]:
+    def go(
+        kind: str = "up", prefect: int = 0, out: IO[str] | int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         ports = [str(prefect or free_port()), str(free_port())]
         begun.append(
             subprocess.Popen(
                 [sys.executable, "-m", "tests.unit.flows.standin", kind, *ports],
-                stdout=subprocess.PIPE,
+                stdout=out,
                 stderr=subprocess.PIPE,
                 text=True,
                 start_new_session=True,
@@ -123,6 +128,38 @@ def test_nothing_outlives_a_killed_keeper(
     assert start() and wait_until(lambda: servers.holder(home) is not None, 20)
 
 
+def test_of_two_that_begin_at_once_one_says_that_it_is_up(home: Home, start: Start) -> None:
+    both = [start(), start()]
+    assert wait_until(lambda: any(each.poll() is not None for each in both), 60)
+    other, keeper = sorted(both, key=lambda each: each.poll() is None)
+    out, error = other.communicate()
+    assert (other.returncode, error) == (0, "") and out.startswith("up already\nprefect  http://")
+    assert is_up(home) and keeper.poll() is None
+
+
+def test_a_log_that_takes_nothing_more_ends_no_server(home: Home, start: Start) -> None:
+    with open("/dev/full", "w") as full:
+        keeper = start(out=full)
+    assert wait_until(lambda: is_up(home), 30)
+    before = pids(home)
+    os.killpg(before["mlflow"], signal.SIGKILL)
+    assert wait_until(lambda: pids(home)["mlflow"] != before["mlflow"], 20)
+    assert keeper.poll() is None
+
+
+def test_a_program_that_ends_now_and_then_is_started_again_for_ever(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(home, up.Ports(), cast(PrefectServer, None))
+    now = 0.0
+    monkeypatch.setattr("flows.site.time", SimpleNamespace(monotonic=lambda: now))
+    for now in range(0, 20 * int(HOUR), int(HOUR / 5)):  # noqa: B007
+        site.count("worker", home.logs, print)
+    with pytest.raises(DenseError, match="worker ended 6 times within an hour"):
+        for _ in range(RESTARTS):
+            site.count("worker", home.logs, print)
+
+
 def test_a_taken_port_and_a_program_that_ends_are_said(home: Home, start: Start) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -134,6 +171,11 @@ def test_a_taken_port_and_a_program_that_ends_are_said(home: Home, start: Start)
     _, error = keeper.communicate(timeout=30)
     assert keeper.returncode == 1 and "worker ended; its log is" in error
     assert not servers.path(home).exists() and servers.holder(home) is None
+
+
+def test_one_port_is_not_for_two() -> None:
+    with pytest.raises(BadInput, match="both servers cannot listen on port 4200"):
+        up.Ports(4200, 4200)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"prefect": 1}'])

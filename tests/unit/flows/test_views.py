@@ -54,5 +54,6 @@ def test_the_end_of_a_run_tells_gain_champion_and_where_to_look(
         assert part in out
     mlflow = servers.Service(name="mlflow", pid=1, health="", page="http://127.0.0.1:5000", log="")
     servers.write(home, servers.Servers(services=(mlflow,)))
-    views.print_end(record, "sqlite:////h/mlflow.db")
+    with servers.take(home, 0.0):
+        views.print_end(record, "sqlite:////h/mlflow.db")
     assert "http://127.0.0.1:5000\n" in capsys.readouterr().out
