@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from conf.errors import BadInput, DenseError
 from conf.identity import derived_seed
 from tasks.champion.restore import Final, finals
 from tasks.evaluate.evaluation import PREDICTIONS
-from tasks.evaluate.predictions import read
+from tasks.evaluate.predictions import Said, read
 from tasks.prepare import Prepared
 from tasks.report.repeat import environment
 from tasks.report.winner import Winner
@@ -225,16 +226,24 @@ def _same_weights(was: Result, now: Result | None) -> bool | None:
 def same_predictions(was: Path, now: Path) -> bool | None:
     """Whether two folders hold the same predictions to the bit; None where the first has none."""
     try:
-        first = vars(read(was / PREDICTIONS))
+        first = _columns(read(was / PREDICTIONS))
     except DenseError:
         return None
     try:
-        second = vars(read(now / PREDICTIONS))
+        second = _columns(read(now / PREDICTIONS))
     except DenseError:
         return False
     return first.keys() == second.keys() and all(
         np.array_equal(np.asarray(first[name]), np.asarray(second[name])) for name in first
     )
+
+
+def _columns(said: Said) -> dict[str, Any]:
+    """All that was said, by name, a second answer's after the first's."""
+    first = {name: value for name, value in vars(said).items() if name != "second"}
+    if said.second is None:
+        return first
+    return first | {f"second/{name}": each for name, each in _columns(said.second.said).items()}
 
 
 def _bits(value: float | None) -> bytes:

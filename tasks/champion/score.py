@@ -115,7 +115,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     from tasks.champion.measure import invariance, latencies, load, megabytes
     from tasks.champion.rows import read_rows
     from tasks.evaluate.evaluation import PREDICTIONS, evaluate
-    from tasks.evaluate.predictions import NumberPredictions, Predictions, write
+    from tasks.evaluate.predictions import TextPredictions, write
     from tasks.train.folder import file_fact
 
     candidate = Candidate.model_validate(request["candidate"])
@@ -146,7 +146,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
         invariance=invariance(model, rows, predictions, card["inputs"], candidate),
         time=time.time(),
     )
-    if request.get("explain") and isinstance(predictions, Predictions | NumberPredictions):
+    if request.get("explain") and not isinstance(predictions, TextPredictions):
         from tasks.explain.explain import Subject, explain
 
         parts = Path(request["train"]).parent

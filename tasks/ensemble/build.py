@@ -75,8 +75,8 @@ def build(
     found = ensemble_of(record)
     if found is None:
         raise BadInput(
-            f"an ensemble needs two complete trials of {record.study.name!r} that predict classes "
-            "or numbers, and no second answer; run more trials first"
+            f"an ensemble needs two complete trials of {record.study.name!r} that predict "
+            "classes, labels or numbers, and no second answer; run more trials first"
         )
     if len(found.weights) < 2:
         return found

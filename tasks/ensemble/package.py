@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tasks.champion.columns import card as columns_card
 from tasks.champion.export import raw_shape
-from tasks.champion.pack import EXAMPLES, metadata_of, pack
-from tasks.champion.package import labels_of, save_model, signature_of
+from tasks.champion.pack import EXAMPLES, answered, metadata_of, pack
+from tasks.champion.package import save_model, signature_of
 from tasks.champion.records import Candidate, Member
 from tasks.champion.rows import read_rows
 from tasks.ensemble import servable
@@ -42,10 +42,10 @@ def pack_ensemble(
         each = candidate.model_copy(update=given)
         program = pack(each, Path(member.folder), card, train, _place(scratch, name))
         programs.append(file_fact(program).sha256)
-    labels, inputs = labels_of(facts["classes"]), facts["inputs"]
+    answers, inputs = answered(facts), facts["inputs"]
     shape = {} if inputs["kind"] == "text" else {"shape": list(raw_shape(inputs))}
     served = {
-        "labels": labels,
+        **answers,
         "members": names,
         "weights": [member.weight for member in members],
         "programs": programs,
@@ -56,10 +56,10 @@ def pack_ensemble(
         destination,
         servable,
         {"card": scratch / "card.json", **{name: _place(scratch, name) for name in names}},
-        signature_of({"labels": labels, **shape, **columns_card(inputs)}),
+        signature_of({**answers, **shape, **columns_card(inputs)}),
         example.tolist() if inputs["kind"] == "text" else example,
         _required([_place(scratch, name) for name in names]),
-        metadata_of(candidate, facts, labels),
+        metadata_of(candidate, facts, answers["labels"]),
     )
     shutil.rmtree(scratch)
     return destination / "artifacts" / "card.json"

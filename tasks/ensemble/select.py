@@ -18,7 +18,7 @@ from conf.errors import DenseError
 from conf.evaluate import Evaluate
 from tasks.evaluate import metrics
 from tasks.evaluate.evaluation import PREDICTIONS
-from tasks.evaluate.predictions import NumberPredictions, Predictions, read
+from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, read
 from tasks.study.record import StudyRecord
 
 PICKS = 20
@@ -27,7 +27,7 @@ MEMBERS = 20
 ROOM = 10_000_000
 """Answers that are looked at, of all members together: more rows leave room for fewer members."""
 ANY = Evaluate()
-Saved = Predictions | NumberPredictions
+Saved = Predictions | LabelPredictions | NumberPredictions
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,8 @@ def _saying(like: Saved, mean: NDArray[np.float64]) -> Saved:
     """The same rows with other answers."""
     if isinstance(like, NumberPredictions):
         return replace(like, predictions=mean)
+    if isinstance(like, LabelPredictions):
+        return replace(like, probabilities=mean)
     labels = mean.argmax(axis=1).astype(np.int64)
     return Predictions(like.ids, like.targets, labels, mean)
 

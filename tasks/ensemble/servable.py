@@ -40,8 +40,8 @@ class Ensemble(PythonModel):
             params: none are known.
 
         Returns:
-            A frame with the column `label` and a column `p_<name>` a class; of a model of numbers
-            the column `prediction`.
+            A frame with the column `label`, or where a row has any number of labels `labels`, and
+            a column `p_<name>` a class; of a model of numbers the column `prediction`.
 
         Raises:
             ValueError: a member cannot take the rows; its own sentence.
@@ -55,7 +55,11 @@ class Ensemble(PythonModel):
         if not len(labels):
             return pd.DataFrame({"prediction": mean[:, 0]})
         frame = pd.DataFrame(mean.astype(np.float32), columns=names)
-        frame.insert(0, "label", labels[mean.argmax(axis=1)])
+        if self._card.get("between"):
+            given = [labels[row >= 0.5].astype(str) for row in mean]
+            frame.insert(0, "labels", [self._card["between"].join(names) for names in given])
+        else:
+            frame.insert(0, "label", labels[mean.argmax(axis=1)])
         return frame
 
 

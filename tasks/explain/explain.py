@@ -23,7 +23,7 @@ from tasks.champion.texts import tokens_of
 from tasks.evaluate import metrics
 from tasks.evaluate.predictions import NumberPredictions
 from tasks.explain import columns, gradients, pictures, pieces
-from tasks.explain.choose import Said, chosen, described
+from tasks.explain.choose import Said, chosen, described, looked_at
 from tasks.explain.record import EXPLAINED, Example, Explained, Piece
 from tasks.train.folder import TrialFolder
 
@@ -74,7 +74,7 @@ class Subject:
 
     def output(self, place: int) -> int:
         """Which output of the network a row's answer is."""
-        return 0 if isinstance(self.said, NumberPredictions) else int(self.said.predictions[place])
+        return int(looked_at(self.said)[place])
 
 
 def explain(subject: Subject, count: int) -> None:

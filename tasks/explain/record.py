@@ -33,8 +33,11 @@ class Example(Record):
     """Of numbers: whether it is among the nearest."""
     target: str
     said: str
+    about: str = ""
+    """Where a row has any number of labels, the one whose probability is explained."""
     sure: float | None
-    """Probability of the class that was answered; None where a number was."""
+    """Probability that the answer is right (of labels: about that one); None where it is a
+    number."""
     pieces: tuple[Piece, ...] = ()
     """Of a text its pieces in order, of a table's row its columns, those that count most first."""
     picture: str = ""

@@ -58,7 +58,7 @@ def _example(given: Example) -> dict[str, Any]:
         "id": given.id,
         "target": given.target,
         "said": given.said,
-        "sure": "" if given.sure is None else f"{100 * given.sure:.0f} % sure",
+        "sure": _sure(given),
         "picture": given.picture,
         "heat": given.heat,
         "pieces": [
@@ -71,6 +71,13 @@ def _example(given: Example) -> dict[str, Any]:
             for piece in given.pieces
         ],
     }
+
+
+def _sure(given: Example) -> str:
+    if given.sure is None:
+        return ""
+    about = f" about {given.about}" if given.about else ""
+    return f"{100 * given.sure:.0f} % sure{about}"
 
 
 def _columns(found: Explained) -> list[tuple[str, str, float]]:

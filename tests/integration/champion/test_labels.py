@@ -18,13 +18,16 @@ from conf.study import Study
 from tasks.champion.measure import load, predict
 from tasks.champion.pack import pack
 from tasks.champion.predict import rows_of
-from tasks.champion.records import Candidate
+from tasks.champion.records import Candidate, Member
 from tasks.champion.rows import read_rows
 from tasks.champion.scoring import score_file
+from tasks.ensemble.package import pack_ensemble
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import LabelPredictions, read
+from tasks.explain.explain import Subject, explain
+from tasks.explain.record import read_explained
 from tasks.monitor.features import answers_of
-from tasks.prepare import prepare
+from tasks.prepare import Prepared, prepare
 from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.ready import make_ready
@@ -107,6 +110,26 @@ def test_they_are_learnt_and_served_as_they_were_scored(kind: str, tmp_path: Pat
     np.testing.assert_allclose(said.probabilities, saved.probabilities[order], atol=1e-4)
     assert answers_of(said).values.min() >= 0.5  # how sure it is of all labels together
     _of_a_file(model, file, held.ids, found.value)
+    if kind in ("mlp", "transformer", "knn"):
+        parts = prepared.train.parent
+        explain(Subject(candidate, card, folder.path, parts, model, held, said), 2)
+        why = read_explained(folder.path)
+        assert why is not None and not why.why_not and why.examples
+        assert {each.about for each in why.examples} <= {"bad", "good"}
+        assert all(each.pieces for each in why.examples)
+        _with_others(candidate, folder.path, prepared, model, held.values)
+
+
+def _with_others(
+    candidate: Candidate, folder: Path, prepared: Prepared, model: Any, values: Any
+) -> None:
+    """As a member of an ensemble, alone in it: it answers as by itself."""
+    one = Member(
+        number=0, digest=candidate.digest, config=candidate.config, folder=str(folder), weight=1.0
+    )
+    place = folder / "together"
+    pack_ensemble(candidate, [one], prepared.card_path, prepared.train, place)
+    pd.testing.assert_frame_equal(load(place).predict(values), model.predict(values))
 
 
 def _of_a_file(model: Any, file: Path, ids: np.ndarray, value: float) -> None:

@@ -14,6 +14,7 @@ from tasks.ensemble.select import combined, ensemble_of, select
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.metrics import compute
 from tasks.evaluate.predictions import (
+    LabelPredictions,
     NumberPredictions,
     Predictions,
     Said,
@@ -95,6 +96,21 @@ def test_numbers_are_averaged() -> None:
     mixed = combined([high, far], [3, 1])
     assert isinstance(mixed, NumberPredictions)
     assert mixed.predictions.tolist() == [3.375, 4.125, 4.875]
+
+
+def test_labels_are_averaged() -> None:
+    targets = np.array([[1, 0], [1, 1]], dtype=np.int8)
+
+    def labels(*chances: float) -> LabelPredictions:
+        return LabelPredictions(np.arange(2), targets, np.array(chances).reshape(2, 2))
+
+    first, second = labels(0.9, 0.1, 0.9, 0.3), labels(0.3, 0.1, 0.7, 0.9)
+    found = select({1: first, 2: second}, "f1_micro", "maximize")
+    assert found.weights == {1: 0.5, 2: 0.5}
+    assert found.single < found.value == 1.0
+    mixed = combined([first, second], [1, 1])
+    assert isinstance(mixed, LabelPredictions)
+    np.testing.assert_array_equal(mixed.predictions, targets)
 
 
 def record_of(tmp_path: Path, *members: Said) -> Any:

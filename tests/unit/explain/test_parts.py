@@ -11,7 +11,7 @@ from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from data.encoder import Encoder, Rules
-from tasks.evaluate.predictions import NumberPredictions, Predictions
+from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions
 from tasks.explain import columns, pictures, pieces
 from tasks.explain.choose import chosen, described
 
@@ -42,6 +42,20 @@ def test_of_numbers_the_nearest_and_the_furthest() -> None:
 def test_an_answer_in_words() -> None:
     one = described(said(), 3, right=False, classes=["ill", "well"])
     assert (one.id, one.target, one.said, one.sure) == (13, "well", "ill", 0.95)
+
+
+def test_of_labels_one_is_looked_at() -> None:
+    targets = np.array([[1, 0], [0, 0], [1, 1], [0, 1]])
+    chances = np.array([[0.9, 0.2], [0.1, 0.3], [0.8, 0.4], [0.7, 0.05]])
+    labels = LabelPredictions(np.arange(4), targets, chances)
+    assert chosen(labels, 3) == ([0, 1], [3, 2])  # the surest mistake first: no `b` by 95 %
+    right, none, missed, wrong = (
+        described(labels, place, right=place < 2, classes=["a", "b"]) for place in range(4)
+    )
+    assert (right.target, right.said, right.about, right.sure) == ("a", "a", "a", 0.9)
+    assert (none.target, none.said, none.about, none.sure) == ("none", "none", "b", 0.7)
+    assert (missed.target, missed.said, missed.about, missed.sure) == ("a, b", "a", "b", 0.6)
+    assert (wrong.target, wrong.said, wrong.about, wrong.sure) == ("b", "a", "b", 0.95)
 
 
 def table(rows: int = 60) -> pd.DataFrame:

@@ -32,6 +32,11 @@ def test_pieces_are_coloured_by_what_they_count_for(tmp_path: Path) -> None:
     assert right["examples"][0]["sure"] == "90 % sure"
 
 
+def test_of_labels_the_one_that_is_explained_is_named(tmp_path: Path) -> None:
+    found = shown(tmp_path, examples=[{**RIGHT, "about": "good"}])
+    assert found["groups"][0]["examples"][0]["sure"] == "90 % sure about good"
+
+
 def test_numbers_are_near_or_far(tmp_path: Path) -> None:
     found = shown(tmp_path, examples=[{**RIGHT, "sure": None}, {**WRONG, "sure": None}])
     titles = [group["title"] for group in found["groups"]]
