@@ -15,7 +15,7 @@ from mlflow.pyfunc import PyFuncModel
 from numpy.typing import NDArray
 
 from conf.study import TrialConfig
-from data.augment import Pipeline, transforms
+from tasks.champion import requirements
 from tasks.champion.columns import picked
 from tasks.champion.records import Candidate, Latency
 from tasks.champion.rows import RawRows
@@ -36,6 +36,7 @@ SAMPLE = 2_000  # rows that are augmented at most
 
 def load(package: Path) -> PyFuncModel:
     """A model folder, loaded as any user of the registry loads it."""
+    requirements.by_name()
     return mlflow.pyfunc.load_model(str(package))
 
 
@@ -122,6 +123,8 @@ def invariance(
     """
     if inputs["kind"] != "image":
         return None
+    from data.augment import transforms
+
     if not transforms(candidate.config.augment, int(inputs["channels"])):
         return None
     changed = _augmented(rows, inputs, candidate.config, candidate.seed)
@@ -130,6 +133,8 @@ def invariance(
 
 
 def _augmented(rows: RawRows, inputs: Mapping[str, Any], config: TrialConfig, seed: int) -> RawRows:
+    from data.augment import Pipeline
+
     shape = (int(inputs["height"]), int(inputs["width"]), int(inputs["channels"]))
     pipeline, high = Pipeline(config.augment, seed, shape[2]), float(inputs["high"])
     some = slice(0, SAMPLE)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.champion import columns, servable
+from tasks.champion import columns, requirements, servable
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -128,6 +128,7 @@ def save_model(
     """
     import mlflow.pyfunc
 
+    requirements.by_name()
     temporary = destination.with_name(f".{destination.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     mlflow.pyfunc.save_model(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conf.errors import BadInput
-from tasks.champion import registry
+from tasks.champion import registry, requirements
 from tasks.champion.columns import has_words, read_frame
 from tasks.champion.promote import no_champion
 from tasks.champion.reading import read_file, read_texts
@@ -64,6 +64,7 @@ def loaded_version(client: MlflowClient, version: ModelVersion, folder: str) -> 
     import mlflow.pyfunc
     from mlflow.exceptions import MlflowException
 
+    requirements.by_name()
     what = f"version {version.version} of {version.name!r}"
     if "dense.digest" not in version.tags:
         raise BadInput(

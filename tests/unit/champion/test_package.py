@@ -16,7 +16,7 @@ from conf.study import TrialConfig
 from models.build import build_net
 from models.estimators import as_bytes
 from models.serving import Serving
-from tasks.champion import columns, estimators
+from tasks.champion import columns, estimators, requirements
 from tasks.champion.columns import frame
 from tasks.champion.export import export_program, raw_shape
 from tasks.champion.package import labels_of, write_package
@@ -148,3 +148,18 @@ def test_an_estimator_of_words_does_so_too(tmp_path: Path) -> None:
     assert served.predict(FRAME)["label"].tolist() == ["red", "green", "green"]
     gaps = FRAME.assign(city=None)  # a gap is filled in: it is none of the words
     assert len(served.predict(gaps)) == 3
+
+
+def test_requirements_are_compared_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.utils import requirements_utils
+
+    def slow() -> None:
+        raise AssertionError("every package's files were listed")
+
+    monkeypatch.setattr(requirements_utils.importlib_metadata, "packages_distributions", slow)
+    monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
+    requirements.by_name()
+    compared = requirements_utils._check_requirement_satisfied
+    assert compared(f"numpy=={np.__version__}") is None
+    assert compared("numpy==0.1").installed_version == np.__version__
+    assert compared("no-such-package==1.0").installed_version is None
