@@ -9,61 +9,21 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.monitor import champion
 from conf.home import Home
-from flows.server import free_port
 from tasks.champion.rows import read_rows
 from tasks.prepare import test_path
+from tests.integration.champion.serving import served
 
-READY_SECONDS = 180
 WARM_REQUESTS = 20
 HEADERS = {"Content-Type": "application/json"}
-
-
-@contextmanager
-def served(model: Path, log: Path, workers: int) -> Iterator[int]:
-    """The server in a group of its own; its port, once it answers."""
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model)]
-    command += ["--env-manager", "local", "--port", str(port), "--workers", str(workers)]
-    scripts = str(Path(sys.executable).parent)  # it starts uvicorn by name
-    env = {**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"}
-    with log.open("w") as out:
-        server = subprocess.Popen(command, stdout=out, stderr=out, env=env, start_new_session=True)
-    try:
-        _wait(server, port, log)
-        yield port
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-
-
-def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end:
-        if server.poll() is not None:
-            break
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            connection.request("GET", "/ping")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise SystemExit(f"the server did not answer; the end of its log:\n{log.read_text()[-2000:]}")
 
 
 def asked(port: int, body: bytes, until: float) -> list[float]:
@@ -103,7 +63,9 @@ def main() -> None:
         home = Home.open(given.home or Path(scratch))
         prepared, folder = champion(home)
         values = read_rows(test_path(prepared), prepared.card["inputs"]).values
-        with served(folder / "model", home.logs / "serve.log", given.workers) as port:
+        log, workers = home.logs / "serve.log", ("--workers", str(given.workers))
+        with served(str(folder / "model"), log, *workers) as url:
+            port = int(url.rpartition(":")[2])
             for rows in given.rows:
                 body = json.dumps({"inputs": values[:rows].tolist()}).encode()
                 for _ in range(WARM_REQUESTS):

@@ -19,13 +19,15 @@ from flows.server import free_port
 
 
 @contextmanager
-def served(uri: str, model_uri: str, log: Path) -> Iterator[str]:
-    """`mlflow models serve` in a group of its own; gives its address once it answers."""
+def served(model: str, log: Path, *more: str, uri: str | None = None) -> Iterator[str]:
+    """`mlflow models serve` in a group of its own, with more arguments; gives its address once it
+    answers. `uri` is of the registry, for a model that is named by it."""
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model_uri]
-    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model]
+    command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port), *more]
     scripts = str(Path(sys.executable).parent)  # it starts uvicorn by name
-    env = {**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": f"{scripts}:{os.environ['PATH']}"}
+    env = {**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}"}
+    env |= {} if uri is None else {"MLFLOW_TRACKING_URI": uri}
     with log.open("w") as output:
         server = subprocess.Popen(
             command, stdout=output, stderr=output, env=env, start_new_session=True

@@ -362,7 +362,7 @@ def test_the_champion_is_served_over_http(
     if registry.aliased(client, "digits") is None:
         registered(client, scored, scored.candidate, None)
     uri = f"sqlite:///{scored.home.mlflow_database}"
-    with served(uri, "models:/digits@champion", tmp_path / "server.log") as url:
+    with served("models:/digits@champion", tmp_path / "server.log", uri=uri) as url:
         status, answer = ask(url, {"inputs": images[0][:20].tolist()})
         assert status == 200
         labels = [row["label"] for row in answer["predictions"]]
