@@ -91,7 +91,7 @@ def prepare(home: Home, url: str) -> None:
             for schema in SCHEMAS:
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     except psycopg.Error as error:
-        said = str(error).strip().splitlines()[-1]
+        said = " ".join(str(error).split())
         raise BadInput(
             f"PostgreSQL at {url} does not answer as it should ({said}); start it, or give another "
             f"with --postgres, or remove {home.path / 'servers.json'} to go back to the home's own "

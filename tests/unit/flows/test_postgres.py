@@ -56,6 +56,7 @@ def test_a_database_that_does_not_answer_is_one_sentence_without_the_password(ho
         up.up(programs.Ports(1, 2), detach=False, postgres=url)
     said = str(caught.value)
     assert "hunter2" not in said and "\n" not in said and "--postgres" in said
+    assert "Connection refused" in said
     assert not servers.path(home).exists()
 
 
