@@ -84,7 +84,7 @@ def _find(name_or_path: str, allow_path: bool) -> Path:
         return _named(name_or_path, "study")
     if not allow_path:
         raise BadInput(
-            f"{name_or_path!r} is no study's name; use lower-case letters, digits and dashes"
+            f"{name_or_path[:80]!r} is no study's name; use lower-case letters, digits and dashes"
         )
     path = Path(name_or_path)
     if not path.is_file():
