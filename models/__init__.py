@@ -1,5 +1,5 @@
 """LightningModules and what builds them."""
 
-from models.build import build, build_net, features
+from models.build import build, build_net, frozen_features
 
-__all__ = ["build", "build_net", "features"]
+__all__ = ["build", "build_net", "frozen_features"]

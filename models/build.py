@@ -79,7 +79,7 @@ def head_on_features(model: Head, card: Mapping[str, Any], parts: Path) -> nn.Mo
     return head_net(model, width, outputs_of(card))
 
 
-def features(
+def frozen_features(
     config: TrialConfig, card: Mapping[str, Any], parts: Sequence[Path]
 ) -> dict[Path, Any] | None:
     """What a frozen network makes of each part's rows, for a model that learns from that alone.

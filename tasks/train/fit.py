@@ -124,7 +124,7 @@ def build(spec: TrialSpec, card: dict[str, Any], rank: int) -> tuple[pl.Lightnin
         spec.seed,
         spec.workers,
         also=[Path(part) for part in spec.also],
-        features=models.features(spec.config, card, spec.parts),
+        features=models.frozen_features(spec.config, card, spec.parts),
     )
     data.division = Division.of(spec.config.train, spec.devices, spec.halvings, rank)
     steps = -(-data.train_rows // spec.config.train.batch_size)

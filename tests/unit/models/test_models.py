@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,12 @@ def test_saved_weights_are_served(tmp_path: Path) -> None:
     served = load_serving(config(kind="cnn", width=4), IMAGE, tmp_path / "weights.safetensors")
     raw = torch.rand(3, 8, 8) * 16
     torch.testing.assert_close(served(raw), torch.softmax(module(raw[:, None] / 16), dim=1))
+
+
+def test_what_the_room_gives_is_hidden_by_none_of_its_modules() -> None:
+    """A module that is loaded later takes its name in the package."""
+    import models
+
+    for file in Path(models.__file__ or "").parent.glob("*.py"):
+        import_module(f"models.{file.stem}")
+    assert all(callable(getattr(models, name)) for name in models.__all__)
