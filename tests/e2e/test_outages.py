@@ -34,9 +34,12 @@ pytestmark = [
     pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()),
 ]
 
-TRIALS, EPOCHS = 4, 60
+EPOCHS = 60
+FEW = ("search.trials=4",)
+LASTING = ("search.trials=1000", "stop.seconds=120")
+"""Trials that still come when a server has been away for a minute, on however fast a machine."""
+MINUTE = 60
 STEADY = [
-    f"search.trials={TRIALS}",
     f"train.epochs={EPOCHS}",
     "model.width=16",
     "resources.slots=2",
@@ -68,10 +71,10 @@ def site(
         site.close()
 
 
-def begin(site: Site, name: str, deployment: str = "study/digits") -> str:
+def begin(site: Site, name: str, trials: tuple[str, ...] = FEW) -> str:
     """Start a study as a person does, and wait until its trials are at it."""
-    parameters = {"study": "digits", "overrides": [f"name={name}", *STEADY]}
-    run = site.api.start(deployment, parameters=parameters)
+    overrides = [f"name={name}", *trials, *STEADY]
+    run = site.api.start("study/digits", parameters={"study": "digits", "overrides": overrides})
     wait_until(lambda: site.dense.epochs(name) >= 5)
     return run
 
@@ -90,10 +93,11 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 def assert_whole(site: Site, name: str) -> None:
     """Every trial came to its end once, and MLflow has all that the home has of it."""
     found = values(site.dense, name)
-    assert sorted(found) == list(range(TRIALS))
+    begun = {line["number"] for line in of(site.dense.journal(name), "attempt")}
+    assert begun and set(found) == begun
     client = store.client(site.mlflow)
     runs = {int(run.data.tags["dense.trial"]): run for run in runs_of(client, name, "trial")}
-    assert sorted(runs) == list(range(TRIALS))
+    assert set(runs) == begun
     for number, run in runs.items():
         assert run.info.status == "FINISHED" and run.data.metrics["objective"] == found[number]
         (folder,) = (site.dense.home / "trials" / name).glob(f"{number}-*")
@@ -111,6 +115,14 @@ def assert_undisturbed(site: Site, run: str, name: str) -> None:
     attempts = Counter(line["number"] for line in of(site.dense.journal(name), "attempt"))
     assert set(attempts.values()) == {1}, "a trial was disturbed"
     assert_whole(site, name)
+
+
+def stuck_then_gone(site: Site, program: str) -> None:
+    """A program answers nobody for a minute, while trials go on; then it is killed."""
+    site.signal(program, signal.SIGSTOP)
+    time.sleep(MINUTE)
+    assert site.dense.trials(), "the study did not last"
+    site.signal(program, signal.SIGKILL)
 
 
 def completed(site: Site, deployment: str, **parameters: Any) -> str:
@@ -155,21 +167,17 @@ def test_a_schedule_fires(site: Site) -> None:
     assert site.api.run(run.data.tags["prefect.flow_run_id"])["auto_scheduled"]
 
 
-def test_mlflow_is_stuck_then_gone_for_a_while(site: Site) -> None:
-    run = begin(site, "mlflow-away")
-    site.signal("mlflow", signal.SIGSTOP)
-    time.sleep(15)
-    site.signal("mlflow", signal.SIGKILL)
+def test_mlflow_is_away_for_a_minute(site: Site) -> None:
+    run = begin(site, "mlflow-away", LASTING)
+    stuck_then_gone(site, "mlflow")
     assert_undisturbed(site, run, "mlflow-away")
 
 
-def test_prefect_is_stuck_then_gone_for_a_while(site: Site) -> None:
-    run = begin(site, "prefect-away")
+def test_prefect_is_away_for_a_minute(site: Site) -> None:
+    run = begin(site, "prefect-away", LASTING)
     lease = site.api.run(run)["state"]["state_details"]["deployment_concurrency_lease_id"]
     before = site.pid("prefect")
-    site.signal("prefect", signal.SIGSTOP)
-    time.sleep(15)
-    site.signal("prefect", signal.SIGKILL)
+    stuck_then_gone(site, "prefect")
     wait_until(lambda: site.pid("prefect") != before)
     # A run whose lease cannot be renewed is ended by Prefect within minutes.
     site.api.ask(f"/v2/concurrency_limits/leases/{lease}/renew", {"lease_duration": 300})
@@ -195,6 +203,18 @@ def test_a_worker_is_killed_and_its_run_goes_on(site: Site) -> None:
     site.signal("worker", signal.SIGKILL)
     wait_until(lambda: site.pid("worker") != before)
     assert_undisturbed(site, run, "worker-away")
+
+
+def test_a_run_whose_worker_died_is_stopped_by_the_command(site: Site) -> None:
+    run = begin(site, "stopped", LASTING)
+    before = site.pid("worker")
+    site.signal("worker", signal.SIGKILL)
+    said = site.dense.run("stop", "stopped")
+    assert said.returncode == 0, said.stderr
+    wait_until(lambda: not site.processes_of(run), 120)
+    assert of(site.dense.journal("stopped"), "stopped")[-1]["reason"] == "user"
+    assert site.api.state(run) == "Cancelled", site.api.message(run)
+    wait_until(lambda: site.pid("worker") != before)
 
 
 def test_a_run_killed_with_its_worker_frees_its_place_for_the_next_which_goes_on(
