@@ -42,7 +42,7 @@ def run_name() -> str:
     """The name of the flow run that is starting: its study's, which an override may give."""
     given = [each.partition("=") for each in flow_run.parameters.get("overrides") or ()]
     names = [value for key, _, value in given if key.strip() == "name"]
-    return names[-1].strip() if names else Path(flow_run.parameters["study"]).stem
+    return names[-1].strip(" \"'") if names else Path(flow_run.parameters["study"]).stem
 
 
 @flow(

@@ -17,6 +17,7 @@ from flows import evaluation, study
         pytest.param({"study": "digits"}, "digits", id="no-overrides"),
         pytest.param({"study": "a/mine.yaml", "overrides": ["train.lr=1"]}, "mine", id="file"),
         pytest.param({"study": "digits", "overrides": ["name=a", "name=wide"]}, "wide", id="named"),
+        pytest.param({"study": "digits", "overrides": ['name="wide"']}, "wide", id="quoted"),
     ],
 )
 def test_a_run_is_called_as_its_study_is(
