@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-ENDED = ("Completed", "Failed", "Crashed", "Cancelled", "Skipped")
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+"""Types of states; a flow gives them names of its own."""
 
 
 class Api:
@@ -63,7 +64,7 @@ class Api:
 
     def ended(self, run: str) -> bool:
         """Whether a flow run has its last state."""
-        return self.state(run) in ENDED
+        return self.run(run)["state"]["type"] in ENDED
 
     def message(self, run: str) -> str:
         """What a flow run's state says."""
