@@ -217,6 +217,20 @@ def test_a_run_whose_worker_died_is_stopped_by_the_command(site: Site) -> None:
     wait_until(lambda: site.pid("worker") != before)
 
 
+def test_a_second_run_of_a_study_is_skipped_and_one_that_waits_can_be_cancelled(
+    site: Site,
+) -> None:
+    run = begin(site, "held")
+    parameters = site.api.run(run)["parameters"]
+    second = site.api.start("study/digits-nightly", parameters=parameters)
+    waiting = site.api.start("study/digits", parameters=parameters)  # for the place
+    wait_until(lambda: site.api.ended(second))
+    assert site.api.state(second) == "Skipped" and "held by" in site.api.message(second)
+    site.api.ask(f"/flow_runs/{waiting}/set_state", {"state": {"type": "CANCELLING"}})
+    wait_until(lambda: site.api.state(waiting) == "Cancelled", 60)
+    assert_undisturbed(site, run, "held")
+
+
 def test_a_run_killed_with_its_worker_frees_its_place_for_the_next_which_goes_on(
     site: Site,
 ) -> None:
