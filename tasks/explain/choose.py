@@ -73,7 +73,7 @@ def described(said: Said, place: int, *, right: bool, classes: Sequence[str]) ->
             return f"{answer:.4g}"
         if isinstance(said, Predictions):
             return str(classes[int(answer)])
-        return ", ".join(str(classes[n]) for n in np.flatnonzero(answer)) or "none"
+        return ", ".join(str(classes[n]) for n in np.flatnonzero(answer).tolist()) or "none"
 
     labels = isinstance(said, LabelPredictions)
     return Example(
