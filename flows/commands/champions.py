@@ -67,7 +67,7 @@ def compress(
         list[str] | None,
         typer.Argument(
             metavar="[RECIPE...]",
-            help="int8, onnx, onnx-int8, prune, distill; the study's own else.",
+            help="int8, onnx, onnx-int8, prune, narrow, distill; the study's own else.",
         ),
     ] = None,
 ) -> None:

@@ -31,6 +31,7 @@ from tasks.champion.score import score
 from tasks.champion.training import Run
 from tasks.compress.choose import PLAIN, TRADEOFF, Tradeoff, choose
 from tasks.compress.distill import distilled, student_of
+from tasks.compress.narrow import narrowed, thin
 from tasks.compress.prune import pruned
 from tasks.prepare.store import open_prepared
 from tasks.study.record import StudyRecord
@@ -128,6 +129,10 @@ class Bench:
         if recipe == "prune":
             folder = pruned(self.run, folder, self.prepared, self.settings)
             name = folder.name
+        elif recipe == "narrow":
+            config = thin(settings.config, self.prepared, self.settings)
+            folder = narrowed(self.run, folder, self.prepared, self.settings)
+            name, settings = folder.name, settings.model_copy(update={"config": config})
         elif recipe == "distill":
             student = student_of(self.record, folder, self.settings)
             folder = distilled(self.run, folder, student, self.prepared, self.settings)

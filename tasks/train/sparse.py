@@ -1,5 +1,5 @@
-"""A training that begins from pruned weights: the smallest are zero, and stay so while the others
-are trained on."""
+"""A training that begins from another's weights: of a network as wide the smallest are zero, and
+stay so while the others are trained on; of a wider one the weakest units are not there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from conf.errors import BadInput
+from models.narrow import fitted
 from tasks.compress.shrink import LAYERS, LEAST
 
 Masks = Mapping[str, Tensor]
@@ -53,14 +54,19 @@ class Sparse(pl.Callback):
 
     @classmethod
     def begin(cls, module: pl.LightningModule, weights: Path, sparsity: float) -> Sparse:
-        """Load the weights that a training saved, and prune them."""
+        """Load the weights that a training saved, of a wider network the strongest units', and
+        prune them."""
         from safetensors.torch import load_file
 
-        module.load_state_dict(load_file(weights), strict=False)  # frozen ones are there already
+        known, own = load_file(weights), module.state_dict()
+        own = {name: each for name, each in own.items() if name in known}
+        if any(known[name].shape != each.shape for name, each in own.items()):
+            known = fitted(known, own)
+        module.load_state_dict(known, strict=False)  # frozen ones are there already
         average = getattr(module, "average", None)
         if average is not None:
             average.net.load_state_dict(module.net.state_dict())
-        found = cls(masks_of(module.net, sparsity))
+        found = cls(masks_of(module.net, sparsity) if sparsity else {})
         found.apply(module)
         return found
 

@@ -63,7 +63,8 @@ class TrialSpec(Document):
     keep: Literal["best", "last"] = "best"
     """Which epoch's weights and predictions are saved; `last` also makes `until` the end."""
     begin: str | None = None
-    """File of weights that a training of this network saved, to begin from; None: from new ones."""
+    """File of weights that a training saved, of this network or one as this but wider, to begin
+    from; None: from new ones."""
     sparsity: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """With `begin`: share of the weights, the smallest, that are zero from then on."""
     teacher: str | None = None

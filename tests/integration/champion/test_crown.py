@@ -273,6 +273,13 @@ def test_a_champion_made_small_is_registered_beside_it(
     small = stage.client.get_model_version_by_alias("digits", "small")
     assert (small.tags["dense.recipe"], small.tags["dense.trial"]) == ("distill", "0")
 
+    half = Compress(loss=0.9, recipes=("narrow",), recover=1)
+    narrow = compress(stage.client, stage.record, half, stage.run)
+    assert narrow.tradeoff.chosen == "narrow" and narrow.score is not None
+    whole, thin = (TrialSpec.read(Path(each)).config for each in (final, stage.trained[-1]))
+    assert thin.model.width == round(whole.model.width / 2)  # type: ignore[union-attr]
+    assert narrow.score.size_mb < found.tradeoff.rows[0].size_mb / 2
+
     champion = stage.client.get_model_version_by_alias("digits", "champion")
     assert str(champion.version) == crowned.version
     assert stage.crown().decision.verdict == "unchanged"

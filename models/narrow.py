@@ -1,0 +1,47 @@
+"""Weights of a `cnn` or `mlp` for a network of fewer units a layer.
+
+The units, or channels, with the smallest weights coming in are taken out (Li et al. 2017, "Pruning
+Filters for Efficient ConvNets"): what is left is a smaller network, not one with zeros in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+def fitted(wide: Mapping[str, Tensor], narrow: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The wide network's weights, as many as the narrow one has of each.
+
+    Args:
+        wide: weights by name.
+        narrow: weights of the other network by the same names, layer by layer in the order in which
+            a row goes through them; a layer with weights of one dimension is a norm of what comes
+            in.
+    """
+    found: dict[str, Tensor] = {}
+    kept, units = torch.arange(0), 0
+    for layer in [name.removesuffix(".weight") for name in narrow if name.endswith(".weight")]:
+        weight = wide[f"{layer}.weight"]
+        rows = kept
+        if weight.ndim > 1:
+            rows = _strongest(weight, len(narrow[f"{layer}.weight"]))
+            if units:
+                weight = weight[:, _columns(kept, weight.shape[1] // units)]
+            kept, units = rows, len(weight)
+        found[f"{layer}.weight"] = weight[rows]
+        if (bias := wide.get(f"{layer}.bias")) is not None:
+            found[f"{layer}.bias"] = bias[rows]
+    return found
+
+
+def _strongest(weight: Tensor, count: int) -> Tensor:
+    """Numbers of the units with the largest weights, in order."""
+    return weight.flatten(1).norm(dim=1).topk(count).indices.sort().values
+
+
+def _columns(kept: Tensor, cells: int) -> Tensor:
+    """What a layer reads of the kept units: of a channel that was flattened, all of its cells."""
+    return (kept[:, None] * cells + torch.arange(cells)).flatten()
