@@ -193,7 +193,7 @@ def _champion(record: StudyRecord) -> list[tuple[str, str]]:
 def _where(record: StudyRecord, uri: str) -> list[tuple[str, str]]:
     page = record.home.report(record.study.name)
     served = servers.page(record.home, "mlflow")
-    command = f"{_mlflow()} ui --backend-store-uri {uri}"
+    command = f"{_mlflow()} ui --backend-store-uri {shlex.quote(uri)}"
     shown = (served or command) if uri.startswith("sqlite") else uri
     return [("report", str(page))] * page.exists() + [("compare", shown)]
 

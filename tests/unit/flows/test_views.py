@@ -35,6 +35,13 @@ def test_status_of_an_empty_home_says_what_to_do(
     assert "try: dense run digits" in capsys.readouterr().out
 
 
+def test_the_command_that_compares_can_be_pasted_whatever_the_home_is_called(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    views.print_end(crowned(home, made_study(home)), "sqlite:////my home/mlflow.db")
+    assert "--backend-store-uri 'sqlite:////my home/mlflow.db'" in capsys.readouterr().out
+
+
 def test_the_end_of_a_run_tells_gain_champion_and_where_to_look(
     home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
