@@ -6,25 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from conf.errors import BadInput
-from conf.lightning import pl
 from conf.train import Train
-from models.adalora import RANKS, Allocation
 from models.adversarial import moved
 from models.answers import Answer, Batch, Classes
 from models.average import Average
-from models.optimizers import build_optimizer, build_schedule
 from models.private import Private
+from models.trained import Trained
 
 
-class Learner(pl.LightningModule):
-    """Trains `net` by the loss of its answer; validates and predicts what that says.
-
-    Its state holds what is trained, and buffers: frozen weights are where they were loaded from.
-    """
-
-    strict_loading = False
+class Learner(Trained):
+    """Trains `net` by the loss of its answer; validates and predicts what that says."""
 
     def __init__(
         self,
@@ -35,18 +29,12 @@ class Learner(pl.LightningModule):
     ) -> None:
         """`total_steps` is the number of optimiser steps of a full trial; the answer is a class
         unless it is given."""
-        super().__init__()
-        self.net = net
-        self._train_config = train
-        self._total_steps = total_steps
+        super().__init__(net, train, total_steps)
         self.answer = answer or Classes(train.label_smoothing)
         self.average: Average | None = None
         if train.average != "none":
             self.average = Average(net, train, total_steps)
-        self.allocation = Allocation.of(net, total_steps)
         self.private = Private.of(train, total_steps)
-        self.loss_weight = 1.0
-        """Set before each training step by who divides batches (`tasks.train.batches`)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """What the network gives, (n, outputs)."""
@@ -87,20 +75,8 @@ class Learner(pl.LightningModule):
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step, and after it the ranks' and the average's."""
         super().optimizer_step(*args, **kwargs)
-        if self.allocation is not None:
-            self.allocation.stepped()
         if self.average is not None:
             self.average.update(self.net)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put what is known of ranks into it."""
-        if self.allocation is not None:
-            checkpoint[RANKS] = self.allocation.state()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take it out."""
-        if self.allocation is not None:
-            self.allocation.restore(checkpoint[RANKS])
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """All but the frozen weights."""
@@ -121,17 +97,9 @@ class Learner(pl.LightningModule):
         start = "average."
         return {n.removeprefix(start): t for n, t in state.items() if n.startswith(f"{start}net.")}
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        """The optimiser, and its schedule by step."""
-        factors: dict[nn.Parameter, float] = getattr(self.net, "lr_factors", dict)()
-        optimizer = build_optimizer(self._train_config, self.net.parameters(), factors)
-        if self.private is not None:
-            optimizer = self.private.optimizer(self.net, optimizer)
-        schedule = build_schedule(self._train_config, optimizer, self._total_steps)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+    def equipped(self, optimizer: Optimizer) -> Optimizer:
+        """Of private training: by what clips and blurs the rows' gradients."""
+        return optimizer if self.private is None else self.private.optimizer(self.net, optimizer)
 
 
 def logits(net: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:

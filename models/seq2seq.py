@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from conf.lightning import pl
 from conf.model import Gru
 from conf.study import TrialConfig
 from conf.writers import Causal, Seq2Seq
-from models.adalora import RANKS, Allocation
-from models.optimizers import build_optimizer, build_schedule
 from models.seq2seq_net import GruNet, beam, greedy
+from models.trained import Trained
 
 if TYPE_CHECKING:
     from models.writers import WriterNet
@@ -35,13 +33,10 @@ def sizes(model: Gru, inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-class Writing(pl.LightningModule):
-    """Trains `net` to continue targets that it is given; validates by writing texts itself.
+class Writing(Trained):
+    """Trains `net` to continue targets that it is given; validates by writing texts itself."""
 
-    Its state holds what is trained, and buffers: frozen weights are where they were loaded from.
-    """
-
-    strict_loading = False
+    net: GruNet | WriterNet
 
     def __init__(
         self,
@@ -52,20 +47,15 @@ class Writing(pl.LightningModule):
         tokenizer: Path | Tokenizer,
     ) -> None:
         """`tokenizer` is what tokens become texts by, or its file, read when texts are written."""
-        super().__init__()
+        super().__init__(net, config.train, total_steps)
         assert isinstance(config.model, Gru | Seq2Seq | Causal)
-        self.net = net
-        self._model, self._train_config = config.model, config.train
+        self._model = config.model
         self._searches = config.evaluate.texts.search == "beam"
         self._longest = int(inputs["longest"])
         # The loss of a row is a sum over its tokens; this keeps it near the mean a token, and the
         # same however a batch is divided.
         self._usual = float(inputs["lengths"]["target"]["median"]) + 1.0
-        self._total_steps = total_steps
         self._tokenizer = tokenizer
-        self.allocation = Allocation.of(net, total_steps)
-        self.loss_weight = 1.0
-        """Set before each training step by who divides batches (`tasks.train.batches`)."""
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """Mean loss of a batch, times its weight among those of an optimiser step."""
@@ -74,22 +64,6 @@ class Writing(pl.LightningModule):
         if self.allocation is not None:
             loss = loss + self.allocation.penalty()
         return loss * self.loss_weight
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """A step, and the ranks' after it."""
-        super().optimizer_step(*args, **kwargs)
-        if self.allocation is not None:
-            self.allocation.stepped()
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put what is known of ranks into it."""
-        if self.allocation is not None:
-            checkpoint[RANKS] = self.allocation.state()
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take it out."""
-        if self.allocation is not None:
-            self.allocation.restore(checkpoint[RANKS])
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         """`id`, `reference` and `hypothesis` as texts, and `loss` (the sum over a target's tokens,
@@ -124,16 +98,6 @@ class Writing(pl.LightningModule):
         """All but the frozen weights, and of what has several names only the first."""
         state = super().state_dict(*args, **kwargs)
         return {name: each for name, each in state.items() if name not in left_out(self)}
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        """The optimiser, and its schedule by step."""
-        factors: dict[nn.Parameter, float] = getattr(self.net, "lr_factors", dict)()
-        optimizer = build_optimizer(self._train_config, self.parameters(), factors)
-        schedule = build_schedule(self._train_config, optimizer, self._total_steps)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
 
 
 def row_losses(net: GruNet | WriterNet, batch: Mapping[str, Any], smoothing: float) -> Tensor:

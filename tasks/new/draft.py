@@ -78,18 +78,8 @@ class Scores:
 
 def classes(draft: Draft, counts: Counter[str], what: str) -> Scores:
     """Say how classes lie, and decide how they are scored."""
-    kept = {name: many for name, many in counts.items() if many >= FLOOR}
-    if len(kept) < 2:
-        kept = dict(counts)
-    least, most = min(kept.values()), max(kept.values())
-    draft.assumed.append(
-        f"{len(kept)} classes of {what}, of {least:,} to {most:,} rows"
-        + (f" ({_some(list(kept))})" if len(kept) <= FLOOR else "")
-    )
-    floor = FLOOR if len(kept) < len(counts) else None
-    if floor:
-        draft.assumed.append(f"{len(counts) - len(kept)} classes of fewer rows are left out")
-    uneven = most > RARE * least
+    kept, floor = _kept(draft, counts, 2, "classes", what)
+    uneven = max(kept.values()) > RARE * min(kept.values())
     objective = "f1_macro" if uneven else "accuracy"
     why = "The search follows the objective; the others are shown beside it."
     if uneven:
@@ -103,16 +93,9 @@ def classes(draft: Draft, counts: Counter[str], what: str) -> Scores:
 
 def labels(draft: Draft, counts: Counter[str], rows: int, what: str) -> Scores:
     """The same of labels, of which a row has any number; of so many rows."""
-    kept = {name: many for name, many in counts.items() if many >= FLOOR} or dict(counts)
-    least, most = min(kept.values()), max(kept.values())
-    draft.assumed.append(
-        f"rows have any number of {len(kept)} labels of {what}, of {least:,} to {most:,} rows"
-        + (f" ({_some(list(kept))})" if len(kept) <= FLOOR else "")
-    )
-    floor = FLOOR if len(kept) < len(counts) else None
-    if floor:
-        draft.assumed.append(f"{len(counts) - len(kept)} labels of fewer rows are left out")
-    uneven = most > RARE * least
+    kept, floor = _kept(draft, counts, 1, "labels", what, begin="rows have any number of ")
+    least = min(kept.values())
+    uneven = max(kept.values()) > RARE * least
     objective = "f1_macro" if uneven else "f1_micro"
     why = (
         "accuracy is the share of rows with no wrong label, hamming_loss the share of wrong labels."
@@ -120,6 +103,25 @@ def labels(draft: Draft, counts: Counter[str], rows: int, what: str) -> Scores:
     metrics = (objective, "f1_micro", "f1_macro", "accuracy", "hamming_loss", "roc_auc")
     rare = 2 * least < rows
     return Scores(objective, tuple(dict.fromkeys(metrics)), why, floor, uneven and rare)
+
+
+def _kept(
+    draft: Draft, counts: Counter[str], fewest: int, kind: str, what: str, begin: str = ""
+) -> tuple[dict[str, int], int | None]:
+    """Rows of those that have enough, and how many are enough where some have not; said in the
+    draft. All stay where so few would be left."""
+    kept = {name: many for name, many in counts.items() if many >= FLOOR}
+    if len(kept) < fewest:
+        kept = dict(counts)
+    least, most = min(kept.values()), max(kept.values())
+    draft.assumed.append(
+        f"{begin}{len(kept)} {kind} of {what}, of {least:,} to {most:,} rows"
+        + (f" ({_some(list(kept))})" if len(kept) <= FLOOR else "")
+    )
+    if len(kept) == len(counts):
+        return kept, None
+    draft.assumed.append(f"{len(counts) - len(kept)} {kind} of fewer rows are left out")
+    return kept, FLOOR
 
 
 def _some(names: list[str]) -> str:
