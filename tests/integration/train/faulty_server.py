@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,12 @@ IN_BATCH = {
 }
 
 
+WRITTEN = threading.Event()
+"""The first epoch is on disk: its checkpoint and its line are written while the second trains."""
+
+
 class Fault(pl.Callback):
-    """Strikes in the third batch of the epoch."""
+    """Strikes in the third batch of the epoch, and then finds the epoch before it on disk."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -118,6 +123,8 @@ class Fault(pl.Callback):
             for parameter in pl_module.parameters():
                 parameter.data.fill_(float("nan"))
         strikes = trainer.current_epoch + 1 == EPOCH and batch_idx == 2
+        if strikes and self._name in IN_BATCH and trainer.is_global_zero:
+            assert WRITTEN.wait(60.0), "the first epoch was not written"
         if self._name in IN_BATCH and (strikes or self._name == "slow"):
             IN_BATCH[self._name]()
 
@@ -155,6 +162,7 @@ def install() -> None:
                 file.write(as_text(line)[:40])
             die()
         append_line(folder, line)
+        WRITTEN.set()
         if now["fault"] == "die-after-line" and line.epoch == EPOCH:
             die()
         if now["fault"] == "garbage" and line.epoch == EPOCH:
