@@ -82,7 +82,7 @@ class PrefectServer(Closing):
     def _launch(self, prefect_home: Path, switches: dict[str, str]) -> subprocess.Popen[bytes]:
         python = [sys.executable, "-P", "-m"]  # no package of where the user works
         command = [*python, "flows.guard", *PATIENT, *python, "uvicorn"]
-        command += ["--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1"]
+        command += ["--factory", "flows.api:create_app", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--log-level", "error", "--lifespan", "on"]
         environment = {**os.environ, **switches, "PREFECT_HOME": str(prefect_home)}
         environment.pop("PREFECT_API_URL", None)

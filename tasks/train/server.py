@@ -29,6 +29,9 @@ from tasks.train.channel import LineBuffer, Reporter, guard_own_group, write_lin
 
 STDIN = 0
 READ_SIZE = 65_536
+OFTEN = (700, 10, 10)
+"""Thresholds of a trial's garbage collector, Python's own: a cycle may hold a tensor. What the
+server imported is frozen and not looked at."""
 NOT_FORKED = 71 << 8
 """Wait status of a trial for which there was no process (EX_OSERR)."""
 
@@ -126,6 +129,7 @@ def become_trial(number: int, folder: Path, parent: int, reports: int) -> None:
     status = 70
     try:
         os.setpgid(0, 0)
+        gc.set_threshold(*OFTEN)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         guard = os.dup(STDIN)
