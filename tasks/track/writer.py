@@ -169,7 +169,7 @@ class Tracker:
             if time.monotonic() >= self._next_look:
                 self._look()
             if job is None:
-                if self._pending.closing:
+                if self._pending.closing and not len(self._pending):  # not closed since the take
                     return
                 continue
             self._attempt(job)
