@@ -81,9 +81,9 @@ def _one_choice(features: Sequence[str], without: Sequence[str], words: Words) -
 
 
 class Second(Section):
-    """A second answer about every row, which `mlp`, `transformer` and `head` learn beside the first
-    by outputs of their own on the same network. The search goes by the first alone; metrics,
-    predictions and answers of the second are named `<its column>/...`."""
+    """A second answer about every row, which `mlp`, `text_cnn`, `transformer` and `head` learn
+    beside the first by outputs of their own on the same network. The search goes by the first
+    alone; metrics, predictions and answers of the second are named `<its column>/...`."""
 
     label: Column
     """Column of the second class or number; a row without it is left out."""

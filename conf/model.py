@@ -38,6 +38,23 @@ class Mlp(Section):
     """Layer normalisation in each hidden layer."""
 
 
+class TextCnn(Section):
+    """A small network for texts that learns from scratch, on the encoding of `clean.text`, which
+    the training part gives: for languages that no weights at hand know (Kim 2014)."""
+
+    kind: Literal["text_cnn"] = "text_cnn"
+    """Convolutions over the vectors of a text's tokens."""
+    width: Annotated[int, Field(ge=4, le=4_096)] = 128
+    """Numbers of a token's vector, and filters of each length."""
+    longest: Annotated[int, Field(ge=1, le=16)] = 3
+    """Tokens that the longest filters read; there are filters of every length up to it."""
+    pool: Literal["max", "mean", "both"] = "both"
+    """What counts of a filter's answers along a text: the largest, their mean (a bag of n-grams, as
+    in fastText), or both."""
+    dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.3
+    """Dropout of token vectors and before the last layer."""
+
+
 class Gru(Section):
     """An encoder-decoder that learns from scratch to write texts, for pairs."""
 
@@ -58,6 +75,6 @@ class Gru(Section):
 
 
 Model = Annotated[
-    Cnn | Mlp | Gru | Seq2Seq | Causal | Transformer | Vision | Head | Estimator,
+    Cnn | Mlp | TextCnn | Gru | Seq2Seq | Causal | Transformer | Vision | Head | Estimator,
     Field(discriminator="kind"),
 ]

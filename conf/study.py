@@ -78,7 +78,7 @@ class TrialConfig(Section):
         return self
 
 
-TWOFOLD_KINDS = ("mlp", "transformer", "head")
+TWOFOLD_KINDS = ("mlp", "text_cnn", "transformer", "head")
 """Models that learn a second answer."""
 PRIVATE_KINDS = ("mlp", "cnn", "head", "transformer")
 FEWEST_PRIVATE = 16

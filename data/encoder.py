@@ -17,6 +17,8 @@ from conf.foundation import Head, Transformer
 from conf.writers import Causal, Seq2Seq
 
 TOKENIZER = "tokenizer.json"
+PADDING = "<pad>"
+"""The prepared encoding's token that fills up shorter texts."""
 VOCABULARY = (".txt", ".json")
 BLOCK = 1_000
 Reader = Transformer | Head | Seq2Seq | Causal
@@ -74,6 +76,15 @@ class Encoder:
             plain = self.tokenizer.encode_batch_fast(block, add_special_tokens=False)
             found += [np.array(self.rules(one.ids), dtype=np.int64) for one in plain]
         return found
+
+
+def prepared_encoder(parts: Path) -> Encoder:
+    """The encoding that the training part gave (`clean.text`), as its file says it; `parts` is the
+    folder of the prepared parts."""
+    tokenizer = Tokenizer.from_file(str(parts / TOKENIZER))
+    cut, pad = tokenizer.truncation, tokenizer.token_to_id(PADDING)
+    assert cut is not None and pad is not None  # as `prepare` has trained it
+    return Encoder(tokenizer, Rules((), (), pad, cut["max_length"], "end"))
 
 
 def encoder_of(model: Reader, folder: Path, facts: dict[str, Any]) -> Encoder:

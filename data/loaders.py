@@ -115,7 +115,7 @@ class StudyData(pl.LightningDataModule):
         if self._features is not None:
             return self._featured(part, rows)
         if self.card["inputs"]["kind"] != "pairs":
-            if self._encoder is not None:
+            if self.card["inputs"]["kind"] == "text":
                 # By the prepared tokens: one order for all trials, whatever their tokenizers.
                 lengths = part.lists("text_tokens").lengths[rows]
                 rows = rows[np.argsort(lengths, kind="stable")]

@@ -12,7 +12,7 @@ from torch import nn
 from conf.errors import BadInput
 from conf.foundation import Head, Transformer, Tuned, Vision
 from conf.lightning import pl
-from conf.model import Cnn, Gru, Mlp
+from conf.model import Cnn, Gru, Mlp, TextCnn
 from conf.study import TrialConfig
 from conf.writers import Causal, Seq2Seq
 from data.weights import home_of, located
@@ -23,6 +23,7 @@ from models.mlp import mlp_net
 from models.recompute import recompute
 from models.seq2seq import TOKENIZER, Writing, sizes
 from models.seq2seq_net import GruNet
+from models.text_cnn import TextCnnNet
 
 if TYPE_CHECKING:
     from models.writers import WriterNet
@@ -41,15 +42,17 @@ def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None =
     if isinstance(model, Tuned | Head):
         assert parts is not None  # weights lie in a home
         return pretrained_net(model, located(model.weights, home_of(parts), offline=True), card)
-    if not isinstance(model, Cnn | Mlp):
+    if not isinstance(model, Cnn | Mlp | TextCnn):
         return own_net(model, inputs, classes)
-    if kind == "image":
+    if kind == "image" and not isinstance(model, TextCnn):
         size = (inputs["channels"], inputs["height"], inputs["width"])
         if isinstance(model, Cnn):
             return CnnNet(model, *size, classes)
         return mlp_net(model, size[0] * size[1] * size[2], classes)
-    if kind == "table" and not isinstance(model, Cnn):
+    if kind == "table" and isinstance(model, Mlp):
         return mlp_net(model, inputs["features"], classes)
+    if kind == "text" and isinstance(model, TextCnn):
+        return TextCnnNet(model, inputs["vocabulary"], inputs["pad"], classes)
     fitting = "; use model.kind: mlp" if kind == "table" else ""
     raise BadInput(f"model.kind {model.kind} does not take data of kind {kind}{fitting}")
 

@@ -12,7 +12,6 @@ from safetensors import SafetensorError
 from conf.compress import Recipe
 from conf.errors import DenseError
 from conf.estimators import EstimatorKinds
-from conf.foundation import Head, Transformer
 from models.answers import has_labels
 from models.serving import Serving, TextServing, load_serving
 from tasks.champion import columns, estimators, pairs
@@ -20,7 +19,7 @@ from tasks.champion.export import export_program, raw_shape
 from tasks.champion.package import labels_of, write_package
 from tasks.champion.records import Candidate
 from tasks.champion.rows import read_rows
-from tasks.champion.texts import export_texts, text_card, tokens_of
+from tasks.champion.texts import TextReader, export_texts, text_card, tokens_of
 from tasks.compress import shrink
 from tasks.compress.choose import check_shrinks
 from tasks.train.folder import TrialFolder
@@ -84,7 +83,7 @@ def pack(
     served: Mapping[str, Any]
     tokenizer = None
     if isinstance(serving, TextServing):
-        assert isinstance(candidate.config.model, Transformer | Head)
+        assert isinstance(candidate.config.model, TextReader)
         encoder = tokens_of(candidate.config.model, train.parent)
         export_texts(serving, encoder.rules.most, program)
         served, tokenizer = text_card(answered(facts), encoder, scratch)

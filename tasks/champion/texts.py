@@ -10,16 +10,21 @@ from typing import Any
 import torch
 
 from conf.foundation import Head, Transformer
-from data.encoder import TOKENIZER, Encoder, encoder_of
+from conf.model import TextCnn
+from data.encoder import TOKENIZER, Encoder, encoder_of, prepared_encoder
 from data.weights import facts_of, home_of, located
 from models.serving import TextServing
 
+TextReader = Transformer | Head | TextCnn
+"""Settings of models that read texts and answer."""
 LONGEST = 8
 """Tokens of the example that a graph is drawn from; it takes any number."""
 
 
-def tokens_of(model: Transformer | Head, parts: Path) -> Encoder:
+def tokens_of(model: TextReader, parts: Path) -> Encoder:
     """The tokenizer that a model was trained with."""
+    if isinstance(model, TextCnn):
+        return prepared_encoder(parts)
     folder = located(model.weights, home_of(parts), offline=True)
     return encoder_of(model, folder, facts_of(folder))
 

@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.errors import BadInput
-from conf.foundation import Head, Transformer
 from conf.home import write_atomically
 from models.serving import Serving, TextServing
 from tasks.champion.measure import predict
 from tasks.champion.pack import trained
 from tasks.champion.records import Candidate
 from tasks.champion.rows import RawRows
-from tasks.champion.texts import tokens_of
+from tasks.champion.texts import TextReader, tokens_of
 from tasks.evaluate import metrics
 from tasks.evaluate.predictions import NumberPredictions
 from tasks.explain import columns, gradients, pictures, pieces
@@ -124,7 +123,7 @@ def _pixels(subject: Subject, place: int) -> dict[str, Any]:
 
 def _tokens(subject: Subject, place: int) -> dict[str, Any]:
     model, serving = subject.candidate.config.model, subject.serving
-    assert isinstance(model, Transformer | Head) and isinstance(serving, TextServing)
+    assert isinstance(model, TextReader) and isinstance(serving, TextServing)
     encoder = tokens_of(model, subject.parts)
     text = str(subject.rows.values[place])
     read = pieces.read(text, encoder)

@@ -87,34 +87,58 @@ def _texts(sheet: Sheet, found: Labelled, place: str) -> Draft:
         source="table", path=place, task=_task(found), label=found.target.name,
         label_separator=_between(found), text=text.name, **sheet.settings,
     )  # fmt: skip
-    new.put("clean", "Classes of a few rows cannot be in every part.", class_floor=scores.floor)
-    _by_chance(new, found)
-    tokens, wide = _tokens(text)
+    tokens, foreign = _tokens(text)
     new.assumed.append(f"19 of 20 texts have at most about {tokens} tokens; longer ones are cut")
-    if wide:
-        new.assumed.append(
-            "the texts do not look English, which MiniLM reads: name weights for their language "
-            "in model.weights"
-        )
+    new.put(
+        "clean",
+        "Classes of a few rows cannot be in every part.\n" * (scores.floor is not None)
+        + "Tokens are learnt from the training part; longer texts are cut." * foreign,
+        class_floor=scores.floor,
+        text={"vocabulary": 4_000, "tokens": tokens} if foreign else None,
+    )
+    _by_chance(new, found)
+    if foreign:
+        _from_scratch_texts(new, scores)
+    else:
+        _on_minilm(new, scores, tokens, sheet.rows)
+    _evaluate(new, scores)
+    _search(new, 12, {"auto": True}, rungs={"first": 1, "factor": 3})
+    new.put("resources", "Seconds that one trial may train.", trial_seconds=2400)
+    return new
+
+
+def _from_scratch_texts(new: Draft, scores: Scores) -> None:
+    """What learns a language from the texts themselves."""
+    new.assumed.append(
+        "the texts do not look English, which is all that MiniLM reads, so their letters and words "
+        "are learnt from scratch; `kind: transformer` takes weights for their language"
+    )
+    new.put("augment", "Words left out: cheap, and seldom of harm.", delete={"share": 0.1})
+    new.put("model", "A small network that learns quickly, also on a processor.", kind="text_cnn")
+    new.put(
+        "train", "Rungs stop the weak ones early; an average of the weights is steadier.",
+        epochs=6, batch_size=64, lr=2e-3, weight_decay=1e-2, average="ema",
+        class_weights=scores.weights,
+    )  # fmt: skip
+
+
+def _on_minilm(new: Draft, scores: Scores, tokens: int, rows: int) -> None:
+    """What begins from weights that read English."""
     new.put(
         "augment", "Words left out and typing errors: cheap, and seldom of harm.",
-        **({} if wide else {"delete": {"share": 0.05}, "typos": {"share": 0.01}}),
+        delete={"share": 0.05}, typos={"share": 0.01},
     )  # fmt: skip
     new.put(
         "model",
         "MiniLM (84 MB, fetched once), all of it tuned; `tune: lora` or `kind: head` is cheaper.",
         kind="transformer", weights={"source": "package", "name": "minilm"}, tokens=tokens,
     )  # fmt: skip
-    steps = max(1, int(sheet.rows * 0.6) // 16)
+    steps = max(1, int(rows * 0.6) // 16)
     new.put(
         "train", "An epoch is so many steps, so that weak trials can be stopped early.",
         epochs=3, steps_per_epoch=min(steps, 120), batch_size=16, lr=1e-4, weight_decay=1e-2,
         warmup=0.1, schedule="linear", class_weights=scores.weights,
     )  # fmt: skip
-    _evaluate(new, scores)
-    _search(new, 12, {"auto": True}, rungs={"first": 1, "factor": 3})
-    new.put("resources", "Seconds that one trial may train.", trial_seconds=2400)
-    return new
 
 
 def _pairs(sheet: Sheet, found: Paired, place: str) -> Draft:

@@ -10,9 +10,10 @@ import pyarrow as pa
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from conf.clean import TextRules
+from data.encoder import PADDING
 from data.rows import CONTENT, Rows
 
-SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
+SPECIAL = (PADDING, "<unk>", "<s>", "</s>")
 PAD, UNKNOWN, START, END = range(4)
 BLOCK = 1_000
 

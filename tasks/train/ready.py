@@ -18,6 +18,7 @@ from conf.writers import Causal, Seq2Seq
 TAKES: dict[str, tuple[str, ...]] = {
     "cnn": ("image",),
     "mlp": ("image", "table"),
+    "text_cnn": ("text",),
     "gru": ("pairs",),
     "seq2seq": ("pairs",),
     "causal": ("pairs",),

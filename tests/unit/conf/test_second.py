@@ -29,7 +29,7 @@ def test_its_name_is_the_columns() -> None:
 @pytest.mark.parametrize(
     ("section", "given", "message"),
     [
-        ("model", {"kind": "svm"}, "model.kind svm gives one answer, .* use mlp or transformer"),
+        ("model", {"kind": "svm"}, "model.kind svm gives one answer, .* use mlp or text_cnn"),
         ("augment", {"mixup": {}}, "augment.mixup makes rows without the second answer"),
         ("augment", {"oversample": {"kind": "smote"}}, "augment.oversample.kind smote makes rows"),
         ("evaluate", {"second": ["rmse"]}, "evaluate.second: 'rmse' does not score classification"),

@@ -221,7 +221,7 @@ def test_what_cannot_work_is_said_before_the_first_trial(
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ({"kind": "cnn"}, "cnn does not take data of kind text; use transformer or head"),
+        ({"kind": "cnn"}, "cnn does not take data of kind text; use text_cnn or"),
         ({"kind": "vision"}, "vision does not take data of kind text"),
         ({"kind": "head", "weights": {"name": "efficientnet-lite0"}}, "use minilm"),
     ],

@@ -92,6 +92,24 @@ def test_texts(here: Path) -> None:
     assert study.model.kind == "transformer" and "roc_auc" in study.evaluate.metrics
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["这部电影很好看我非常喜欢", "Очень хороший фильм, мне понравился"],
+    ids=["Chinese", "Russian"],
+)
+def test_texts_that_minilm_does_not_read(
+    here: Path, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f'"{words} {number}",{"ab"[number % 2]}' for number in range(80)]
+    file = here / "data" / "t.csv"
+    file.write_text("\n".join(["review,label", *rows]), encoding="utf-8")
+    study = written(here, file)
+    assert study.model.kind == "text_cnn" and study.clean.text.vocabulary == 4_000
+    assert {"model.longest", "model.pool", "augment.delete.share"} <= study.search.space.keys()
+    assert "the texts do not look English" in capsys.readouterr().out
+    assert prepare(study, Home.open()).card["inputs"]["longest"] == study.clean.text.tokens
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_several_labels_a_row(here: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     study = written(here, topics(here / "data", kind))

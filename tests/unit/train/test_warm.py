@@ -15,7 +15,7 @@ from tasks.train.warm import modules_of
 from tests.tiny import study_of, tiny_bert
 
 
-@pytest.mark.parametrize("kind", ["cnn", "mlp", "gru"])
+@pytest.mark.parametrize("kind", ["cnn", "mlp", "text_cnn", "gru"])
 def test_networks_from_scratch_need_nothing_more(kind: str, home: Home) -> None:
     model = Study.model_validate({"name": "a", "model": {"kind": kind}}).model
     assert modules_of(model, home) == ()
