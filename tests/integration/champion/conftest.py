@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from conf.home import Home
-from conf.identity import study_digest, trial_digest
+from conf.identity import study_digest
 from conf.study import Study
 from tasks.champion.final import final_folder, final_seed, final_spec
 from tasks.champion.records import Candidate, Score
@@ -18,6 +18,7 @@ from tasks.champion.training import train
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.train.engine import Engine
 from tasks.train.spec import TrialSpec
+from tests.integration.champion.packed import candidate_of
 
 
 @dataclass(frozen=True)
@@ -30,21 +31,6 @@ class Scored:
     candidate: Candidate
     folder: Path
     score: Score
-
-
-def candidate_of(study: Study, prepared: Prepared, value: float = 0.9) -> Candidate:
-    config = study.trial_config
-    return Candidate(
-        study=study.name,
-        study_digest=study_digest(study),
-        data=prepared.key,
-        number=0,
-        digest=trial_digest(config),
-        config=config,
-        value=value,
-        epochs=3,
-        seed=final_seed(study.seed, 3),
-    )
 
 
 def trial_folder(home: Home, candidate: Candidate) -> Path:
@@ -72,7 +58,15 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     home = Home.open(tmp_path_factory.mktemp("champion") / "home")
     study = Study.model_validate({"name": "digits", "train": {"epochs": 3, "lr": 0.01}})
     prepared = prepare(study, home)
-    candidate = candidate_of(study, prepared)
+    candidate = candidate_of(
+        study.trial_config,
+        prepared,
+        study=study.name,
+        study_digest=study_digest(study),
+        value=0.9,
+        epochs=3,
+        seed=final_seed(study.seed, 3),
+    )
     folder = final_folder(home, candidate)
     away = test_path(prepared).rename(home.path / "away")  # whoever reads it now, fails
     with Engine(home, slots=1) as engine:

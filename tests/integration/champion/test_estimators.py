@@ -13,12 +13,10 @@ import pytest
 
 from conf.errors import BadInput
 from conf.home import Home
-from conf.identity import trial_digest
 from conf.study import Study
 from conf.values import apply_values
 from tasks.champion.measure import load, predict
 from tasks.champion.pack import pack
-from tasks.champion.records import Candidate
 from tasks.champion.rows import read_rows
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import Predictions, read
@@ -28,6 +26,7 @@ from tasks.train.folder import TrialFolder
 from tasks.train.retention import keep_weights
 from tasks.train.spec import Result
 from tasks.train.trial import StopWish, attempt
+from tests.integration.champion.packed import candidate_of
 from tests.specs import spec_of
 
 STUDY = Study.model_validate(
@@ -100,10 +99,7 @@ def package(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = TrialFolder(tmp_path_factory.mktemp("packed") / "final")
     trained(prepared, folder.path)
     config = STUDY.trial_config
-    candidate = Candidate(
-        study="wines", study_digest="0" * 64, data=prepared.key, number=0,
-        digest=trial_digest(config), config=config, value=0.9, epochs=1, seed=1,
-    )  # fmt: skip
+    candidate = candidate_of(config, prepared, study="wines", value=0.9)
     found = folder.path.parent / "model"
     pack(candidate, folder.path, prepared.card_path, prepared.train, found)
     return found

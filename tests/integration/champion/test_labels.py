@@ -13,10 +13,8 @@ import pytest
 
 from conf.errors import BadInput
 from conf.home import Home
-from conf.identity import trial_digest
 from conf.study import Study
 from tasks.champion.measure import load, predict
-from tasks.champion.pack import pack
 from tasks.champion.predict import rows_of
 from tasks.champion.records import Candidate, Member
 from tasks.champion.rows import read_rows
@@ -32,6 +30,7 @@ from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.ready import make_ready
 from tasks.train.trial import StopWish, attempt
+from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert
 
@@ -97,12 +96,9 @@ def test_they_are_learnt_and_served_as_they_were_scored(kind: str, tmp_path: Pat
     texts = given.data.text is not None  # by a network of a few thousand random weights
     assert found.metrics["roc_auc"].value > (0.6 if texts else 0.85)
     assert [each.rows for each in found.classes] == list(card["counts"]["validation"].values())
-    candidate = Candidate(
-        study="labels", study_digest="0" * 64, data=prepared.key, number=0,
-        digest=trial_digest(config), config=config, value=found.value, epochs=10, seed=1,
-    )  # fmt: skip
-    pack(candidate, folder.path, prepared.card_path, prepared.train, tmp_path / "model")
-    model, held = load(tmp_path / "model"), read_rows(prepared.validation, card["inputs"])
+    candidate = candidate_of(config, prepared, study="labels", value=found.value, epochs=10)
+    model = packed(candidate, folder.path, prepared, tmp_path / "model")
+    held = read_rows(prepared.validation, card["inputs"])
     said, saved = predict(model, held), read(folder.predictions)
     assert isinstance(said, LabelPredictions) and isinstance(saved, LabelPredictions)
     order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]

@@ -10,14 +10,12 @@ import pytest
 
 from conf.errors import BadInput
 from conf.home import Home
-from conf.identity import trial_digest
 from conf.load import load_study
 from conf.values import apply_values
 from tasks.champion.behaviour import handle
 from tasks.champion.card import model_card
-from tasks.champion.measure import load, predict
-from tasks.champion.pack import pack
-from tasks.champion.records import Candidate, Decision, Score
+from tasks.champion.measure import predict
+from tasks.champion.records import Decision, Score
 from tasks.champion.rows import read_rows
 from tasks.champion.scoring import as_said, score_file
 from tasks.evaluate.evaluation import evaluate
@@ -29,6 +27,7 @@ from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result
 from tasks.train.trial import StopWish, attempt
+from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 
 STUDY = load_study("diabetes", ["model.rounds=30", "train.epochs=30"])
@@ -78,12 +77,11 @@ def test_every_family_learns_and_is_served_as_it_was_scored(
     found = evaluate(folder.path, config)
     assert found.value == result.value
     assert found.metrics["r2"].value > 0.3 and found.metrics["r2"].low < found.metrics["r2"].value
-    candidate = Candidate(
-        study="diabetes", study_digest="0" * 64, data=prepared.key, number=0,
-        digest=trial_digest(config), config=config, value=found.value, epochs=result.epochs, seed=1,
-    )  # fmt: skip
-    pack(candidate, folder.path, prepared.card_path, prepared.train, tmp_path / "model")
-    model, rows = load(tmp_path / "model"), read_rows(prepared.validation, prepared.card["inputs"])
+    candidate = candidate_of(
+        config, prepared, study="diabetes", value=found.value, epochs=result.epochs
+    )
+    model = packed(candidate, folder.path, prepared, tmp_path / "model")
+    rows = read_rows(prepared.validation, prepared.card["inputs"])
     said, saved = predict(model, rows), read(folder.predictions)
     assert isinstance(said, NumberPredictions) and isinstance(saved, NumberPredictions)
     np.testing.assert_allclose(said.predictions, saved.predictions, rtol=1e-5)
@@ -109,10 +107,7 @@ def test_every_family_learns_and_is_served_as_it_was_scored(
 
 def test_a_model_card_speaks_of_numbers(prepared: Prepared) -> None:
     config = STUDY.trial_config
-    candidate = Candidate(
-        study="diabetes", study_digest="0" * 64, data=prepared.key, number=0,
-        digest=trial_digest(config), config=config, value=60.0, epochs=1, seed=1,
-    )  # fmt: skip
+    candidate = candidate_of(config, prepared, study="diabetes", value=60.0)
     score = Score.model_construct(
         rows=88, metrics={}, signatures={}, recall={}, invariance=None, size_mb=1.0, latency={}
     )

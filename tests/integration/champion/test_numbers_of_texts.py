@@ -10,11 +10,8 @@ import numpy as np
 import pytest
 
 from conf.home import Home
-from conf.identity import trial_digest
 from conf.study import Study
-from tasks.champion.measure import load, predict
-from tasks.champion.pack import pack
-from tasks.champion.records import Candidate
+from tasks.champion.measure import predict
 from tasks.champion.rows import read_rows
 from tasks.evaluate.predictions import NumberPredictions, read
 from tasks.explain.explain import Subject, explain
@@ -24,6 +21,7 @@ from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.ready import make_ready
 from tasks.train.trial import StopWish, attempt
+from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert
 
@@ -68,13 +66,9 @@ def test_it_learns_and_is_served_as_it_was_scored(kind: str, least: float, tmp_p
     result = attempt(spec, folder, Reporter(None, 0), StopWish())
     assert result is not None and result.outcome == "complete", result
     assert folder.read_metrics()[result.best_epoch - 1].metrics["val/r2"] > least
-    candidate = Candidate(
-        study="stars", study_digest="0" * 64, data=prepared.key, number=0,
-        digest=trial_digest(config), config=config, value=1.0, epochs=12, seed=1,
-    )  # fmt: skip
-    pack(candidate, folder.path, prepared.card_path, prepared.train, tmp_path / "model")
+    candidate = candidate_of(config, prepared, study="stars", value=1.0, epochs=12)
+    model = packed(candidate, folder.path, prepared, tmp_path / "model")
     rows = read_rows(prepared.validation, prepared.card["inputs"])
-    model = load(tmp_path / "model")
     said, saved = predict(model, rows), read(folder.predictions)
     assert isinstance(said, NumberPredictions) and isinstance(saved, NumberPredictions)
     order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]

@@ -13,12 +13,9 @@ import pytest
 
 from conf.errors import BadInput
 from conf.home import Home
-from conf.identity import trial_digest
 from conf.study import Study
-from tasks.champion.measure import load, predict
-from tasks.champion.pack import pack
+from tasks.champion.measure import predict
 from tasks.champion.predict import rows_of
-from tasks.champion.records import Candidate
 from tasks.champion.rows import read_rows
 from tasks.champion.scoring import score_file
 from tasks.evaluate.evaluation import evaluate
@@ -28,6 +25,7 @@ from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.ready import make_ready
 from tasks.train.trial import StopWish, attempt
+from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert
 
@@ -103,12 +101,9 @@ def test_both_are_learnt_and_served_as_they_were_scored(
     assert any(line.metrics[f"val/{metric}"] == found.metrics[metric].value for line in lines)
     value = found.metrics[metric].value
     assert value > least if second is TONE else value < 0.6 * card["second"]["target"]["deviation"]
-    candidate = Candidate(
-        study="two", study_digest="0" * 64, data=prepared.key, number=0,
-        digest=trial_digest(config), config=config, value=found.value, epochs=10, seed=1,
-    )  # fmt: skip
-    pack(candidate, folder.path, prepared.card_path, prepared.train, tmp_path / "model")
-    model, held = load(tmp_path / "model"), read_rows(prepared.validation, card["inputs"])
+    candidate = candidate_of(config, prepared, study="two", value=found.value, epochs=10)
+    model = packed(candidate, folder.path, prepared, tmp_path / "model")
+    held = read_rows(prepared.validation, card["inputs"])
     said, saved = predict(model, held), read(folder.predictions)
     assert said.second is not None and saved.second is not None and said.second.name == name
     order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]

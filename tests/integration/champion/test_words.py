@@ -15,13 +15,10 @@ import pytest
 
 from conf.errors import BadInput
 from conf.home import Home
-from conf.identity import trial_digest
 from conf.study import Study
 from conf.values import apply_values
-from tasks.champion.measure import latencies, load, predict
-from tasks.champion.pack import pack
+from tasks.champion.measure import latencies, predict
 from tasks.champion.predict import rows_of
-from tasks.champion.records import Candidate
 from tasks.champion.rows import read_rows
 from tasks.champion.scoring import score_file
 from tasks.evaluate.evaluation import evaluate
@@ -32,6 +29,7 @@ from tasks.prepare import Prepared, prepare
 from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.trial import StopWish, attempt
+from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 
 FOREIGN = """
@@ -88,12 +86,9 @@ def test_it_is_trained_and_answers_files_with_words(
     assert found is not None and found.outcome == "complete", found
     scores = evaluate(folder.path, config)
     assert scores.metrics["r2"].value > 0.2
-    candidate = Candidate(
-        study="tips", study_digest="0" * 64, data=prepared.key, number=0,
-        digest=trial_digest(config), config=config, value=scores.value, epochs=1, seed=1,
-    )  # fmt: skip
-    pack(candidate, folder.path, prepared.card_path, prepared.train, tmp_path / "model")
-    model, inputs = load(tmp_path / "model"), prepared.card["inputs"]
+    candidate = candidate_of(config, prepared, study="tips", value=scores.value)
+    model = packed(candidate, folder.path, prepared, tmp_path / "model")
+    inputs = prepared.card["inputs"]
     rows = read_rows(prepared.validation, inputs)
     said, saved = predict(model, rows), read(folder.predictions)
     np.testing.assert_allclose(said.predictions, saved.predictions, rtol=1e-5)
