@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from conf.errors import Problem
+from conf.errors import MOST_PROBLEMS, Problem
 from conf.merge import Layer, holds, value_at
 from conf.shape import Shape, choices, leaf_keys, shape_of
 from conf.yaml import KeyPath
@@ -76,7 +77,7 @@ def validated(model: type[Model], values: Any) -> Model:
 def explain(
     error: ValidationError, model: type[BaseModel], values: Any, locate: Locate
 ) -> list[Problem]:
-    """What pydantic found, in our words."""
+    """What pydantic found, in our words; of very much the beginning."""
     grouped: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         path = real_path(detail["loc"], values, missing=detail["type"] == "missing")
@@ -84,7 +85,8 @@ def explain(
             continue  # only because its items are wrong, and those are named
         grouped.setdefault(path, []).append(detail)
     return [
-        _problem(path, details, model, values, locate(path)) for path, details in grouped.items()
+        _problem(path, details, model, values, locate(path))
+        for path, details in islice(grouped.items(), MOST_PROBLEMS + 1)
     ]
 
 

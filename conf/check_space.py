@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from difflib import get_close_matches
+from functools import cache
 from itertools import islice, product
 from typing import Any
 
 from pydantic import ValidationError
 
 from conf.check import Model, real_path, shown, validated
-from conf.errors import BadConfig, Problem
+from conf.errors import MOST_PROBLEMS, BadConfig, Problem
 from conf.merge import Layer, holds, value_at
 from conf.search import Choices, Range, Scalar, Search
 from conf.shape import leaf_keys, shape_of
@@ -34,12 +35,13 @@ def space_problems(layer: Layer) -> list[Problem]:
     search, _ = sound(Search, values.get("search", {}))
     if config is None or search is None:
         return []
-    problems = [
+    found = (
         Problem(f"search.space.{key}", message, value_at(values, ("search", "space", key)), remedy,
                 layer.place(("search", "space", key)))
         for key in search.space
         for message, remedy in _complaints(key, search.space, config, broken)
-    ]  # fmt: skip
+    )  # fmt: skip
+    problems = list(islice(found, MOST_PROBLEMS + 1))
     if not search.space and search.trials > 1:
         message = f"is empty: there is one configuration, but search.trials is {search.trials}"
         remedy = "name a setting to search, or set search.trials=1"
@@ -72,14 +74,20 @@ def _complaints(
 
 
 def _not_searchable(key: str) -> tuple[str, str] | None:
-    section = key.partition(".")[0]
-    known = [leaf for leaf in leaf_keys(shape_of(TrialConfig)) if leaf.split(".")[0] in SEARCHABLE]
+    section, known = key.partition(".")[0], _searchable()
     if key in known:
         return None
     if section in TRIAL_SECTIONS and section not in SEARCHABLE:
         return f"{section} may not be searched", f"search keys of {', '.join(SEARCHABLE)}"
     near = get_close_matches(key, known, n=1) or [k for k in known if k.endswith(f".{key}")]
     return "unknown key", f"did you mean {near[0]}?" if near else "see dense check for the keys"
+
+
+@cache
+def _searchable() -> tuple[str, ...]:
+    """Every key that a space may have."""
+    keys = leaf_keys(shape_of(TrialConfig))
+    return tuple(key for key in keys if key.split(".")[0] in SEARCHABLE)
 
 
 def _bad_condition(key: str, space: Space) -> tuple[str, str] | None:

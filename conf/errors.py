@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MOST_PROBLEMS = 20
+"""Of one configuration that are said at once; whoever looks for problems may end after them."""
+MOST_LETTERS = 400
+"""Of a key or a sentence that are repeated from what was given."""
+
 
 class DenseError(Exception):
     """An error that is shown to the user as one sentence; `exit_code` is the command's."""
@@ -37,7 +42,7 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}{self.key}: {self.message}{remedy}"
+        return f"{place}{_cut(self.key, 80)}: {_cut(self.message)}{_cut(remedy)}"
 
 
 class BadConfig(BadInput):
@@ -45,4 +50,11 @@ class BadConfig(BadInput):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        lines = [str(problem) for problem in self.problems[:MOST_PROBLEMS]]
+        if len(self.problems) > MOST_PROBLEMS:
+            lines.append("and more is wrong; mend these first")
+        super().__init__("\n".join(lines))
+
+
+def _cut(text: str, most: int = MOST_LETTERS) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -5,6 +5,7 @@ Nothing heavy is imported here, nor by the modules of its commands.
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from typing import Annotated
@@ -49,12 +50,23 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except OSError as error:
-        kind = BadInput if isinstance(error, NAMED_FILE) else DenseError
-        fail(kind(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")))
+        fail(of_a_file(error))
     except Exception as error:  # a library's, or a mistake of ours: said in a sentence all the same
         what = (str(error).strip().splitlines() or [""])[0][:300]
         said = ": ".join(filter(None, (type(error).__name__, what)))
         fail(DenseError(f"{said}; what was done is kept, run again; `dense --debug` says where"))
+
+
+def of_a_file(error: OSError) -> DenseError:
+    """The sentence about a file."""
+    name = str(error.filename or "")
+    if error.errno == errno.ENAMETOOLONG:
+        return BadInput(
+            f"{name[:40]!r} and so on, {len(name):,} letters, is too long for the path of a file; "
+            "give the path, not what the file holds"
+        )
+    kind = BadInput if isinstance(error, NAMED_FILE) else DenseError
+    return kind(f"{error.strerror or error}: {name}".rstrip(": "))
 
 
 def fail(error: DenseError) -> None:

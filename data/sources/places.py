@@ -26,13 +26,17 @@ def confined(given: str, home: Home, *, folder: bool = False, key: str = "data.p
         BadInput: it lies outside the roots, or is not there.
     """
     allowed = roots(home)
-    found = [(root / given).resolve() for root in allowed]  # an absolute path replaces the root
+    try:
+        found = [(root / given).resolve() for root in allowed]  # an absolute path replaces the root
+        there = any(path.exists() for path in found)
+    except (OSError, ValueError) as error:  # too long, or with what no name of a file has
+        raise BadInput(f"{key}: {given[:40]!r} can be no file's path; correct it") from error
     inside = [path for path in found if any(path.is_relative_to(root) for root in allowed)]
     for path in inside:
         if path.is_dir() if folder else path.is_file():
             return path
     places = ", ".join(map(str, allowed))
-    if not inside or any(path.exists() for path in found):
+    if not inside or there:
         raise BadInput(
             f"{key}: {given} is outside the folders that studies may read ({places}); "
             f"name its folder in {VARIABLE}"

@@ -186,6 +186,31 @@ def test_each_bad_value_has_key_and_remedy(override: str, key: str, says: str) -
     assert found[key].where.startswith("override ")
 
 
+MUCH = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        pytest.param([f"{MUCH}=1"], id="section"),
+        pytest.param([f"train.{MUCH}=1"], id="key"),
+        pytest.param([f"-{MUCH}=1"], id="no path"),
+        pytest.param([f"name={MUCH}"], id="name"),
+        pytest.param([f"train.x{number}=1" for number in range(900)], id="many keys"),
+        pytest.param(
+            [f"search.space.x.y{number}={{low: 0, high: 1}}" for number in range(900)],
+            id="many dimensions",
+        ),
+    ],
+)
+def test_of_very_much_a_few_lines_are_said(overrides: list[str]) -> None:
+    with pytest.raises(BadConfig) as caught:
+        load_study("digits", overrides)
+    lines = str(caught.value).splitlines()
+    assert len(lines) <= 21 and max(map(len, lines)) < 1_000
+    assert (len(overrides) > 1) == (lines[-1] == "and more is wrong; mend these first")
+
+
 def test_loading_a_study_imports_nothing_heavy() -> None:
     code = (
         "import sys; from conf.load import load_study; load_study('digits'); import conf.plan\n"

@@ -123,6 +123,13 @@ def test_paths_are_confined(home, place, tmp_path, way):
         read(home, tmp_path, source="table", path=path, label="kind")
 
 
+@pytest.mark.parametrize("path", ["a" * 5_000, "a\0b.csv"], ids=["long", "zero byte"])
+def test_what_no_file_can_be_called_is_said_shortly(home, place, tmp_path, path):
+    with pytest.raises(BadInput, match=r"data.path: 'a.*' can be no file's path") as caught:
+        read(home, tmp_path, source="table", path=path, label="kind")
+    assert len(str(caught.value)) < 120
+
+
 def picture(path: Path, size=(20, 10), seed=0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     values = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+
 import pytest
 
 from flows import cli
@@ -31,3 +34,23 @@ def test_with_debug_the_traceback_begins_where_it_was_raised(
     with pytest.raises(Exception, match="KeyError") as raised:
         cli.main()
     assert isinstance(raised.value.__context__, KeyError)
+
+
+LONG = "/tmp/" + "a" * 5_000
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("run", LONG), ("check", LONG), ("new", "mine", "--data", LONG), ("import", LONG)],
+    ids=lambda command: command[0],
+)
+def test_a_path_that_no_file_can_have_is_said_shortly(
+    command: Sequence[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dense", *command])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("dense: '/tmp/aaaa") and len(said) < 200
+    assert "5,005 letters" in said and "give the path, not what the file holds" in said
