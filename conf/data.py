@@ -95,6 +95,11 @@ class Second(Section):
         """The column's name, as part of other names."""
         return re.sub(r"\W+", "_", self.label)
 
+    def beside(self, *others: str | None) -> None:
+        """ValueError where its column is another one already."""
+        if self.label in others:
+            raise ValueError(f"second.label: {self.label!r} is another column already")
+
 
 class TableData(Section):
     """A CSV, TSV, Parquet or JSON-lines file with named columns."""
@@ -135,9 +140,8 @@ class TableData(Section):
     @model_validator(mode="after")
     def _chosen_once(self) -> TableData:
         _one_choice(self.features, self.without, self.words)
-        others = (self.label, self.text, self.group, self.time, self.part)
-        if self.second is not None and self.second.label in others:
-            raise ValueError(f"second.label: {self.second.label!r} is another column already")
+        if self.second is not None:
+            self.second.beside(self.label, self.text, self.group, self.time, self.part)
         return self
 
 
@@ -206,6 +210,8 @@ class HubData(Section):
     """Column of the class, or of the labels."""
     label_separator: Separator = "|"
     """Between the labels of a row (multilabel) where they are no list; nothing: none applies."""
+    second: Second | None = None
+    """A second answer that is learnt beside it, of texts and tables."""
     text: Column | None = None
     """Column of the text."""
     image: Column | None = None
@@ -233,6 +239,10 @@ class HubData(Section):
             raise ValueError("a data set by name needs its revision: the commit's 40 digits")
         if self.text is not None and self.image is not None:
             raise ValueError("give either text or image, not both")
+        if self.second is not None and self.image is not None:
+            raise ValueError("a second answer is of texts and tables; drop image, or second")
+        if self.second is not None:
+            self.second.beside(self.label, self.text, self.group)
         if self.task == "multilabel" and self.image is not None:
             raise ValueError("task multilabel is of texts and tables; drop image, or the task")
         _one_choice(self.features, self.without, self.words)

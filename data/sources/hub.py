@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conf.clean import ImageRules
-from conf.data import HubData
+from conf.data import HubData, Second
 from conf.errors import BadInput
 from conf.home import Home
 from data.sources.places import confined
@@ -71,7 +71,8 @@ class HubSource:
             if data.split not in found:
                 raise BadInput(f"data.split: {data.split} is not among {', '.join(found)}")
             found = found[data.split]
-        named = [data.label, data.text, data.image, data.group, *data.features, *data.without]
+        others = [data.label, data.second and data.second.label, data.group]
+        named = [*others, data.text, data.image, *data.features, *data.without]
         absent = [name for name in named if name and name not in found.column_names]
         if absent:
             raise BadInput(
@@ -94,6 +95,13 @@ class HubSource:
         if _is_class(feature):
             return _said(found, data.label)
         return class_labels(given, (), data.label)
+
+    def _second(self, found: Any, second: Second) -> pa.Array:
+        from data.sources.labels import second_column
+
+        is_class = _is_class(found.features[second.label])
+        given = _said(found, second.label) if is_class else list(found[second.label])
+        return second_column(given, second)
 
     def _groups(self, found: Any) -> list[str | None] | None:
         if self._data.group is None:
@@ -124,6 +132,8 @@ class HubSource:
             "id": pa.array(np.arange(len(labels))),
             "label": pa.array(labels, type=pa.string()),
         }
+        if self._data.second:
+            columns["second"] = self._second(found, self._data.second)
         if (groups := self._groups(found)) is not None:
             columns["group"] = pa.array(groups, type=pa.string())
         if self._data.text:
@@ -138,10 +148,11 @@ class HubSource:
         from data.rows import Rows, finite, fixed_list
         from data.sources.words import Vocabulary
 
+        second = self._data.second and self._data.second.label
         names = self._data.features or [
             name
             for name, feature in found.features.items()
-            if name not in {self._data.label, self._data.group, *self._data.without}
+            if name not in {self._data.label, second, self._data.group, *self._data.without}
             and (_is_number(feature) or self._is_words(name, feature))
         ]
         if not names:

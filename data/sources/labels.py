@@ -6,11 +6,14 @@ import json
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conf.data import Band
+from conf.data import Band, Second
 from conf.errors import BadInput
 from data.levels import MISSING
+
+if TYPE_CHECKING:  # Arrow is imported only when something is read
+    import pyarrow as pa
 
 
 def class_labels(values: Sequence[Any], bands: Sequence[Band], column: str) -> list[str | None]:
@@ -50,6 +53,15 @@ def numbers(values: Sequence[Any], column: str, key: str = "data.task") -> list[
     remedy = f"the task is regression; name another column, or set {key}=classification"
     found = [_number(value, column, remedy) for value in values]
     return [number if math.isfinite(number) else None for number in found]
+
+
+def second_column(given: Sequence[Any], second: Second) -> pa.Array:
+    """A second answer as names of classes, or numbers."""
+    import pyarrow as pa
+
+    if second.task == "regression":
+        return pa.array(numbers(given, second.label, "data.second.task"), type=pa.float64())
+    return pa.array(class_labels(given, (), second.label), type=pa.string())
 
 
 def _name(value: Any, column: str) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conf.data import Second, TableData
+from conf.data import TableData
 from conf.errors import BadInput
 from conf.home import Home
 from data.sources.places import confined
@@ -174,13 +174,14 @@ def _labelled(table: pa.Table, data: TableData) -> pa.Table:
     """The table with its answers as names of classes, or numbers, and its times as numbers."""
     import pyarrow as pa
 
+    from data.sources.labels import second_column
     from data.sources.times import seconds
 
     place = table.column_names.index("label")
     table = table.set_column(place, "label", _labels(table.column("label").to_pylist(), data))
     if data.second:
         place = table.column_names.index("second")
-        given = _second(table.column("second").to_pylist(), data.second)
+        given = second_column(table.column("second").to_pylist(), data.second)
         table = table.set_column(place, "second", given)
     if data.time:
         place = table.column_names.index("time")
@@ -201,14 +202,3 @@ def _labels(given: Sequence[Any], data: TableData) -> pa.Array:
         found = (several(value, data.label_separator, data.label) for value in given)
         return pa.array([json.dumps(names) for names in found], type=pa.string())
     return pa.array(class_labels(given, data.bands, data.label), type=pa.string())
-
-
-def _second(given: Sequence[Any], second: Second) -> pa.Array:
-    """Names of classes, or numbers."""
-    import pyarrow as pa
-
-    from data.sources.labels import class_labels, numbers
-
-    if second.task == "regression":
-        return pa.array(numbers(given, second.label, "data.second.task"), type=pa.float64())
-    return pa.array(class_labels(given, (), second.label), type=pa.string())

@@ -11,6 +11,7 @@ from conf.load import load_study
 from conf.study import Study
 
 DATA = {"source": "table", "path": "a.csv", "label": "y", "second": {"label": "the tone"}}
+SAVED = {"source": "hub", "path": "a", "label": "y", "text": "x", "second": {"label": "the tone"}}
 GOOD: dict[str, Any] = {
     "name": "two",
     "data": DATA,
@@ -35,9 +36,11 @@ def test_its_name_is_the_columns() -> None:
         ("evaluate", {"second": ["rmse"]}, "evaluate.second: 'rmse' does not score classification"),
         ("train", {"second_weight": -1}, "greater than or equal to 0"),
         ("data", {**DATA, "second": {"label": "y"}}, "second.label: 'y' is another column already"),
+        ("data", {**SAVED, "image": "x", "text": None}, "a second answer is of texts and tables"),
+        ("data", {**SAVED, "group": "the tone"}, "second.label: 'the tone' is another column"),
         ("data", {**DATA, "second": None}, "train.second_weight is about a second answer"),
     ],
-    ids=["estimator", "mixup", "smote", "metric", "weight", "same", "none"],
+    ids=["estimator", "mixup", "smote", "metric", "weight", "same", "image", "group", "none"],
 )
 def test_the_rest_is_refused(section: str, given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -234,6 +234,26 @@ def test_a_saved_hub_set(home, place, tmp_path, kind):
         read(home, tmp_path, source="hub", path="saved", text="absent")
 
 
+@pytest.mark.parametrize("kind", ["text", "table"])
+def test_a_second_answer_of_a_hub_set(home, place, tmp_path, kind):
+    tone = datasets.ClassLabel(names=["low", "loud"])
+    content = ["a b", "c d", "e f"] if kind == "text" else [1.5, 2.5, 3.5]
+    made = datasets.Dataset.from_dict(
+        {"content": content, "label": [1, 0, 1], "tone": [1, 0, -1], "far": [2.5, None, 1.0]}
+    )
+    made.cast_column("tone", tone).save_to_disk(place / "saved")
+    given = {"source": "hub", "path": "saved", "text": "content" if kind == "text" else None}
+    given["without"] = [] if kind == "text" else ["far"]
+    rows = read(home, tmp_path, **given, second={"label": "tone"})
+    assert rows.table.column("second").to_pylist() == ["loud", "low", None]
+    assert kind == "text" or rows.names == ("content",)
+    given["without"] = [] if kind == "text" else ["tone"]
+    rows = read(home, tmp_path, **given, second={"label": "far", "task": "regression"})
+    assert rows.table.column("second").to_pylist() == [2.5, None, 1.0]
+    with pytest.raises(BadInput, match="no column 'absent'"):
+        read(home, tmp_path, **given, second={"label": "absent"})
+
+
 @pytest.mark.parametrize(
     ("values", "names"),
     [
