@@ -13,12 +13,9 @@ import pandas as pd
 import pytest
 
 from conf.home import Home
-from conf.identity import trial_digest
 from conf.study import Study
-from tasks.champion.measure import load, predict
-from tasks.champion.pack import pack
+from tasks.champion.measure import predict
 from tasks.champion.predict import rows_of
-from tasks.champion.records import Candidate
 from tasks.champion.rows import read_rows
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import LabelPredictions, Predictions, read
@@ -29,6 +26,7 @@ from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.ready import make_ready
 from tasks.train.trial import StopWish, attempt
+from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 
 GOOD, BAD, PLAIN = "好喜欢棒美", "差坏烂糟丑", "这个电影书店东西的了是我们他在有"
@@ -92,12 +90,8 @@ def test_it_is_learnt_and_served_as_it_was_scored(way: str, tmp_path: Path) -> N
     result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopWish())
     assert result is not None and result.outcome == "complete", result
     assert evaluate(folder.path, config).value == result.value and result.value > 0.8
-    candidate = Candidate(
-        study="zh", study_digest="0" * 64, data=prepared.key, number=0,
-        digest=trial_digest(config), config=config, value=result.value, epochs=8, seed=1,
-    )  # fmt: skip
-    pack(candidate, folder.path, prepared.card_path, prepared.train, tmp_path / "model")
-    model = load(tmp_path / "model")
+    candidate = candidate_of(config, prepared, study="zh", value=result.value, epochs=8)
+    model = packed(candidate, folder.path, prepared, tmp_path / "model")
     held = read_rows(prepared.validation, card["inputs"])
     said, saved = predict(model, held), read(folder.predictions)
     order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]
