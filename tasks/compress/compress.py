@@ -147,6 +147,13 @@ class Bench:
 def _candidate(record: StudyRecord, version: ModelVersion) -> Candidate:
     """What the version was made from, by its tags."""
     tags = version.tags
+    made = f"made small by {tags['dense.recipe']}" if "dense.recipe" in tags else ""
+    if made := "an ensemble" if "dense.members" in tags else made:
+        raise BadInput(
+            f"the champion, version {version.version} of {version.name!r}, is {made}, and recipes, "
+            "distill too, are for one network as it was trained; make one champion by `dense "
+            f"rollback {record.study.name}` or `dense promote {record.study.name} VERSION`"
+        )
     number = int(tags.get("dense.trial", -1))
     mine = tags.get("dense.study") == record.study.name and tags.get("dense.home") == record.home.id
     if not mine or record.trial(number).trial.digest != tags["dense.digest"]:

@@ -1,0 +1,32 @@
+"""Which champions the recipes are not for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from conf.compress import Compress
+from conf.errors import BadInput
+from conf.study import Study
+from tasks.champion import registry
+from tasks.compress.compress import compress
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        pytest.param({"dense.members": '{"0":0.5,"3":0.5}'}, "is an ensemble", id="ensemble"),
+        pytest.param({"dense.recipe": "int8"}, "is made small by int8", id="small"),
+    ],
+)
+def test_a_champion_that_is_no_network_as_it_was_trained_is_refused(
+    tags: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = SimpleNamespace(name="digits", version="3", tags={"dense.trial": "0", **tags})
+    monkeypatch.setattr(registry, "aliased", lambda client, model: version)
+    nobody: Any = None
+    record = cast(Any, SimpleNamespace(study=Study(name="digits")))
+    with pytest.raises(BadInput, match=rf"version 3 of 'digits', {said}.*`dense rollback digits`"):
+        compress(nobody, record, Compress(recipes=("distill",)), nobody)
