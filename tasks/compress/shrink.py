@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from conf.errors import BadInput
 
-LAYERS = (nn.Linear, nn.Conv2d, nn.Embedding)
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
 LEAST = 512
 """Weights of a layer below which nothing is won."""
 

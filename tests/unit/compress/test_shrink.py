@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from conf.model import TextCnn
 from models.serving import Serving
+from models.text_cnn import TextCnnNet
 from tasks.champion.export import export_program
 from tasks.champion.servable import opened
 from tasks.compress import shrink
@@ -53,6 +55,17 @@ def test_a_layer_of_zeros_stays_one() -> None:
     net = nn.Sequential(layer)
     shrink.pack_weights(net)
     assert torch.equal(net[0].weight, torch.zeros(64, 64))
+
+
+def test_a_network_of_texts_is_packed_whole() -> None:
+    torch.manual_seed(0)
+    net = TextCnnNet(TextCnn(width=16, longest=3), 100, 0, 2).eval()
+    tokens = torch.randint(1, 100, (4, 9))
+    before = net(tokens, tokens > 0)
+    shrink.pack_weights(net)
+    assert 0 < (net(tokens, tokens > 0) - before).abs().max() < 0.02
+    left = {name for name, each in net.named_parameters() if each.ndim > 1}
+    assert left == {"filters.0.weight", "head.weight"}  # which are too small
 
 
 @pytest.mark.parametrize(
