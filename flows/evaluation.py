@@ -5,6 +5,7 @@ prefect deployment run evaluate/evaluate -p study=digits -p files='["june.csv"]'
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,9 @@ from flows.scoring import lines
 from tasks.champion.scoring import score_files
 from tasks.track import store
 
+CHAMPION_OF = Field(max_length=200)
 FILES = Field(min_length=1, max_length=1_000)
+PATH = Field(max_length=4_000)
 
 
 def run_name() -> str:
@@ -31,7 +34,9 @@ def run_name() -> str:
 
 
 @flow(name="evaluate", flow_run_name=run_name, persist_result=False)
-def evaluate(study: str, files: Annotated[list[str], FILES]) -> State:
+def evaluate(
+    study: Annotated[str, CHAMPION_OF], files: Annotated[list[Annotated[str, PATH]], FILES]
+) -> State:
     """Score the champion of a study on files that it has never been near.
 
     Args:
@@ -56,9 +61,14 @@ def evaluate(study: str, files: Annotated[list[str], FILES]) -> State:
         for one in found
     ]
     create_table_artifact(
-        rows, key=f"{study}-evaluation", description=f"The champion of {study}, 95 % intervals"
+        rows, key=artifact_key(study), description=f"The champion of {study}, 95 % intervals"
     )
     return Completed(message="\n".join(lines(found)))
+
+
+def artifact_key(study: str) -> str:
+    """What the table is called: Prefect takes fewer letters than MLflow's registry does."""
+    return f"{re.sub('[^a-z0-9]+', '-', study.lower()).strip('-')}-evaluation"
 
 
 def inside(given: str, home: Home) -> Path:

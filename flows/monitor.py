@@ -8,6 +8,7 @@ prefect deployment run 'monitor/digits-hourly' -p path=/data/incoming
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -17,6 +18,7 @@ from prefect.states import Completed, State
 from conf.errors import BadInput
 from conf.home import Home
 from data.sources.places import confined
+from flows.evaluation import CHAMPION_OF, PATH
 from flows.watching import look_at
 from tasks.monitor.record import Idle, Kept
 from tasks.monitor.successor import successor_of
@@ -26,7 +28,11 @@ ALARM, CALM, SUCCESSOR = "dense.monitor.alarm", "dense.monitor.calm", "dense.suc
 
 
 @flow(name="monitor", flow_run_name="{study}", persist_result=False)
-def monitor(study: str = "digits", path: str = "incoming", again: bool = False) -> State:
+def monitor(
+    study: Annotated[str, CHAMPION_OF] = "digits",
+    path: Annotated[str, PATH] = "incoming",
+    again: bool = False,
+) -> State:
     """Hold new rows against what a champion was made from.
 
     Args:
@@ -34,7 +40,7 @@ def monitor(study: str = "digits", path: str = "incoming", again: bool = False) 
         path: A file of rows, or a folder that gets them, in a folder that DENSE_DATA names.
         again: Every file of the folder, also those that earlier looks have seen.
     """
-    kept = look.with_options(task_run_name=f"look at {path}")(study, path, again)
+    kept = look(study, path, again)
     if isinstance(kept, Idle):
         return Completed(message=f"Skipped: {kept.why}", name="Skipped")
     tell(kept)
@@ -43,7 +49,7 @@ def monitor(study: str = "digits", path: str = "incoming", again: bool = False) 
     return Completed(message=f"{kept.look.why}; see {kept.page}", name="Alarm")
 
 
-@task(name="look", cache_policy=NO_CACHE)
+@task(name="look", task_run_name="look at {path}", cache_policy=NO_CACHE)
 def look(study: str, path: str, again: bool) -> Kept | Idle:
     """One look, recorded."""
     home = Home.open()

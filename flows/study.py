@@ -37,12 +37,15 @@ MORE = Field(ge=0, le=100_000)
 # The policy bounds how many trials run; two threads wait for each of them.
 THREADS = 2 * 1_024
 
+NAME = 80
+"""Letters of a run's name, which may be what no study is called."""
+
 
 def run_name() -> str:
     """The name of the flow run that is starting: its study's, which an override may give."""
     given = [each.partition("=") for each in flow_run.parameters.get("overrides") or ()]
     names = [value for key, _, value in given if key.strip() == "name"]
-    return names[-1].strip(" \"'") if names else Path(flow_run.parameters["study"]).stem
+    return (names[-1].strip(" \"'") if names else Path(flow_run.parameters["study"]).stem)[:NAME]
 
 
 @flow(

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prefect.client.schemas.actions import ArtifactCreate
 
 from flows import evaluation, study
 
@@ -18,6 +19,7 @@ from flows import evaluation, study
         pytest.param({"study": "a/mine.yaml", "overrides": ["train.lr=1"]}, "mine", id="file"),
         pytest.param({"study": "digits", "overrides": ["name=a", "name=wide"]}, "wide", id="named"),
         pytest.param({"study": "digits", "overrides": ['name="wide"']}, "wide", id="quoted"),
+        pytest.param({"study": "digits", "overrides": ["name=" + "x" * 999]}, "x" * 80, id="long"),
     ],
 )
 def test_a_run_is_called_as_its_study_is(
@@ -33,3 +35,11 @@ def test_an_evaluation_is_called_after_its_files(monkeypatch: pytest.MonkeyPatch
     assert evaluation.run_name() == "digits on june.csv"
     parameters["files"] = ["june.csv", "july.csv"]
     assert evaluation.run_name() == "digits on 2 files"
+
+
+@pytest.mark.parametrize(
+    ("study", "key"), [("digits", "digits-evaluation"), ("My_Model 2", "my-model-2-evaluation")]
+)
+def test_a_table_is_called_as_prefect_wants_it(study: str, key: str) -> None:
+    assert evaluation.artifact_key(study) == key
+    ArtifactCreate(key=key)
