@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from conf.home import Home
 from tasks.report.page import write_page
+from tasks.report.sides import side
+from tasks.report.versus import compare
+from tasks.report.versus_page import write_comparison
 from tasks.report.view import Surroundings
 from tests.integration.report.browser import CHROMIUM, Browser
 from tests.unit.report.made import CARD, contact_sheet, crowned, made_home, made_study
@@ -77,3 +81,13 @@ def test_without_scripts_everything_but_the_plots_is_there(page: Path, browser: 
     browser.open(page, width=1280, script=False)
     assert "The plots need JavaScript" in browser.value("document.body.innerText")
     assert "models:/digits@champion" in browser.value("document.body.innerText")
+
+
+def test_a_comparison_is_drawn_without_complaint_too(page: Path, browser: Browser) -> None:
+    home = Home.open(page.parent.parent)
+    browser.complaints.clear()
+    compared = write_comparison(compare(side(home, "digits/0"), side(home, "digits/1")))
+    browser.open(compared, width=390)
+    assert set(browser.value(DRAWN).split(",")) == {"intervals", "course"}
+    assert browser.complaints == []
+    assert browser.value("document.documentElement.scrollWidth") <= 390
