@@ -83,7 +83,7 @@ def plain_loop(config: TrialConfig, card: dict, parts: tuple, seed: int) -> list
 
 def load(path: Path, card: dict) -> tuple:
     """A part as two tensors."""
-    from data.loaders import part_loader
+    from data.plain import part_loader
 
     batch = next(iter(part_loader(card, path, batch_size=100_000)))
     return batch["x"], batch["y"]

@@ -14,35 +14,29 @@ from tokenizers import Tokenizer
 from torch.utils.data import DataLoader, Dataset
 
 from conf.augment import Augment
-from conf.foundation import Transformer
 from conf.identity import derived_seed
 from conf.lightning import pl
 from conf.study import TrialConfig
-from conf.writers import Causal, Seq2Seq
-from data.answers import PairEncoder, pair_encoder
+from data.answers import PairEncoder
 from data.augment import Pipeline, transforms
 from data.batches import Batch, Numbers, VectorBatches
 from data.columns import Part, second_of
-from data.encoder import Encoder, encoder_of
+from data.encoder import Encoder
 from data.mix import Mixer
 from data.normalize import numbers_of
 from data.oversample import made, repeats
 from data.paraphrases import Paraphrases, paraphrases_file
+from data.plain import encoding_of, evenly, in_order, plain, same
 from data.presets import resolved
 from data.rows import CONTENT, Column
-from data.sampler import EpochSampler, Index, PoissonBatches
+from data.sampler import EpochSampler, PoissonBatches
 from data.text import TextPipeline, changes_texts
 from data.texts import Bucketed, TextBatches
 from data.thesaurus import synonyms
-from data.weights import facts_of, home_of, located
+from data.weights import home_of
 
 VALIDATION_ROWS = 256
 PAIRS_AT_ONCE = 64
-
-
-def _same(batch: Any) -> Any:
-    """The data set gives whole batches; there is nothing left to collate."""
-    return batch
 
 
 class StudyData(pl.LightningDataModule):
@@ -234,7 +228,7 @@ class StudyData(pl.LightningDataModule):
                 self.card["inputs"]["kind"] == "pairs"
             )  # of which nothing is kept for a backward
             size = max(self._batch_size, PAIRS_AT_ONCE) if pairs else self._batch_size
-        return self._loader(self._validation, sampler=_in_order(self._validation), batch_size=size)
+        return self._loader(self._validation, sampler=in_order(self._validation), batch_size=size)
 
     def _loader(self, data: Dataset[Batch], **order: Any) -> DataLoader[Batch]:
         # Without a generator of its own a loader draws from torch's global one, and a resumed
@@ -242,34 +236,12 @@ class StudyData(pl.LightningDataModule):
         generator = torch.Generator().manual_seed(derived_seed(self._seed, "loader"))
         return DataLoader(
             data,
-            collate_fn=_same,
+            collate_fn=same,
             num_workers=self._workers,
             persistent_workers=self._workers > 0,
             generator=generator,
             **order,
         )
-
-
-def encoding_of(config: TrialConfig, parts: Path) -> Encoder | PairEncoder | None:
-    """How a model that brings its own tokenizer reads texts; None where it has the prepared one.
-
-    `parts` is the folder of the prepared parts, in the home where weights lie.
-    """
-    model = config.model
-    if not isinstance(model, Transformer | Seq2Seq | Causal):
-        return None
-    folder = located(model.weights, home_of(parts), offline=True)
-    facts = facts_of(folder)
-    if isinstance(model, Transformer):
-        return encoder_of(model, folder, facts)
-    return pair_encoder(model, folder, facts)
-
-
-def evenly(rows: Numbers, most: int | None) -> Numbers:
-    """At most so many of the rows, at equal distances."""
-    if most is None or len(rows) <= most:
-        return rows
-    return rows[np.arange(most) * len(rows) // most]
 
 
 def text_pipeline(augment: Augment, parts: Path, seed: int, words: Collection[str]) -> TextPipeline:
@@ -286,35 +258,3 @@ def _with_repeats(rows: Numbers, labels: Numbers, augment: Augment, seed: int) -
     """The rows, and those of rare classes once more."""
     assert augment.oversample is not None
     return np.concatenate([rows, rows[repeats(labels[rows], augment.oversample, seed)]])
-
-
-def plain(
-    part: Part,
-    rows: Numbers,
-    card: Mapping[str, Any],
-    encoder: Encoder | PairEncoder | None = None,
-) -> Dataset[Batch]:
-    """Batches of some rows of a part as they are."""
-    inputs = card["inputs"]
-    if inputs["kind"] in ("text", "pairs"):
-        pairs = inputs["kind"] == "pairs"
-        return TextBatches(part, rows, inputs, references=pairs, encoder=encoder)
-    content = part.vectors(CONTENT[inputs["kind"]][0])
-    labels, second = part.numbers("label"), second_of(part)
-    return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
-
-
-def _in_order(data: Dataset[Batch]) -> list[Index]:
-    return [(0, slot) for slot in range(len(data))]  # type: ignore[arg-type]
-
-
-def part_loader(
-    card: Mapping[str, Any],
-    path: Path,
-    batch_size: int,
-    encoder: Encoder | PairEncoder | None = None,
-) -> DataLoader[Batch]:
-    """Every row of one prepared part once, in order: for scoring the test part."""
-    part = Part([path])
-    data = plain(part, np.arange(len(part)), card, encoder)
-    return DataLoader(data, batch_size=batch_size, sampler=_in_order(data), collate_fn=_same)

@@ -1,4 +1,7 @@
-"""From a configuration and a data card to a LightningModule."""
+"""From a configuration and a data card to a network, and to its LightningModule.
+
+Lightning is imported where that is asked for: whoever serves a network needs none of it.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,20 @@ from torch import nn
 
 from conf.errors import BadInput
 from conf.foundation import Head, Transformer, Tuned, Vision
-from conf.lightning import pl
 from conf.model import Cnn, Gru, Mlp, TextCnn
 from conf.study import TrialConfig
 from conf.writers import Causal, Seq2Seq
 from data.weights import home_of, located
 from models.answers import answer_of, outputs_of
 from models.cnn import CnnNet
-from models.learner import Learner
 from models.mlp import mlp_net
 from models.recompute import recompute
-from models.seq2seq import TOKENIZER, Writing, sizes
+from models.seq2seq import TOKENIZER, sizes
 from models.seq2seq_net import GruNet
 from models.text_cnn import TextCnnNet
 
 if TYPE_CHECKING:
+    from conf.lightning import pl
     from models.writers import WriterNet
 
 
@@ -149,12 +151,16 @@ def build(
     """
     inputs = card["inputs"]
     if isinstance(config.model, Gru | Seq2Seq | Causal) or inputs["kind"] == "pairs":
+        from models.writing import Writing
+
         assert parts is not None  # texts have an encoding
         writer = build_writer(config, inputs, parts)
         if config.train.gradient_checkpointing:
             recompute(writer)
         own = getattr(writer, "tokenizer", parts / TOKENIZER)
         return Writing(writer, config, inputs, total_steps, own)
+    from models.learner import Learner
+
     if isinstance(config.model, Head):
         assert parts is not None  # features lie in a home
         net = head_on_features(config.model, card, parts)

@@ -23,7 +23,7 @@ from conf.foundation import Head, PackageWeights
 from conf.identity import canonical_json, sha256_text
 from data.columns import Part
 from data.encoder import encoder_of
-from data.loaders import part_loader
+from data.plain import part_loader
 from data.texts import padded
 from data.weights import digest, facts_of, home_of, located
 from models.efficientnet import load_lite0

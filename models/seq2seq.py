@@ -1,19 +1,14 @@
-"""The LightningModule of a network that writes texts."""
+"""A network that writes texts: its sizes, its loss, and which of its weights are saved."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from conf.model import Gru
-from conf.study import TrialConfig
-from conf.writers import Causal, Seq2Seq
-from models.seq2seq_net import GruNet, beam, greedy
-from models.trained import Trained
+from models.seq2seq_net import GruNet
 
 if TYPE_CHECKING:
     from models.writers import WriterNet
@@ -31,73 +26,6 @@ def sizes(model: Gru, inputs: Mapping[str, Any]) -> dict[str, Any]:
         "dropout": model.dropout,
         **{name: int(inputs[name]) for name in ("pad", "start", "end")},
     }
-
-
-class Writing(Trained):
-    """Trains `net` to continue targets that it is given; validates by writing texts itself."""
-
-    net: GruNet | WriterNet
-
-    def __init__(
-        self,
-        net: GruNet | WriterNet,
-        config: TrialConfig,
-        inputs: Mapping[str, Any],
-        total_steps: int,
-        tokenizer: Path | Tokenizer,
-    ) -> None:
-        """`tokenizer` is what tokens become texts by, or its file, read when texts are written."""
-        super().__init__(net, config.train, total_steps)
-        assert isinstance(config.model, Gru | Seq2Seq | Causal)
-        self._model = config.model
-        self._searches = config.evaluate.texts.search == "beam"
-        self._longest = int(inputs["longest"])
-        # The loss of a row is a sum over its tokens; this keeps it near the mean a token, and the
-        # same however a batch is divided.
-        self._usual = float(inputs["lengths"]["target"]["median"]) + 1.0
-        self._tokenizer = tokenizer
-
-    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        """Mean loss of a batch, times its weight among those of an optimiser step."""
-        losses = row_losses(self.net, batch, self._model.smoothing)
-        loss = losses.mean() / self._usual
-        if self.allocation is not None:
-            loss = loss + self.allocation.penalty()
-        return loss * self.loss_weight
-
-    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """`id`, `reference` and `hypothesis` as texts, and `loss` (the sum over a target's tokens,
-        in nats) with `tokens`."""
-        return {
-            "id": batch["id"],
-            "reference": batch["reference"],
-            "hypothesis": self._texts(self._written(batch)),
-            "loss": row_losses(self.net, batch, 0.0),
-            "tokens": batch["y_mask"][:, 1:].sum(dim=1),
-        }
-
-    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """As `validation_step`."""
-        return self.validation_step(batch, batch_idx)
-
-    def _written(self, batch: dict[str, Any]) -> list[list[int]]:
-        beams = self._model.beams if self._searches else 1
-        if not isinstance(self.net, GruNet):
-            return self.net.write(batch["x"], batch["mask"], beams)
-        memory = self.net.encode(batch["x"], batch["mask"])
-        if beams == 1:
-            return greedy(self.net, memory, self._longest)
-        return beam(self.net, memory, self._longest, beams, self._model.length_penalty)
-
-    def _texts(self, tokens: list[list[int]]) -> list[str]:
-        if isinstance(self._tokenizer, Path):
-            self._tokenizer = Tokenizer.from_file(str(self._tokenizer))
-        return [text.strip() for text in self._tokenizer.decode_batch(tokens)]
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """All but the frozen weights, and of what has several names only the first."""
-        state = super().state_dict(*args, **kwargs)
-        return {name: each for name, each in state.items() if name not in left_out(self)}
 
 
 def row_losses(net: GruNet | WriterNet, batch: Mapping[str, Any], smoothing: float) -> Tensor:

@@ -164,7 +164,7 @@ def target_losses(
     """
     import torch
 
-    from data.loaders import encoding_of, part_loader
+    from data.plain import encoding_of, part_loader
 
     net = load_network(config, card, weights, parts)
     encoder = encoding_of(config, parts)

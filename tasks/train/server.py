@@ -43,6 +43,8 @@ WARM = (
     "torch.utils.serialization.config",
     "data.loaders",
     "models",
+    "models.learner",
+    "models.writing",
     "tasks.evaluate.metrics",
     "tasks.evaluate.predictions",
     "tasks.train.fit",

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from conf.errors import BadInput
 from data.encoder import Encoder
-from data.loaders import encoding_of
+from data.plain import encoding_of
 from models.answers import Batch, answer_of
 from models.learner import Learner, logits
 from models.serving import load_net

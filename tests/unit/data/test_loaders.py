@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,7 +10,8 @@ from torch import Tensor
 from conf.augment import Augment, Rotate, Shift
 from conf.home import Home
 from conf.study import Study
-from data.loaders import StudyData, part_loader
+from data.loaders import StudyData
+from data.plain import part_loader
 from data.sampler import EpochSampler
 from tasks.prepare import Prepared, prepare, test_path
 
@@ -133,18 +132,3 @@ def test_large_columns_stay_mapped_and_give_the_same_rows(prepared, monkeypatch)
     plain = epoch(made(prepared))
     monkeypatch.setattr("data.rows.IN_MEMORY", 0)
     assert equal(plain, epoch(made(prepared)))
-
-
-def test_importing_the_loaders_starts_no_thread_and_asks_no_network(tmp_path: Path):
-    import subprocess
-    import sys
-
-    code = (
-        "import socket\n"
-        "def refuse(*a, **k): raise SystemExit('network')\n"
-        "socket.socket.connect = refuse; socket.getaddrinfo = refuse\n"
-        "import data.loaders, threading, os, cv2\n"
-        "assert threading.active_count() == 1\n"
-        "assert cv2.getNumThreads() <= 1, cv2.getNumThreads()\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
