@@ -51,7 +51,9 @@ def prepared(train_home: Home, study: Study) -> Prepared:
 @pytest.fixture(scope="session")
 def server(train_home: Home) -> Iterator[TrialServer]:
     """A trial server whose trials misbehave when the study's name says so."""
-    started = TrialServer.start(train_home.logs / "trial-server.log", (str(FAULTY),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DENSE_TEST_CGROUP", str(train_home.path / "group"))  # see `limited_group`
+        started = TrialServer.start(train_home.logs / "trial-server.log", (str(FAULTY),))
     started.wait_ready()
     yield started
     assert started.alive, "a test ended the shared trial server"

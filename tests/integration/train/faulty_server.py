@@ -70,7 +70,7 @@ def allocate_in_a_group() -> None:
     """Until the kernel kills this process: its control group has 64 MiB more than it uses."""
     import torch
 
-    group = Path(os.environ["DENSE_TEST_CGROUP"])
+    group = Path(Path(os.environ["DENSE_TEST_CGROUP"]).read_text())
     (group / "cgroup.procs").write_text(str(os.getpid()))
     hoard = [torch.ones(2**22) for _ in range(200)]
     raise AssertionError(len(hoard))

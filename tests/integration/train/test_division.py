@@ -10,16 +10,19 @@ import pytest
 from safetensors.torch import load_file
 
 from conf.home import Home
-from conf.study import TrialConfig
+from conf.study import Study, TrialConfig
+from tasks.prepare import Prepared
+from tasks.train.client import TrialServer
 from tasks.train.engine import Engine
 from tasks.train.folder import TrialFolder
-from tests.integration.train.conftest import MakeSpec
+from tests.integration.train.conftest import EPOCHS, MakeSpec
 from tests.integration.train.test_processes import (
     assert_nothing_left,
     began,
     group_of,
     living_group,
 )
+from tests.specs import spec_of
 from tests.waiting import wait_until
 
 
@@ -31,16 +34,23 @@ def config_with(config: TrialConfig, **train: Any) -> TrialConfig:
     return TrialConfig.model_validate(raw)
 
 
-def losses(folder: Path) -> list[float]:
-    return [line.metrics["train/loss"] for line in TrialFolder(folder).read_metrics()]
+def losses(folder: TrialFolder) -> list[float]:
+    return [line.metrics["train/loss"] for line in folder.read_metrics()]
 
 
-@pytest.fixture
-def whole(engine: Engine, make_spec: MakeSpec, tmp_path: Path) -> list[float]:
-    """The losses of the trial on one device, a whole batch at once."""
-    config = config_with(make_spec().config)
-    assert engine.run(make_spec(config=config), tmp_path / "whole").outcome == "complete"
-    return losses(tmp_path / "whole")
+@pytest.fixture(scope="module")
+def whole(
+    train_home: Home,
+    server: TrialServer,
+    study: Study,
+    prepared: Prepared,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> TrialFolder:
+    """The trial on one device, a whole batch at once."""
+    folder = TrialFolder(tmp_path_factory.mktemp("whole"))
+    spec = spec_of(config_with(study.trial_config), prepared, number=3, until=EPOCHS)
+    assert Engine(train_home, slots=2, server=server).run(spec, folder.path).outcome == "complete"
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -59,42 +69,43 @@ def test_a_division_follows_the_same_trajectory(
     engine: Engine,
     train_home: Home,
     make_spec: MakeSpec,
-    whole: list[float],
+    whole: TrialFolder,
     tmp_path: Path,
 ) -> None:
     micro = fields.pop("micro", None)
     config = config_with(make_spec().config, micro_batch=micro)
-    outcome = engine.run(make_spec(config=config, **fields), tmp_path / "divided")
+    folder = TrialFolder(tmp_path)
+    outcome = engine.run(make_spec(config=config, **fields), folder.path)
     assert outcome.outcome == "complete", outcome
-    assert losses(tmp_path / "divided") == pytest.approx(whole, rel=1e-3)
-    steps = [line.step for line in TrialFolder(tmp_path / "divided").read_metrics()]
-    assert steps == [line.step for line in TrialFolder(tmp_path / "whole").read_metrics()]
-    assert_nothing_left(train_home, TrialFolder(tmp_path / "divided"))
+    assert losses(folder) == pytest.approx(losses(whole), rel=1e-3)
+    steps = [[line.step for line in each.read_metrics()] for each in (folder, whole)]
+    assert steps[0] == steps[1]
+    assert_nothing_left(train_home, folder)
 
 
 def test_two_devices_resume_from_a_rung(
-    engine: Engine, make_spec: MakeSpec, whole: list[float], tmp_path: Path
+    engine: Engine, make_spec: MakeSpec, whole: TrialFolder, tmp_path: Path
 ) -> None:
     config = config_with(make_spec().config)
-    first = engine.run(make_spec(config=config, devices=2, until=2), tmp_path / "trial")
+    first = engine.run(make_spec(config=config, devices=2, until=2), tmp_path)
     assert (first.outcome, first.epochs) == ("paused", 2)
     spec = make_spec(config=config, devices=2, attempt=2)
-    assert engine.run(spec, tmp_path / "trial").outcome == "complete"
-    assert losses(tmp_path / "trial") == pytest.approx(whole, rel=1e-3)
+    assert engine.run(spec, tmp_path).outcome == "complete"
+    assert losses(TrialFolder(tmp_path)) == pytest.approx(losses(whole), rel=1e-3)
 
 
 def test_a_divided_model_goes_on_with_any_number_of_devices(
-    engine: Engine, train_home: Home, make_spec: MakeSpec, whole: list[float], tmp_path: Path
+    engine: Engine, train_home: Home, make_spec: MakeSpec, whole: TrialFolder, tmp_path: Path
 ) -> None:
-    config, folder = config_with(make_spec().config), TrialFolder(tmp_path / "trial")
+    config, folder = config_with(make_spec().config), TrialFolder(tmp_path)
     divided = {"devices": 2, "strategy": "fsdp"}
     for attempt, (until, fields) in enumerate([(1, divided), (2, {}), (4, divided)], start=1):
         spec = make_spec(config=config, until=until, attempt=attempt, **fields)
         outcome = engine.run(spec, folder.path)
         assert outcome.outcome == ("complete" if until == 4 else "paused"), outcome
-    assert losses(folder.path) == pytest.approx(whole, rel=1e-3)
+    assert losses(folder) == pytest.approx(losses(whole), rel=1e-3)
     weights = load_file(folder.weights)
-    alone = load_file(tmp_path / "whole" / folder.weights.relative_to(folder.path))
+    alone = load_file(whole.weights)
     assert {name: each.shape for name, each in weights.items()} == {
         name: each.shape for name, each in alone.items()
     }
@@ -136,14 +147,16 @@ def test_a_stop_reaches_all_devices(
 
 
 def test_clipping_and_precision_are_settings(
-    engine: Engine, make_spec: MakeSpec, whole: list[float], tmp_path: Path
+    engine: Engine, make_spec: MakeSpec, whole: TrialFolder, tmp_path: Path
 ) -> None:
     clipped = config_with(make_spec().config, clip=1e-3, optimizer="sgd")
     free = config_with(make_spec().config, optimizer="sgd")
     coarse = config_with(make_spec().config, precision="bfloat16")
+    found = {}
     for name, config in {"clipped": clipped, "free": free, "coarse": coarse}.items():
         assert engine.run(make_spec(config=config), tmp_path / name).outcome == "complete"
+        found[name] = losses(TrialFolder(tmp_path / name))
     # With gradients of norm 1e-3 the network hardly moves.
-    assert losses(tmp_path / "clipped")[-1] > losses(tmp_path / "free")[-1]
-    coarse_losses = losses(tmp_path / "coarse")
-    assert coarse_losses != whole and coarse_losses == pytest.approx(whole, rel=0.2)
+    assert found["clipped"][-1] > found["free"][-1]
+    assert found["coarse"] != losses(whole)
+    assert found["coarse"] == pytest.approx(losses(whole), rel=0.2)

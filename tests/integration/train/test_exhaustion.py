@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from conf.home import Home
-from tasks.train.client import TrialServer
 from tasks.train.engine import Engine
 from tasks.train.folder import TrialFolder
-from tests.integration.train.conftest import FAULTY, MakeSpec, assert_same
+from tests.integration.train.conftest import MakeSpec, assert_same
 from tests.integration.train.test_processes import assert_nothing_left
 
 LIMIT = 64 * 2**20
@@ -30,8 +29,8 @@ def test_a_trial_without_address_space_is_out_of_memory_and_goes_on_smaller(
 
 
 @pytest.fixture
-def limited_group(tmp_path: Path) -> Iterator[Path]:
-    """A control group whose processes get 64 MiB."""
+def limited_group(train_home: Home) -> Iterator[Path]:
+    """A control group whose processes get 64 MiB; trials find it by the home's file `group`."""
     group = Path("/sys/fs/cgroup/memory") / f"dense-test-{os.getpid()}"
     if not group.parent.is_dir():
         group = Path("/sys/fs/cgroup") / group.name
@@ -41,23 +40,18 @@ def limited_group(tmp_path: Path) -> Iterator[Path]:
         next(each for each in limits if each.exists()).write_text(str(LIMIT))
     except (OSError, StopIteration):
         pytest.skip("control groups cannot be made here")
+    (train_home.path / "group").write_text(str(group))
     yield group
     group.rmdir()
 
 
+@pytest.mark.usefixtures("limited_group")
 def test_a_trial_that_the_kernel_kills_for_memory_is_out_of_memory(
-    limited_group: Path,
-    train_home: Home,
-    make_spec: MakeSpec,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    engine: Engine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("DENSE_TEST_CGROUP", str(limited_group))
-    server = TrialServer.start(tmp_path / "log", (str(FAULTY),))
-    with Engine(train_home, slots=2, server=server) as engine:
-        outcome = engine.run(make_spec("oom-group"), tmp_path / "trial")
+    outcome = engine.run(make_spec("oom-group"), tmp_path)
     assert (outcome.outcome, outcome.cause) == ("failed", "oom"), outcome
-    assert_nothing_left(train_home, TrialFolder(tmp_path / "trial"))
+    assert_nothing_left(train_home, TrialFolder(tmp_path))
 
 
 @pytest.fixture

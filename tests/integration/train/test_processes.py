@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from conf.home import Home
@@ -161,7 +162,7 @@ def test_a_stop_kills_what_does_not_end(
     assert_nothing_left(train_home, folder)
 
 
-def test_the_trial_servers_death_ends_its_trials_and_another_starts(
+def test_the_trial_servers_death_ends_its_trials_and_another_starts_and_is_closed(
     train_home: Home, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
 ) -> None:
     server = TrialServer.start(tmp_path / "log", (str(FAULTY),))
@@ -178,6 +179,9 @@ def test_the_trial_servers_death_ends_its_trials_and_another_starts(
         assert (outcomes[0].outcome, outcomes[0].cause) == ("failed", "killed")
         assert_nothing_left(train_home, folder)
         assert engine.run(make_spec(attempt=2), folder.path).outcome == "complete"
+        other = psutil.Process(engine.server().pid)
+        assert other.pid != server.pid
+    assert not other.is_running() or other.status() == psutil.STATUS_ZOMBIE
     assert_same(folder, reference)
 
 
