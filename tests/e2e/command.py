@@ -138,8 +138,13 @@ class Command:
 
 def is_server(process: psutil.Process | None) -> bool:
     """Whether a process is the trial server, or a trial forked from it."""
+    return process is not None and runs(process, "tasks.train.server")
+
+
+def runs(process: psutil.Process, module: str) -> bool:
+    """Whether a process was started as `python -m MODULE`."""
     try:
-        return process is not None and "tasks.train.server" in process.cmdline()
+        return module in process.cmdline()
     except psutil.Error:
         return False
 

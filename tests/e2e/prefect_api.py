@@ -16,7 +16,7 @@ class Api:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = httpx.Client(base_url=url, timeout=60)
+        self._client = httpx.Client(base_url=url, timeout=600)  # a machine may stand still
 
     def close(self) -> None:
         """Let go of its connections."""

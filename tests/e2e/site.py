@@ -72,9 +72,10 @@ class Site:
         """A signal to a program, its guard, and all of their group."""
         os.killpg(self.pid(name), number)
 
-    def processes_of(self, run: str) -> list[psutil.Process]:
-        """The processes of a flow run: its own, its trial server's, its trials'."""
-        return [each for each in self.dense.processes() if _run_of(each) == run]
+
+def processes_of(dense: Command, run: str) -> list[psutil.Process]:
+    """The processes of a flow run: its own, its trial server's, its trials'."""
+    return [each for each in dense.processes() if _run_of(each) == run]
 
 
 def _run_of(process: psutil.Process) -> str | None:

@@ -8,19 +8,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from conf.home import Home
 from flows.server import PrefectServer
-from tests.e2e.command import Command, of
+from tests.e2e.command import Command, of, runs
 from tests.e2e.prefect_api import Api
 from tests.e2e.same import values
+from tests.e2e.site import processes_of
 from tests.waiting import wait_until
 
 SCHEDULED = {"state": {"type": {"any_": ["SCHEDULED"]}}}
@@ -132,6 +134,15 @@ def site(used_home: Path, heard: Ear, tmp_path_factory: pytest.TempPathFactory) 
         site.close()
 
 
+def cancelled(site: Site, run: str) -> float:
+    """Cancel a run as a person does at a terminal; the seconds until nothing of it is left."""
+    begun = time.monotonic()
+    site.python("-m", "prefect", "flow-run", "cancel", run)
+    wait_until(lambda: site.api.state(run) == "Cancelled")
+    wait_until(lambda: not processes_of(site.dense, run))
+    return time.monotonic() - begun
+
+
 def silent_run(site: Site) -> str:
     """A flow run that held its deployment's only place, said once that it lives, and no more.
 
@@ -171,6 +182,119 @@ def test_a_schedule_makes_runs(site: Site) -> None:
     planned = {"deployments": {"name": {"any_": ["wine"]}}, "flow_runs": SCHEDULED}
     assert site.api.ask("/flow_runs/filter", planned)
     site.api.ask(f"{path}/schedules/{made['id']}", method="DELETE")
+
+
+MUCH = "x" * 5_000
+NO_STUDIES = ["../digits", "/etc/passwd", "digits; touch x", "digits\0", "d\u0456gits", MUCH, ""]
+REFUSED = [
+    *(("study/digits", {"study": name}) for name in NO_STUDIES),
+    ("study/digits", {"more": -1}),
+    ("study/digits", {"more": "many"}),
+    ("study/digits", {"overrides": "train.lr=1"}),
+    ("study/digits", {"overrides": [5]}),
+    ("study/digits", {"overrides": ["train.lr=1"] * 1_001}),
+    ("study/successor", {"study": "../digits"}),
+    ("evaluate/evaluate", {"files": []}),
+    ("evaluate/evaluate", {"study": MUCH, "files": ["june.csv"]}),
+    ("monitor/digits-hourly", {"study": ["digits"]}),
+    ("monitor/digits-hourly", {"path": MUCH}),
+]
+
+
+def test_what_a_form_would_not_take_makes_no_run(site: Site) -> None:
+    for deployment, parameters in REFUSED:
+        path = f"/deployments/{site.api.deployment(deployment)['id']}/create_flow_run"
+        answer = httpx.post(f"{site.api.url}{path}", json={"parameters": parameters}, timeout=60)
+        assert answer.status_code in (409, 422), (parameters, answer.text)
+
+
+def trains_the_champion(site: Site, name: str) -> bool:
+    files = (site.dense.home / "trials" / name).glob("champion-*/metrics.jsonl")
+    return any(path.read_bytes().count(b"\n") >= 5 for path in files)
+
+
+def scores_the_champion(site: Site, name: str) -> bool:
+    return any(runs(each, "tasks.champion.score") for each in site.dense.processes())
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("name", "epochs", "reached"),
+    [
+        pytest.param("training", 60, trains_the_champion, id="training"),
+        pytest.param("scoring", 2, scores_the_champion, id="scoring"),
+    ],
+)
+def test_a_run_cancelled_at_its_champion_is_continued_and_does_nothing_twice(
+    site: Site, name: str, epochs: int, reached: Callable[[Site, str], bool]
+) -> None:
+    overrides = [f"name={name}", "search.trials=1", f"train.epochs={epochs}", "model.width=16"]
+    parameters = {"study": "digits", "overrides": overrides}
+    run = site.api.start("study/digits", parameters=parameters)
+    wait_until(lambda: reached(site, name))
+    assert cancelled(site, run) < 60  # seconds, on a machine that is not busy
+    journal = site.dense.journal(name)
+    assert "scored" not in [line["step"] for line in of(journal, "champion")]
+
+    again = site.api.start("study/digits", parameters=parameters)
+    wait_until(lambda: site.api.ended(again), 600)
+    assert site.api.state(again) == "Completed", site.api.message(again)
+    journal = site.dense.journal(name)
+    assert len(of(journal, "attempt")) == 1, "the trial was run again"
+    steps = [line["step"] for line in of(journal, "champion")]
+    assert steps == ["decided", "trained", "scored", "judged", "crowned"]
+    (folder,) = (site.dense.home / "trials" / name).glob("champion-*")
+    kept = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
+    assert [line["epoch"] for line in kept] == list(range(1, len(kept) + 1))
+    assert {line["attempt"] for line in kept} == ({1, 2} if name == "training" else {1})
+
+
+OUTSIDE = "/etc/passwd is outside the folders that studies may read"
+TABLE = "data={source: table, path: /etc/passwd, label: x}"
+HOSTILE = [
+    ("study/digits", {"overrides": ["name=../../up"]}, "'../../up' is no name"),
+    ("study/wine", {"overrides": ["name=$(touch x)"]}, "is no name"),
+    ("study/mnist", {"overrides": ["name=d\u0456gits"]}, "is no name"),
+    ("study/tweets", {"overrides": ["name=a\0b"]}, "special characters are not allowed"),
+    ("study/pronounce", {"overrides": [f"name={MUCH}"]}, "is no name"),
+    ("study/diabetes", {"overrides": [f"{MUCH}=1"]}, "unknown key"),
+    ("study/digits", {"overrides": ["train.lrr=1"]}, "did you mean train.lr?"),
+    ("study/wine", {"overrides": ["search.trials=-4"]}, "is not at least 1"),
+    ("study/mnist", {"overrides": ["extends=/etc/passwd"]}, "extends stands in the file"),
+    ("study/successor", {"overrides": ["search.learn_from=[../up]"]}, "is no name"),
+    ("study/wine", {"overrides": [TABLE]}, f"data.path: {OUTSIDE}"),
+    ("evaluate/evaluate", {"study": "../up", "files": ["june.csv"]}, "no registered model '../up'"),
+    ("evaluate/evaluate", {"study": "digits", "files": ["/etc/passwd"]}, f"files: {OUTSIDE}"),
+    ("evaluate/evaluate", {"study": "digits", "files": ["a\0b"]}, "can be no file's path"),
+    ("evaluate/evaluate", {"study": "{0}", "files": [MUCH[:3_000]]}, "can be no file's path"),
+    ("monitor/digits-hourly", {"path": "/etc/passwd"}, f"path: {OUTSIDE}"),
+]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_what_a_form_takes_and_nobody_should_give_is_a_failed_run_with_a_sentence(
+    site: Site,
+) -> None:
+    home = site.dense.home
+    (home / "sources").mkdir()
+    (home / "sources" / "june.csv").write_text("x,label\n1,a\n")
+    before = files_beside(home)
+    begun = [site.api.start(name, parameters=given) for name, given, _ in HOSTILE]
+    for run, (_, given, said) in zip(begun, HOSTILE, strict=True):
+        wait_until(lambda run=run: site.api.ended(run), 600)
+        message = site.api.message(run)
+        assert site.api.state(run) == "Failed" and said in message, (given, message)
+        assert "\n" not in message and len(message) < 700, (given, message)
+        assert len(site.api.run(run)["name"]) <= 240
+    assert files_beside(home) == before
+    assert site.worker is not None and site.worker.poll() is None
+
+
+def files_beside(home: Path) -> set[Path]:
+    """What lies where the home lies, and where the runs' working folders are."""
+    return {path for path in home.parent.rglob("*") if not path.is_relative_to(home)}
 
 
 @pytest.mark.long

@@ -25,7 +25,7 @@ from tasks.track import store
 from tests import postgres
 from tests.e2e.command import of
 from tests.e2e.same import values
-from tests.e2e.site import QUICK, Site
+from tests.e2e.site import QUICK, Site, processes_of
 from tests.waiting import wait_until
 
 pytestmark = [
@@ -156,15 +156,25 @@ def test_a_study_and_what_its_champion_is_worth_are_recorded_through_the_servers
     assert row["rows"] == 60 and 0 < float(row["accuracy"].split()[0]) <= 1
 
 
-def test_a_schedule_fires(site: Site) -> None:
-    path = f"/deployments/{site.api.deployment('study/wine')['id']}/schedules"
-    parameters = {"overrides": ["name=scheduled", "champion.enabled=false", *QUICK]}
+def test_the_nightly_schedule_fires_and_goes_on_where_the_last_night_ended(site: Site) -> None:
+    """With nights of half a minute."""
+    nightly = site.api.deployment("study/digits-nightly")
+    (kept,) = nightly["schedules"]
+    path = f"/deployments/{nightly['id']}/schedules/{kept['id']}"
+    parameters = {"overrides": ["name=nightly", "champion.enabled=false", *QUICK], "more": 2}
     often = {"schedule": {"interval": 30}, "active": True, "parameters": parameters}
-    (made,) = site.api.ask(path, [often])
-    wait_until(lambda: len(values(site.dense, "scheduled")) == 2)
-    site.api.ask(f"{path}/{made['id']}", method="DELETE")
-    (run,) = runs_of(store.client(site.mlflow), "scheduled", "study")
-    assert site.api.run(run.data.tags["prefect.flow_run_id"])["auto_scheduled"]
+    site.api.ask(path, often, "PATCH")
+    wait_until(lambda: len(of(site.dense.journal("nightly"), "target")) >= 2)
+    site.api.ask(path, {"schedule": kept["schedule"], "active": False}, "PATCH")
+    targets = of(site.dense.journal("nightly"), "target")
+    for each in targets:
+        wait_until(lambda run=each["key"]: site.api.ended(run))
+        assert site.api.state(each["key"]) == "Completed", site.api.message(each["key"])
+        assert site.api.run(each["key"])["auto_scheduled"]
+    assert [each["trials"] for each in targets] == [4 + 2 * night for night in range(len(targets))]
+    assert sorted(values(site.dense, "nightly")) == list(range(targets[-1]["trials"]))
+    attempts = Counter(line["number"] for line in of(site.dense.journal("nightly"), "attempt"))
+    assert set(attempts.values()) == {1}, "a trial was run twice"
 
 
 def test_mlflow_is_away_for_a_minute(site: Site) -> None:
@@ -211,7 +221,7 @@ def test_a_run_whose_worker_died_is_stopped_by_the_command(site: Site) -> None:
     site.signal("worker", signal.SIGKILL)
     said = site.dense.run("stop", "stopped")
     assert said.returncode == 0, said.stderr
-    wait_until(lambda: not site.processes_of(run), 120)
+    wait_until(lambda: not processes_of(site.dense, run), 120)
     assert of(site.dense.journal("stopped"), "stopped")[-1]["reason"] == "user"
     assert site.api.state(run) == "Cancelled", site.api.message(run)
     wait_until(lambda: site.pid("worker") != before)
@@ -238,7 +248,7 @@ def test_a_run_killed_with_its_worker_frees_its_place_for_the_next_which_goes_on
     run = begin(site, "killed")
     again = site.api.start("study/digits", parameters=site.api.run(run)["parameters"])
     site.signal("worker", signal.SIGKILL)
-    for process in site.processes_of(run):
+    for process in processes_of(site.dense, run):
         process.kill()
     asked = of(site.dense.journal("killed"), "asked")
     assert site.api.state(run) == "Running" and site.api.places_taken("study/digits") == 1
@@ -258,7 +268,7 @@ def test_down_ends_also_the_run_of_a_worker_that_is_gone(
     before = site.pid("worker")
     site.signal("worker", signal.SIGKILL)
     wait_until(lambda: site.pid("worker") != before)
-    assert site.processes_of(run)
+    assert processes_of(site.dense, run)
     assert site.dense.run("down").stdout == "down\n"
     assert not site.dense.processes()
     assert of(site.dense.journal("ended"), "stopped")[-1]["reason"] == "user"
