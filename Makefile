@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Without --no-compile pip compiles thousands of modules that nothing here imports.
+# What is imported is compiled then, and kept: else every process, and every trial server, compiles it.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 $(VENV)/.installed: pyproject.toml constraints.txt

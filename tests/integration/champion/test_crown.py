@@ -81,10 +81,15 @@ def stage(home: Home, engine: Engine, with_mlflow: Callable[[Home], Home]) -> St
     return Stage(home, study, prepared, engine, client, record)
 
 
-def test_a_study_is_crowned_once_and_again_when_it_found_better(stage: Stage) -> None:
+def test_stopped_or_killed_before_each_part_it_is_crowned_once_and_again_when_it_found_better(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stopped_and_killed(stage, monkeypatch)
     first = stage.crown()
-    assert first.decision.verdict == "crown"
+    assert (first.decision.verdict, first.version) == ("unchanged", "1")
     assert stage.steps() == ["decided", "trained", "scored", "judged", "crowned"]
+    assert stage.record.state.champion[-2].facts["verdict"] == "crown"
+    assert len(stage.client.search_model_versions("name = 'digits'")) == 1
     assert set(first.test) == {"accuracy", "f1_macro"}
 
     again = stage.crown()
@@ -116,27 +121,8 @@ def test_a_study_is_crowned_once_and_again_when_it_found_better(stage: Stage) ->
     assert not again.equal and again.differing and again.weights is False
 
 
-@pytest.mark.long
-def test_restored_in_another_mlflow_the_champion_is_there_and_the_journal_as_it_was(
-    stage: Stage, migrated_database: Path
-) -> None:
-    crowned = stage.crown()
-    before = stage.record.state
-    other = shutil.copy(migrated_database, stage.home.path / "other.db")
-    uri = f"sqlite:///{other}"
-    client = store.client(uri)
-    client.create_experiment("digits", artifact_location=(stage.home.path / "other").as_uri())
-    for _ in range(2):
-        assert restore(stage.record, uri).versions == 1
-    held = registry.incumbent(client, "digits")
-    assert held is not None and held.digest == crowned.digest
-    assert len(client.search_model_versions("name = 'digits'")) == 1
-    assert StudyRecord.read(stage.home, "digits").state == before
-
-
-def test_stopped_or_killed_before_each_part_it_is_completed_and_nothing_done_twice(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _stopped_and_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the user after the training, then before each part that follows."""
     note = note_into(stage.home, stage.study)
     stopped = crown(
         stage.record, stage.prepared, stage.run, stage.client, note, stopping=lambda: True
@@ -159,11 +145,24 @@ def test_stopped_or_killed_before_each_part_it_is_completed_and_nothing_done_twi
     with pytest.raises(KeyboardInterrupt):
         crown(stage.record, stage.prepared, stage.run, stage.client, dying)
     stage.record = StudyRecord.read(stage.home, "digits")
+
+
+@pytest.mark.long
+def test_restored_in_another_mlflow_the_champion_is_there_and_the_journal_as_it_was(
+    stage: Stage, migrated_database: Path
+) -> None:
     crowned = stage.crown()
-    assert (crowned.decision.verdict, crowned.version) == ("unchanged", "1")
-    assert stage.steps() == ["decided", "trained", "scored", "judged", "crowned"]
-    assert len(stage.trained) == 1
-    assert len(stage.client.search_model_versions("name = 'digits'")) == 1
+    before = stage.record.state
+    other = shutil.copy(migrated_database, stage.home.path / "other.db")
+    uri = f"sqlite:///{other}"
+    client = store.client(uri)
+    client.create_experiment("digits", artifact_location=(stage.home.path / "other").as_uri())
+    for _ in range(2):
+        assert restore(stage.record, uri).versions == 1
+    held = registry.incumbent(client, "digits")
+    assert held is not None and held.digest == crowned.digest
+    assert len(client.search_model_versions("name = 'digits'")) == 1
+    assert StudyRecord.read(stage.home, "digits").state == before
 
 
 @pytest.mark.long
