@@ -22,6 +22,8 @@ from flows.scoring import lines
 from tasks.champion.scoring import score_files
 from tasks.track import store
 
+NAME = 200
+"""Letters of a run's name."""
 CHAMPION_OF = Field(max_length=200)
 FILES = Field(min_length=1, max_length=1_000)
 PATH = Field(max_length=4_000)
@@ -30,7 +32,7 @@ PATH = Field(max_length=4_000)
 def run_name() -> str:
     """The name of the flow run that is starting: whose champion it looks at, and on what."""
     study, files = flow_run.parameters["study"], flow_run.parameters["files"]
-    return f"{study} on {files[0] if len(files) == 1 else f'{len(files)} files'}"
+    return f"{study} on {files[0] if len(files) == 1 else f'{len(files)} files'}"[:NAME]
 
 
 @flow(name="evaluate", flow_run_name=run_name, persist_result=False)

@@ -35,6 +35,8 @@ def test_an_evaluation_is_called_after_its_files(monkeypatch: pytest.MonkeyPatch
     assert evaluation.run_name() == "digits on june.csv"
     parameters["files"] = ["june.csv", "july.csv"]
     assert evaluation.run_name() == "digits on 2 files"
+    parameters["files"] = ["x" * 4_000]
+    assert len(evaluation.run_name()) == 200
 
 
 @pytest.mark.parametrize(
