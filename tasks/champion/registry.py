@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from conf.errors import BadInput, DenseError
 from conf.home import Home
@@ -35,7 +36,7 @@ class AliasMoved(DenseError):
 @contextmanager
 def held(home: Home, model: str) -> Iterator[None]:
     """Hold a registered model; a second holder waits for the first."""
-    path = home.path / "registry" / f"{model}.lock"
+    path = home.path / "registry" / f"{quote(model, safe='')}.lock"  # a name may hold `../`
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

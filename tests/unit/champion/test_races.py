@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from conf.home import Home
 from tasks.champion import crown as crowning
-from tasks.champion.registry import AliasMoved
+from tasks.champion.registry import AliasMoved, held
 
 
 @pytest.mark.parametrize("losses", [0, 1, 2])
@@ -19,6 +20,11 @@ def test_who_loses_a_race_for_the_alias_compares_again(
 def test_who_always_loses_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AliasMoved):
         crowned(monkeypatch, 3)
+
+
+def test_whatever_a_model_is_called_its_lock_lies_in_the_home(home: Home) -> None:
+    with held(home, "../../up"):
+        assert [path.parent.parent for path in home.path.parent.rglob("*.lock")] == [home.path]
 
 
 def crowned(monkeypatch: pytest.MonkeyPatch, losses: int) -> Any:
