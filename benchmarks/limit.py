@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def configurations(study: Study, trials: int) -> list[TrialConfig]:
 
 
 def plain_loop(config: TrialConfig, card: dict, parts: tuple, seed: int) -> list[float]:
-    """One training; the validation accuracy of every epoch."""
+    """One training; how good every epoch is on the validation part."""
     import torch
     from torch.nn import functional
 
@@ -63,7 +64,7 @@ def plain_loop(config: TrialConfig, card: dict, parts: tuple, seed: int) -> list
     net = build_net(config, card)
     optimizer = build_optimizer(config.train, net.parameters())
     schedule = build_schedule(config.train, optimizer, -(-len(x) // size) * epochs)
-    accuracies = []
+    found = []
     for _ in range(epochs):
         net.train()
         for rows in torch.randperm(len(x)).split(size):
@@ -73,12 +74,20 @@ def plain_loop(config: TrialConfig, card: dict, parts: tuple, seed: int) -> list
             schedule.step()
         net.eval()
         with torch.no_grad():
-            right = sum(
-                (net(x_val[at : at + 256]).argmax(1) == y_val[at : at + 256]).sum().item()
-                for at in range(0, len(x_val), 256)
-            )
-        accuracies.append(right / len(x_val))
-    return accuracies
+            said = [net(x_val[at : at + 256]).softmax(1) for at in range(0, len(x_val), 256)]
+        found.append(quality(config.evaluate.objective, torch.cat(said), y_val))
+    return found
+
+
+def quality(objective: str, probabilities: Any, targets: Any) -> float:
+    """Of predictions: their accuracy, or their log loss with the sign turned; more is better.
+
+    `probabilities`: a tensor of rows by classes; `targets`: one of class numbers.
+    """
+    if objective == "accuracy":
+        return (probabilities.argmax(1) == targets).float().mean().item()
+    assert objective == "log_loss"
+    return probabilities.gather(1, targets[:, None]).clamp_min(1e-15).log().mean().item()
 
 
 def load(path: Path, card: dict) -> tuple:
@@ -100,9 +109,9 @@ def work(pipe: Connection, prepared: Path) -> None:
     pipe.send("ready")
     for number, config in pipe.recv():
         started, worked = time.perf_counter(), time.process_time()
-        accuracy = max(plain_loop(config, card, parts, derived_seed(0, number)))
+        best = max(plain_loop(config, card, parts, derived_seed(0, number)))
         seconds, cpu = time.perf_counter() - started, time.process_time() - worked
-        pipe.send((number, accuracy, seconds, cpu))
+        pipe.send((number, best, seconds, cpu))
     pipe.send(None)
 
 

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.limit import quality
 from conf.identity import derived_seed
 from conf.study import Study
 from conf.values import apply_values
 
 Report = Callable[[int, float], bool]
-"""Takes an epoch and its validation accuracy; says whether the trial is to end."""
+"""Takes an epoch and how good it is; says whether the trial is to end."""
 SLOTS = 2
 
 
@@ -51,7 +52,7 @@ class Job:
 
 
 def train(job: Job, number: int, values: Mapping[str, Any], report: Report) -> float:
-    """One trial, as a user of Lightning writes it; the best validation accuracy of an epoch."""
+    """One trial, as a user of Lightning writes it; how good its best epoch is."""
     import pytorch_lightning as pl
     import torch
 
@@ -74,22 +75,23 @@ def train(job: Job, number: int, values: Mapping[str, Any], report: Report) -> f
     best: list[float] = []
 
     class Scores(pl.Callback):
-        """Validation accuracy, and the training loss, once an epoch."""
+        """The objective on the validation part, and the training loss, once an epoch."""
 
         def on_validation_epoch_start(self, *_: Any) -> None:
-            self.right = self.rows = 0
+            self.said: list[Any] = []
 
         def on_validation_batch_end(self, trainer: Any, module: Any, said: Any, *_: Any) -> None:
-            self.right += int((said["probabilities"].argmax(1) == said["target"]).sum())
-            self.rows += len(said["target"])
+            self.said.append((said["probabilities"], said["target"]))
 
         def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, *_: Any) -> None:
             self.loss = outputs["loss"]
 
         def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
-            value, epoch = self.right / self.rows, trainer.current_epoch + 1
+            probabilities, targets = (torch.cat(each) for each in zip(*self.said, strict=True))
+            value = quality(config.evaluate.objective, probabilities, targets)
+            epoch = trainer.current_epoch + 1
             best.append(value)
-            record.epoch(epoch, {"val/accuracy": value, "train/loss": float(self.loss)})
+            record.epoch(epoch, {"val/objective": value, "train/loss": float(self.loss)})
             if number >= 0:
                 job.note("epoch", number, epoch=epoch, value=value)
             trainer.should_stop = report(epoch, value)
@@ -298,7 +300,7 @@ def run_ray(job: Job) -> None:
             given = fixed_values(job, number)
 
         def report(epoch: int, value: float) -> bool:
-            tune.report({"accuracy": value, "epoch": epoch})
+            tune.report({"value": value, "epoch": epoch})
             return False
 
         train(job, number, given, report)
@@ -319,7 +321,7 @@ def run_ray(job: Job) -> None:
         tune.with_resources(trainable, {"cpu": 1}),
         param_space=space,
         tune_config=tune.TuneConfig(
-            metric="accuracy",
+            metric="value",
             mode="max",
             num_samples=job.trials if job.fixed is None else 1,
             scheduler=scheduler,
