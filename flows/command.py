@@ -22,6 +22,8 @@ from flows.load import runnable
 if TYPE_CHECKING:
     from prefect.states import State
 
+WARM_SECONDS = 20.0
+
 
 def run_study(name: str, overrides: Sequence[str], *, more: int, json_only: bool) -> int:
     """Run or continue a study in this process; the exit code.
@@ -65,7 +67,10 @@ def start(study: Study, home: Home, stack: ExitStack, display: Display) -> Launc
         os.environ["PREFECT_HOME"] = str(home.prefect)
     os.environ["PREFECT_API_URL"] = url
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    threading.Thread(target=warm, args=(home,), name="mlflow", daemon=True).start()
+    ahead = threading.Thread(target=warm, args=(home,), name="mlflow", daemon=True)
+    ahead.start()
+    # A command that ends at once waits for it: a thread that is importing then aborts the process.
+    stack.callback(ahead.join, WARM_SECONDS)
     import flows.study  # noqa: F401  Prefect and the rooms load while the servers start
 
     stack.callback(flush_prefect)

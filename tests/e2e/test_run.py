@@ -67,6 +67,18 @@ def test_a_search_without_a_champion_ends_and_more_raises_its_target(dense: Comm
 
 
 @pytest.mark.long
+def test_two_champions_are_compared_on_the_rows_that_no_search_saw(straight: Command) -> None:
+    other = straight.run("run", str(straight.study("other", champion=True)), "seed=1")
+    assert other.returncode == 0, other.stderr
+    said = straight.run("compare", "tiny@champion", "other@champion")
+    assert said.returncode == 0, said.stderr
+    assert "champion of tiny" in said.stdout and "champion of other" in said.stdout
+    assert "test part" in said.stdout and "accuracy" in said.stdout
+    page = straight.home / "reports" / "compare-tiny.champion-other.champion.html"
+    assert page.is_file()
+
+
+@pytest.mark.long
 def test_of_two_commands_in_the_same_second_one_runs(dense: Command) -> None:
     study = str(dense.study(trials=2))
     both = [dense.start("run", study) for _ in range(2)]
