@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from prefect.states import State
 
 WARM_SECONDS = 20.0
+"""How long a command that ends waits for what it began to import ahead."""
 
 
 def run_study(name: str, overrides: Sequence[str], *, more: int, json_only: bool) -> int:

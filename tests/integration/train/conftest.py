@@ -88,10 +88,13 @@ def reference(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TrialFolder:
     """The trial of `make_spec`, straight through."""
-    path = tmp_path_factory.mktemp("reference")
-    config = study.trial_config
-    spec = spec_of(config, prepared, number=3, until=EPOCHS)
-    assert Engine(train_home, slots=2, server=server).run(spec, path).outcome == "complete"
+    spec = spec_of(study.trial_config, prepared, number=3, until=EPOCHS)
+    return completed(train_home, server, spec, tmp_path_factory.mktemp("reference"))
+
+
+def completed(home: Home, server: TrialServer, spec: TrialSpec, path: Path) -> TrialFolder:
+    """A trial that ran to its end, undisturbed."""
+    assert Engine(home, slots=2, server=server).run(spec, path).outcome == "complete"
     return TrialFolder(path)
 
 

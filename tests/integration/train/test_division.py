@@ -15,7 +15,7 @@ from tasks.prepare import Prepared
 from tasks.train.client import TrialServer
 from tasks.train.engine import Engine
 from tasks.train.folder import TrialFolder
-from tests.integration.train.conftest import EPOCHS, MakeSpec
+from tests.integration.train.conftest import EPOCHS, MakeSpec, completed
 from tests.integration.train.test_processes import (
     assert_nothing_left,
     began,
@@ -47,10 +47,8 @@ def whole(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TrialFolder:
     """The trial on one device, a whole batch at once."""
-    folder = TrialFolder(tmp_path_factory.mktemp("whole"))
     spec = spec_of(config_with(study.trial_config), prepared, number=3, until=EPOCHS)
-    assert Engine(train_home, slots=2, server=server).run(spec, folder.path).outcome == "complete"
-    return folder
+    return completed(train_home, server, spec, tmp_path_factory.mktemp("whole"))
 
 
 @pytest.mark.parametrize(
