@@ -19,10 +19,11 @@ WRITES = (".csv", ".jsonl", ".parquet")
 
 
 def predict(name: str, file: Path, out: Path | None) -> None:
-    """Write the champion's answers for the rows of a file: to `out`, else as CSV to stdout.
+    """Write a model's answers for the rows of a file: to `out`, else as CSV to stdout; `name` is as
+    for `version_of`.
 
     Raises:
-        BadInput: there is no champion, the file has no rows that it takes, or `out` is of a kind
+        BadInput: there is no such model, the file has no rows that it takes, or `out` is of a kind
             that cannot be written.
     """
     if out is not None and out.suffix not in WRITES:
@@ -31,9 +32,10 @@ def predict(name: str, file: Path, out: Path | None) -> None:
     from tasks.track import store
 
     home = Home.open()
+    model, which = version_of(home, name)
     uri = store.bootstrap(home)
     with store.at_work(uri, "give the command again when it answers"):
-        answers = predict_file(store.client(uri), model_of(home, name), file)
+        answers = predict_file(store.client(uri), model, file, which)
     if out is None:
         answers.to_csv(sys.stdout, index=False)
     else:
@@ -83,6 +85,23 @@ def model_of(home: Home, name: str) -> str:
     if name not in studies(home):
         return name
     return StudyRecord.read(home, name).study.registered_model
+
+
+def version_of(home: Home, name: str) -> tuple[str, str]:
+    """A registered model, and the alias or the number of its version: `digits` is its champion,
+    `digits@small` who has that alias, `digits@3` its third version.
+
+    Raises:
+        BadInput: the name is a trial's.
+    """
+    name, _, which = name.partition("@")
+    if "/" in name:
+        study = name.partition("/")[0]
+        raise BadInput(
+            f"{name} is a trial, and answers come from registered versions: {study} is the "
+            f"champion, {study}@2 a version, {study}@small one by its alias"
+        )
+    return model_of(home, name), which or "champion"
 
 
 def sentence(moved: Moved) -> str:

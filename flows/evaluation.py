@@ -17,7 +17,7 @@ from pydantic import Field
 
 from conf.home import Home
 from data.sources.places import confined
-from flows.champion import model_of
+from flows.champion import version_of
 from flows.scoring import lines
 from tasks.champion.scoring import score_files
 from tasks.track import store
@@ -39,18 +39,20 @@ def run_name() -> str:
 def evaluate(
     study: Annotated[str, CHAMPION_OF], files: Annotated[list[Annotated[str, PATH]], FILES]
 ) -> State:
-    """Score the champion of a study on files that it has never been near.
+    """Score a registered model on files that it has never been near.
 
     Args:
-        study: Whose champion: a study that ran, whatever its run was named, or a registered model.
+        study: Whose champion: a study that ran, whatever its run was named, or a registered model;
+            digits@3 is a version of it, digits@small one by its alias.
         files: Tables with targets, or folders of images with a sub-folder a class, a line each; in
             the folders that DENSE_DATA names.
     """
     home = Home.open()
+    model, which = version_of(home, study)
     uri = store.bootstrap(home)
     places = [inside(each, home) for each in files]
     with store.at_work(uri, "run it again when it answers"):
-        found = score_files(store.client(uri), model_of(home, study), places)
+        found = score_files(store.client(uri), model, places, which)
     rows = [
         {
             "file": one.place,
@@ -62,9 +64,7 @@ def evaluate(
         }
         for one in found
     ]
-    create_table_artifact(
-        rows, key=artifact_key(study), description=f"The champion of {study}, 95 % intervals"
-    )
+    create_table_artifact(rows, key=artifact_key(study), description=f"{study}, 95 % intervals")
     return Completed(message="\n".join(lines(found)))
 
 

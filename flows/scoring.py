@@ -7,25 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.home import Home
-from flows.champion import model_of
+from flows.champion import version_of
 
 if TYPE_CHECKING:
     from tasks.champion.scoring import Scored
 
 
-def evaluate(name: str, files: Sequence[Path]) -> None:
-    """Print what the champion of a study, or of a registered model, is worth on each file.
+def evaluate(name: str, files: Sequence[Path], metrics: Sequence[str] = ()) -> None:
+    """Print what a registered model is worth on each file; `name` is as for `version_of`, `metrics`
+    are other ones than its study's.
 
     Raises:
-        BadInput: there is no champion, or a file has not the rows or the targets.
+        BadInput: there is no such model or metric, or a file has not the rows or the targets.
     """
     from tasks.champion.scoring import score_files
     from tasks.track import store
 
     home = Home.open()
+    model, which = version_of(home, name)
     uri = store.bootstrap(home)
     with store.at_work(uri, "give the command again when it answers"):
-        found = score_files(store.client(uri), model_of(home, name), files)
+        found = score_files(store.client(uri), model, files, which, metrics)
     print("\n".join(lines(found)))
 
 

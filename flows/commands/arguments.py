@@ -10,6 +10,13 @@ StudyArgument = Annotated[
     str, typer.Argument(metavar="STUDY", help="A study's name, or the path of a YAML file.")
 ]
 NameArgument = Annotated[str, typer.Argument(metavar="STUDY", help="The name of a study that ran.")]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A study or registered model, for its champion; digits@small, digits@3: a version.",
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="[path=value ...]", help="Settings that replace the file's."),

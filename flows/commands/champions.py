@@ -7,28 +7,32 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.arguments import Json, NameArgument
+from flows.commands.arguments import Json, ModelArgument, NameArgument
 
 app = typer.Typer()
 
 
 @app.command()
 def evaluate(
-    study: NameArgument,
+    study: ModelArgument,
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILE...", help=".csv, .parquet, .jsonl, or a folder of images."),
     ],
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", help="Instead of the study's own; may be given several times."),
+    ] = None,
 ) -> None:
-    """Score the study's champion on files of rows with their targets."""
+    """Score a registered model on files of rows with their targets."""
     from flows.scoring import evaluate
 
-    evaluate(study, files)
+    evaluate(study, files, metrics or ())
 
 
 @app.command()
 def predict(
-    study: NameArgument,
+    study: ModelArgument,
     file: Annotated[
         Path,
         typer.Argument(metavar="FILE", help=".csv, .parquet, .jsonl, .npy, an image, or a folder."),
@@ -37,7 +41,7 @@ def predict(
         Path | None, typer.Option("--out", help="A .csv, .jsonl or .parquet; CSV is printed else.")
     ] = None,
 ) -> None:
-    """Answer the rows of a file by the study's champion."""
+    """Answer the rows of a file by a registered model."""
     from flows.champion import predict
 
     predict(study, file, out)

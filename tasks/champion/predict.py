@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from conf.errors import BadInput
 from tasks.champion import registry, requirements
 from tasks.champion.columns import has_words, read_frame
-from tasks.champion.promote import no_champion
+from tasks.champion.promote import meant
 from tasks.champion.reading import read_file, read_texts
 
 if TYPE_CHECKING:
@@ -19,22 +19,23 @@ if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
 
 
-def predict_file(client: MlflowClient, model: str, file: Path) -> pd.DataFrame:
-    """What the champion says, a line a row of the file; of a folder of images also their names.
+def predict_file(
+    client: MlflowClient, model: str, file: Path, which: str = registry.CHAMPION
+) -> pd.DataFrame:
+    """What a model says, a line a row of the file; of a folder of images also their names.
 
     Args:
         client: of the registry.
-        model: registered model, whose champion answers.
+        model: registered model.
         file: raw rows, as `tasks.champion.reading` reads them.
+        which: the version that answers, by an alias or its number.
 
     Raises:
-        BadInput: there is no champion, or the file does not hold rows that it takes.
+        BadInput: there is no such version, or the file does not hold rows that it takes.
     """
     if not file.exists():
         raise BadInput(f"there is no file {file}")
-    version = registry.aliased(client, model)
-    if version is None:
-        raise BadInput(no_champion(client, model))
+    version = meant(client, model, which)
     with tempfile.TemporaryDirectory() as folder:
         loaded = loaded_version(client, version, folder)
         rows, names = rows_of(loaded, file)

@@ -103,6 +103,28 @@ def _version(client: MlflowClient, model: str, version: str) -> ModelVersion:
         ) from error
 
 
+def meant(client: MlflowClient, model: str, which: str = registry.CHAMPION) -> ModelVersion:
+    """The version of a registered model that an alias or a number means.
+
+    Raises:
+        BadInput: there is none; names those that there are.
+    """
+    if which.isdigit():
+        return _version(client, model, which)
+    found = registry.aliased(client, model, which)
+    if found is not None:
+        return found
+    versions = client.search_model_versions(f"name = '{model}'")
+    if which == registry.CHAMPION or not versions:
+        raise BadInput(no_champion(client, model))
+    aliases = ", ".join(sorted(client.get_registered_model(model).aliases)) or "none"
+    numbers = ", ".join(sorted((str(each.version) for each in versions), key=int))
+    raise BadInput(
+        f"no version of {model!r} has the alias {which!r}; its aliases are {aliases}, its versions "
+        f"{numbers}"
+    )
+
+
 def no_champion(client: MlflowClient, model: str) -> str:
     """Why nobody answers to the alias, with the names that there are."""
     known = sorted(found.name for found in client.search_registered_models(max_results=100))

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.errors import BadInput
-from conf.evaluate import Evaluate
+from conf.evaluate import OF_TASK, Evaluate
 from data.sources.labels import several
 from tasks.champion import registry
 from tasks.champion.measure import divided
 from tasks.champion.predict import loaded_version, rows_of
-from tasks.champion.promote import no_champion
+from tasks.champion.promote import meant
 from tasks.champion.reading import TABLES, read_table
 from tasks.evaluate.intervals import Interval, of_said
 from tasks.evaluate.predictions import (
@@ -47,35 +47,43 @@ class Scored:
     metrics: Mapping[str, Interval]
 
 
-def score_files(client: MlflowClient, model: str, files: Sequence[Path]) -> list[Scored]:
-    """Score a model's champion on files of rows and their targets.
+def score_files(
+    client: MlflowClient,
+    model: str,
+    files: Sequence[Path],
+    which: str = registry.CHAMPION,
+    metrics: Sequence[str] = (),
+) -> list[Scored]:
+    """Score a registered model on files of rows and their targets.
 
     Args:
         client: of the registry.
         model: registered model.
         files: `.csv`, `.parquet` or `.jsonl` with the columns that the model's study had, its
             target's among them; of images a folder with a sub-folder a class.
+        which: the version, by an alias or its number.
+        metrics: other ones than its study's.
 
     Raises:
-        BadInput: there is no champion, or a file has not the rows or the targets.
+        BadInput: there is no such version, a metric is not of what it answers, or a file has not
+            the rows or the targets.
     """
     if gone := [file for file in files if not file.exists()]:
         raise BadInput(f"there is no file {gone[0]}")
-    version = registry.aliased(client, model)
-    if version is None:
-        raise BadInput(no_champion(client, model))
+    version = meant(client, model, which)
     with tempfile.TemporaryDirectory() as folder:
         loaded = loaded_version(client, version, folder)
-        return [score_file(loaded, file) for file in files]
+        return [score_file(loaded, file, metrics) for file in files]
 
 
-def score_file(model: PyFuncModel, file: Path) -> Scored:
-    """The metrics of the model's own study on one file, with intervals.
+def score_file(model: PyFuncModel, file: Path, metrics: Sequence[str] = ()) -> Scored:
+    """Metrics on one file, with intervals: those of the model's own study, or others.
 
     Raises:
         BadInput: the file has not the rows that the model takes, or their targets.
     """
     facts = model.metadata.metadata
+    section = _section(facts["config"], metrics)
     rows, names = rows_of(model, file)
     targets = [Path(name).parts[0] for name in names]
     targets = targets or _column(file, facts, target_name(facts))
@@ -87,10 +95,17 @@ def score_file(model: PyFuncModel, file: Path) -> Scored:
     said = as_said(first, targets, facts, file)
     if other is not None and not isinstance(said, TextPredictions):
         said = replace(said, second=_second(other, facts, file))
-    section = Evaluate.model_validate(facts["config"]["evaluate"])
-    wanted = tuple(name for name in section.metrics if name not in UNANSWERED)
-    section = section.model_copy(update={"metrics": wanted})
     return Scored(str(file), len(targets), of_said(said, section))
+
+
+def _section(config: Mapping[str, Any], asked: Sequence[str]) -> Evaluate:
+    """The study's own section, with the metrics that are asked for and can be had here."""
+    section, task = Evaluate.model_validate(config["evaluate"]), config["data"]["task"]
+    known = [name for name in OF_TASK[task] if name not in UNANSWERED]
+    if wrong := [name for name in asked if name not in known]:
+        raise BadInput(f"--metric {wrong[0]}: a model for {task} is scored by {', '.join(known)}")
+    wanted = tuple(dict.fromkeys(asked or (n for n in section.metrics if n in known)))
+    return section.model_copy(update={"metrics": wanted})
 
 
 def _second(answers: pd.DataFrame, facts: Mapping[str, Any], file: Path) -> Second:

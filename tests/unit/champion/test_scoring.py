@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 from conf.errors import BadInput
 from conf.evaluate import Evaluate
+from conf.home import Home
+from flows.champion import version_of
 from flows.scoring import lines
+from tasks.champion.promote import meant
 from tasks.champion.scoring import score_file
 
 TABLE = {
     "labels": ["no", "yes"],
     "inputs": {"kind": "table", "features": 2, "names": ["a", "b"]},
     "config": {
-        "data": {"source": "table", "label": "answer"},
+        "data": {"source": "table", "task": "classification", "label": "answer"},
         "evaluate": Evaluate(metrics=("accuracy", "f1_macro")).model_dump(mode="json"),
     },
 }
@@ -27,7 +31,12 @@ PAIRS = {
     "labels": [],
     "inputs": {"kind": "pairs"},
     "config": {
-        "data": {"source": "pairs", "source_column": "en", "target_column": "es"},
+        "data": {
+            "source": "pairs",
+            "task": "translation",
+            "source_column": "en",
+            "target_column": "es",
+        },
         "evaluate": Evaluate(objective="bleu", metrics=("bleu", "perplexity")).model_dump(
             mode="json"
         ),
@@ -70,6 +79,77 @@ def test_pairs_are_scored_by_what_is_written(tmp_path: Path) -> None:
     assert {name: each.value for name, each in found.metrics.items()} == {
         "bleu": pytest.approx(100.0)
     }
+
+
+def test_other_metrics_than_the_studys(tmp_path: Path) -> None:
+    pd.DataFrame({"en": ["a cat"], "es": ["A CAT"]}).to_json(
+        tmp_path / "r.jsonl", orient="records", lines=True
+    )
+    found = score_file(model(PAIRS), tmp_path / "r.jsonl", ["rougeL", "exact_match"])
+    assert {name: each.value for name, each in found.metrics.items()} == {
+        "rougeL": 1.0,
+        "exact_match": 1.0,
+    }
+    with pytest.raises(BadInput, match="--metric perplexity: a model for translation is scored by"):
+        score_file(model(PAIRS), tmp_path / "r.jsonl", ["perplexity"])
+
+
+class Registry:
+    """Three versions of `digits`, of which two have an alias."""
+
+    aliases: ClassVar = {"champion": "1", "small": "3"}
+
+    def get_model_version_by_alias(self, model: str, alias: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        if model != "digits" or alias not in self.aliases:
+            raise MlflowException("gone", error_code=INVALID_PARAMETER_VALUE)
+        return SimpleNamespace(name=model, version=self.aliases[alias])
+
+    def get_model_version(self, model: str, version: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        if model != "digits" or version not in ("1", "2", "3"):
+            raise MlflowException("gone", error_code=INVALID_PARAMETER_VALUE)
+        return SimpleNamespace(name=model, version=version)
+
+    def search_model_versions(self, asked: str) -> list[Any]:
+        return [SimpleNamespace(version=n) for n in (1, 2, 3) if "'digits'" in asked]
+
+    def get_registered_model(self, model: str) -> Any:
+        return SimpleNamespace(aliases=self.aliases)
+
+    def search_registered_models(self, max_results: int) -> list[Any]:
+        return [SimpleNamespace(name="digits")]
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [("digits", "1"), ("digits@small", "3"), ("digits@2", "2")]
+)
+def test_a_version_is_meant_by_its_alias_or_its_number(
+    tmp_path: Path, name: str, version: str
+) -> None:
+    model, which = version_of(Home.open(tmp_path), name)
+    client: Any = Registry()
+    assert meant(client, model, which).version == version
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("digits/3", "digits/3 is a trial.*digits@2 a version"),
+        ("digits@smal", "alias 'smal'; its aliases are champion, small, its versions 1, 2, 3"),
+        ("digits@7", "has no version 7; it has 1, 2, 3"),
+        ("numbers@small", "no registered model 'numbers'; registered are: digits"),
+    ],
+    ids=["trial", "alias", "version", "model"],
+)  # fmt: skip
+def test_who_is_not_there_is_said_with_those_who_are(
+    tmp_path: Path, name: str, sentence: str
+) -> None:
+    client: Any = Registry()
+    with pytest.raises(BadInput, match=sentence):
+        meant(client, *version_of(Home.open(tmp_path), name))
 
 
 @pytest.mark.parametrize(
