@@ -74,3 +74,8 @@ def test_a_trials_environment_holds_nothing_of_its_driver() -> None:
     made = server_environment(given_ | {"PL_GLOBAL_SEED": "1", "OMP_NUM_THREADS": "64"})
     assert made["HOME"] == "/home" and made["OMP_NUM_THREADS"] == "1"
     assert not {"PREFECT__FLOW_RUN_ID", "RANK", "MASTER_PORT", "PL_GLOBAL_SEED"} & set(made)
+
+
+def test_a_trial_keeps_its_memory_unless_the_user_says_how() -> None:
+    assert server_environment({})["MALLOC_MMAP_MAX_"] == "0"
+    assert server_environment({"MALLOC_MMAP_MAX_": "9"})["MALLOC_MMAP_MAX_"] == "9"
