@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.check_space import sound
+from conf.data import of_texts
 from conf.errors import Problem
 from conf.merge import Layer, merge
 from conf.search import Search
@@ -113,6 +114,8 @@ def _of_kind(config: TrialConfig) -> Iterator[tuple[str, Dimension]]:
         if model.kind in ("cnn", "mlp"):
             yield from _table("networks")
         yield from _table(model.kind)
+        if model.kind == "linear" and of_texts(config.data):
+            yield from _table("linear_texts")
     yield from _table("augment")
 
 

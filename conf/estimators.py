@@ -1,4 +1,4 @@
-"""Settings of scikit-learn's estimators, for tables: trained in one pass, whatever `train` says."""
+"""Settings of scikit-learn's estimators: trained in one pass, whatever `train` says."""
 
 from __future__ import annotations
 
@@ -70,5 +70,23 @@ class Knn(Section):
     """Of the Minkowski distance: 1 is city blocks, 2 a straight line."""
 
 
-Estimator = RandomForest | GradientBoosting | Svm | Knn
-EstimatorKinds = (RandomForest, GradientBoosting, Svm, Knn)
+class Linear(Section):
+    """Logistic regression, of numbers ridge regression: on the scaled columns of a table, or on the
+    n-grams of texts (TF-IDF, of a text's repetitions the logarithm), as `augment` changes them in
+    one epoch. What everything larger has to beat."""
+
+    kind: Literal["linear"] = "linear"
+    """scikit-learn's logistic or ridge regression, for tables and texts."""
+    c: Annotated[float, Field(gt=0.0, le=1e9)] = 1.0
+    """What an error costs; little keeps the coefficients small."""
+    analyzer: Literal["word", "char"] = "char"
+    """Texts: n-grams of words, or of characters, which suit every language."""
+    longest: Annotated[int, Field(ge=1, le=10)] = 3
+    """Texts: words or characters of the longest n-grams; there are n-grams of every length up to
+    it."""
+    rarest: Annotated[int, Field(ge=1, le=100_000)] = 2
+    """Texts: n-grams of fewer training rows are left out."""
+
+
+Estimator = RandomForest | GradientBoosting | Svm | Knn | Linear
+EstimatorKinds = (RandomForest, GradientBoosting, Svm, Knn, Linear)

@@ -126,7 +126,8 @@ class Champion(Section):
     """What the final model must pass."""
     explain: Annotated[int, Field(ge=0, le=50)] = 3
     """So many right and so many wrong answers on the test part are explained on the page, when a
-    champion is scored: texts and images by Captum (the extra `dense[explain]`); 0: none."""
+    champion is scored: networks of texts and images by Captum (the extra `dense[explain]`); 0:
+    none."""
     compress: Compress = Compress()
     """How `dense compress` makes the champion small."""
 

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from torch.utils.data import DataLoader, Dataset
 
 from conf.augment import Augment
+from conf.estimators import Linear
 from conf.identity import derived_seed
 from conf.lightning import pl
 from conf.study import TrialConfig
@@ -92,6 +93,10 @@ class StudyData(pl.LightningDataModule):
     def _encoder(self) -> Encoder | PairEncoder | None:
         return encoding_of(self.config, self._folder.parent)
 
+    @property
+    def _as_texts(self) -> bool:
+        return isinstance(self.config.model, Linear)
+
     def setup(self, stage: str | None = None) -> None:
         """Open the parts; a second call does nothing."""
         if self._train is not None:
@@ -113,7 +118,7 @@ class StudyData(pl.LightningDataModule):
                 # By the prepared tokens: one order for all trials, whatever their tokenizers.
                 lengths = part.lists("text_tokens").lengths[rows]
                 rows = rows[np.argsort(lengths, kind="stable")]
-            return plain(part, rows, self.card, self._encoder)
+            return plain(part, rows, self.card, self._encoder, as_texts=self._as_texts)
         chosen = evenly(rows, self.config.evaluate.texts.rows)
         lengths = part.lists("source_tokens").lengths[chosen]
         return plain(part, chosen[np.argsort(lengths, kind="stable")], self.card, self._encoder)
@@ -141,11 +146,11 @@ class StudyData(pl.LightningDataModule):
         slots = rows
         if augment.oversample is not None and part.has("label"):
             slots = _with_repeats(rows, part.numbers("label"), augment, self._seed)
-        if not changes_texts(augment):
-            return TextBatches(part, slots, self.card["inputs"], encoder=self._encoder)
-        tokenizer = Tokenizer.from_file(str(self._folder.parent / "tokenizer.json"))
-        words = {word.strip("Ġ").lower() for word in tokenizer.get_vocab()}
-        pipeline = text_pipeline(augment, self._folder.parent, self._seed, words)
+        pipeline = tokenizer = None
+        if changes_texts(augment):
+            tokenizer = Tokenizer.from_file(str(self._folder.parent / "tokenizer.json"))
+            words = {word.strip("Ġ").lower() for word in tokenizer.get_vocab()}
+            pipeline = text_pipeline(augment, self._folder.parent, self._seed, words)
         return TextBatches(
             part,
             slots,
@@ -153,6 +158,7 @@ class StudyData(pl.LightningDataModule):
             pipeline=pipeline,
             tokenizer=tokenizer,
             encoder=self._encoder,
+            as_texts=self._as_texts,
         )
 
     def _vector_training(self, part: Part, rows: Numbers) -> Dataset[Batch]:

@@ -54,12 +54,14 @@ def plain(
     rows: Numbers,
     card: Mapping[str, Any],
     encoder: Encoder | PairEncoder | None = None,
+    *,
+    as_texts: bool = False,
 ) -> Dataset[Batch]:
-    """Batches of some rows of a part as they are."""
+    """Batches of some rows of a part as they are; `as_texts` without tokens."""
     inputs = card["inputs"]
     if inputs["kind"] in ("text", "pairs"):
         pairs = inputs["kind"] == "pairs"
-        return TextBatches(part, rows, inputs, references=pairs, encoder=encoder)
+        return TextBatches(part, rows, inputs, references=pairs, encoder=encoder, as_texts=as_texts)
     content = part.vectors(CONTENT[inputs["kind"]][0])
     labels, second = part.numbers("label"), second_of(part)
     return VectorBatches(content, part.ids, labels, rows, inputs, second=second)

@@ -27,9 +27,9 @@ WINDOW = 50
 
 class TextBatches(Dataset[Batch]):
     """Whole batches: `id` int64[n], `x` int64[n, tokens] with `mask` bool[n, tokens] (true where
-    there is a token), and `y`: int64[n] classes, with `second` likewise where there is a second
-    answer, or of pairs int64[n, tokens] from start to end
-    with `y_mask`, and where asked for the targets' texts as the list `reference`.
+    there is a token), or where asked for the list `text` in place of both, and `y`: int64[n]
+    classes, with `second` likewise where there is a second answer, or of pairs int64[n, tokens]
+    from start to end with `y_mask`, and where asked for the targets' texts as the list `reference`.
     """
 
     def __init__(
@@ -42,9 +42,10 @@ class TextBatches(Dataset[Batch]):
         tokenizer: Tokenizer | None = None,
         references: bool = False,
         encoder: Encoder | PairEncoder | None = None,
+        as_texts: bool = False,
     ) -> None:
         """A changed text is written in tokens anew, by `tokenizer`; with an `encoder` all texts are
-        in its tokens instead of the prepared ones."""
+        in its tokens instead of the prepared ones, and `as_texts` they stay texts."""
         pairs = inputs["kind"] == "pairs"
         self._name = CONTENT[inputs["kind"]][0]
         self.slots, self._ids = slots, part.ids
@@ -65,7 +66,8 @@ class TextBatches(Dataset[Batch]):
         self._labels = None if pairs else part.numbers("label")
         self._second = second_of(part)
         self._pipeline, self._tokenizer = pipeline, tokenizer
-        self._texts = part.texts(self._name) if pipeline is not None else None
+        self._texts = part.texts(self._name) if pipeline is not None or as_texts else None
+        self._as_texts = as_texts
         self._references = part.texts("target") if references else None
 
     def __len__(self) -> int:
@@ -79,8 +81,9 @@ class TextBatches(Dataset[Batch]):
         epoch = indices[0][0]
         slots = np.array([slot for _, slot in indices], dtype=np.int64)
         rows = self.slots[slots]
-        x, mask = padded(self._read(rows, slots, epoch), self._pad)
-        batch = {"id": self._ids[rows], "x": x, "mask": mask}
+        batch: dict[str, npt.NDArray[Any]] = {"id": self._ids[rows]}
+        if not self._as_texts:
+            batch["x"], batch["mask"] = padded(self._read(rows, slots, epoch), self._pad)
         if self._targets is not None:
             targets = [one.tolist() for one in self._targets.take(rows)]
             batch["y"], batch["y_mask"] = padded(targets, self._pad)
@@ -90,24 +93,33 @@ class TextBatches(Dataset[Batch]):
         if self._second is not None:
             batch["second"] = self._second[rows]
         found: dict[str, Any] = {name: torch.from_numpy(each) for name, each in batch.items()}
+        if self._as_texts:
+            found["text"] = self._changed(rows, slots, epoch)
         if self._references is not None:
             found["reference"] = self._references.take(pa.array(rows)).to_pylist()
         return found
 
     def _read(self, rows: Numbers, slots: Numbers, epoch: int) -> Sequence[Sequence[int]]:
-        if self._pipeline is None or self._texts is None:
+        if self._pipeline is None:
             return [one.tolist() for one in self.tokens.take(rows)]
-        texts = self._texts.take(pa.array(rows)).to_pylist()
-        changed = [
-            self._pipeline(text, epoch, int(slot), int(number))
-            for text, slot, number in zip(texts, slots, self._ids[rows], strict=True)
-        ]
+        changed = self._changed(rows, slots, epoch)
         if self._encoder is not None:
             return [one.tolist() for one in self._encoder(changed)]
         assert self._tokenizer is not None  # texts are changed
         found = self._tokenizer.encode_batch_fast(changed)
         plain = self.tokens.take(rows)
         return [new.ids or old.tolist() for new, old in zip(found, plain, strict=True)]
+
+    def _changed(self, rows: Numbers, slots: Numbers, epoch: int) -> list[str]:
+        """The texts of rows, each as its slot has it in the epoch."""
+        assert self._texts is not None
+        texts: list[str] = self._texts.take(pa.array(rows)).to_pylist()
+        if self._pipeline is None:
+            return texts
+        return [
+            self._pipeline(text, epoch, int(slot), int(number))
+            for text, slot, number in zip(texts, slots, self._ids[rows], strict=True)
+        ]
 
 
 class Encoded:

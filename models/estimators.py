@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.errors import DenseError
-from conf.estimators import Estimator, GradientBoosting, Knn, RandomForest
+from conf.estimators import Estimator, GradientBoosting, Knn, Linear, RandomForest
 
 # What the estimators below hold and skops does not know by itself; nothing else is ever loaded.
 TRUSTED = (
@@ -19,11 +21,17 @@ TRUSTED = (
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.model_selection._split.StratifiedKFold",
 )
+WORD = r"(?u)\b\w+\b"
+"""Of one letter, too, which scikit-learn would pass over."""
 FOLDS = 5
 """Of the cross-validation that a support vector machine's probabilities are fitted on."""
+STEPS = 1_000
+"""Most steps of a logistic regression; it ends as soon as they change nothing."""
 
 
-def build_estimator(settings: Estimator, seed: int, threads: int, targets: NDArray) -> Any:
+def build_estimator(
+    settings: Estimator, seed: int, threads: int, targets: NDArray, *, texts: bool = False
+) -> Any:
     """An estimator that is not trained yet.
 
     Args:
@@ -33,9 +41,13 @@ def build_estimator(settings: Estimator, seed: int, threads: int, targets: NDArr
         targets: of the training rows, of which some settings cannot exceed the number: classes,
             floats where numbers are predicted, or (rows, labels) where a row has any of these; then
             it is an estimator a label.
+        texts: whether rows are texts, whose n-grams it learns, too.
     """
     from sklearn import ensemble, neighbors
 
+    if texts:
+        assert isinstance(settings, Linear)
+        return _on_ngrams(settings, build_estimator(settings, seed, threads, targets))
     if targets.ndim == 2:
         from sklearn.multioutput import MultiOutputClassifier
 
@@ -68,6 +80,8 @@ def build_estimator(settings: Estimator, seed: int, threads: int, targets: NDArr
             early_stopping=False,  # it would take rows away from the training
             random_state=random,
         )
+    if isinstance(settings, Linear):
+        return _linear(settings, numbers)
     if isinstance(settings, Knn):
         # Without a tree, which could not be kept in a file.
         nearest = neighbors.KNeighborsRegressor if numbers else neighbors.KNeighborsClassifier
@@ -78,6 +92,28 @@ def build_estimator(settings: Estimator, seed: int, threads: int, targets: NDArr
             algorithm="brute",
         )
     return _number_machine(settings) if numbers else _machine(settings, random, targets)
+
+
+def _linear(settings: Linear, numbers: bool) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    if numbers:
+        return Ridge(alpha=1.0 / settings.c)  # errors against coefficients as in the other
+    return LogisticRegression(C=settings.c, max_iter=STEPS)
+
+
+def _on_ngrams(settings: Linear, linear: Any) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import Pipeline
+
+    ngrams = TfidfVectorizer(
+        analyzer=settings.analyzer,
+        ngram_range=(1, settings.longest),
+        min_df=settings.rarest,
+        sublinear_tf=True,
+        token_pattern=WORD if settings.analyzer == "word" else None,
+    )
+    return Pipeline([("ngrams", ngrams), ("linear", linear)])
 
 
 def _number_machine(settings: Any) -> Any:
@@ -118,38 +154,48 @@ def _fewest(targets: NDArray) -> int:
 
 def probabilities(estimator: Any, x: NDArray, classes: int) -> NDArray[np.float32]:
     """Probability of every class or label, (rows, classes); 0 of classes without a training row."""
-    if of_labels(estimator):
-        each = [one.predict_proba(x)[:, 1] for one in estimator.estimators_]
-        return np.stack(each, axis=1).astype(np.float32)
+    said = estimator.predict_proba(x)
+    if isinstance(said, list):  # an estimator a label
+        return np.stack([each[:, 1] for each in said], axis=1).astype(np.float32)
     found = np.zeros((len(x), classes), dtype=np.float32)
-    found[:, estimator.classes_] = estimator.predict_proba(x)
+    found[:, estimator.classes_] = said
     return found
 
 
-def of_labels(estimator: Any) -> bool:
-    """Whether it is an estimator a label."""
-    return type(estimator).__name__ == "MultiOutputClassifier"
-
-
 def numbers(estimator: Any) -> int:
-    """How large an estimator is: nodes of its trees, or numbers of the rows that it keeps."""
-    if of_labels(estimator):
+    """How large an estimator is: nodes of its trees, numbers of the rows that it keeps, or
+    coefficients."""
+    if hasattr(estimator, "steps"):
+        return numbers(estimator[-1])
+    if hasattr(estimator, "estimators_"):  # trees, or one a label
         return sum(map(numbers, estimator.estimators_))
-    if hasattr(estimator, "estimators_"):
-        return sum(tree.tree_.node_count for tree in estimator.estimators_)
+    if hasattr(estimator, "tree_"):
+        return int(estimator.tree_.node_count)
     if hasattr(estimator, "_predictors"):
         return sum(len(tree.nodes) for round_ in estimator._predictors for tree in round_)
     if hasattr(estimator, "regressor_"):
-        return int(estimator.regressor_.support_vectors_.size)
+        return numbers(estimator.regressor_)
     if hasattr(estimator, "calibrated_classifiers_"):
-        return int(estimator.calibrated_classifiers_[0].estimator.support_vectors_.size)
+        return numbers(estimator.calibrated_classifiers_[0].estimator)
+    if hasattr(estimator, "support_vectors_"):
+        return int(estimator.support_vectors_.size)
+    if hasattr(estimator, "coef_"):
+        return int(estimator.coef_.size + np.size(estimator.intercept_))
     return int(estimator.n_samples_fit_ * estimator.n_features_in_)
 
 
 def as_bytes(estimator: Any) -> bytes:
-    """An estimator as a skops file."""
+    """An estimator as a skops file.
+
+    Its n-grams are in it as one text: of a mapping skops keeps every entry as a file of its own.
+    """
     import skops.io
 
+    if hasattr(estimator, "steps"):
+        ngrams, estimator = copy(estimator[0]), copy(estimator)
+        known = ngrams.vocabulary_
+        ngrams.vocabulary_ = json.dumps(sorted(known, key=known.__getitem__))
+        estimator.steps = [(estimator.steps[0][0], ngrams), estimator.steps[1]]
     content: bytes = skops.io.dumps(estimator)
     return content
 
@@ -166,7 +212,11 @@ def load_estimator(path: Path) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        return skops.io.load(path, trusted=list(TRUSTED))
+        found = skops.io.load(path, trusted=list(TRUSTED))
+        if hasattr(found, "steps"):
+            ngrams = json.loads(found[0].vocabulary_)
+            found[0].vocabulary_ = {ngram: place for place, ngram in enumerate(ngrams)}
+        return found
     except (OSError, ValueError, KeyError, BadZipFile, UntrustedTypesFoundException) as error:
         raise DenseError(
             f"{path} cannot be read as a trained estimator ({error}); delete its folder and run "

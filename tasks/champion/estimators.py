@@ -1,4 +1,4 @@
-"""The served form of a scikit-learn estimator: its skops file, and how raw rows are scaled."""
+"""The served form of a scikit-learn estimator: its skops file, and how raw numbers are scaled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def write_package(
         destination: the folder; one that is there is replaced.
         estimator: the training's skops file.
         answered: what the served code is to know of its answers (`pack.answered`).
-        inputs: the card's: how many features, their shift and scale, what fills gaps, and words.
+        inputs: the card's: of tables how many features, their shift and scale, what fills gaps, and
+            words.
         example: two raw rows or more.
         metadata: what the model says of itself in its `MLmodel` file.
 
@@ -43,21 +44,22 @@ def write_package(
     scratch = destination.with_name(f".{destination.name}.parts")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
-    card = {
-        **answered,
-        "shape": [int(inputs["features"])],
-        "trusted": TRUSTED,
-        "fill": inputs.get("fill"),
-        **{name: inputs[name] for name in ("shift", "scale")},
-        **columns.card(inputs),
-    }
+    card = {**answered, "trusted": TRUSTED}
+    texts = inputs["kind"] == "text"
+    if not texts:
+        card |= {
+            "shape": [int(inputs["features"])],
+            "fill": inputs.get("fill"),
+            **{name: inputs[name] for name in ("shift", "scale")},
+            **columns.card(inputs),
+        }
     (scratch / "card.json").write_text(json.dumps(card))
     save_model(
         destination,
         servable,
         {"estimator": estimator, "card": scratch / "card.json", **columns.artifacts(card)},
         signature_of(card),
-        example,
+        example.tolist() if texts else example,
         REQUIRED,
         metadata,
     )

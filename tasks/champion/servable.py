@@ -104,24 +104,31 @@ class Rows:
 
 
 class Estimator:
-    """An estimator of scikit-learn, on scaled columns."""
+    """An estimator of scikit-learn, on scaled columns or on texts."""
 
     def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
         import skops.io
 
-        self._card, self._read = card, Reader(artifacts, card)
+        self._card, self._read = card, Reader(artifacts, card) if "shape" in card else None
         self._estimator = skops.io.load(artifacts["estimator"], trusted=card["trusted"])
+        if self._read is None:  # its n-grams are one text in the file, which is quick to read
+            ngrams = json.loads(self._estimator[0].vocabulary_)
+            self._estimator[0].vocabulary_ = {each: place for place, each in enumerate(ngrams)}
 
     def said(self, given: Any) -> np.ndarray:
         """float32[n, classes]: probabilities, or one column of numbers."""
-        rows = self._scaled(self._read(given, gaps=self._card["fill"] is not None))
+        rows: Any
+        if self._read is None:
+            rows = texts_of(given)
+        else:
+            rows = self._scaled(self._read(given, gaps=self._card["fill"] is not None))
         found = np.zeros((len(rows), len(self._card["labels"]) or 1), dtype=np.float32)
         if not len(rows):
             return found
         if not self._card["labels"]:
             found[:, 0] = self._estimator.predict(rows)
-        elif self._card.get("between"):
-            each = [one.predict_proba(rows)[:, 1] for one in self._estimator.estimators_]
+        elif self._card.get("between"):  # an estimator a label
+            each = [one[:, 1] for one in self._estimator.predict_proba(rows)]
             found[:] = np.stack(each, axis=1)
         else:  # 0 of classes that the estimator has not seen
             found[:, self._estimator.classes_] = self._estimator.predict_proba(rows)
@@ -165,6 +172,17 @@ class Reader:
         return rows
 
 
+def texts_of(given: Any) -> list[str]:
+    """The texts of a frame's one column."""
+    frame = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
+    if frame.shape[1] != 1:
+        raise ValueError(f"the model takes one column of texts, given {frame.shape[1]}")
+    texts: list[str] = frame.iloc[:, 0].tolist()
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("a value is no text; drop or fill the row before predicting")
+    return texts
+
+
 class Texts:
     """A network of tokens."""
 
@@ -179,12 +197,7 @@ class Texts:
 
     def said(self, given: Any) -> np.ndarray:
         """float32[n, classes]: probabilities, or one column of numbers, in the texts' own order."""
-        frame = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
-        if frame.shape[1] != 1:
-            raise ValueError(f"the model takes one column of texts, given {frame.shape[1]}")
-        texts = frame.iloc[:, 0].tolist()
-        if not all(isinstance(text, str) for text in texts):
-            raise ValueError("a value is no text; drop or fill the row before predicting")
+        texts = texts_of(given)
         found = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         tokens = [self._fit(one.ids) for one in found]
         out = np.empty((len(texts), self._outputs), dtype=np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.errors import BadInput
+from conf.estimators import EstimatorKinds
 from conf.home import write_atomically
 from models.serving import Serving, TextServing
 from tasks.champion.measure import predict
@@ -122,7 +123,14 @@ def _pixels(subject: Subject, place: int) -> dict[str, Any]:
 
 
 def _tokens(subject: Subject, place: int) -> dict[str, Any]:
-    model, serving = subject.candidate.config.model, subject.serving
+    model = subject.candidate.config.model
+    if isinstance(model, EstimatorKinds):
+        answer = _answer(subject, place)
+        weighed = pieces.left_out(
+            str(subject.rows.values[place]), lambda texts: answer(np.array(texts, dtype=object))
+        )
+        return {"pieces": weighed}
+    serving = subject.serving
     assert isinstance(model, TextReader) and isinstance(serving, TextServing)
     encoder = tokens_of(model, subject.parts)
     text = str(subject.rows.values[place])
@@ -134,17 +142,25 @@ def _tokens(subject: Subject, place: int) -> dict[str, Any]:
 
 
 def _columns(subject: Subject, place: int) -> dict[str, tuple[Piece, ...]]:
+    answer = _answer(subject, place)
+    found = columns.counted(
+        subject.table, place, lambda rows: answer(subject.raw(rows)), subject.candidate.seed
+    )
+    return {"pieces": found[:SHOWN_COLUMNS]}
+
+
+def _answer(subject: Subject, place: int) -> Callable[[Any], NDArray[np.float64]]:
+    """Of raw rows, what the packed model gives for the output that a row's answer is."""
     output = subject.output(place)
 
-    def answer(rows: DataFrame) -> NDArray[np.float64]:
-        blank = np.zeros(len(rows), dtype=np.int64)
-        said = predict(subject.model, RawRows(blank, blank, subject.raw(rows)))
+    def answer(values: Any) -> NDArray[np.float64]:
+        blank = np.zeros(len(values), dtype=np.int64)
+        said = predict(subject.model, RawRows(blank, blank, values))
         if isinstance(said, NumberPredictions):
             return said.predictions
         return said.probabilities[:, output].astype(np.float64)
 
-    found = columns.counted(subject.table, place, answer, subject.candidate.seed)
-    return {"pieces": found[:SHOWN_COLUMNS]}
+    return answer
 
 
 def _quality(subject: Subject) -> columns.Quality:

@@ -1,17 +1,21 @@
-"""The pieces of a text that a network reads as tokens, and what each counts for."""
+"""The pieces of a text, and what each counts for: a network's tokens, or of any model words."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.encoder import Encoder, shortened
+from data.text import split_words
 from tasks.explain.record import Piece
 
 GAP = " … "
 """Where a long text was cut."""
+MOST = 100
+"""Pieces of a text that are left out, each by itself; of a longer one neighbours are together."""
 
 
 @dataclass(frozen=True)
@@ -50,4 +54,27 @@ def weighed(text: str, read: Read, weights: NDArray[np.float64]) -> tuple[Piece,
         end = max(end, stop)
     if text[end:].strip():
         found.append(Piece(shown=GAP, weight=0.0))
+    return tuple(found)
+
+
+def left_out(
+    text: str, answer: Callable[[Sequence[str]], NDArray[np.float64]]
+) -> tuple[Piece, ...]:
+    """A text's words, of Chinese its characters, with how far the answer falls without them.
+
+    Args:
+        text: as the model takes it.
+        answer: of texts, the probability of one class, or the number.
+    """
+    words, between = split_words(text)
+    size = -(-len(words) // MOST)
+    starts = range(0, len(words), size)
+    without = [between.join(words[:start] + words[start + size :]) for start in starts]
+    said = answer([between.join(words), *without])
+    found: list[Piece] = []
+    for start, fall in zip(starts, said[0] - said[1:], strict=True):
+        if found and between:
+            found.append(Piece(shown=between, weight=0.0))
+        shown = between.join(words[start : start + size])
+        found.append(Piece(shown=shown, weight=float(fall)))
     return tuple(found)

@@ -10,8 +10,11 @@ from conf.errors import BadInput
 from tasks.new.draft import Draft, Scores, classes, labels
 from tasks.new.guess import Labelled, Paired, labelled, pairs_of
 from tasks.new.images import Folder
-from tasks.new.sheet import Column, Sheet
+from tasks.new.sheet import SOME, Column, Sheet
 
+SHORT = 40
+"""Mean letters below which a written text may well be right to the letter."""
+MOST_TOKENS = 256
 SMALL_IMAGE = 40
 """Pixels a side below which pre-trained networks see little."""
 FEW_ROWS = 5_000
@@ -87,8 +90,8 @@ def _texts(sheet: Sheet, found: Labelled, place: str) -> Draft:
         source="table", path=place, task=_task(found), label=found.target.name,
         label_separator=_between(found), text=text.name, **sheet.settings,
     )  # fmt: skip
-    tokens, foreign = _tokens(text)
-    new.assumed.append(f"19 of 20 texts have at most about {tokens} tokens; longer ones are cut")
+    tokens, foreign = _tokens(text), _is_foreign(text)
+    new.assumed.append(_cut("texts", text))
     new.put(
         "clean",
         "Classes of a few rows cannot be in every part.\n" * (scores.floor is not None)
@@ -102,7 +105,8 @@ def _texts(sheet: Sheet, found: Labelled, place: str) -> Draft:
     else:
         _on_minilm(new, scores, tokens, sheet.rows)
     _evaluate(new, scores)
-    _search(new, 12, {"auto": True}, rungs={"first": 1, "factor": 3})
+    kinds = {"model.kind": {"choices": ["text_cnn", "linear"]}} if foreign else {}
+    _search(new, 12, {"auto": True, **kinds}, rungs={"first": 1, "factor": 3})
     new.put("resources", "Seconds that one trial may train.", trial_seconds=2400)
     return new
 
@@ -114,7 +118,12 @@ def _from_scratch_texts(new: Draft, scores: Scores) -> None:
         "are learnt from scratch; `kind: transformer` takes weights for their language"
     )
     new.put("augment", "Words left out: cheap, and seldom of harm.", delete={"share": 0.1})
-    new.put("model", "A small network that learns quickly, also on a processor.", kind="text_cnn")
+    new.put(
+        "model",
+        "A small network that learns quickly, also on a processor; the space below also has a\n"
+        "linear model of n-grams, which it has to beat.",
+        kind="text_cnn",
+    )
     new.put(
         "train", "Rungs stop the weak ones early; an average of the weights is steadier.",
         epochs=6, batch_size=64, lr=2e-3, weight_decay=1e-2, average="ema",
@@ -163,10 +172,10 @@ def _pairs(sheet: Sheet, found: Paired, place: str) -> Draft:
         header=True if found.header and suffix == ".tsv" else None,
         encoding=sheet.settings.get("encoding"),
     )  # fmt: skip
-    task = "a summary of it" if shorter else "its translation"
+    task = "much shorter, as a summary is" if shorter else "a translation"
     new.assumed.append(f"{sides[1]} is what is to be written, {task}")
-    longest = max(_tokens(found.source)[0], _tokens(found.target)[0])
-    new.assumed.append(f"texts are cut after {longest} tokens, which few exceed")
+    new.assumed += [_cut("sources", found.source), _cut("targets", found.target)]
+    longest = max(_tokens(found.source), _tokens(found.target))
     words = 8_000 if sheet.rows > 20_000 else 4_000 if sheet.rows > 2_000 else 1_000
     new.put(
         "clean", "A vocabulary learnt from the training part; longer texts are cut.",
@@ -181,12 +190,14 @@ def _pairs(sheet: Sheet, found: Paired, place: str) -> Draft:
         "train", "Gradients are clipped, as is usual for recurrent networks.",
         epochs=8, batch_size=32, lr=2e-3, clip=1.0,
     )  # fmt: skip
-    wide = _tokens(found.target)[1]
-    metrics = ["rougeL", "rouge1"] if shorter else ["chrf", "bleu"]
+    # ROUGE's own tokenizer drops whatever is no Latin letter.
+    summary = shorter and not _is_foreign(found.target)
+    metrics = ["rougeL", "rouge1"] if summary else ["chrf", "bleu"]
+    metrics += ["exact_match"] * (mean[1] < SHORT)
     new.put(
         "evaluate", "perplexity needs no written text, the others do.",
         objective=metrics[0], metrics=[*metrics, "perplexity"],
-        texts={"tokenize": "char"} if wide and not shorter else None,
+        texts={"tokenize": "char"} if _is_wide(found.target) and not summary else None,
     )  # fmt: skip
     _search(new, 6, {"auto": True}, rungs={"first": 2})
     return new
@@ -281,6 +292,9 @@ def _target(new: Draft, sheet: Sheet, found: Labelled) -> Scores:
     if "encoding" in sheet.settings:
         new.assumed.append(f"the file is read as {sheet.settings['encoding']}")
     new.assumed.append(f"{target.name!r} is what is to be predicted; --target names another column")
+    if target.missing and found.task != "multilabel":
+        without = len(target.values) - len(target.there)
+        new.assumed.append(f"{without:,} rows without {target.name!r} are left out")
     if found.left_out:
         new.assumed.append("left out: " + ", ".join(found.left_out))
     if found.task == "classification":
@@ -310,13 +324,36 @@ def _search(new: Draft, trials: int, space: dict[str, Any], **more: Any) -> None
     new.put("search", why, trials=trials, **more, space=space)
 
 
-def _tokens(column: Column) -> tuple[int, bool]:
-    """Tokens that 19 of 20 texts have at most, about, in steps of 16; and whether the language is
-    one that is not written in spaced Latin letters."""
-    some = column.there[:5_000]
-    letters = "".join(some[:500])
-    wide = len(WIDE.findall(letters)) > 0.2 * max(1, len(letters))
-    foreign = wide or sum(not c.isascii() for c in letters) > 0.2 * max(1, len(letters))
-    lengths = sorted(len(text) if wide else len(text) / 3 for text in some)
-    usual = lengths[int(0.95 * (len(lengths) - 1))] + 2
-    return min(256, max(16, -(-int(usual + 1) // 16) * 16)), foreign
+def _tokens(column: Column) -> int:
+    """Tokens that texts are cut after: as many as 19 of 20 have at most, in steps of 16."""
+    return min(MOST_TOKENS, max(16, -(-(_usual(column) + 1) // 16) * 16))
+
+
+def _cut(what: str, column: Column) -> str:
+    """What becomes of long texts."""
+    usual, most = _usual(column), _tokens(column)
+    longer = "they are cut after" if usual > most else "longer ones are cut after"
+    return f"19 of 20 {what} have at most about {usual:,} tokens; {longer} {most}"
+
+
+def _usual(column: Column) -> int:
+    """Tokens that 19 of 20 texts have at most, about."""
+    wide = _is_wide(column)
+    lengths = sorted(len(text) if wide else len(text) / 3 for text in column.there[:SOME])
+    return int(lengths[int(0.95 * (len(lengths) - 1))]) + 2
+
+
+def _is_wide(column: Column) -> bool:
+    """Whether the language is written without spaces, or with as much in each letter."""
+    letters = _letters(column)
+    return len(WIDE.findall(letters)) > 0.2 * max(1, len(letters))
+
+
+def _is_foreign(column: Column) -> bool:
+    """Whether the language is one that is not written in Latin letters."""
+    letters = _letters(column)
+    return _is_wide(column) or sum(not c.isascii() for c in letters) > 0.2 * max(1, len(letters))
+
+
+def _letters(column: Column) -> str:
+    return "".join(column.there[:500])

@@ -24,28 +24,29 @@ from tasks.train.durable import write_durably
 from tasks.train.fit import save_predictions
 from tasks.train.folder import MetricLine, TrialFolder, as_text, file_fact
 from tasks.train.progress import Outputs, score
+from tasks.train.ready import TAKES
 from tasks.train.spec import Result, TrialSpec
 
 
 @dataclass(frozen=True)
 class Rows:
     """Rows as an estimator takes them: `ids` and `targets` (n,), of several labels a row (n,
-    labels); `x` (n, features), scaled."""
+    labels); `x` float32 (n, features), scaled, or texts (n,)."""
 
     ids: NDArray[np.int64]
-    x: NDArray[np.float32]
+    x: NDArray[Any]
     targets: NDArray[Any]
 
     @classmethod
     def of(cls, batches: Any, reporter: Reporter) -> Rows:
         """All rows of a loader, in its order."""
-        columns: dict[str, list[NDArray]] = {"id": [], "x": [], "y": []}
+        found = []
         for batch in batches:
             reporter.beat()
-            for name, found in columns.items():
-                found.append(batch[name].numpy())
-        ids, x, targets = (np.concatenate(found) for found in columns.values())
-        return cls(ids, x, targets)
+            texts = batch.get("text")
+            x = batch["x"].numpy() if texts is None else np.array(texts, dtype=object)
+            found.append((batch["id"].numpy(), x, batch["y"].numpy()))
+        return cls(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def estimate(
@@ -54,7 +55,8 @@ def estimate(
     reporter: Reporter,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> Result | None:
-    """Train an estimator on the first epoch's rows, score it, and save what counts.
+    """Train an estimator on the rows of a first epoch, each as `augment` changes it, score it, and
+    save what counts.
 
     A function of the specification alone; an attempt that was interrupted begins again.
 
@@ -66,18 +68,20 @@ def estimate(
     settings = spec.config.model
     assert isinstance(settings, EstimatorKinds)
     card = json.loads(Path(spec.card).read_bytes())
-    if card["inputs"]["kind"] != "table":
+    kind = card["inputs"]["kind"]
+    if kind not in TAKES[settings.kind]:
         raise BadInput(
-            f"model.kind {settings.kind} does not take data of kind {card['inputs']['kind']}; "
-            "scikit-learn's estimators are for tables"
+            f"model.kind {settings.kind} does not take data of kind {kind}; it is for data of "
+            f"kind {' or '.join(TAKES[settings.kind])}"
         )
     if spec.config.augment.mixup is not None:
         raise BadInput(
             "augment.mixup: scikit-learn's estimators cannot learn from blended labels; leave it "
             "out"
         )
+    whole = spec.config.train.model_copy(update={"steps_per_epoch": None})
     data = StudyData(
-        spec.config,
+        spec.config.model_copy(update={"train": whole}),
         card,
         Path(spec.train),
         None if spec.validation is None else Path(spec.validation),
@@ -86,7 +90,7 @@ def estimate(
     )
     rows = Rows.of(data.train_dataloader(), reporter)
     seed = derived_seed(spec.seed, "model")
-    estimator = build_estimator(settings, seed, spec.threads, rows.targets)
+    estimator = build_estimator(settings, seed, spec.threads, rows.targets, texts=kind == "text")
     estimator.fit(rows.x, rows.targets)
     if is_stopped():
         return None

@@ -26,6 +26,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "vision": ("image",),
     "head": ("text", "image"),
     **dict.fromkeys(("random_forest", "gradient_boosting", "svm", "knn"), ("table",)),
+    "linear": ("table", "text"),
 }
 """What kinds of data each kind of model takes; one's own take what they take."""
 OF_CLASSES = ("label_smoothing", "class_weights", "average", "adversarial")

@@ -40,7 +40,7 @@ STUDY = Study.model_validate(
         "search": {"trials": 1},
     }
 )
-KINDS = ("random_forest", "gradient_boosting", "svm", "knn")
+KINDS = ("random_forest", "gradient_boosting", "svm", "knn", "linear")
 FOREIGN = """
 import importlib.util, json, sys
 sys.path.append(sys.argv[1])

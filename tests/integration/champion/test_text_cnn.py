@@ -58,11 +58,23 @@ def rows(file: Path, many: int = 240) -> Path:
     return file
 
 
+MODELS: dict[str, dict[str, Any]] = {
+    "text_cnn": {"width": 16, "dropout": 0.1},
+    "linear": {"c": 10.0, "longest": 2},
+}
+
+
 @pytest.mark.parametrize(
-    "way",
-    ["classes", *(pytest.param(way, marks=pytest.mark.long) for way in ("labels", "second"))],
+    ("kind", "way"),
+    [
+        ("text_cnn", "classes"),
+        ("linear", "classes"),
+        pytest.param("text_cnn", "labels", marks=pytest.mark.long),
+        pytest.param("text_cnn", "second", marks=pytest.mark.long),
+        pytest.param("linear", "labels", marks=pytest.mark.long),
+    ],
 )
-def test_it_is_learnt_and_served_as_it_was_scored(way: str, tmp_path: Path) -> None:
+def test_it_is_learnt_and_served_as_it_was_scored(kind: str, way: str, tmp_path: Path) -> None:
     home = Home.open(tmp_path / "home")
     (home.path / "sources").mkdir()
     file = rows(home.path / "sources" / "rows.csv")
@@ -72,7 +84,7 @@ def test_it_is_learnt_and_served_as_it_was_scored(way: str, tmp_path: Path) -> N
             "data": WAYS[way],
             "clean": {"text": {"vocabulary": 400, "tokens": 24}},
             "augment": {"delete": {"share": 0.1}},
-            "model": {"kind": "text_cnn", "width": 16, "dropout": 0.1},
+            "model": {"kind": kind, **MODELS[kind]},
             "train": {
                 "epochs": 8,
                 "lr": 2e-2,

@@ -101,6 +101,17 @@ def test_families_have_their_settings_under_their_kind(tmp_path: Path) -> None:
     assert "model.vote" in space
 
 
+@pytest.mark.parametrize(("text", "more"), [("", set()), (", text: b", {"analyzer", "rarest"})])
+def test_ngrams_are_searched_of_texts_alone(text: str, more: set[str], tmp_path: Path) -> None:
+    space = own(
+        tmp_path,
+        f"extends: base\ndata: {{source: table, path: a.csv, label: a{text}}}\n"
+        "model: {kind: linear}\nsearch: {space: auto}\n",
+    ).search.space
+    longest = {"longest"} if more else set()
+    assert space.keys() == {f"model.{name}" for name in {"c", *more, *longest}}
+
+
 @pytest.mark.parametrize(
     ("tune", "known"),
     [("full", {"model.layer_decay"}), ("lora", {"model.lora.rank", "model.lora.alpha"})],

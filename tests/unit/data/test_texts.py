@@ -56,6 +56,36 @@ def epoch(made: Study, prepared: Prepared, number: int = 0, **more) -> list[dict
     return list(loader)
 
 
+def texts_by_id(batches: list[dict]) -> dict[int, str]:
+    return {
+        int(number): text
+        for batch in batches
+        for number, text in zip(batch["id"], batch["text"], strict=True)
+    }
+
+
+def test_for_ngrams_the_texts_come_as_they_are_trained_on(folder, monkeypatch):
+    linear = {"model": {"kind": "linear"}}
+    made, prepared = ready(folder, monkeypatch, "text", **linear)
+    known = dict(enumerate(lines(300)))
+    batches = epoch(made, prepared)
+    assert all(batch.keys() == {"id", "text", "y"} for batch in batches)
+    read = texts_by_id(batches)
+    assert len(read) > 150 and all(known[number] == text for number, text in read.items())
+    changed, _ = ready(
+        folder, monkeypatch, "text", augment={"delete": {"share": 0.5, "p": 1.0}}, **linear
+    )
+    less = texts_by_id(epoch(changed, prepared))
+    assert less.keys() == read.keys()
+    assert sum(map(len, less.values())) < 0.7 * sum(map(len, read.values()))
+    for held in (prepared.train, prepared.validation):  # in one order with what reads tokens
+        orders = []
+        for one in (made, study(folder, "text")):
+            data = StudyData(one.trial_config, prepared.card, prepared.train, held, 3)
+            orders.append(np.concatenate([batch["id"] for batch in data.val_dataloader()]))
+        np.testing.assert_array_equal(*orders)
+
+
 @pytest.mark.parametrize("kind", ["text", "pairs"])
 def test_an_epoch_has_every_row_once_and_little_padding(folder, monkeypatch, kind):
     made, prepared = ready(folder, monkeypatch, kind)

@@ -139,3 +139,24 @@ def test_a_picture_has_the_images_own_range_and_a_bounded_size() -> None:
     assert shown.tolist() == [[0, 255], [128, 64]]
     large = opened(pictures.picture(np.zeros((400, 200, 3)), {"low": 0, "high": 255}))
     assert large.size == (80, 160)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("so bad a film", ["so", " ", "bad", " ", "a", " ", "film"]),
+        ("很好不bad好", ["很", "好", "不", "b", "a", "d", "好"]),
+        (" ".join(["so"] * 150 + ["bad"]), None),
+    ],
+    ids=["words", "Chinese", "long"],
+)
+def test_what_is_missed_when_it_is_left_out_counts(text: str, shown: list[str] | None) -> None:
+    found = pieces.left_out(
+        text, lambda texts: np.array([0.9 if "bad" in t else 0.2 for t in texts])
+    )
+    assert "".join(piece.shown for piece in found) == text
+    weighty = [piece for piece in found if piece.weight]
+    assert all("bad" in piece.shown or piece.shown in "bad" for piece in weighty)
+    assert [piece.weight for piece in weighty] == pytest.approx([0.7] * len(weighty))
+    assert len(weighty) == (3 if "很" in text else 1)
+    assert len(found) < 2 * pieces.MOST and shown in (None, [piece.shown for piece in found])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from conf.errors import DenseError
-from conf.estimators import Estimator, GradientBoosting, Knn, RandomForest, Svm
+from conf.estimators import Estimator, GradientBoosting, Knn, Linear, RandomForest, Svm
 from models.estimators import (
     as_bytes,
     build_estimator,
@@ -26,6 +27,7 @@ SETTINGS: list[Estimator] = [
     GradientBoosting(rounds=6, leaf=2),
     Svm(c=3.0),
     Knn(neighbours=3, vote="distance"),
+    Linear(c=3.0),
 ]
 EACH = pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.kind)
 
@@ -46,7 +48,7 @@ def test_a_file_gives_back_the_same_answers(settings: Estimator, tmp_path: Path)
     np.testing.assert_array_equal(probabilities(load_estimator(path), x, 3), expected)
     assert (expected.argmax(axis=1) == y).mean() > 0.7
     assert expected.sum(axis=1) == pytest.approx(1.0, abs=1e-5)
-    assert numbers(estimator) > 50
+    assert numbers(estimator) == 18 if isinstance(settings, Linear) else numbers(estimator) > 50
 
 
 @EACH
@@ -57,6 +59,51 @@ def test_seed_and_rows_alone_decide(settings: Estimator) -> None:
         for threads in (1, 2)
     ]
     np.testing.assert_array_equal(*found)
+
+
+TEXTS = np.array([f"{word} ok\n{n}" for n, word in enumerate(("good", "bad", "so so") * 20)])
+MOODS = np.arange(60) % 3
+ANSWERED = {
+    "classes": MOODS,
+    "labels": np.stack([MOODS == 0, MOODS != 1], axis=1).astype(np.int64),
+    "numbers": MOODS / 2.0,
+}
+
+
+@pytest.mark.parametrize("analyzer", ["word", "char"])
+@pytest.mark.parametrize("targets", ANSWERED.values(), ids=ANSWERED)
+def test_of_texts_a_few_files_hold_all_ngrams(
+    targets: NDArray, analyzer: str, tmp_path: Path
+) -> None:
+    settings = Linear(analyzer=analyzer, longest=2, rarest=3, c=100.0)
+    estimator = build_estimator(settings, 0, 1, targets, texts=True).fit(TEXTS, targets)
+    path = tmp_path / "model.skops"
+    path.write_bytes(as_bytes(estimator))
+    assert len(zipfile.ZipFile(path).namelist()) < 20
+    again = load_estimator(path)
+    assert again[0].vocabulary_ == estimator[0].vocabulary_
+    assert ("good ok" in again[0].vocabulary_) == (analyzer == "word")
+    assert not any("17" in ngram for ngram in again[0].vocabulary_)  # of one row
+    outputs = 3 if targets is MOODS else 2 if targets.ndim == 2 else 1
+    assert numbers(again) == (len(again[0].vocabulary_) + 1) * outputs
+    if targets.dtype.kind == "f":
+        np.testing.assert_array_equal(again.predict(TEXTS), estimator.predict(TEXTS))
+        np.testing.assert_allclose(again.predict(TEXTS), targets, atol=0.1)
+        return
+    said = probabilities(again, TEXTS, 3)
+    np.testing.assert_array_equal(said, probabilities(estimator, TEXTS, 3))
+    answers = said.argmax(axis=1) if targets.ndim == 1 else said > 0.5
+    assert (answers == targets).all()
+
+
+def test_of_numbers_a_scale_does_not_matter() -> None:
+    x, y = rows()
+    targets = y.astype(np.float32)
+    one, other = (
+        build_estimator(Linear(c=0.1), 0, 1, given).fit(x, given).predict(x)
+        for given in (targets, 1000 * targets)
+    )
+    np.testing.assert_allclose(other, 1000 * one, rtol=1e-3)
 
 
 def test_a_class_without_a_training_row_has_no_probability() -> None:

@@ -106,6 +106,7 @@ def test_texts_that_minilm_does_not_read(
     study = written(here, file)
     assert study.model.kind == "text_cnn" and study.clean.text.vocabulary == 4_000
     assert {"model.longest", "model.pool", "augment.delete.share"} <= study.search.space.keys()
+    assert study.search.space["model.c"].when == {"model.kind": ("linear",)}
     assert "the texts do not look English" in capsys.readouterr().out
     assert prepare(study, Home.open()).card["inputs"]["longest"] == study.clean.text.tokens
 

@@ -21,7 +21,7 @@ def test_networks_from_scratch_need_nothing_more(kind: str, home: Home) -> None:
     assert modules_of(model, home) == ()
 
 
-@pytest.mark.parametrize("kind", ["random_forest", "gradient_boosting", "svm", "knn"])
+@pytest.mark.parametrize("kind", ["random_forest", "gradient_boosting", "svm", "knn", "linear"])
 def test_an_estimator_needs_its_libraries(kind: str, home: Home) -> None:
     from models.estimators import build_estimator
 
@@ -30,9 +30,15 @@ def test_an_estimator_needs_its_libraries(kind: str, home: Home) -> None:
     )
     found = modules_of(study.model, home)
     for targets in (np.array([0, 0, 1, 1]), np.array([0.0, 0.5, 1.0, 1.5])):
-        estimator = build_estimator(study.model, 0, 1, targets)  # type: ignore[arg-type]
-        module = type(estimator).__module__
-        assert any(f"{module}.".startswith(f"{name}.") for name in found), module
+        built = [
+            build_estimator(study.model, 0, 1, targets, texts=texts)  # type: ignore[arg-type]
+            for texts in {False, kind == "linear"}
+        ]
+        parts = [
+            part for each in built for part in (each, *getattr(each, "named_steps", {}).values())
+        ]
+        for module in {type(part).__module__ for part in parts}:
+            assert any(f"{module}.".startswith(f"{name}.") for name in found), module
     assert "skops.io" in found
 
 
