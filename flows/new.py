@@ -69,7 +69,9 @@ def _looked(path: Path) -> Sheet | Folder:
     if not path.is_file():
         raise BadInput(f"--data: there is nothing at {path}; check the path")
     if path.suffix.lower() not in SUFFIXES:
-        raise BadInput(f"--data: {path} is no {', '.join(SUFFIXES)} file and no folder of images")
+        raise BadInput(
+            f"--data: {path} is no {', '.join(SUFFIXES)} and no folder of images; save it so"
+        )
     return read_sheet(path)
 
 

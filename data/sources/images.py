@@ -29,7 +29,7 @@ class ImagesSource:
         self._data = data
         self._rules = rules
         self._folder = confined(data.path, home, folder=True)
-        names = sorted(_found(str(self._folder)))
+        names = sorted(found(str(self._folder)))
         self._images = [self._folder / name for name in names]
         self._known = set(self._images)
         self.files: Sequence[Path] = [*self._images, *self._table()]
@@ -100,12 +100,15 @@ class ImagesSource:
         return path if path in self._known else self._folder / "absent"
 
 
-def _found(folder: str, inner: str = "") -> Iterator[str]:
-    """Names of the images in a folder and those below it; links are not followed."""
+def found(folder: str, inner: str = "") -> Iterator[str]:
+    """Names of the images in a folder and those below it. Links are not followed, nor what programs
+    leave beside people's files: hidden folders and files, `__MACOSX`."""
     with os.scandir(os.path.join(folder, inner)) as entries:  # noqa: PTH118  # fast for millions
         for entry in entries:
+            if entry.name.startswith((".", "__MACOSX")):
+                continue
             name = f"{inner}{entry.name}"
             if entry.is_dir(follow_symlinks=False):
-                yield from _found(folder, f"{name}/")
+                yield from found(folder, f"{name}/")
             elif entry.is_file(follow_symlinks=False) and name.lower().endswith(SUFFIXES):
                 yield name

@@ -70,7 +70,10 @@ def columns_of(path: Path, separator: str | None, encoding: str) -> dict[str, pa
 def _types(path: Path, schema: pa.Schema) -> dict[str, pa.DataType]:
     names = schema.names
     if twice := [name for number, name in enumerate(names) if name in names[:number]]:
-        raise BadInput(f"{path} has two columns {twice[0]!r}; rename one")
+        raise BadInput(
+            f"{path} has two columns {twice[0]!r}; rename one, or put a line of names before "
+            "the rows where there is none"
+        )
     return dict(zip(names, schema.types, strict=True))
 
 

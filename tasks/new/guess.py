@@ -17,12 +17,15 @@ SIDES = (
     ("question", "answer"), ("article", "summary"), ("document", "summary"), ("text", "summary"),
     ("article", "highlights"),
 )  # fmt: skip
+ISO = re.compile(r"\s*\d{4}-\d{2}-\d{2}")
 LANGUAGE = re.compile(r"[a-z]{2}([-_][A-Za-z]{2})?")
 MOST_CLASSES = 1_000
 FEW = 20
 """Whole numbers of so many values at most are taken for classes."""
 FEWEST_ROWS = 3
 """Of a class: each part needs one."""
+SENTENCE = 40
+"""Mean characters from which a text is more than a name."""
 
 Task = Literal["classification", "multilabel", "regression"]
 
@@ -88,22 +91,28 @@ def labelled(sheet: Sheet, target: str | None) -> Labelled:
     Raises:
         BadInput: nothing can be predicted, or it is not known what.
     """
+    if sheet.headless:
+        line = ", ".join(column.name for column in sheet.columns[:6])
+        raise BadInput(
+            f"{sheet.path}: its first line ({line[:80]}) looks like a row and not like names of "
+            "columns; put a line of names before it"
+        )
     chosen = sheet.column(target) if target is not None else _target(sheet)
     task = task_of(chosen)
     others = [column for column in sheet.columns if column is not chosen]
     texts = [column for column in others if column.is_text]
     features = [c for c in others if c.there and (c.numeric or c.is_words)]
-    features = [column for column in features if not column.is_number_a_row]
-    text = None
-    if texts and len(texts[0].there) and len(features) < 2 * len(texts):
-        text = max(texts, key=lambda column: sum(map(len, column.there)))
+    features = [c for c in features if not c.is_number_a_row and not c.is_constant]
+    text = _read(texts, features)
+    if text is not None:
         features = []
-    elif not features:
+    left = [column for column in others if column is not text and column not in features]
+    if text is None and not features:
+        unread = f" (left out: {', '.join(_reason(column, None) for column in left)})" * bool(left)
         raise BadInput(
             f"{sheet.path}: besides {chosen.name!r} there are neither texts nor numbers nor words "
-            "to learn from; add columns of them"
+            f"to learn from{unread}; add columns of them"
         )
-    left = [column for column in others if column is not text and column not in features]
     return Labelled(
         chosen, task, text,
         features=tuple(column.name for column in features),
@@ -112,13 +121,29 @@ def labelled(sheet: Sheet, target: str | None) -> Labelled:
     )  # fmt: skip
 
 
+def _read(texts: Sequence[Column], features: Sequence[Column]) -> Column | None:
+    """The column of texts to learn from, where that says more than the numbers and words: beside
+    sentences marks of 0 and 1 count for nothing, which mostly are further answers."""
+    if not texts:
+        return None
+    longest = max(texts, key=lambda column: sum(map(len, column.there)))
+    sentences = sum(map(len, longest.there)) > SENTENCE * len(longest.there)
+    telling = [column for column in features if not (sentences and column.is_flag)]
+    return longest if len(telling) < 2 * len(texts) else None
+
+
 def _reason(column: Column, text: Column | None) -> str:
     if not column.there:
         why = "empty"
+    elif column.is_amounts:
+        why = f"numbers written like {column.there[0].strip()[:20]}; write them like 1234.5"
     elif column.is_number_a_row and not column.is_time:
         why = "it only names the rows"
+    elif column.is_constant:
+        why = f"always {column.there[0][:20]}"
     elif column.is_time:
         why = "times; data.time and split.by=time would divide the rows by them"
+        why += "" if ISO.match(column.there[0]) else ", written like 2026-01-31"
     elif text is not None:
         why = f"texts are read from {text.name!r} alone"
     elif column.is_text:
@@ -137,9 +162,10 @@ def _target(sheet: Sheet) -> Column:
             return plain[name]
     fitting = [column for column in sheet.columns if _is_classes(column)]
     last = sheet.columns[-1]
-    if last in fitting or (last.numeric and not last.is_number_a_row and not fitting):
+    number = last.numeric and not last.is_number_a_row and not last.is_constant
+    if last in fitting or (number and not fitting):
         return last
-    if len(fitting) == 1:
+    if len(fitting) == 1 and not (number and fitting[0] is not sheet.columns[0]):
         return fitting[0]
     known = ", ".join(repr(column.name) for column in sheet.columns)
     raise BadInput(f"{sheet.path}: name the column to predict with --target; there are {known}")
@@ -170,6 +196,11 @@ def task_of(column: Column) -> Task:
         )
     if column.numeric and (column.fractions or many > FEW):
         return "regression"
+    if column.is_amounts:
+        raise BadInput(
+            f"the column {column.name!r} has numbers written like {column.there[0].strip()!r}; "
+            "write them like 1234.5"
+        )
     if many > MOST_CLASSES or many > 0.5 * len(column.there) > FEWEST_ROWS:
         raise BadInput(
             f"the column {column.name!r} has {many:,} different values in {len(column.there):,} "

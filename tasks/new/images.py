@@ -10,10 +10,12 @@ from statistics import median
 from PIL import Image
 
 from conf.errors import BadInput
-from data.sources.images import SUFFIXES
+from data.sources.images import found
 
 PROBES = 200
 """Images that are opened, evenly chosen."""
+PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
+"""Folders that hold no class, where each has folders in it."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,18 @@ def read_folder(path: Path) -> Folder:
     Raises:
         BadInput: there are none in it.
     """
-    names = sorted(
-        str(file.relative_to(path))
-        for file in path.rglob("*")
-        if file.suffix.lower() in SUFFIXES and file.is_file() and not file.is_symlink()
-    )
+    names = sorted(found(str(path)))
     if not names:
         raise BadInput(
             f"{path} holds no images; name a folder with a sub-folder a class, or a .csv, .tsv, "
             ".parquet or .jsonl file"
+        )
+    parts = Counter(name.split("/")[0] for name in names)
+    if set(map(str.lower, parts)) <= PARTS and any(name.count("/") > 1 for name in names):
+        first = max(parts, key=lambda name: (name.lower().startswith("train"), parts[name]))
+        raise BadInput(
+            f"{path} holds parts ({', '.join(parts)}) and not classes; name one, whose images are "
+            f"then divided anew: --data {path / first}"
         )
     sizes, colours = [], False
     for number in range(min(PROBES, len(names))):

@@ -22,7 +22,9 @@ from data.sources.lines import Broken, batches, columns_of
 ROWS = 100_000
 """Rows that are looked at."""
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
-DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}")
+DATE = re.compile(r"\s*(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})\b(?!\.)")
+AMOUNT = re.compile(r"[-+]?[$€£¥]?\s?\d[\d.,\u202f ]*\s?[$€£¥%]?")
+"""A number that is written for people: 1.234,50 or $5 or 12 %."""
 RARE, MOST_WORDS = Words().rare, Words().most
 BETWEEN = "|;,"
 """What may stand between the labels of a cell."""
@@ -93,10 +95,29 @@ class Column:
     @property
     def is_words(self) -> bool:
         """Whether it holds words that occur often enough to learn from, and are not too many."""
-        if self.numeric or self.is_text or self.is_time or self.between == "":
+        if self.numeric or self.is_text or self.is_time or self.between == "" or self.is_amounts:
             return False
         often = sum(many >= 2 * RARE for many in self.counts.values())
         return 0 < often <= MOST_WORDS and len(self.counts) < len(self.there)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same in all rows; where a word is missing may be telling."""
+        return len(self.counts) == 1 and (self.numeric or not self.missing)
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it holds 0 and 1 alone."""
+        return self.numeric and self.counts.keys() <= {"0", "1"}
+
+    @property
+    def is_amounts(self) -> bool:
+        """Whether it holds numbers that are not written as files have them: a comma before the
+        fraction or between thousands, a currency, a share in per cent."""
+        if self.numeric or self.is_time or not self.there:
+            return False
+        some = [value.strip() for value in self.there[:1_000]]
+        return all(map(AMOUNT.fullmatch, some)) and any(set("$€£¥%,") & set(v) for v in some)
 
     @property
     def is_time(self) -> bool:
@@ -147,6 +168,16 @@ class Sheet:
     """Whether all rows were looked at."""
     settings: dict[str, str]
     """How it is read, as far as that is not the default: `encoding`, `separator`."""
+
+    @property
+    def headless(self) -> bool:
+        """Whether the line of names looks like a row: a word that its own column holds, too, or
+        numbers alone."""
+        if self.path.suffix.lower() not in (".csv", ".tsv"):
+            return False
+        words = [column for column in self.columns if not column.numeric]
+        numbers = all(map(_is_number, (column.name for column in self.columns)))
+        return any(c.counts[c.name.strip()] > 1 for c in words) or (not words and numbers)
 
     def column(self, name: str) -> Column:
         """The column of a name.
@@ -224,6 +255,14 @@ def _settings(path: Path) -> dict[str, str]:
         if between != "," and head.count(between):
             found["separator"] = between
     return found
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_utf8(start: bytes) -> bool:

@@ -19,17 +19,6 @@ from tasks.prepare import prepare
 from tests.unit.new.made import MAKERS, images, numbers, pairs, table, texts, topics
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to write into, with data beside it and a home of its own."""
-    for name in ("data", "studies"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setenv("DENSE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DENSE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("DENSE_STUDIES", str(tmp_path / "studies"))
-    return tmp_path
-
-
 def written(here: Path, data: Path, target: str | None = None) -> Study:
     """The study that is written for some data."""
     new_study("mine", data, target)
