@@ -174,12 +174,12 @@ def _pairs(sheet: Sheet, found: Paired, place: str) -> Draft:
     )  # fmt: skip
     task = "much shorter, as a summary is" if shorter else "a translation"
     new.assumed.append(f"{sides[1]} is what is to be written, {task}")
-    new.assumed += [_cut("sources", found.source), _cut("targets", found.target)]
-    longest = max(_tokens(found.source), _tokens(found.target))
+    longer = max(found.source, found.target, key=_usual)
+    new.assumed.append(_cut("texts", longer))
     words = 8_000 if sheet.rows > 20_000 else 4_000 if sheet.rows > 2_000 else 1_000
     new.put(
         "clean", "A vocabulary learnt from the training part; longer texts are cut.",
-        text={"vocabulary": words, "tokens": longest, "ratio": 100.0 if shorter else 9.0},
+        text={"vocabulary": words, "tokens": _tokens(longer), "ratio": 100.0 if shorter else 9.0},
     )  # fmt: skip
     new.put("split", "Equal sources stay together.", by="group", validation=0.1, test=0.1)
     new.put(
