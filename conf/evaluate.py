@@ -132,6 +132,11 @@ class Evaluate(Section):
         return tuple(map(_limit, self.constraints))
 
     @property
+    def decisive(self) -> tuple[str, ...]:
+        """What the search goes by: a trial of which that is not known has failed."""
+        return (self.objective, *self.needed)
+
+    @property
     def needed(self) -> tuple[str, ...]:
         """What is to be known of a trial's outcome beside its objective."""
         names = (*self.also, *(limit.name for limit in self.limits))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from flows.champion import version_of
 
 if TYPE_CHECKING:
     from tasks.champion.scoring import Scored
+    from tasks.evaluate.intervals import Interval
 
 
 def evaluate(name: str, files: Sequence[Path], metrics: Sequence[str] = ()) -> None:
@@ -31,14 +33,19 @@ def evaluate(name: str, files: Sequence[Path], metrics: Sequence[str] = ()) -> N
     print("\n".join(lines(found)))
 
 
+def _cell(found: Interval) -> str:
+    if not isfinite(found.value):
+        return "not defined"
+    return f"{found.value:.4f} ({found.low:.4f} – {found.high:.4f})"
+
+
 def lines(found: Sequence[Scored]) -> list[str]:
     """A line a file: rows, and each metric with its 95 % interval."""
     metrics = list(found[0].metrics)
     table = [["", "rows", *metrics]]
     for one in found:
         cells = [one.metrics[name] for name in metrics]
-        values = [f"{each.value:.4f} ({each.low:.4f} – {each.high:.4f})" for each in cells]
-        table.append([one.place, f"{one.rows:,}", *values])
+        table.append([one.place, f"{one.rows:,}", *map(_cell, cells)])
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

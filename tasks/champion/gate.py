@@ -43,7 +43,12 @@ def _reasons(
     against: tuple[str, Interval] | None,
 ) -> Iterator[Reason]:
     for name, bound in gate.minimum.items():
-        yield _bounded(name, metrics[name], bound, most=name in MINIMIZED)
+        if name in metrics:
+            yield _bounded(name, metrics[name], bound, most=name in MINIMIZED)
+        else:
+            yield Reason(
+                rule="minimum", passed=False, why=f"{name} is not defined on the test rows"
+            )
     if gate.class_recall is not None and not score.recall:
         why = "champion.gate.class_recall is for classes, and this study has none; leave it out"
         yield Reason(rule="class_recall", passed=False, why=why)

@@ -92,6 +92,8 @@ class Evaluation(Record):
     """Name of the metric that the search optimises."""
     metrics: dict[str, Interval]
     """Metric name to value and interval."""
+    undefined: tuple[str, ...] = ()
+    """Metrics that are no numbers on these rows: a ROC curve's area where all are of a class."""
     confusion: tuple[tuple[int, ...], ...] = ()
     """Counts: rows are targets, columns predictions; empty where nothing is classified."""
     classes: tuple[ClassScores, ...] = ()
@@ -142,7 +144,8 @@ def evaluate(folder: Path, config: TrialConfig) -> Evaluation:
         ) from error
     section = config.evaluate
     kept = Evaluation.read(folder / EVALUATION)
-    first = {name for name in kept.metrics if "/" not in name} if kept else set()
+    named = (*kept.metrics, *kept.undefined) if kept else ()
+    first = {name for name in named if "/" not in name}
     if kept and (kept.predictions, kept.objective, first, kept.texts) == (
         digest,
         section.objective,
@@ -162,14 +165,16 @@ def of_predictions(said: Said, section: Evaluate, digest: str) -> Evaluation:
     """The evaluation of predictions whose file has the SHA-256 `digest`.
 
     Raises:
-        ValueError: there are no rows, a label has no probability, or a metric is no number.
+        ValueError: there are no rows, a label has no probability, or what the search goes by is no
+            number.
     """
     scored = dict(sorted(intervals.of_said(said, section).items()))
-    for name, each in scored.items():
-        if not math.isfinite(each.value):
+    undefined = tuple(name for name, each in scored.items() if not math.isfinite(each.value))
+    for name in undefined:
+        if name in section.decisive or len(undefined) == len(scored):
             raise ValueError(
-                f"{name} is {each.value}: the model predicted no numbers, or {name} is not defined "
-                "on these rows"
+                f"{name} is {scored[name].value}: the model predicted no numbers, or {name} is not "
+                "defined on these rows"
             )
     return Evaluation(
         rows=len(said.ids),
@@ -177,7 +182,9 @@ def of_predictions(said: Said, section: Evaluate, digest: str) -> Evaluation:
         metrics={
             name: Interval(value=each.value, low=each.low, high=each.high)
             for name, each in scored.items()
+            if name not in undefined
         },
+        undefined=undefined,
         predictions=digest,
         **(_classified(said) if isinstance(said, Predictions) else {}),
         **({"classes": label_scores(said)} if isinstance(said, LabelPredictions) else {}),

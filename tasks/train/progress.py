@@ -122,10 +122,11 @@ def _answers(
 
 
 def score(outputs: Outputs, evaluate: Evaluate) -> dict[str, float]:
-    """Metrics of an epoch by name, from the function that `evaluation.json` comes from.
+    """Metrics of an epoch by name, from the function that `evaluation.json` comes from; without
+    those that are not defined on the rows.
 
     Raises:
-        NotFinite: the model predicts no numbers, or the objective is none.
+        NotFinite: the model predicts no numbers, or what the search goes by is none.
     """
     from tasks.evaluate import metrics
 
@@ -133,6 +134,7 @@ def score(outputs: Outputs, evaluate: Evaluate) -> dict[str, float]:
         if isinstance(values, Tensor) and not torch.isfinite(values).all():
             raise NotFinite("the model predicts values that are not finite")
     values = metrics.score(said(outputs), evaluate)
-    if not np.isfinite(values[evaluate.objective]):
-        raise NotFinite(f"the objective {evaluate.objective} is {values[evaluate.objective]}")
-    return values
+    for name in evaluate.decisive:
+        if not np.isfinite(values.get(name, 0.0)):
+            raise NotFinite(f"the objective {name} is {values[name]}")
+    return {name: value for name, value in values.items() if np.isfinite(value)}

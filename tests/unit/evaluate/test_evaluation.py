@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from conf.errors import DenseError
 from conf.evaluate import Evaluate
 from conf.study import TrialConfig
-from tasks.evaluate.evaluation import Evaluation, evaluate
+from tasks.evaluate.evaluation import Evaluation, evaluate, of_predictions
 from tasks.evaluate.metrics import compute
 from tasks.evaluate.predictions import Predictions, read, write
 
@@ -106,10 +107,23 @@ def test_unreadable_predictions_are_one_sentence(
         evaluate(tmp_path, CONFIG)
 
 
+def test_a_metric_that_is_not_defined_on_the_rows_spoils_no_other(tmp_path: Path) -> None:
+    found = some(classes=2)
+    write(tmp_path / "predictions.parquet", replace(found, targets=np.zeros_like(found.targets)))
+    section = Evaluate(metrics=("accuracy", "roc_auc"))
+    first = evaluate(tmp_path, TrialConfig(evaluate=section))
+    assert (set(first.metrics), first.undefined) == ({"accuracy"}, ("roc_auc",))
+    assert evaluate(tmp_path, TrialConfig(evaluate=section)) == first
+    section = Evaluate(metrics=("accuracy", "roc_auc"), constraints=("roc_auc >= 0.5",))
+    with pytest.raises(ValueError, match="roc_auc is nan"):
+        of_predictions(read(tmp_path / "predictions.parquet"), section, "0" * 64)
+
+
 def test_predictions_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     predictions = some()
     predictions.probabilities[:] = np.nan
     write(tmp_path / "predictions.parquet", predictions)
+    section = Evaluate(objective="log_loss", metrics=("log_loss", "accuracy"))
     with pytest.raises(DenseError, match="log_loss is nan"):
-        evaluate(tmp_path, CONFIG)
+        evaluate(tmp_path, TrialConfig(evaluate=section))
     assert not (tmp_path / "evaluation.json").exists()

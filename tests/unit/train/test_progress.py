@@ -127,6 +127,14 @@ def test_the_objective_is_the_one_that_evaluation_computes() -> None:
     )
 
 
+def test_a_metric_that_is_not_defined_on_an_epochs_rows_is_left_out_of_its_line() -> None:
+    said = outputs(torch.tensor([[0.9, 0.1], [0.2, 0.8]])) | {"target": torch.tensor([0, 0])}
+    said["id"] = torch.arange(2)
+    assert score(said, Evaluate(metrics=("accuracy", "roc_auc"))) == {"accuracy": 0.5}
+    with pytest.raises(NotFinite, match="the objective roc_auc is nan"):
+        score(said, Evaluate(objective="roc_auc", metrics=("roc_auc",)))
+
+
 def test_predictions_that_are_no_numbers_end_a_trial() -> None:
     with pytest.raises(NotFinite):
         score(outputs(torch.full((3, 3), float(np.nan))), Evaluate())
