@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
@@ -121,12 +122,8 @@ def _ancestors(key: str, space: Space) -> set[str]:
 
 def _refused_values(key: str, space: Space, config: TrialConfig) -> Iterator[tuple[str, str]]:
     """The values of a dimension that its field does not take as they are."""
-    for activation in islice(_activations(key, space, config), _MOST_ACTIVATIONS):
-        try:
-            active = apply_values(config, activation)
-        except BadConfig:
-            continue  # the parent's own values are refused, which is said there
-        for value in _probes(space[key]):
+    for active in activations(key, space, config):
+        for value in probes(space[key]):
             if complaint := _refusal(key, value, active):
                 yield complaint
 
@@ -147,16 +144,17 @@ def _refusal(key: str, value: Scalar, config: TrialConfig) -> tuple[str, str] | 
     return None
 
 
-def _probes(dimension: Range | Choices) -> tuple[Scalar, ...]:
+def probes(dimension: Range | Choices) -> tuple[Scalar, ...]:
+    """The values of a dimension that stand for all: every choice, or both ends."""
     if isinstance(dimension, Choices):
         return dimension.choices
     ends = (dimension.low, dimension.high)
     return tuple(map(int, ends)) if dimension.type == "int" else ends
 
 
-def _activations(key: str, space: Space, config: TrialConfig) -> Iterator[dict[str, Scalar]]:
-    """Settings under which a key is active: every combination of what its conditions admit, and
-    of the kinds that its section may have beside them."""
+def activations(key: str, space: Space, config: TrialConfig) -> Iterator[TrialConfig]:
+    """Configurations in which a key is active: with every combination of what its conditions admit,
+    and of the kinds that its section may have beside them; of very many the first."""
     free = _kinds_above(key, space, config)
     when = {
         parent: options(wanted)
@@ -165,8 +163,9 @@ def _activations(key: str, space: Space, config: TrialConfig) -> Iterator[dict[s
         if parent in space
     }
     both = {**free, **when}
-    for combination in product(*both.values()):
-        yield dict(zip(both, combination, strict=True))
+    for combination in islice(product(*both.values()), _MOST_ACTIVATIONS):
+        with suppress(BadConfig):  # the parent's own values are refused, which is said there
+            yield apply_values(config, dict(zip(both, combination, strict=True)))
 
 
 def _kinds_above(key: str, space: Space, config: TrialConfig) -> dict[str, tuple[Scalar, ...]]:

@@ -67,6 +67,15 @@ class TrialConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _prefix_is_learnt(self) -> Self:
+        if self.train.gradient_checkpointing and getattr(self.model, "tune", "") == "prefix":
+            raise ValueError(
+                "train.gradient_checkpointing computes layers again, without what model.tune: "
+                "prefix learns for them; leave it out, or use prompt or lora"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _classes_are_there(self) -> Self:
         """What is about classes has no meaning where a number is predicted, and some of it none
         where a row has any number of labels."""

@@ -20,6 +20,8 @@ TOKENIZER = "tokenizer.json"
 PADDING = "<pad>"
 """The prepared encoding's token that fills up shorter texts."""
 VOCABULARY = (".txt", ".json")
+SHIFTED = ("roberta", "camembert", "mpnet", "longformer", "xmod", "data2vec-text", "esm", "ibert")
+"""Architectures that count positions from behind the padding token, as RoBERTa does."""
 BLOCK = 1_000
 Reader = Transformer | Head | Seq2Seq | Causal
 """Settings of models that read texts in their own tokens."""
@@ -126,8 +128,8 @@ def longest_read(facts: dict[str, Any]) -> int | None:
     """Most tokens that a model has positions for; None where it counts them otherwise."""
     relative = "relative_attention_num_buckets" in facts  # T5 names a length that binds it to none
     longest = facts.get("max_position_embeddings", None if relative else facts.get("n_positions"))
-    # Architectures descended from RoBERTa count positions from behind the padding token.
-    taken = 1 + int(facts.get("pad_token_id") or 0) if "roberta" in facts["model_type"] else 0
+    shifted = any(name in facts["model_type"] for name in SHIFTED)
+    taken = 1 + int(facts.get("pad_token_id") or 0) if shifted else 0
     return longest - taken if isinstance(longest, int) else None
 
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from conf.errors import BadInput
-from conf.foundation import HubWeights, LocalWeights, PackageWeights, Tuned, Weights
+from conf.foundation import (
+    Head,
+    HubWeights,
+    LocalWeights,
+    PackageWeights,
+    Transformer,
+    Tuned,
+    Weights,
+)
 from conf.home import Home
 from conf.writers import Causal, Seq2Seq
+from data.architectures import can_be
 from data.assets import fetched
 from data.catalogue import ARCHIVES
 from data.sources.places import confined
@@ -121,11 +130,43 @@ def _is_known(model_type: str) -> bool:
     return model_type in CONFIG_MAPPING_NAMES
 
 
+def check_reader(model: Tuned | Head, facts: dict[str, Any], kind: str) -> None:
+    """BadInput where weights are of an architecture that does not read such data, or cannot tell
+    classes of them apart."""
+    name = facts["model_type"]
+    if isinstance(model, Head):
+        fitting = can_be("IMAGE") if kind == "image" else can_be("") - can_be("IMAGE")
+    else:
+        texts = isinstance(model, Transformer)
+        fitting = can_be("SEQUENCE_CLASSIFICATION" if texts else "IMAGE_CLASSIFICATION")
+    if name not in fitting:
+        does = "read" if isinstance(model, Head) else "classify"
+        raise BadInput(
+            f"model.weights: {name} is no architecture to {does} {kind}s with; choose another, or "
+            "another model.kind"
+        )
+    if isinstance(model, Transformer) and model.tune == "prompt" and reads_last(facts):
+        raise BadInput(
+            f"model.tune: {name} looks among tokens for the last one of a text, and with prompt it "
+            "sees vectors; use prefix or lora"
+        )
+
+
+def reads_last(facts: Mapping[str, Any]) -> bool:
+    """Whether a network answers by a text's last token, the last that is not its padding."""
+    return facts["model_type"] in can_be("CAUSAL_LM") - can_be("MASKED_LM")
+
+
 def check_head(model: Tuned, facts: dict[str, Any], classes: int) -> None:
-    """BadInput where the weights come with a head for another number of classes."""
-    architectures = facts.get("architectures") or [""]
-    if model.head == "new" or "Classification" not in architectures[0]:
+    """BadInput where the weights come with a head for another number of classes, or for tokens."""
+    head = (facts.get("architectures") or [""])[0]
+    if model.head == "new" or "Classification" not in head:
         return
+    if head.endswith("TokenClassification"):
+        raise BadInput(
+            f"model.weights: the head of {head} tells tokens apart, not texts; set model.head=new "
+            "to begin a new one"
+        )
     has = len(facts.get("id2label") or {}) or int(facts.get("num_labels", 2))
     if has != classes:
         raise BadInput(
@@ -136,11 +177,9 @@ def check_head(model: Tuned, facts: dict[str, Any], classes: int) -> None:
 
 def check_writer(model: Seq2Seq | Causal, facts: dict[str, Any]) -> None:
     """BadInput where weights are of an architecture that cannot write as it is to."""
-    from transformers.models.auto import modeling_auto as known
-
     name = facts["model_type"]
-    joins = name in known.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
-    causal = name in known.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not (joins or is_encoder(facts))
+    joins = name in can_be("SEQ_TO_SEQ_CAUSAL_LM")
+    causal = name in can_be("CAUSAL_LM") and not (joins or is_encoder(facts))
     if isinstance(model, Seq2Seq) and not (joins or is_encoder(facts)):
         other = "; use model.kind: causal" if causal else ""
         raise BadInput(f"model.weights: {name} is no encoder-decoder and no encoder{other}")
@@ -151,14 +190,8 @@ def check_writer(model: Seq2Seq | Causal, facts: dict[str, Any]) -> None:
 
 def is_encoder(facts: dict[str, Any]) -> bool:
     """Whether weights are an encoder's that could be a decoder, too."""
-    from transformers.models.auto import modeling_auto as known
-
-    name = facts["model_type"]
-    return (
-        name in known.MODEL_FOR_MASKED_LM_MAPPING_NAMES
-        and name in known.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-        and name not in known.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
-    )
+    both = can_be("MASKED_LM") & can_be("CAUSAL_LM")
+    return facts["model_type"] in both - can_be("SEQ_TO_SEQ_CAUSAL_LM")
 
 
 @cache

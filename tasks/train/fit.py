@@ -17,6 +17,7 @@ from pytorch_lightning.trainer.connectors import callback_connector
 from torch.utils.data import DataLoader
 
 import models
+from conf.errors import BadInput
 from data.loaders import StudyData
 from tasks.train import lean, system
 from tasks.train import progress as trial_progress
@@ -196,8 +197,14 @@ def build_trainer(
     passes: int = 1,
     strategy: Any = "auto",
 ) -> pl.Trainer:
-    """A Trainer that does nothing but train: the trial writes its own record."""
+    """A Trainer that does nothing but train: the trial writes its own record.
+
+    Raises:
+        BadInput: the number format is not the device's.
+    """
     train, on_gpu = spec.config.train, torch.cuda.is_available()
+    if train.precision == "float16" and not on_gpu:  # where Lightning would take another one
+        raise BadInput("train.precision: float16 needs a GPU; use bfloat16 or float32")
     return pl.Trainer(
         max_epochs=train.epochs,
         accelerator="gpu" if on_gpu else "cpu",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from conf.errors import BadInput
+from conf.check_space import activations, probes
+from conf.errors import BadConfig, BadInput
 from conf.foundation import Adapted, Head, PackageWeights, Transformer, Tuned
 from conf.home import Home
+from conf.model import Model
 from conf.search import Choices
-from conf.study import Study
+from conf.study import Study, TrialConfig
 from conf.train import Train
-from conf.values import apply_values
+from conf.values import apply_values, is_active
 from conf.writers import Causal, Seq2Seq
 
 TAKES: dict[str, tuple[str, ...]] = {
@@ -29,10 +32,14 @@ TAKES: dict[str, tuple[str, ...]] = {
     "linear": ("table", "text"),
 }
 """What kinds of data each kind of model takes; one's own take what they take."""
-OF_CLASSES = ("label_smoothing", "class_weights", "average", "adversarial")
+OF_CLASSES = ("label_smoothing", "class_weights", "adversarial")
 """Settings of `train` that models which write texts do not know."""
 READS = {"minilm": ("text", "pairs"), "efficientnet-lite0": ("image",)}
 """What the weights inside packages read."""
+DECIDING = ("kind", "tune", "tokens", "answer", "virtual", "pad", "head")
+"""Settings of `model` that decide whether files can be what they are used for."""
+LENGTHS = ("tokens", "answer", "virtual")
+"""Of which a model must have room for the largest together."""
 
 
 def make_ready(
@@ -63,7 +70,7 @@ def check_weights(model: Adapted | Head, folder: Path, card: Mapping[str, Any]) 
     """BadInput where files tell already that a model cannot be what it is used for."""
     from data.answers import pair_encoder
     from data.encoder import encoder_of
-    from data.weights import check_head, check_writer, facts_of
+    from data.weights import check_head, check_reader, check_writer, facts_of
 
     kind, weights = card["inputs"]["kind"], model.weights
     if isinstance(weights, PackageWeights) and kind not in READS[weights.name]:
@@ -74,6 +81,8 @@ def check_weights(model: Adapted | Head, folder: Path, card: Mapping[str, Any]) 
     if isinstance(weights, PackageWeights) and kind == "image":
         return
     facts = facts_of(folder)
+    if isinstance(model, Tuned | Head):
+        check_reader(model, facts, kind)
     if isinstance(model, Tuned):
         from models.answers import outputs_of
 
@@ -86,15 +95,32 @@ def check_weights(model: Adapted | Head, folder: Path, card: Mapping[str, Any]) 
 
 
 def tuned_models(study: Study) -> list[Adapted | Head]:
-    """The pre-trained models of trial 0 and of every single choice of another kind or of other
-    weights, each once."""
-    found = [study.model]
-    for key, dimension in study.search.space.items():
-        if key == "model.kind" or key.startswith("model.weights."):
-            options = dimension.choices if isinstance(dimension, Choices) else ()
-            found += [apply_values(study.trial_config, {key: one}).model for one in options]
+    """The pre-trained models of trial 0 and of every single value that may not fit the files, with
+    the largest of all lengths that are searched; each once."""
+    space, found = study.search.space, [study.model]
+    deciding = [key for key in space if _decides(key)]
+    for key in deciding:
+        for active in activations(key, space, study.trial_config):
+            for value in probes(space[key]):
+                found.append(_longest(apply_values(active, {key: value}), study))
     different = {model.model_dump_json(): model for model in found}
     return [model for model in different.values() if isinstance(model, Adapted | Head)]
+
+
+def _decides(key: str) -> bool:
+    section, _, name = key.partition(".")
+    return section == "model" and (name in DECIDING or name.startswith("weights."))
+
+
+def _longest(config: TrialConfig, study: Study) -> Model:
+    """The model of a configuration with the largest lengths that the space has for it."""
+    for name in LENGTHS:
+        key, space = f"model.{name}", study.search.space
+        if key in space and is_active(key, space, config):
+            with suppress(BadConfig):  # another kind has no such setting
+                most = max(value for value in probes(space[key]) if isinstance(value, int))
+                config = apply_values(config, {key: most})
+    return config.model
 
 
 def check_kinds(study: Study, kind: str) -> None:
