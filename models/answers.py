@@ -76,7 +76,7 @@ class Labels(nn.Module):
     def loss(self, said: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         """Mean over rows and labels; targets (n, labels), shares of 1 where they are blended."""
         return functional.binary_cross_entropy_with_logits(
-            said, batch["y"].to(said.dtype), pos_weight=self.positive
+            said.float(), batch["y"].float(), pos_weight=self.positive
         )
 
     def forward(self, said: Tensor) -> Tensor:

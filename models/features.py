@@ -27,11 +27,11 @@ from data.plain import part_loader
 from data.texts import padded
 from data.weights import digest, facts_of, home_of, located
 from models.efficientnet import load_lite0
-from models.images import Colours, colours_of
-from models.pretrained import quiet
+from models.images import Colours, colours_of, resized
+from models.pretrained import TOLD, drawn, quiet
 
 Floats = npt.NDArray[np.float32]
-VERSION = 1
+VERSION = 2
 ROWS = 64
 SETTINGS = ("tokens", "cut", "pad", "pool", "size")
 
@@ -54,12 +54,13 @@ class TextBody(nn.Module):
 class ImageBody(nn.Module):
     """Images as the study scales them in, features (n, width) out."""
 
-    def __init__(self, colours: Colours, net: Any) -> None:
+    def __init__(self, colours: Colours, net: Any, size: int | None = None) -> None:
+        """`size` is what images are brought to, where it is not the network's own."""
         super().__init__()
-        self.colours, self.net = colours, net
+        self.colours, self.net, self._given = colours, net, resized(net, size)
 
     def forward(self, x: Tensor) -> Tensor:
-        found = self.net(self.colours(x))
+        found = self.net(self.colours(x), **self._given)
         if isinstance(found, Tensor):
             return found
         pooled = getattr(found, "pooler_output", None)
@@ -86,12 +87,21 @@ def body_of(model: Head, folder: Path, inputs: Mapping[str, Any]) -> nn.Module:
     from transformers import AutoModel
 
     quiet()
-    net = AutoModel.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+    net, told = AutoModel.from_pretrained(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=torch.float32,
+        **TOLD,
     )
+    new = drawn(told, folder)
     if inputs["kind"] == "text":
-        return TextBody(net, model.pool).eval()
-    return ImageBody(colours_of(model, folder, facts_of(folder), inputs), net).eval()
+        whole = net.config.is_encoder_decoder
+        return TextBody(net.get_encoder() if whole else net, model.pool).eval()
+    if any(name.startswith("pooler.") for name in new):
+        net.pooler = None  # it would be another one each time
+    colours = colours_of(model, folder, facts_of(folder), inputs)
+    return ImageBody(colours, net, model.size).eval()
 
 
 def frozen(body: nn.Module) -> nn.Module:

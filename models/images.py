@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,7 @@ from data.normalize import shift_and_scale
 from data.weights import check_head, facts_of
 from models.answers import outputs_of
 from models.efficientnet import FEATURES, load_lite0
-from models.pretrained import (
-    ADAPTERS,
-    MERGED,
-    adapted,
-    freeze,
-    heads_of,
-    load_classifier,
-    lr_factors,
-)
+from models.pretrained import ADAPTERS, MERGED, load_classifier, lr_factors, prefix_of, tuned
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours, in 0 to 1."""
@@ -75,19 +68,19 @@ class Colours(nn.Module):
 class ImageNet(nn.Module):
     """Images as the study scales them (n, channels, height, width) in, logits out."""
 
-    def __init__(self, colours: Colours, net: Any, prefix: str, model: Vision) -> None:
-        """`prefix` begins the names of everything below the head."""
+    def __init__(
+        self, colours: Colours, net: Any, prefix: str, model: Vision, new: Collection[str] = ()
+    ) -> None:
+        """`prefix` begins the names of everything below the head; `new` are those of the weights
+        that nobody has trained yet."""
         super().__init__()
         self._model, self._prefix, self.colours = model, prefix, colours
-        if model.tune in ADAPTERS:
-            self.net: Any = adapted(net, model, modules_to_save=heads_of(net))
-        else:
-            freeze(net, prefix, model)
-            self.net = net
+        self._given = resized(net, model.size)
+        self.net = tuned(net, prefix, model, new)
         self.train()
 
     def forward(self, x: Tensor) -> Tensor:
-        found = self.net(self.colours(x))
+        found = self.net(self.colours(x), **self._given)
         logits: Tensor = found if isinstance(found, Tensor) else found.logits
         return logits
 
@@ -150,7 +143,7 @@ def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
         return ImageNet(Colours(inputs, model.size), whole, "body.", model)
     facts = facts_of(folder)
     check_head(model, facts, outputs)
-    net = load_classifier(
+    net, new = load_classifier(
         "AutoModelForImageClassification",
         folder,
         model,
@@ -158,9 +151,16 @@ def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
         of="images",
         form="image-classification",
     )
-    return ImageNet(
-        colours_of(model, folder, facts, inputs), net, f"{net.base_model_prefix}.", model
-    )
+    return ImageNet(colours_of(model, folder, facts, inputs), net, prefix_of(net), model, new)
+
+
+def resized(net: Any, size: int | None) -> dict[str, bool]:
+    """What a network is to be told where its images are not of the size that it has positions for:
+    that these are to be interpolated."""
+    own = getattr(getattr(net, "config", None), "image_size", None)
+    other = size is not None and own is not None and own not in (size, [size, size], (size, size))
+    asks = "interpolate_pos_encoding" in signature(net.forward).parameters
+    return {"interpolate_pos_encoding": True} if other and asks else {}
 
 
 def colours_of(
@@ -169,6 +169,10 @@ def colours_of(
     """How a `transformers` model wants its images: by its own files, else as ImageNet's."""
     file = folder / "preprocessor_config.json"
     said = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    size = model.size or facts.get("image_size")
     mean, deviation = said.get("image_mean", MEAN), said.get("image_std", DEVIATION)
+    if not said.get("do_normalize", True):
+        mean, deviation = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    own = facts.get("image_size")
+    square = own[0] if isinstance(own, list) and len(set(own)) == 1 else own
+    size = model.size or square
     return Colours(inputs, size if isinstance(size, int) else None, mean, deviation)

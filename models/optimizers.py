@@ -18,6 +18,8 @@ ONE_CYCLE_RISE = 0.3
 """Share of all steps over which `one-cycle` rises, where `warmup` names none."""
 ONE_CYCLE_START = 1 / 25
 """Where it begins, as a share of its peak; it ends at a thousandth of that."""
+UNDECAYED = "_no_weight_decay"
+"""Attribute of a parameter that is a scale, or a bias, whatever its shape."""
 
 
 def build_optimizer(
@@ -27,8 +29,9 @@ def build_optimizer(
 ) -> Optimizer:
     """The optimiser that `train.optimizer` names, over the parameters that are trained.
 
-    Biases and the scales of norms (one-dimensional parameters) are not decayed. `factors` are the
-    learning rates of parameters as multiples of `train.lr`, 1 where a parameter is not in it.
+    Biases and scales (one-dimensional parameters, and those that say so of themselves) are not
+    decayed. `factors` are the learning rates of parameters as multiples of `train.lr`, 1 where a
+    parameter is not in it.
     """
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     known = factors or {}
@@ -38,11 +41,11 @@ def build_optimizer(
         lr = train.lr * factor
         groups += [
             {
-                "params": [p for p in mine if p.ndim > 1],
+                "params": [p for p in mine if _is_decayed(p)],
                 "lr": lr,
                 "weight_decay": train.weight_decay,
             },
-            {"params": [p for p in mine if p.ndim <= 1], "lr": lr, "weight_decay": 0.0},
+            {"params": [p for p in mine if not _is_decayed(p)], "lr": lr, "weight_decay": 0.0},
         ]
     match train.optimizer:
         case "sgd":
@@ -55,6 +58,10 @@ def build_optimizer(
             return torch.optim.Adam(groups, lr=train.lr)
         case _:
             return torch.optim.AdamW(groups, lr=train.lr)
+
+
+def _is_decayed(parameter: nn.Parameter) -> bool:
+    return parameter.ndim > 1 and not getattr(parameter, UNDECAYED, False)
 
 
 def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: float = 0.0) -> float:

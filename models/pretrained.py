@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from torch import nn
 from conf.errors import BadInput
 from conf.foundation import Adapted, Transformer, Tuned, Vision
 from models.adalora import PARTS
+from models.optimizers import UNDECAYED
 
 MERGED = ("lora", "adalora", "ia3")
 """Additions to layers, which they are merged into at the end."""
@@ -20,7 +21,13 @@ LEARNT = ("prefix", "prompt")
 """Tokens that are learnt, and stay beside the network."""
 ADAPTERS = (*MERGED, *LEARNT)
 USUAL = "_TARGET_MODULES_MAPPING"
-LAYER = re.compile(r"\.(\d+)\.")
+INNER = "TRANSFORMERS_MODELS_TO_IA3_FEEDFORWARD_MODULES_MAPPING"
+NUMBERED = re.compile(r"\.\d+\.")
+"""In the name of a weight, that it belongs to one of many layers."""
+LAYERS = ("Layer", "Block")
+"""How libraries call what networks are piled up of; stages and groups hold these."""
+BELOW = re.compile("embed|relative")
+"""In the name of a weight, that all layers stand on it, wherever it is defined."""
 
 
 def quiet() -> None:
@@ -40,8 +47,9 @@ def load_classifier(
     of: str,
     form: str,
     complete: Callable[[Any], None] | None = None,
-) -> Any:
-    """A classifier of `transformers` from the files in a folder, with its own head or a new one.
+) -> tuple[Any, set[str]]:
+    """A classifier of `transformers` from the files in a folder, with its own head or a new one;
+    and the names of the weights that the files do not give, which are drawn.
 
     Args:
         auto: the library's class that chooses the architecture.
@@ -53,7 +61,7 @@ def load_classifier(
         complete: adds to the configuration what its files leave open.
 
     Raises:
-        BadInput: the architecture has no such form, or the files cannot be read.
+        BadInput: the architecture has no such form, or the files cannot be read or are another's.
     """
     import transformers
 
@@ -65,14 +73,14 @@ def load_classifier(
         set_dropout(config, model.dropout)
         if complete is not None:
             complete(config)
-        net = getattr(transformers, auto).from_pretrained(
+        net, told = getattr(transformers, auto).from_pretrained(
             folder,
             config=config,
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
             dtype=torch.float32,
-            ignore_mismatched_sizes=model.head == "new",
+            **TOLD,
         )
     except (ValueError, OSError, RuntimeError, KeyError) as error:
         reason = (str(error).splitlines() or [""])[0][:200]
@@ -82,7 +90,33 @@ def load_classifier(
         ) from error
     if model.head == "new":
         begin_head(net)
-    return net
+    return net, drawn(told, folder, prefix_of(net))
+
+
+TOLD = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+"""What lets the library say how it has loaded weights, and leave it to `drawn` to judge."""
+
+
+def drawn(told: Mapping[str, Any], folder: Path, below: str = "") -> set[str]:
+    """Names of the weights that the files in a folder do not give: a new head, a pooler.
+
+    Args:
+        told: what the library says of how it has loaded them.
+        folder: the files.
+        below: begins the names of everything below the head.
+
+    Raises:
+        BadInput: layers are among them, or what is given below the head has another shape.
+    """
+    missing, other = set(told["missing_keys"]), {name for name, *_ in told["mismatched_keys"]}
+    layers = {name for name in missing if NUMBERED.search(name) and "crossattention" not in name}
+    if lacking := sorted(name for name in layers | other if name.startswith(below)):
+        raise BadInput(
+            f"model.weights: the weights in {folder} are of another architecture than its "
+            f"config.json says ({len(lacking)} of its weights are not among them or have another "
+            f"shape, such as {lacking[0]}); save both together with save_pretrained"
+        )
+    return missing | other
 
 
 def set_dropout(config: Any, dropout: float | None) -> None:
@@ -102,18 +136,54 @@ def set_dropout(config: Any, dropout: float | None) -> None:
 
 def begin_head(net: Any) -> None:
     """Draw anew everything that is no part of the model below the head."""
-    for name in heads_of(net):
-        for each in getattr(net, name).modules():
+    below = prefix_of(net)[:-1]
+    for name, head in net.named_children():
+        for each in head.modules() if name != below else ():
             reset = getattr(each, "reset_parameters", None)
             if reset is not None:
                 reset()
 
 
-def adapted(net: Any, model: Adapted, **beside: Any) -> nn.Module:
+def prefix_of(net: Any) -> str:
+    """What the names of everything below the head of a classifier begin with."""
+    named = net.base_model_prefix
+    if not hasattr(net, named):
+        sizes = {name: sum(p.numel() for p in m.parameters()) for name, m in net.named_children()}
+        named = max(sizes, key=lambda name: sizes[name])
+    return f"{named}."
+
+
+def tuned(net: Any, prefix: str, model: Tuned, new: Collection[str]) -> Any:
+    """The classifier with what `tune` says to be trained, beside its head and weights that are
+    new: what was drawn and stays as it was drawn would spoil what stands on it.
+
+    Args:
+        net: the network.
+        prefix: begins the names of everything below the head.
+        model: the study's settings.
+        new: names of the weights that were drawn.
+
+    Raises:
+        BadInput: as `adapted` and `freeze`.
+    """
+    heads = {name for name, _ in net.named_parameters() if not name.startswith(prefix)}
+    if model.tune in ADAPTERS:
+        return adapted(net, model, heads | set(new), "SEQ_CLS")
+    freeze(net, prefix, model)
+    for name, parameter in net.named_parameters():
+        if name in heads or name in new:
+            parameter.requires_grad_(True)
+    return net
+
+
+def adapted(net: Any, model: Adapted, whole: Collection[str], task: str) -> nn.Module:
     """The network with small additions to be trained, everything else frozen.
 
-    `beside` says what is trained beside them: the head of the library's own kind of classifier
-    (`task_type`), or modules by name (`modules_to_save`).
+    Args:
+        net: the network.
+        model: the study's settings.
+        whole: names of the weights that are trained themselves, and get no addition.
+        task: what the library calls the task; tokens that are learnt depend on it.
 
     Raises:
         BadInput: it has no layers of the names that `targets` gives, or does not go with this kind
@@ -121,8 +191,13 @@ def adapted(net: Any, model: Adapted, **beside: Any) -> nn.Module:
     """
     import peft
 
+    own = {name: parameter for name, parameter in net.named_parameters() if name in whole}
+    beside: dict[str, Any] = {"task_type": task}
+    if model.tune in MERGED:
+        # Of a task it would train copies of what it takes for the head, and only of that.
+        beside = {"exclude_modules": [*{name.rpartition(".")[0] for name in own}] or None}
     try:
-        return peft.get_peft_model(net, _addition(net, model, beside))
+        found = peft.get_peft_model(net, _addition(net, model, beside))
     # The last is Transformers' word for a network that does not say which layer embeds its tokens.
     except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
         first = (str(error).splitlines() or [""])[0][:200]
@@ -134,6 +209,13 @@ def adapted(net: Any, model: Adapted, **beside: Any) -> nn.Module:
             f"model.lora.targets: {model.lora.targets} does not fit this network ({first}); use "
             "all-linear, or names of its layers"
         ) from error
+    for name, parameter in found.named_parameters():
+        if ".ia3_" in name:  # a factor, of shape (n, 1)
+            setattr(parameter, UNDECAYED, True)
+    left = {p for name, p in found.named_parameters() if ".original_module." in name}
+    for parameter in own.values():
+        parameter.requires_grad_(parameter not in left)
+    return found
 
 
 def _addition(net: Any, model: Adapted, beside: dict[str, Any]) -> Any:
@@ -154,8 +236,12 @@ def _addition(net: Any, model: Adapted, beside: dict[str, Any]) -> Any:
     elif model.lora.targets == "all-linear":
         chosen = "all-linear"
     if model.tune == "ia3":
+        inner = getattr(peft.utils, INNER).get(net.config.model_type, ())
+        named = chosen if isinstance(chosen, list) else ()
         return peft.IA3Config(
-            **beside, target_modules=chosen, feedforward_modules=None if chosen is None else []
+            **beside,
+            target_modules=chosen,
+            feedforward_modules=None if chosen is None else [n for n in named if n in inner],
         )
     common = {
         **beside,
@@ -177,71 +263,80 @@ def _addition(net: Any, model: Adapted, beside: dict[str, Any]) -> Any:
     )
 
 
-def heads_of(net: Any) -> list[str]:
-    """Names of what is no part of the model below the head."""
-    return [name for name, _ in net.named_children() if name != net.base_model_prefix]
-
-
 def layer_names(net: nn.Module, prefix: str) -> list[str]:
-    """The names, from the bottom up, of the layers that the network is a pile of.
+    """The names, from the bottom up, of the layers that the part called `prefix` is a pile of.
 
-    They are the longest list of modules in the part called `prefix`.
+    Raises:
+        BadInput: it is none.
     """
-    lists = [
-        (name, module)
-        for name, module in net.named_modules()
-        if isinstance(module, nn.ModuleList) and name.startswith(prefix)
-    ]
-    if not lists:
-        raise BadInput("model.tune: this network is no pile of layers; use full or frozen")
-    name, layers = max(lists, key=lambda pair: len(pair[1]))
-    return [f"{name}.{number}." for number in range(len(layers))]
+    body = net.get_submodule(prefix[:-1])
+    if not (found := list(_layers(body, prefix))):
+        lists = [(name, each) for name, each in body.named_modules() if _is_list(each)]
+        if len(lists) == 1:
+            found = [f"{prefix}{lists[0][0]}.{number}." for number in range(len(lists[0][1]))]
+    if not found:
+        raise BadInput(
+            "model.tune, model.layer_decay: this network is no pile of layers; use tune full or "
+            "frozen, and layer_decay 1"
+        )
+    return found
+
+
+def _is_list(module: nn.Module) -> TypeGuard[nn.ModuleList | nn.Sequential]:
+    return isinstance(module, nn.ModuleList | nn.Sequential)
+
+
+def _layers(module: nn.Module, name: str) -> Iterator[str]:
+    """Names of the layers in a module: items of lists, or of lists in these."""
+    for own, child in module.named_children():
+        if _is_list(module) and type(child).__name__.endswith(LAYERS):
+            yield f"{name}{own}."
+        else:
+            yield from _layers(child, f"{name}{own}.")
+
+
+def depths(net: nn.Module, prefix: str) -> dict[str, int]:
+    """In which layer each weight below the head is, counted from 0 at the bottom: what stands
+    between two layers or on the last one belongs to the lower one, and -1 is below them all."""
+    layers, found, place = layer_names(net, prefix), {}, -1
+    for name, _ in net.named_parameters():
+        if not name.startswith(prefix):
+            continue
+        within = next((n for n, layer in enumerate(layers) if name.startswith(layer)), None)
+        place = place if within is None else within
+        found[name] = -1 if within is None and BELOW.search(name) else place
+    return found
 
 
 def freeze(net: nn.Module, prefix: str, model: Tuned) -> None:
-    """Leave to train what `tune` says; `prefix` is the part below the head."""
+    """Leave to train what `tune` says; `prefix` is the part below the head.
+
+    Raises:
+        BadInput: it has fewer layers than are to be trained, or none.
+    """
     if model.tune == "full":
         return
-    kept: tuple[str, ...] = ()
+    depth, lowest = {}, 0
     if model.tune == "last":
-        layers = layer_names(net, prefix)
-        kept = tuple(layers[-model.last :])
-        if model.last > len(layers):
-            raise BadInput(f"model.last: {model.last} is more than the {len(layers)} layers")
+        depth, count = depths(net, prefix), len(layer_names(net, prefix))
+        lowest = count - model.last
+        if lowest < 0:
+            raise BadInput(f"model.last: {model.last} is more than the {count} layers")
     for name, parameter in net.named_parameters():
-        if name.startswith(prefix) and not name.startswith(kept):
-            parameter.requires_grad_(kept != () and _is_above(name, kept, net, prefix))
-
-
-def _is_above(name: str, kept: tuple[str, ...], net: nn.Module, prefix: str) -> bool:
-    """Whether a parameter comes after the pile of layers: a pooler, a last norm."""
-    names = [n for n, _ in net.named_parameters() if n.startswith(prefix)]
-    last = max(place for place, n in enumerate(names) if n.startswith(kept))
-    return names.index(name) > last
+        if name.startswith(prefix):
+            parameter.requires_grad_(depth.get(name, -1) >= lowest)
 
 
 def lr_factors(net: nn.Module, prefix: str, model: Tuned) -> dict[nn.Parameter, float]:
     """Each trained parameter's learning rate as a multiple of `train.lr`."""
     if model.tune in ADAPTERS:
         return {p: model.adapter_lr for p in net.parameters() if p.requires_grad}
-    depth = {name: place for place, name in enumerate(_piled(net, prefix, model))}
-    return dict(_factors(net, prefix, model, depth))
-
-
-def _piled(net: nn.Module, prefix: str, model: Tuned) -> list[str]:
-    return layer_names(net, prefix) if model.layer_decay < 1.0 else []
-
-
-def _factors(
-    net: nn.Module, prefix: str, model: Tuned, depth: dict[str, int]
-) -> Iterator[tuple[nn.Parameter, float]]:
-    below = True
-    for name, parameter in net.named_parameters():
-        if not name.startswith(prefix):
-            yield parameter, model.head_lr
-            continue
-        place = next((n for layer, n in depth.items() if name.startswith(layer)), None)
-        below = below and place is None
-        if place is None:  # embeddings below the pile, a pooler above it
-            place = -1 if below else len(depth) - 1
-        yield parameter, model.layer_decay ** (len(depth) - 1 - place) if depth else 1.0
+    named = dict(net.named_parameters())
+    depth = depths(net, prefix) if model.layer_decay < 1.0 else {}
+    top = max(depth.values(), default=-1)
+    return {
+        parameter: model.layer_decay ** (top - depth.get(name, top))
+        if name.startswith(prefix)
+        else model.head_lr
+        for name, parameter in named.items()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from conf.errors import BadInput
 from conf.foundation import Transformer
-from data.weights import check_head, facts_of
+from data.weights import check_head, check_reader, facts_of, reads_last
 from models.answers import outputs_of
-from models.pretrained import ADAPTERS, LEARNT, MERGED, adapted, freeze, load_classifier, lr_factors
+from models.pretrained import LEARNT, MERGED, load_classifier, lr_factors, prefix_of, tuned
+from models.written import to_the_right
 
 
 class TextNet(nn.Module):
@@ -22,17 +23,18 @@ class TextNet(nn.Module):
     Takes tokens int64[n, length] and their mask bool[n, length]; gives logits (n, classes).
     """
 
-    def __init__(self, net: Any, model: Transformer) -> None:
+    def __init__(self, net: Any, model: Transformer, new: Collection[str] = ()) -> None:
+        """`new` are the names of the weights that nobody has trained yet."""
         super().__init__()
-        self._model, self._prefix = model, f"{net.base_model_prefix}."
-        if model.tune in ADAPTERS:
-            self.net: Any = adapted(net, model, task_type="SEQ_CLS")
-        else:
-            freeze(net, self._prefix, model)
-            self.net = net
+        self._model, self._prefix = model, prefix_of(net)
+        # XLNet answers by what stands last in a row, be it padding.
+        self._to_the_right = getattr(net.config, "summary_type", None) == "last"
+        self.net = tuned(net, self._prefix, model, new)
         self.train()  # the library hands out networks without dropout, and Lightning leaves it so
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        if self._to_the_right:
+            x, mask = to_the_right(x, mask)
         logits: Tensor = self.net(input_ids=x, attention_mask=mask.long()).logits
         return logits
 
@@ -76,25 +78,13 @@ def text_net(model: Transformer, folder: Path, card: Mapping[str, Any]) -> TextN
             f"model.kind transformer does not take data of kind {card['inputs']['kind']}"
         )
     facts, outputs = facts_of(folder), outputs_of(card)
+    check_reader(model, facts, "text")
     check_head(model, facts, outputs)
-    check_additions(model, facts)
-    net = TextNet(_loaded(model, folder, facts, outputs), model)
+    loaded, new = _loaded(model, folder, facts, outputs)
+    net = TextNet(loaded, model, new)
     if model.tune in LEARNT:
         try_out(net, model)
     return net
-
-
-def check_additions(model: Transformer, facts: Mapping[str, Any]) -> None:
-    """BadInput where an addition goes with texts but not with this way to classify them."""
-    from transformers.models.auto import modeling_auto as known
-
-    name = facts["model_type"]
-    last = name not in known.MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    if model.tune == "prompt" and last and name in known.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        raise BadInput(
-            f"model.tune: {name} looks among tokens for the last one of a text, and with prompt it "
-            "sees vectors; use prefix or lora"
-        )
 
 
 @torch.no_grad()
@@ -111,9 +101,11 @@ def try_out(net: TextNet, model: Transformer) -> None:
     net.train()
 
 
-def _loaded(model: Transformer, folder: Path, facts: dict[str, Any], classes: int) -> Any:
+def _loaded(
+    model: Transformer, folder: Path, facts: dict[str, Any], classes: int
+) -> tuple[Any, set[str]]:
     def complete(config: Any) -> None:
-        if config.pad_token_id is None:  # decoders look for the last token that is no padding
+        if config.pad_token_id is None or reads_last(facts):
             from data.encoder import encoder_of
 
             config.pad_token_id = encoder_of(model, folder, facts).rules.pad

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from inspect import signature
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from conf.errors import BadInput
 from conf.writers import Causal, Seq2Seq
 from data.answers import PairEncoder, Writer, pair_encoder
 from data.weights import check_writer, facts_of, is_encoder
-from models.packing import packed
-from models.pretrained import ADAPTERS, LEARNT, MERGED, adapted, quiet, set_dropout
+from models.packing import Rows, packed
+from models.pretrained import ADAPTERS, LEARNT, MERGED, TOLD, adapted, drawn, quiet, set_dropout
 from models.written import settings, written
 
 
@@ -27,7 +26,10 @@ class WriterNet(nn.Module):
     from the token that writing starts after to the one that ends a text.
     """
 
-    def __init__(self, net: Any, model: Writer, encoder: PairEncoder) -> None:
+    def __init__(
+        self, net: Any, model: Writer, encoder: PairEncoder, new: Collection[str] = ()
+    ) -> None:
+        """`new` are the names of the weights that nobody has trained yet: they always are."""
         super().__init__()
         self.model, self.tokenizer = model, encoder.source.tokenizer
         self.settings = settings(
@@ -44,8 +46,7 @@ class WriterNet(nn.Module):
         self._packs = isinstance(model, Causal) and model.packing and model.tune not in LEARNT
         self.net: Any = net
         if model.tune in ADAPTERS:
-            beside = {"task_type": "CAUSAL_LM"} if model.tune in LEARNT else {}
-            self.net = adapted(net, model, **beside)
+            self.net = adapted(net, model, new, "CAUSAL_LM")
         self.train()  # the library hands out networks without dropout, and Lightning leaves it so
 
     def losses(
@@ -67,9 +68,7 @@ class WriterNet(nn.Module):
         assert isinstance(self.model, Causal)
         room = self.model.tokens + self.model.answer if self._packs else 0
         rows = packed(x, mask, y[:, 1:], y_mask[:, 1:], room)
-        given: dict[str, Any] = {"attention_mask": rows.filled.long()}
-        if self._packs:
-            given = {"attention_mask": rows.sight(), "position_ids": rows.positions}
+        given = apart(rows) if self._packs else {"attention_mask": rows.filled.long()}
         said = self.net(input_ids=rows.tokens, use_cache=self.model.tune == "prefix", **given)
         logits = said.logits[:, -rows.tokens.shape[1] :]  # learnt tokens stand before
         each = _each(logits[rows.asked], rows.answers, smoothing)
@@ -98,6 +97,11 @@ class WriterNet(nn.Module):
 OF_BEAMS = ("length_penalty", "early_stopping")
 
 
+def apart(rows: Rows) -> dict[str, Tensor]:
+    """What keeps the pairs of a row from each other."""
+    return {"attention_mask": rows.sight(), "position_ids": rows.positions}
+
+
 def _each(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     return functional.cross_entropy(
         logits.float(), targets, reduction="none", label_smoothing=smoothing
@@ -115,13 +119,16 @@ def writer_net(model: Writer, folder: Path, inputs: Mapping[str, Any]) -> Writer
     facts = facts_of(folder)
     check_writer(model, facts)
     encoder = pair_encoder(model, folder, facts)
-    net = _loaded(model, folder, facts, encoder)
+    net, new = _loaded(model, folder, facts, encoder)
     if isinstance(model, Causal) and model.packing and model.tune not in LEARNT:
-        check_packing(net)
-    return WriterNet(net, model, encoder)
+        check_packing(net, model.tokens + model.answer)
+    return WriterNet(net, model, encoder, new)
 
 
-def _loaded(model: Writer, folder: Path, facts: dict[str, Any], encoder: PairEncoder) -> Any:
+def _loaded(
+    model: Writer, folder: Path, facts: dict[str, Any], encoder: PairEncoder
+) -> tuple[Any, set[str]]:
+    """The network, and the names of the weights that its files do not give, which are drawn."""
     import transformers
 
     quiet()
@@ -129,12 +136,13 @@ def _loaded(model: Writer, folder: Path, facts: dict[str, Any], encoder: PairEnc
     try:
         config = transformers.AutoConfig.from_pretrained(folder, **common)
         set_dropout(config, model.dropout)
-        common |= {"use_safetensors": True, "dtype": torch.float32}
+        common |= {"use_safetensors": True, "dtype": torch.float32, **TOLD}
         if isinstance(model, Seq2Seq) and is_encoder(facts):
-            net = _joined(folder, model, common)
+            net, new = _joined(folder, model, common)
         else:
             auto = "AutoModelForSeq2SeqLM" if isinstance(model, Seq2Seq) else "AutoModelForCausalLM"
-            net = getattr(transformers, auto).from_pretrained(folder, config=config, **common)
+            net, told = getattr(transformers, auto).from_pretrained(folder, config=config, **common)
+            new = drawn(told, folder)
     except (ValueError, OSError, RuntimeError, KeyError) as error:
         reason = (str(error).splitlines() or [""])[0][:200]
         raise BadInput(
@@ -147,22 +155,26 @@ def _loaded(model: Writer, folder: Path, facts: dict[str, Any], encoder: PairEnc
         if isinstance(model, Seq2Seq):
             each.decoder_start_token_id = encoder.start
     net.generation_config = transformers.GenerationConfig()
-    return net
+    return net, new
 
 
-def _joined(folder: Path, model: Seq2Seq, common: dict[str, Any]) -> Any:
+def _joined(folder: Path, model: Seq2Seq, common: dict[str, Any]) -> tuple[Any, set[str]]:
     """An encoder and a decoder that both begin from an encoder's weights."""
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, EncoderDecoderModel
 
-    halves = []
-    for auto, role in (
-        (AutoModel, {}),
-        (AutoModelForCausalLM, {"is_decoder": True, "add_cross_attention": True}),
+    halves: dict[str, Any] = {}
+    new: set[str] = set()
+    for name, auto, role in (
+        ("encoder", AutoModel, {}),
+        ("decoder", AutoModelForCausalLM, {"is_decoder": True, "add_cross_attention": True}),
     ):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, **role)
         set_dropout(config, model.dropout)
-        halves.append(auto.from_pretrained(folder, config=config, **common))
-    return EncoderDecoderModel(encoder=halves[0], decoder=halves[1])
+        halves[name], told = auto.from_pretrained(folder, config=config, **common)
+        new |= {f"{name}.{each}" for each in drawn(told, folder)}
+    if getattr(halves["encoder"], "pooler", None) is not None:
+        halves["encoder"].pooler = None  # nobody asks it: its weights would wait for gradients
+    return EncoderDecoderModel(**halves), new
 
 
 def _halves(config: Any) -> list[Any]:
@@ -170,12 +182,28 @@ def _halves(config: Any) -> list[Any]:
     return [half for half in found if hasattr(half, "model_type")]
 
 
-def check_packing(net: Any) -> None:
-    """BadInput where rows of several pairs would see each other."""
-    kinds = set(getattr(net.config, "layer_types", None) or ())
-    whole = kinds <= {"full_attention", "sliding_attention", "chunked_attention"}
-    if "position_ids" not in signature(net.forward).parameters or not whole:
+@torch.no_grad()
+def check_packing(net: Any, room: int) -> None:
+    """BadInput where pairs in a row of so many tokens would see each other, which is tried, or not
+    as far as they do alone."""
+    kind, window = net.config.model_type, getattr(net.config, "sliding_window", None)
+    if isinstance(window, int) and window < room:
         raise BadInput(
-            f"model.packing: {net.config.model_type} carries on from one pair to the next in a "
-            "row; set model.packing=false"
+            f"model.packing: in a row of {room} tokens {kind} would see more than its {window}; "
+            "set model.packing=false"
+        )
+    x, y = torch.tensor([[2, 3], [4, 5]]), torch.tensor([[6, 7], [8, 9]])
+    everywhere = torch.ones_like(x, dtype=torch.bool)
+    together, alone = (packed(x, everywhere, y, everywhere, most) for most in (6, 0))
+    try:
+        said = net(input_ids=together.tokens, use_cache=False, **apart(together)).logits
+        wanted = net(input_ids=alone.tokens, use_cache=False).logits[alone.asked]
+        least = float(wanted.std()) / 1e3
+        same = torch.allclose(said[together.asked], wanted, rtol=0.0, atol=least)
+    except (TypeError, ValueError, RuntimeError, AttributeError):  # it does not take such a mask
+        same = False
+    if not same:
+        raise BadInput(
+            f"model.packing: {kind} carries on from one pair to the next in a row; set "
+            "model.packing=false"
         )

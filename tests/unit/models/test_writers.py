@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from data.texts import padded
 from data.weights import facts_of
 from models.packing import packed, placed
 from models.seq2seq import left_out
-from models.writers import WriterNet, writer_net
+from models.writers import WriterNet, check_packing, writer_net
 from tasks.train.ready import make_ready
 from tests.tiny_writers import END, PAD, START, study_of, tiny_writer
 
@@ -300,6 +301,60 @@ def test_what_takes_no_positions_is_not_packed(folder: Path, tmp_path: Path) -> 
         writer_net(model_of("gpt2"), tmp_path / "bloom", INPUTS)
     net = writer_net(model_of("gpt2", packing=False), tmp_path / "bloom", INPUTS)
     assert net.losses(*batch(folder, "gpt2", PAIRS), 0.0).shape == (4,)
+
+
+class Carried(torch.nn.Module):
+    """Takes positions and a mask, and carries on all the same, as state space models do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(model_type="carried")
+        self.table = torch.nn.Embedding(10, 10)
+
+    def forward(self, input_ids: Tensor, attention_mask: Any = None, **_: Any) -> Any:
+        return SimpleNamespace(logits=self.table(input_ids).cumsum(1))
+
+
+def test_what_carries_on_or_would_see_further_is_not_packed(folder: Path) -> None:
+    with pytest.raises(BadInput, match="carried carries on from one pair to the next"):
+        check_packing(Carried(), 28)
+    net = net_of(folder, "llama").net
+    check_packing(net, 28)
+    net.config.sliding_window = 20
+    with pytest.raises(BadInput, match=r"in a row of 28 tokens llama would see more than its 20"):
+        check_packing(net, 28)
+
+
+@pytest.mark.parametrize("tune", ["lora", "adalora", "ia3"])
+def test_attention_that_is_new_is_trained_itself_and_saved(tune: str, folder: Path) -> None:
+    nets = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        nets.append(writer_net(model_of("bert", tune=tune), folder / "bert", INPUTS).eval())
+    new = {name for name, p in nets[0].named_parameters() if "crossattention" in name}
+    assert new and all(dict(nets[0].named_parameters())[name].requires_grad for name in new)
+    given = batch(folder, "bert", PAIRS)
+    wanted = nets[0].losses(*given, 0.0)
+    assert not torch.allclose(nets[1].losses(*given, 0.0), wanted)
+    saved = {n: p for n, p in nets[0].state_dict().items() if n not in left_out(nets[0])}
+    nets[1].load_state_dict(saved, strict=False)
+    torch.testing.assert_close(nets[1].losses(*given, 0.0), wanted)
+
+
+def test_every_weight_of_joined_halves_is_learnt(folder: Path) -> None:
+    net = net_of(folder, "bert")
+    net.losses(*batch(folder, "bert", PAIRS), 0.0).sum().backward()
+    assert not [name for name, p in net.named_parameters() if p.grad is None]
+
+
+@pytest.mark.parametrize("name", ["t5", "gpt2"])
+def test_weights_of_another_architecture_are_refused(
+    name: str, folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / name, tmp_path / name)
+    shutil.copy(folder / "llama" / "model.safetensors", tmp_path / name)
+    with pytest.raises(BadInput, match=r"of another architecture than its config\.json says"):
+        writer_net(model_of(name), tmp_path / name, INPUTS)
 
 
 @pytest.mark.parametrize("kind", ["seq2seq", "causal"])
