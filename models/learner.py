@@ -12,7 +12,6 @@ from conf.errors import BadInput
 from conf.train import Train
 from models.adversarial import moved
 from models.answers import Answer, Batch, Classes
-from models.average import Average
 from models.private import Private
 from models.trained import Trained
 
@@ -31,9 +30,6 @@ class Learner(Trained):
         unless it is given."""
         super().__init__(net, train, total_steps)
         self.answer = answer or Classes(train.label_smoothing)
-        self.average: Average | None = None
-        if train.average != "none":
-            self.average = Average(net, train, total_steps)
         self.private = Private.of(train, total_steps)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,20 +59,14 @@ class Learner(Trained):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Batch:
         """As `validation_step`; by the averaged weights where there are any."""
-        net = self.net if self.average is None else self.average.net
-        return {"id": batch["id"], **self.answer.columns(logits(net, batch), batch)}
+        said = logits(self.predicting, batch)
+        return {"id": batch["id"], **self.answer.columns(said, batch)}
 
     def on_train_epoch_start(self) -> None:
         """Log what the training will have spent at the end of the epoch."""
         if self.private is not None:
             steps = self.trainer.global_step + int(self.trainer.num_training_batches)
             self.log("train/epsilon", self.private.spent(steps))
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """A step, and after it the ranks' and the average's."""
-        super().optimizer_step(*args, **kwargs)
-        if self.average is not None:
-            self.average.update(self.net)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """All but the frozen weights."""
@@ -88,14 +78,6 @@ class Learner(Trained):
         }
         frozen |= {name.replace("net.", "average.net.", 1) for name in frozen}
         return {name: value for name, value in state.items() if name not in frozen}
-
-    def kept_state(self) -> dict[str, Tensor]:
-        """The weights to predict with, as `net.*`: the averaged ones where there are any."""
-        state = self.state_dict()
-        if self.average is None:
-            return state
-        start = "average."
-        return {n.removeprefix(start): t for n, t in state.items() if n.startswith(f"{start}net.")}
 
     def equipped(self, optimizer: Optimizer) -> Optimizer:
         """Of private training: by what clips and blurs the rows' gradients."""

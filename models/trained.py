@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from conf.lightning import pl
 from conf.train import Train
 from models.adalora import RANKS, Allocation
+from models.average import Average
 from models.optimizers import build_optimizer, build_schedule
 
 
 class Trained(pl.LightningModule):
-    """A network with its optimiser, and with AdaLoRA's ranks where it has any.
+    """A network with its optimiser, with AdaLoRA's ranks and an average of its weights where it has
+    any.
 
     Its state holds what is trained, and buffers: frozen weights are where they were loaded from.
     """
@@ -28,14 +30,32 @@ class Trained(pl.LightningModule):
         self._train_config = train
         self._total_steps = total_steps
         self.allocation = Allocation.of(net, total_steps)
+        self.average: Average | None = None
+        if train.average != "none":
+            self.average = Average(net, train, total_steps)
         self.loss_weight = 1.0
         """Set before each training step by who divides batches (`tasks.train.batches`)."""
 
+    @property
+    def predicting(self) -> Any:
+        """The network to predict with: the averaged one where there is any."""
+        return self.net if self.average is None else self.average.net
+
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """A step, and the ranks' after it."""
+        """A step, and after it the ranks' and the average's."""
         super().optimizer_step(*args, **kwargs)
         if self.allocation is not None:
             self.allocation.stepped()
+        if self.average is not None:
+            self.average.update(self.net)
+
+    def kept_state(self) -> dict[str, Tensor]:
+        """The weights to predict with, as `net.*`: the averaged ones where there are any."""
+        state = self.state_dict()
+        if self.average is None:
+            return state
+        start = "average."
+        return {n.removeprefix(start): t for n, t in state.items() if n.startswith(f"{start}net.")}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put what is known of ranks into it."""

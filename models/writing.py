@@ -59,7 +59,7 @@ class Writing(Trained):
             "id": batch["id"],
             "reference": batch["reference"],
             "hypothesis": self._texts(self._written(batch)),
-            "loss": row_losses(self.net, batch, 0.0),
+            "loss": row_losses(self.predicting, batch, 0.0),
             "tokens": batch["y_mask"][:, 1:].sum(dim=1),
         }
 
@@ -69,12 +69,13 @@ class Writing(Trained):
 
     def _written(self, batch: dict[str, Any]) -> list[list[int]]:
         beams = self._model.beams if self._searches else 1
-        if not isinstance(self.net, GruNet):
-            return self.net.write(batch["x"], batch["mask"], beams)
-        memory = self.net.encode(batch["x"], batch["mask"])
+        net: GruNet | WriterNet = self.predicting
+        if not isinstance(net, GruNet):
+            return net.write(batch["x"], batch["mask"], beams)
+        memory = net.encode(batch["x"], batch["mask"])
         if beams == 1:
-            return greedy(self.net, memory, self._longest)
-        return beam(self.net, memory, self._longest, beams, self._model.length_penalty)
+            return greedy(net, memory, self._longest)
+        return beam(net, memory, self._longest, beams, self._model.length_penalty)
 
     def _texts(self, tokens: list[list[int]]) -> list[str]:
         if isinstance(self._tokenizer, Path):
@@ -84,4 +85,5 @@ class Writing(Trained):
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """All but the frozen weights, and of what has several names only the first."""
         state = super().state_dict(*args, **kwargs)
-        return {name: each for name, each in state.items() if name not in left_out(self)}
+        gone = {f"{of}net.{name}" for name in left_out(self.net) for of in ("", "average.")}
+        return {name: each for name, each in state.items() if name not in gone}

@@ -57,7 +57,10 @@ def test_resumed_equals_straight_through_and_the_package_writes_as_the_trial_did
     way: str, home: Home, tmp_path: Path
 ) -> None:
     kind, name, model = WAYS[way]
-    study = Study.model_validate(study_of(kind, name, **model))
+    given = study_of(kind, name, **model)
+    if way == "joined":
+        given["train"] |= {"average": "ema", "average_decay": 0.9}
+    study = Study.model_validate(given)
     prepared = prepare(study, home)
     make_ready(study, prepared.card, home, print)
     straight, parts = TrialFolder(tmp_path / "straight"), TrialFolder(tmp_path / "parts")

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from conf.errors import BadInput
 from conf.study import TrialConfig
+from conf.train import Train
 from models import build
 from models.seq2seq_net import GruNet, beam, greedy, limits, write
 
@@ -146,3 +147,29 @@ def test_a_network_for_other_data_is_refused(kind: str, data: str, tmp_path: Any
     config = TrialConfig.model_validate({"model": {"kind": kind}})
     with pytest.raises(BadInput, match=f"kind {kind} does not take data of kind {data}"):
         build(config, CARDS[data], 10, tmp_path)
+
+
+def test_texts_are_written_and_weights_kept_by_the_average(tmp_path: Any) -> None:
+    sizes = {"vocabulary": 12, "pad": PAD, "start": START, "end": END, "longest": 9}
+    inputs = {"kind": "pairs", **sizes, "lengths": {"target": {"median": 3}}}
+    given = {"model": {"kind": "gru", "width": 8}, "train": {"average": "swa"}}
+    config, card = TrialConfig.model_validate(given), {"classes": [], "inputs": inputs}
+    module: Any = build(config, card, 2, tmp_path).eval()
+    for _ in range(3):
+        with torch.no_grad():
+            module.net.embedding.weight.add_(1.0)
+        module.average.update(module.net)
+    x, mask = batch(5, 2)
+    said: list[Any] = []
+    module._texts = said.extend
+    found = module.validation_step(
+        {"id": torch.arange(2), "x": x, "mask": mask, "y": x, "y_mask": mask, "reference": []}, 0
+    )
+    averaged = module.average.net
+    memory = averaged.encode(x, mask)
+    assert said == greedy(averaged, memory, 9)
+    torch.testing.assert_close(found["loss"], averaged.losses(memory, x, mask, 0.0))
+    kept, plain = module.kept_state(), config.model_copy(update={"train": Train()})
+    assert kept.keys() == build(plain, card, 2, tmp_path).state_dict().keys()
+    lower = module.net.embedding.weight - kept["net.embedding.weight"]
+    torch.testing.assert_close(lower, torch.full_like(lower, 0.5))  # of steps 2 and 3 of 3

@@ -373,8 +373,8 @@ def test_settings_that_a_writer_does_not_know_are_refused(
     if searched:
         study["search"] = {"space": {"train.label_smoothing": {"low": 0.0, "high": 0.2}}}
     else:
-        study["train"]["average"] = "ema"
-    name = "label_smoothing" if searched else "average"
+        study["train"]["adversarial"] = 0.1
+    name = "label_smoothing" if searched else "adversarial"
     with pytest.raises(BadInput, match=rf"train\.{name} is for models that classify"):
         make_ready(Study.model_validate(study), CARD, home, print)
 
