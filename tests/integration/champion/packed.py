@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mlflow.pyfunc import PyFuncModel
+from numpy.typing import NDArray
 
 from conf.identity import trial_digest
 from conf.study import TrialConfig
@@ -13,6 +19,19 @@ from tasks.champion.measure import load
 from tasks.champion.pack import pack
 from tasks.champion.records import Candidate
 from tasks.prepare import Prepared
+
+FOREIGN = """
+import importlib.util, json, sys
+sys.path.append(sys.argv[1])
+assert importlib.util.find_spec("tasks") is None
+import pickle, mlflow, numpy as np
+def refuse(*_, **__):
+    raise AssertionError("a pickle was read")
+pickle.load = pickle.loads = refuse
+model, rows = mlflow.pyfunc.load_model(sys.argv[2]), json.load(open(sys.argv[3]))
+said = model.predict(rows if isinstance(rows[0], str) else np.array(rows))
+print(json.dumps(said.filter(regex="^p_").to_numpy().tolist()))
+"""
 
 
 def candidate_of(config: TrialConfig, prepared: Prepared, **fields: Any) -> Candidate:
@@ -35,3 +54,16 @@ def packed(candidate: Candidate, folder: Path, prepared: Prepared, package: Path
     """The package of a training, written and loaded as any user of the registry loads it."""
     pack(candidate, folder, prepared.card_path, prepared.train, package)
     return load(package)
+
+
+def answered_alone(package: Path, rows: list[Any], folder: Path) -> NDArray[np.float32]:
+    """The probabilities that a package gives for raw rows where this project is not installed and
+    a pickle cannot be read."""
+    file = folder / "rows.json"
+    file.write_text(json.dumps(rows), encoding="utf-8")
+    site = sysconfig.get_paths()["purelib"]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", FOREIGN, site, str(package), str(file)],
+        check=True, cwd=folder, timeout=120, capture_output=True, text=True,
+    )  # fmt: skip
+    return np.array(json.loads(done.stdout.splitlines()[-1]), dtype=np.float32)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +22,7 @@ from tasks.train.folder import TrialFolder
 from tasks.train.retention import keep_weights
 from tasks.train.spec import Result
 from tasks.train.trial import StopWish, attempt
-from tests.integration.champion.packed import candidate_of
+from tests.integration.champion.packed import answered_alone, candidate_of
 from tests.specs import spec_of
 
 STUDY = Study.model_validate(
@@ -41,17 +37,6 @@ STUDY = Study.model_validate(
     }
 )
 KINDS = ("random_forest", "gradient_boosting", "svm", "knn", "linear")
-FOREIGN = """
-import importlib.util, json, sys
-sys.path.append(sys.argv[1])
-assert importlib.util.find_spec("tasks") is None
-import pickle, mlflow, numpy as np
-def refuse(*_, **__):
-    raise AssertionError("a pickle was read")
-pickle.load = pickle.loads = refuse
-model = mlflow.pyfunc.load_model(sys.argv[2])
-print(json.dumps(model.predict(np.load(sys.argv[3])).filter(regex="^p_").to_numpy().tolist()))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -120,13 +105,7 @@ def test_the_champion_answers_without_the_project(
     rows = read_rows(prepared.validation, prepared.card["inputs"])
     said = predict(load(package), rows)
     assert isinstance(said, Predictions)
-    np.save(tmp_path / "rows.npy", rows.values)
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", FOREIGN, sysconfig.get_paths()["purelib"],
-         str(package), str(tmp_path / "rows.npy")],
-        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
-    )  # fmt: skip
-    answers = np.array(json.loads(done.stdout.splitlines()[-1]), dtype=np.float32)
+    answers = answered_alone(package, rows.values.tolist(), tmp_path)
     np.testing.assert_array_equal(answers, said.probabilities)
 
 

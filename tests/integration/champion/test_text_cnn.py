@@ -26,7 +26,7 @@ from tasks.train.channel import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.ready import make_ready
 from tasks.train.trial import StopWish, attempt
-from tests.integration.champion.packed import candidate_of, packed
+from tests.integration.champion.packed import answered_alone, candidate_of, packed
 from tests.specs import spec_of
 
 GOOD, BAD, PLAIN = "好喜欢棒美", "差坏烂糟丑", "这个电影书店东西的了是我们他在有"
@@ -117,6 +117,9 @@ def test_it_is_learnt_and_served_as_it_was_scored(kind: str, way: str, tmp_path:
     if way == "classes":
         assert list(one["label"]) == ["good"]
         _explained(Subject(candidate, card, folder.path, prepared.train.parent, model, held, said))
+    elif kind == "linear":
+        alone = answered_alone(tmp_path / "model", held.values.tolist(), tmp_path)
+        np.testing.assert_array_equal(alone, said.probabilities)
 
 
 def _explained(subject: Subject) -> None:
