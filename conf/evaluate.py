@@ -27,6 +27,7 @@ MoreIsBetter = Literal[
     "roc_auc",
 ]
 LessIsBetter = Literal["log_loss", "ece"]
+OfTwoMoreIsBetter = Literal["precision", "recall", "f1"]
 LabelMoreIsBetter = Literal["average_precision"]
 LabelLessIsBetter = Literal["hamming_loss"]
 TextMoreIsBetter = Literal["bleu", "chrf", "rouge1", "rouge2", "rougeL", "exact_match"]
@@ -36,6 +37,7 @@ NumberLessIsBetter = Literal["mae", "rmse"]
 MetricName = (
     MoreIsBetter
     | LessIsBetter
+    | OfTwoMoreIsBetter
     | LabelMoreIsBetter
     | LabelLessIsBetter
     | TextMoreIsBetter
@@ -49,7 +51,9 @@ MINIMIZED: frozenset[str] = frozenset(
     for less in (LessIsBetter, LabelLessIsBetter, TextLessIsBetter, NumberLessIsBetter)
     for name in get_args(less)
 )
-OF_CLASSES = (*get_args(MoreIsBetter), *get_args(LessIsBetter))
+OF_TWO = get_args(OfTwoMoreIsBetter)
+"""Of the second of two classes, by alphabet: of 1 against 0, of yes against no."""
+OF_CLASSES = (*get_args(MoreIsBetter), *get_args(LessIsBetter), *OF_TWO)
 NOT_OF_LABELS = ("balanced_accuracy", "matthews")
 OF_LABELS = (
     *(name for name in get_args(MoreIsBetter) if name not in NOT_OF_LABELS),
@@ -108,7 +112,8 @@ class Evaluate(Section):
     objective: MetricName = "accuracy"
     """The metric that the search optimises; its direction follows from the metric."""
     metrics: Annotated[tuple[MetricName, ...], Field(min_length=1)] = ("accuracy", "f1_macro")
-    """The metrics that are computed for every trial."""
+    """The metrics that are computed for every trial; plain `precision`, `recall` and `f1` are of
+    the second of two classes, by alphabet: of 1 against 0, of yes against no."""
     second: tuple[MetricName, ...] = ()
     """Metrics of the second answer (`data.second`); when empty accuracy and f1_macro of a class,
     rmse and mae of a number."""

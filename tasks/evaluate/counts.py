@@ -97,6 +97,11 @@ def matthews(counts: Margins) -> Floats:
     return ratio(both, np.sqrt(spread))
 
 
+def of_second(values: Floats) -> Floats:
+    """That of the second of two classes; no number where there are more."""
+    return values[..., 1] if values.shape[-1] == 2 else np.full(values.shape[:-1], np.nan)
+
+
 METRICS = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
@@ -107,6 +112,9 @@ METRICS = {
     "recall_macro": lambda counts: macro(recall(counts), counts),
     "recall_micro": accuracy,
     "recall_weighted": lambda counts: weighted(recall(counts), counts),
+    "precision": lambda counts: of_second(precision(counts)),
+    "recall": lambda counts: of_second(recall(counts)),
+    "f1": lambda counts: of_second(f1(counts)),
     "f1_macro": lambda counts: macro(f1(counts), counts),
     "f1_micro": accuracy,
     "f1_weighted": lambda counts: weighted(f1(counts), counts),

@@ -9,6 +9,7 @@ from typing import Any
 
 from conf.check_space import activations, probes
 from conf.errors import BadConfig, BadInput
+from conf.evaluate import OF_TWO, Evaluate
 from conf.foundation import Adapted, Head, PackageWeights, Transformer, Tuned
 from conf.home import Home
 from conf.model import Model
@@ -52,6 +53,7 @@ def make_ready(
             had or cannot be what they are used for.
     """
     check_kinds(study, card["inputs"]["kind"])
+    check_metrics(study.evaluate, card)
     if study.train.privacy is not None:
         from models.private import check_installed
 
@@ -137,6 +139,20 @@ def check_kinds(study: Study, kind: str) -> None:
             raise BadInput(
                 f"model.kind: {model} does not take data of kind {kind}; use {' or '.join(fits)}"
             )
+
+
+def check_metrics(evaluate: Evaluate, card: Mapping[str, Any]) -> None:
+    """Refuse to search by what is of two classes alone where there are more.
+
+    Raises:
+        BadInput: names the metric.
+    """
+    classes = card["classes"]
+    if wrong := [name for name in evaluate.decisive if name in OF_TWO and len(classes) != 2]:
+        raise BadInput(
+            f"evaluate: {wrong[0]} is of the second of two classes, and there are {len(classes)}; "
+            f"use {wrong[0]}_macro"
+        )
 
 
 def check_settings(study: Study) -> None:

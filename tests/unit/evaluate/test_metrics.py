@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from conf.evaluate import LessIsBetter, MoreIsBetter
+from conf.evaluate import OF_TWO, LessIsBetter, MoreIsBetter
 from tasks.evaluate.metrics import compute
 
 NAMES = (*get_args(MoreIsBetter), *get_args(LessIsBetter))
@@ -58,6 +58,15 @@ def test_all_agree_with_scikit_learn(sample: tuple[NDArray, NDArray, NDArray]) -
         assert values[name] == pytest.approx(reference(targets, predictions), abs=1e-12), name
     balanced = sk.balanced_accuracy_score(targets, predictions)
     assert values["balanced_accuracy"] == pytest.approx(balanced, abs=1e-12)
+    two = compute(OF_TWO, *sample)
+    for name, function in zip(
+        OF_TWO, (sk.precision_score, sk.recall_score, sk.f1_score), strict=True
+    ):
+        if probabilities.shape[1] == 2:
+            alone = function(targets, predictions, average="binary", zero_division=0)
+            assert two[name] == pytest.approx(alone, abs=1e-12), name
+        else:
+            assert np.isnan(two[name])
     labels = np.arange(probabilities.shape[1])
     loss = sk.log_loss(targets, y_proba=probabilities, labels=labels)
     assert values["log_loss"] == pytest.approx(loss, abs=1e-12)
