@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from conf.errors import BadInput
 from conf.estimators import EstimatorKinds
@@ -91,7 +92,8 @@ def estimate(
     rows = Rows.of(data.train_dataloader(), reporter)
     seed = derived_seed(spec.seed, "model")
     estimator = build_estimator(settings, seed, spec.threads, rows.targets, texts=kind == "text")
-    estimator.fit(rows.x, rows.targets)
+    with threadpool_limits(1, "blas"):  # the order of sums, and so the last bit, depends on them
+        estimator.fit(rows.x, rows.targets)
     if is_stopped():
         return None
     held = data.val_dataloader()

@@ -70,6 +70,18 @@ def test_a_trial_keeps_the_contract(kind: str, prepared: Prepared, tmp_path: Pat
     assert keep_weights([folder], keep=0) == [folder.estimator]
 
 
+def test_all_rows_are_learnt_from_however_short_the_epochs_of_networks(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    short = STUDY.train.model_copy(update={"steps_per_epoch": 1})
+    brief = STUDY.model_copy(update={"train": short})
+    few, all_ = (
+        trained(prepared, tmp_path / study.name / str(number), study, kind="knn")
+        for number, study in enumerate((brief, STUDY))
+    )
+    assert few.files["predictions.parquet"] == all_.files["predictions.parquet"]
+
+
 def test_blended_labels_are_refused(prepared: Prepared, tmp_path: Path) -> None:
     blended = STUDY.model_copy(
         update={"augment": STUDY.augment.model_validate({"mixup": {"alpha": 0.4}})}
