@@ -1,10 +1,11 @@
-"""python -m benchmarks.train [--home FOLDER] [--steps 15] [--turns 3]
+"""python -m benchmarks.train [--home FOLDER] [--steps 15] [--turns 3] [--as-python-starts]
 
 What the trial's training loop costs and saves: Lightning's step against a plain loop, padding by
 batch against padding to the most, features kept against computed anew, LoRA against full tuning.
 
 Everything is measured in processor seconds of one thread, each part in a process forked for it, and
-what is compared runs in turns. Data and weights are those of `digits` and `tweets`, fetched once.
+what is compared runs in turns, all of it in the environment of a trial, where memory stays with the
+process; or in that which Python starts in. Data and weights are those of `digits` and `tweets`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import itertools
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +29,7 @@ from conf.load import load_study
 from conf.study import Study
 from conf.values import apply_values
 from tasks.prepare import Prepared, prepare
+from tasks.train.client import server_environment
 from tasks.train.ready import make_ready
 from tasks.train.spec import TrialSpec
 
@@ -233,8 +236,12 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=None, help="where data and weights are kept")
     parser.add_argument("--steps", type=int, default=15, help="of MiniLM; the CNN makes 20 times")
     parser.add_argument("--turns", type=int, default=3, help="measurements of each")
+    parser.add_argument("--as-python-starts", action="store_true", help="not as a trial does")
     given = parser.parse_args()
     environment.apply()
+    if not given.as_python_starts:
+        anew = [sys.executable, "-m", "benchmarks.train", *sys.argv[1:], "--as-python-starts"]
+        os.execve(sys.executable, anew, server_environment(os.environ))
     import torch
 
     import tasks.train.fit  # noqa: F401  every child has it imported
