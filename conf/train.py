@@ -31,7 +31,8 @@ class Train(Section):
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
     """Rows of one optimiser step, over all devices."""
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "adafactor"] = "adamw"
-    """The optimiser; biases and the scales of norms are never decayed."""
+    """The optimiser; `sgd` has Nesterov's momentum of 0.9, and a step of `adafactor` is at most a
+    share `lr` of a weight's own size. Biases and the scales of norms are never decayed."""
     lr: Annotated[float, Field(gt=0.0, le=10.0)] = 1e-3
     """Peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0.0, le=10.0)] = 1e-4

@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # Arrow is imported only when something is read
     from data.sources.lines import Broken
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+HIDDEN = (".", "__MACOSX")
+"""How folders and files begin that programs leave beside people's."""
 
 
 class ImagesSource:
@@ -101,11 +103,11 @@ class ImagesSource:
 
 
 def found(folder: str, inner: str = "") -> Iterator[str]:
-    """Names of the images in a folder and those below it. Links are not followed, nor what programs
-    leave beside people's files: hidden folders and files, `__MACOSX`."""
+    """Names of the images in a folder and those below it; neither links nor hidden folders are
+    followed."""
     with os.scandir(os.path.join(folder, inner)) as entries:  # noqa: PTH118  # fast for millions
         for entry in entries:
-            if entry.name.startswith((".", "__MACOSX")):
+            if entry.name.startswith(HIDDEN):
                 continue
             name = f"{inner}{entry.name}"
             if entry.is_dir(follow_symlinks=False):

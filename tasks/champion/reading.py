@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.errors import BadInput
+from data.sources.images import HIDDEN
 from data.sources.images import SUFFIXES as IMAGES
 
 if TYPE_CHECKING:
@@ -162,7 +163,8 @@ def _images(file: Path, inputs: Mapping[str, Any]) -> FileRows | None:
         BadInput: the model takes no images, one cannot be decoded, or the folder has none.
     """
     if file.is_dir():
-        names = sorted(str(p.relative_to(file)) for p in file.rglob("*") if is_image(p))
+        inner = (path.relative_to(file) for path in file.rglob("*") if is_image(path))
+        names = sorted(str(path) for path in inner if not _is_hidden(path))
         if not names:
             raise BadInput(f"the folder {file} has no images ({', '.join(IMAGES)})")
     elif is_image(file):
@@ -181,6 +183,10 @@ def read_images(folder: Path, names: Sequence[str], inputs: Mapping[str, Any]) -
         BadInput: one cannot be decoded.
     """
     return np.stack([_pixels(folder / name, inputs) for name in names])
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(HIDDEN) for part in path.parts)
 
 
 def is_image(path: Path) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from conf.identity import trial_digest
 from conf.values import apply_values
@@ -30,6 +32,20 @@ def run(spec: TrialSpec, path: Path) -> TrialFolder:
     found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopWish())
     assert found is not None and found.outcome in ("complete", "paused"), found
     return TrialFolder(path)
+
+
+def test_a_division_of_batches_changes_none_of_them(make_spec: MakeSpec, tmp_path: Path) -> None:
+    """Clipped is a whole step's gradient, and averaged are whole steps; a row moves by itself."""
+    settings = WAYS["ema, adversarial, clipped"] | {"optimizer": "sgd", "lr": 0.05, "clip": 0.1}
+    values = {f"train.{name}": value for name, value in settings.items()}
+    whole = apply_values(make_spec().config, values | {"model.dropout": 0.0})
+    folders = []
+    for config in (whole, apply_values(whole, {"train.micro_batch": 20})):
+        spec = make_spec(config=config, digest=trial_digest(config))
+        folders.append(run(spec, tmp_path / spec.digest))
+    weights = [load_file(folder.weights) for folder in folders]
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("way", WAYS)

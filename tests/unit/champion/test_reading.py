@@ -81,6 +81,8 @@ def test_images_fill_the_models_own_range(tmp_path: Path) -> None:
     inputs = {**IMAGE, "low": 0, "high": 16}
     one = read_file(tmp_path / "b.png", inputs, (8, 8))
     assert one.names == () and np.array_equal(one.values[0], pixels / 255 * 16)
+    (tmp_path / ".trash").mkdir()
+    (tmp_path / ".trash" / "c.png").write_bytes((tmp_path / "b.png").read_bytes())
     both = read_file(tmp_path, inputs, (8, 8))
     assert both.names == ("b.png", "in/a.png") and both.values.shape == (2, 8, 8)
 
