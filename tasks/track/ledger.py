@@ -160,8 +160,10 @@ class Ledger:
         if status == "RUNNING" != written.status:
             self._client.update_run(written.run_id, status=status)
             written.status = status
+        files = read_files(self.files(trial))
+        tags = {**tags, **project.signature_tags(files)}
         new_tags = {key: value for key, value in tags.items() if written.tags.get(key) != value}
-        points = project.trial_points(trial, read_files(self.files(trial)))
+        points = project.trial_points(trial, files)
         fresh = [point for point in points if point not in written.points]
         params = {} if written.whole else project.trial_params(trial)
         for batch in _batches(fresh, params, new_tags):

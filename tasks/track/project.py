@@ -128,6 +128,12 @@ def trial_tags(facts: Facts, trial: Trial, *, live: bool) -> dict[str, str]:
     return tags
 
 
+def signature_tags(files: Files) -> dict[str, str]:
+    """What the values of metrics of texts are to be quoted with."""
+    known = files.evaluation.signatures if files.evaluation else {}
+    return {f"dense.signature.{name}": text for name, text in known.items()}
+
+
 def trial_params(trial: Trial) -> dict[str, str]:
     """Every active searched setting, defaults included, under its dotted key."""
     return {key: str(value) for key, value in trial.values.items()}

@@ -288,6 +288,21 @@ def test_averages_follow_the_weights(kind: Any) -> None:
         assert seen[-2] < seen[-1] < 5.0
 
 
+def test_a_moving_average_is_torchs_own_once_it_has_begun() -> None:
+    from torch.optim.swa_utils import get_ema_avg_fn
+
+    net, theirs = torch.nn.Linear(3, 2), get_ema_avg_fn(0.9)
+    average = Average(net, Train(average="ema", average_decay=0.9), 200)
+    for step in range(120):
+        before = average.net.weight.clone()  # type: ignore[union-attr]
+        with torch.no_grad():
+            net.weight.add_(torch.randn_like(net.weight))
+        average.update(net)
+        if step > 80:  # the first steps weigh more
+            expected = theirs(before, net.weight.detach(), torch.tensor(step))
+            torch.testing.assert_close(average.net.weight, expected)
+
+
 def test_adversarial_steps_hurt_and_are_a_rows_own(bert: Path) -> None:
     net, loss = net_of(bert, tune="frozen").eval(), Classes().loss
     y = torch.tensor([0, 1])

@@ -9,6 +9,7 @@ import pytest
 
 from conf.home import Home
 from conf.identity import derived_seed, study_digest
+from tasks.evaluate.evaluation import Evaluation
 from tasks.study.events import Promoted, Stopped
 from tasks.track import project
 from tasks.track.ledger import read_files
@@ -76,6 +77,15 @@ def test_a_failure_that_is_tried_again_is_not_the_end(written: Written) -> None:
     assert tags["dense.outcome"] == "failed"
     assert tags["dense.cause"] == "nan"
     assert tags[project.NOTE] == "it went wrong"
+
+
+def test_a_metric_of_texts_is_quoted_with_its_signature() -> None:
+    found = Evaluation(
+        rows=1, objective="bleu", metrics={}, signatures={"bleu": "tok:13a"}, predictions="0" * 64
+    )
+    tags = project.signature_tags(project.Files(evaluation=found))
+    assert tags == {"dense.signature.bleu": "tok:13a"}
+    assert project.signature_tags(project.Files()) == {}
 
 
 def test_tags_repeat_what_is_known_of_the_study(written: Written) -> None:
