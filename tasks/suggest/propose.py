@@ -53,8 +53,12 @@ def propose(
     that an enqueued configuration leaves open. `enqueued` are a person's ideas that were not asked
     yet, oldest first; they go next. `state` is that of the previous proposal. `settings` are
     options of strategy `bayes`. Fewer suggestions
-    come back when the space is exhausted. BadInput for an unsound space or enqueued values.
+    come back when the space is exhausted; of an empty one trial 0 comes back and nothing after it.
+    BadInput for an unsound space or enqueued values.
     """
+    if not space:  # nothing is searched: there is trial 0 alone
+        alone = () if first or start is None else (Suggestion(0, {}, "default"),)
+        return Proposal(alone[:count], {}, len(alone) < count, tuple(enqueued))
     problem = Problem(
         space=space_of(space, constraints),
         direction=direction,

@@ -350,6 +350,12 @@ def test_an_unsound_space_is_bad_input(space: dict, sentence: str) -> None:
         Optimizer(space)
 
 
+def test_of_an_empty_space_there_is_trial_0_alone() -> None:
+    found = propose({}, first=0, count=2, start={})
+    assert [(each.number, each.values) for each in found.suggestions] == [(0, {})]
+    assert found.exhausted and not propose({}, first=1, count=1, start={}).suggestions
+
+
 def test_misuse_is_bad_input() -> None:
     optimizer = Optimizer(SMALL)
     with pytest.raises(BadInput, match="no such trial"):
