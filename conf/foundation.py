@@ -108,9 +108,10 @@ class Transformer(Tuned):
     kind: Literal["transformer"] = "transformer"
     """Any encoder or decoder of `transformers` that can classify texts."""
     tune: Literal["full", "last", "frozen", "lora", "adalora", "ia3", "prefix", "prompt"] = "full"
-    """What is trained besides the head: everything, the last layers, nothing, small additions
-    (LoRA, AdaLoRA, IA3) that are merged into the layers at the end, or tokens before every text:
-    their vectors in all layers (prefix) or in the first (prompt)."""
+    """What is trained besides the head and whatever the weights' files lack: everything, the last
+    layers, nothing, small additions (LoRA, AdaLoRA, IA3) that are merged into the layers at the
+    end, or tokens before every text: their vectors in all layers (prefix) or in the first
+    (prompt)."""
     tokens: Annotated[int, Field(ge=8, le=32_768)] = 128
     """Most tokens of a text, special ones included; longer texts are cut."""
     cut: Literal["end", "start", "middle"] = "end"

@@ -36,7 +36,7 @@ class Seq2Seq(Writer):
     decoder's attention to the source is new."""
     tune: Literal["full", "lora", "adalora", "ia3"] = "full"
     """What is trained: everything, or small additions (LoRA, AdaLoRA, IA3) that are merged into
-    the layers at the end."""
+    the layers at the end; new attention is trained itself."""
     cut: Literal["end", "start", "middle"] = "end"
     """Where a source that is too long is cut."""
 

@@ -69,7 +69,9 @@ def is_there(weights: Weights, home: Home) -> bool:
 
 def _of_hub(weights: HubWeights, home: Home, *, offline: bool) -> Path:
     from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import logging
 
+    logging.set_verbosity_error()  # of a network that is away one sentence is enough
     try:
         found = snapshot_download(
             weights.name,

@@ -200,7 +200,7 @@ def adapted(net: Any, model: Adapted, whole: Collection[str], task: str) -> nn.M
         found = peft.get_peft_model(net, _addition(net, model, beside))
     # The last is Transformers' word for a network that does not say which layer embeds its tokens.
     except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
-        first = (str(error).splitlines() or [""])[0][:200]
+        first = (str(error).splitlines() or [""])[0].split(". ")[0][:120]
         if model.tune in LEARNT:
             raise BadInput(
                 f"model.tune: {model.tune} does not go with this network ({first}); use lora"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +46,19 @@ def test_it_predicts_and_is_served_by_sigmoids() -> None:
     found = module.eval().predict_step(batch, 0)["probabilities"]
     torch.testing.assert_close(found, torch.sigmoid(module.net(batch["x"])))
     torch.testing.assert_close(Serving(module.net, CARD["inputs"], CARD)(batch["x"]), found)
+
+
+@pytest.mark.parametrize("card", [CARD, {**CARD, "task": "classification"}], ids=["all", "one"])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
+def test_a_batch_of_one_label_is_learnt_from_in_float32(card: Any, precision: torch.dtype) -> None:
+    answer = answer_of(card, Train(class_weights="balanced"))
+    said = torch.randn(3, 2, dtype=precision, requires_grad=True)
+    y = torch.ones((3, 2)) if card is CARD else torch.ones(3, dtype=torch.int64)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
+        loss = answer.loss(said, {"y": y})
+    loss.backward()
+    assert loss.dtype == torch.float32 and said.grad is not None
+    assert bool(torch.isfinite(said.grad).all()) and float(said.grad.abs().sum()) > 0
 
 
 def test_blended_rows_have_blended_labels() -> None:

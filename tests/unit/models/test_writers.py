@@ -158,6 +158,16 @@ def test_a_text_does_not_depend_on_its_neighbours(name: str, beams: int, folder:
         assert len(together[row]) <= 12 and not {PAD, END}.intersection(together[row])
 
 
+@pytest.mark.parametrize("name", ["bart", "gpt2"])
+def test_a_higher_penalty_writes_longer_texts(name: str, folder: Path) -> None:
+    x, mask, _, _ = batch(folder, name, PAIRS)
+    lengths = []
+    for penalty in (0.0, 5.0):
+        net = net_of(folder, name, beams=4, length_penalty=penalty)
+        lengths.append(sum(map(len, net.write(x, mask))))
+    assert lengths[0] < lengths[1]
+
+
 @pytest.mark.parametrize("name", ["t5", "gpt2"])
 def test_it_learns_to_write_capitals(name: str, folder: Path) -> None:
     net = net_of(folder, name, plain=True, dropout=0.0).train()
