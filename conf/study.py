@@ -61,6 +61,17 @@ class TrialConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _changes_are_seen(self) -> Self:
+        changes = {name for name, value in self.augment if value is not None} - {"oversample"}
+        if self.model.kind == "head" and changes:
+            raise ValueError(
+                "model.kind: head learns from features that are computed once, so that "
+                f"augment.{min(changes)} would change nothing; leave it out, or use kind: "
+                "transformer or vision with tune: frozen"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _privacy_is_kept(self) -> Self:
         if self.train.privacy is not None and (wrong := next(_not_private(self), None)):
             raise ValueError(f"train.privacy does not go with {wrong}; change one of the two")

@@ -87,22 +87,11 @@ def head_on_features(model: Head, card: Mapping[str, Any], parts: Path) -> nn.Mo
 def frozen_features(
     config: TrialConfig, card: Mapping[str, Any], parts: Sequence[Path]
 ) -> dict[Path, Any] | None:
-    """What a frozen network makes of each part's rows, for a model that learns from that alone.
-
-    Raises:
-        BadInput: rows are to change from epoch to epoch.
-    """
+    """What a frozen network makes of each part's rows, for a model that learns from that alone."""
     if not isinstance(config.model, Head):
         return None
     from models.features import features_of
 
-    changes = {name for name, value in config.augment if value is not None} - {"oversample"}
-    if changes:
-        raise BadInput(
-            "model.kind: head learns from features that are computed once, so that "
-            f"augment.{min(changes)} would change nothing; leave it out, or use kind: transformer "
-            "or vision with tune: frozen"
-        )
     return {part: features_of(config.model, card, part) for part in parts}
 
 
