@@ -170,6 +170,21 @@ def test_factors_of_ia3_do_not_decay(nets: Path) -> None:
         assert (id(parameter) in still) == ("ia3" in name or name.endswith("bias"))
 
 
+def test_factors_of_ia3_stand_before_the_layers_that_its_authors_say(nets: Path) -> None:
+    net = text_of(nets / "bert", tune="ia3", lora={"targets": "key,value,output.dense"})
+    shapes = {n.split(".ia3")[0].rpartition(".")[2]: p.shape for n, p in ia3_of(net).items()}
+    assert shapes == {"key": (16, 1), "value": (16, 1), "dense": (1, 32)}
+    with torch.no_grad():
+        for factor in ia3_of(net).values():
+            factor.mul_(torch.rand_like(factor) + 0.5)
+    said = net.eval()(X, MASK)
+    torch.testing.assert_close(net.merged()(X, MASK), said)
+
+
+def ia3_of(net: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    return {name: p for name, p in net.named_parameters() if ".ia3_" in name}
+
+
 def test_positions_are_interpolated_for_images_of_another_size(nets: Path) -> None:
     own, larger = (image_of(nets / "vit", size=size).eval() for size in (None, 24))
     assert larger(torch.rand(2, 1, 32, 32)).shape == (2, 3)
