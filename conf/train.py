@@ -47,7 +47,9 @@ class Train(Section):
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of the true class's probability that is given to all classes alike."""
     class_weights: Literal["none", "balanced"] = "none"
-    """Whether rare classes weigh more in the loss: as much in sum as every other class."""
+    """Whether rare classes weigh more in the loss: as much in sum as every other class. Of
+    scikit-learn's estimators `knn` knows no weights, and `svm` keeps to the classes' shares in its
+    probabilities."""
     second_weight: Annotated[float, Field(ge=0.0, le=100.0)] = 1.0
     """Weight of the second answer's loss (`data.second`) beside the first's."""
     average: Literal["none", "ema", "swa"] = "none"

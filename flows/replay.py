@@ -84,7 +84,7 @@ def report(done: Replayed) -> list[str]:
     if len(done.differing) > SHOWN:
         lines.append(f"  and {len(done.differing) - SHOWN} more values")
     if done.weights is not None:
-        lines.append(f"weights      {'the same bytes' if done.weights else 'different'}")
+        lines.append(f"weights      {'the same' if done.weights else 'different'}")
     if done.predictions is not None:
         same = "every one the same" if done.predictions else "different"
         lines.append(f"predictions  {same}")
@@ -105,6 +105,10 @@ def _verdict(done: Replayed) -> str:
     if was != now.outcome:
         return f"not repeated: it ended {was} then, and {now.outcome} now ({now.message})"
     epochs = words.count(len(done.original.lines), "epoch")
+    if done.equal and not done.values:
+        return "repeated: what was learnt is equal to the last bit"
+    if not done.values and not done.differing and done.weights is None:
+        return "not compared: nothing that was learnt then is kept"
     if done.equal:
         return f"repeated: all {done.values:,} values of {epochs} are equal to the last bit"
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import copy
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,13 @@ STEPS = 1_000
 
 
 def build_estimator(
-    settings: Estimator, seed: int, threads: int, targets: NDArray, *, texts: bool = False
+    settings: Estimator,
+    seed: int,
+    threads: int,
+    targets: NDArray,
+    *,
+    texts: bool = False,
+    balanced: bool = False,
 ) -> Any:
     """An estimator that is not trained yet.
 
@@ -42,19 +49,33 @@ def build_estimator(
             floats where numbers are predicted, or (rows, labels) where a row has any of these; then
             it is an estimator a label.
         texts: whether rows are texts, whose n-grams it learns, too.
+        balanced: whether all classes are to weigh the same in sum; neighbours know no weights.
+
+    Raises:
+        DenseError: the training rows have too little of a class or label.
     """
     from sklearn import ensemble, neighbors
 
     if texts:
         assert isinstance(settings, Linear)
-        return _on_ngrams(settings, build_estimator(settings, seed, threads, targets))
+        linear = build_estimator(settings, seed, threads, targets, balanced=balanced)
+        return _on_ngrams(settings, linear)
     if targets.ndim == 2:
         from sklearn.multioutput import MultiOutputClassifier
 
+        if (targets.min(axis=0) == targets.max(axis=0)).any():
+            raise DenseError(
+                f"model.kind {settings.kind}: every training row has a label, or none has it, and "
+                "so it cannot be learnt; leave that label out of the data"
+            )
         rarest = targets[:, min(range(targets.shape[1]), key=lambda k: _fewest(targets[:, k]))]
-        one = build_estimator(settings, seed, threads, rarest.astype(np.int64))
-        return MultiOutputClassifier(one)
+        whole = rarest.astype(np.int64)
+        return MultiOutputClassifier(
+            build_estimator(settings, seed, threads, whole, balanced=balanced)
+        )
     random, numbers = seed % 2**32, targets.dtype.kind == "f"
+    # What only classifiers know.
+    weights: dict[str, Any] = {"class_weight": "balanced"} if balanced and not numbers else {}
     if isinstance(settings, RandomForest):
         forest = ensemble.RandomForestRegressor if numbers else ensemble.RandomForestClassifier
         return forest(
@@ -64,6 +85,7 @@ def build_estimator(
             max_features=settings.features or (1.0 if numbers else "sqrt"),
             random_state=random,
             n_jobs=threads,
+            **weights,
         )
     if isinstance(settings, GradientBoosting):
         boosting = (
@@ -79,9 +101,10 @@ def build_estimator(
             l2_regularization=settings.l2,
             early_stopping=False,  # it would take rows away from the training
             random_state=random,
+            **weights,
         )
     if isinstance(settings, Linear):
-        return _linear(settings, numbers)
+        return _linear(settings, numbers, weights)
     if isinstance(settings, Knn):
         # Without a tree, which could not be kept in a file.
         nearest = neighbors.KNeighborsRegressor if numbers else neighbors.KNeighborsClassifier
@@ -91,15 +114,17 @@ def build_estimator(
             p=settings.power,
             algorithm="brute",
         )
-    return _number_machine(settings) if numbers else _machine(settings, random, targets)
+    if numbers:
+        return _number_machine(settings)
+    return _machine(settings, random, targets, weights)
 
 
-def _linear(settings: Linear, numbers: bool) -> Any:
+def _linear(settings: Linear, numbers: bool, weights: dict[str, Any]) -> Any:
     from sklearn.linear_model import LogisticRegression, Ridge
 
     if numbers:
         return Ridge(alpha=1.0 / settings.c)  # errors against coefficients as in the other
-    return LogisticRegression(C=settings.c, max_iter=STEPS)
+    return LogisticRegression(C=settings.c, max_iter=STEPS, **weights)
 
 
 def _on_ngrams(settings: Linear, linear: Any) -> Any:
@@ -129,14 +154,14 @@ def _number_machine(settings: Any) -> Any:
     return TransformedTargetRegressor(machine, transformer=StandardScaler())
 
 
-def _machine(settings: Any, random: int, targets: NDArray) -> Any:
+def _machine(settings: Any, random: int, targets: NDArray, weights: dict[str, Any]) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.model_selection import StratifiedKFold
     from sklearn.svm import SVC
 
     machine = SVC(
         C=settings.c, kernel=settings.kernel, gamma=settings.gamma or "scale",
-        degree=settings.degree, random_state=random,
+        degree=settings.degree, random_state=random, **weights,
     )  # fmt: skip
     fewest = _fewest(targets)
     if fewest < 2:
@@ -198,6 +223,39 @@ def as_bytes(estimator: Any) -> bytes:
         estimator.steps = [(estimator.steps[0][0], ngrams), estimator.steps[1]]
     content: bytes = skops.io.dumps(estimator)
     return content
+
+
+def same_estimators(one: Path, other: Path) -> bool:
+    """Whether two skops files hold the same numbers and settings, to the last bit.
+
+    The files themselves never agree: they name their arrays by where these lay in memory.
+    """
+    return _content(one) == _content(other)
+
+
+def _content(path: Path) -> Any:
+    from zipfile import ZipFile
+
+    with ZipFile(path) as file:
+
+        def plain(node: Any) -> Any:
+            if isinstance(node, list):
+                return [plain(each) for each in node]
+            if not isinstance(node, dict):
+                return node
+            kept = {name: plain(each) for name, each in node.items() if name != "__id__"}
+            if "file" in kept:
+                kept["file"] = _values(np.load(BytesIO(file.read(node["file"]))))
+            return kept
+
+        return plain(json.loads(file.read("schema.json")))
+
+
+def _values(array: NDArray) -> tuple[Any, ...]:
+    """What is in an array, without what lies between the fields of its rows."""
+    fields = array.dtype.names or ()
+    columns = [array[name].tobytes() for name in fields] or [array.tobytes()]
+    return (array.shape, str(array.dtype), *columns)
 
 
 def load_estimator(path: Path) -> Any:

@@ -63,7 +63,7 @@ class Replayed:
     """Values of metrics that were compared, over all epochs."""
     differing: tuple[Difference, ...]
     weights: bool | None
-    """Whether the saved weights are the same bytes; None where there were none."""
+    """Whether what was learnt is the same to the last bit; None where it was not kept."""
     predictions: bool | None
     """Whether every prediction is the same; None where there were none, or they are gone."""
     environment: tuple[tuple[str, str, str], ...]
@@ -71,9 +71,10 @@ class Replayed:
 
     @property
     def equal(self) -> bool:
-        """Whether nothing came out differently."""
+        """Whether something was compared, and nothing came out differently."""
         same = self.outcome.outcome == self.original.result.outcome
-        return same and not self.differing and False not in (self.weights, self.predictions)
+        kept = (self.weights, self.predictions)
+        return same and not self.differing and False not in kept and bool(self.values or any(kept))
 
     @property
     def largest(self) -> float:
@@ -155,7 +156,7 @@ def replay(original: Original, run: Run, scratch: Path) -> Replayed:
         outcome=outcome,
         values=sum(len(line.metrics) for line in original.lines),
         differing=differing,
-        weights=_same_weights(original.result, Result.read(scratch)),
+        weights=_same_weights(original, now),
         predictions=same_predictions(original.folder.path, scratch),
         environment=tuple(changed(original)),
     )
@@ -217,10 +218,16 @@ def _original(
     return Original(words, spec.model_copy(update=again), place, lines, result, session)
 
 
-def _same_weights(was: Result, now: Result | None) -> bool | None:
-    if WEIGHTS not in was.files:
+def _same_weights(original: Original, now: TrialFolder) -> bool | None:
+    was = original.folder
+    if was.estimator.exists():
+        from models.estimators import same_estimators
+
+        return now.estimator.exists() and same_estimators(was.estimator, now.estimator)
+    if WEIGHTS not in original.result.files:
         return None
-    return now is not None and now.files.get(WEIGHTS) == was.files[WEIGHTS]
+    result = Result.read(now.path)
+    return result is not None and result.files.get(WEIGHTS) == original.result.files[WEIGHTS]
 
 
 def same_predictions(was: Path, now: Path) -> bool | None:

@@ -63,6 +63,7 @@ def estimate(
 
     Raises:
         BadInput: it cannot learn from what the data are made of.
+        DenseError: the training rows have too little of a class or label.
         NotFinite: it predicts no numbers.
     """
     started = time.monotonic()
@@ -91,7 +92,14 @@ def estimate(
     )
     rows = Rows.of(data.train_dataloader(), reporter)
     seed = derived_seed(spec.seed, "model")
-    estimator = build_estimator(settings, seed, spec.threads, rows.targets, texts=kind == "text")
+    estimator = build_estimator(
+        settings,
+        seed,
+        spec.threads,
+        rows.targets,
+        texts=kind == "text",
+        balanced=whole.class_weights == "balanced",
+    )
     with threadpool_limits(1, "blas"):  # the order of sums, and so the last bit, depends on them
         estimator.fit(rows.x, rows.targets)
     if is_stopped():

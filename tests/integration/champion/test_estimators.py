@@ -11,6 +11,7 @@ from conf.errors import BadInput
 from conf.home import Home
 from conf.study import Study
 from conf.values import apply_values
+from models.estimators import same_estimators
 from tasks.champion.measure import load, predict
 from tasks.champion.pack import pack
 from tasks.champion.rows import read_rows
@@ -65,6 +66,7 @@ def test_a_trial_keeps_the_contract(kind: str, prepared: Prepared, tmp_path: Pat
     assert found.value > 0.85
     again = trained(prepared, tmp_path / "b", kind=kind)
     assert again.files["predictions.parquet"] == result.files["predictions.parquet"]
+    assert same_estimators(folder.estimator, TrialFolder(tmp_path / "b").estimator)
     result.write(folder.path)
     assert keep_weights([folder], keep=1) == []
     assert keep_weights([folder], keep=0) == [folder.estimator]

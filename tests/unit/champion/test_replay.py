@@ -14,6 +14,7 @@ from conf.home import Home
 from flows.replay import report
 from tasks.champion.replay import (
     Original,
+    Replayed,
     champion_original,
     changed,
     differences,
@@ -146,3 +147,12 @@ def test_what_cannot_be_repeated_is_said(record: StudyRecord) -> None:
     (with_result(record, 1) / "metrics.jsonl").unlink()
     with pytest.raises(BadInput, match=r"metrics\.jsonl is gone"):
         trial_original(record, data, 1)
+
+
+def test_what_learns_without_epochs_is_compared_by_what_it_learnt(record: StudyRecord) -> None:
+    with_result(record, 0)
+    original = trial_original(record, prepared(record.home), 0)
+    bare = Replayed(original, Outcome("complete"), 0, (), True, None, ())
+    assert bare.equal and "what was learnt is equal" in report(bare)[0]
+    gone = replace(bare, weights=None)
+    assert not gone.equal and "nothing that was learnt" in report(gone)[0]

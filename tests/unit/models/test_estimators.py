@@ -20,6 +20,7 @@ from models.estimators import (
     load_estimator,
     numbers,
     probabilities,
+    same_estimators,
 )
 
 SETTINGS: list[Estimator] = [
@@ -147,3 +148,38 @@ def test_files_of_other_things_are_refused(tmp_path: Path) -> None:
     path.write_bytes(skops.io.dumps(Evil()))
     with pytest.raises(DenseError, match="cannot be read"):
         load_estimator(path)
+
+
+@EACH
+def test_rare_classes_weigh_more_where_they_are_to(settings: Estimator) -> None:
+    random = np.random.default_rng(3)
+    y = (np.arange(200) % 10 == 0).astype(np.int64)
+    x = (random.normal(size=(200, 4)) + 0.8 * y[:, None]).astype(np.float32)
+    plain, balanced = (
+        probabilities(build_estimator(settings, 0, 1, y, balanced=weighed).fit(x, y), x, 2)
+        for weighed in (False, True)
+    )
+    if isinstance(settings, Knn):  # which knows no weights
+        np.testing.assert_array_equal(plain, balanced)
+    else:
+        assert not np.array_equal(plain, balanced)
+    if isinstance(settings, Linear):
+        assert balanced[:, 1].mean() > plain[:, 1].mean() + 0.1
+
+
+def test_a_label_that_every_row_has_cannot_be_learnt() -> None:
+    targets = np.array([[0, 1], [1, 1], [0, 1]], dtype=np.float32)
+    with pytest.raises(DenseError, match="leave that label out"):
+        build_estimator(Linear(), 0, 1, targets)
+
+
+@EACH
+def test_another_value_makes_another_estimator(settings: Estimator, tmp_path: Path) -> None:
+    x, y = rows()
+    other = x.copy()
+    other[0] += 1.0
+    for name, given in (("a", x), ("b", x), ("c", other)):
+        estimator = build_estimator(settings, 7, 1, y).fit(given, y)
+        (tmp_path / name).write_bytes(as_bytes(estimator))
+    assert same_estimators(tmp_path / "a", tmp_path / "b")
+    assert not same_estimators(tmp_path / "a", tmp_path / "c")
