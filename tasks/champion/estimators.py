@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models.estimators import TRUSTED, load_estimator
+from models.kept import TRUSTED, load_estimator
 from tasks.champion import columns, servable
 from tasks.champion.package import save_model, signature_of
 

@@ -221,7 +221,7 @@ def _original(
 def _same_weights(original: Original, now: TrialFolder) -> bool | None:
     was = original.folder
     if was.estimator.exists():
-        from models.estimators import same_estimators
+        from models.kept import same_estimators
 
         return now.estimator.exists() and same_estimators(was.estimator, now.estimator)
     if WEIGHTS not in original.result.files:

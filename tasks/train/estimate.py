@@ -18,7 +18,8 @@ from conf.errors import BadInput
 from conf.estimators import EstimatorKinds
 from conf.identity import derived_seed
 from data.loaders import StudyData
-from models.estimators import as_bytes, build_estimator, numbers, probabilities
+from models.estimators import build_estimator, numbers, probabilities
+from models.kept import as_bytes
 from tasks.train import system
 from tasks.train.channel import Reporter
 from tasks.train.durable import write_durably

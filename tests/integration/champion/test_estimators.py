@@ -11,7 +11,7 @@ from conf.errors import BadInput
 from conf.home import Home
 from conf.study import Study
 from conf.values import apply_values
-from models.estimators import same_estimators
+from models.kept import same_estimators
 from tasks.champion.measure import load, predict
 from tasks.champion.pack import pack
 from tasks.champion.rows import read_rows

@@ -14,7 +14,7 @@ import torch
 
 from conf.study import TrialConfig
 from models.build import build_net
-from models.estimators import as_bytes
+from models.kept import as_bytes
 from models.serving import Serving
 from tasks.champion import columns, estimators, requirements
 from tasks.champion.columns import frame

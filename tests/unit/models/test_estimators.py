@@ -14,14 +14,8 @@ from sklearn.linear_model import LogisticRegression
 
 from conf.errors import DenseError
 from conf.estimators import Estimator, GradientBoosting, Knn, Linear, RandomForest, Svm
-from models.estimators import (
-    as_bytes,
-    build_estimator,
-    load_estimator,
-    numbers,
-    probabilities,
-    same_estimators,
-)
+from models.estimators import build_estimator, numbers, probabilities
+from models.kept import as_bytes, load_estimator, same_estimators
 
 SETTINGS: list[Estimator] = [
     RandomForest(trees=12, depth=4),
