@@ -69,6 +69,7 @@ def lightning(spec: TrialSpec) -> float:
     """Processor seconds of a step in the trial's own loop, first step and checkpoint left out."""
     import pytorch_lightning as pl
 
+    from tasks.train import lean
     from tasks.train.callbacks import Curve, EpochSeed, Guard
     from tasks.train.channel import Reporter
     from tasks.train.checkpoints import DurableCheckpointIO, restore
@@ -82,6 +83,7 @@ def lightning(spec: TrialSpec) -> float:
             marks.append(time.process_time())
 
     quiet()
+    lean.install()
     module, data = built(spec)
     with tempfile.TemporaryDirectory() as folder:
         restored = restore(Path(folder))
