@@ -25,19 +25,28 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def command(study: Study) -> str:
+def command(study: Study, kept: Path) -> str:
     """The command that runs exactly this study, ready for a shell.
 
-    Where the study's name leads to another one (its file is not here, or was changed beyond what
-    overrides can say), it is that of the whole study as one file.
+    It names the study, or the file of its name in the working directory, with the overrides that
+    make it the one on record; where neither is there, `kept`, the file of the record itself.
     """
-    try:
-        overrides = differences(load_study(study.name), study)
-        if load_study(study.name, overrides) == study:
-            return shlex.join(["dense", "run", study.name, *overrides])
-    except BadInput:
-        pass
-    return f"dense run {study.name}.yaml"
+    for name in (study.name, f"{study.name}.yaml", str(kept.absolute())):
+        try:
+            overrides = differences(load_study(name, allow_path=True), study)
+            if load_study(name, overrides, allow_path=True) == study:
+                return shlex.join(["dense", "run", name, *overrides])
+        except BadInput:
+            continue
+    return shlex.join(["dense", "run", f"{study.name}.yaml"])
+
+
+def needed(study: Study) -> list[str]:
+    """The relative paths that a study reads, which lie in a folder that `DENSE_DATA` names."""
+    cases = study.champion.gate.behaviour.file
+    weights = getattr(getattr(study.model, "weights", None), "path", None)
+    given = (getattr(study.data, "path", None), weights, cases)
+    return [path for path in given if path and not Path(path).is_absolute()]
 
 
 def differences(begun: Study, study: Study) -> list[str]:

@@ -24,6 +24,7 @@ from tasks.report.parallel import parallel
 from tasks.report.small import small
 from tasks.report.tables import Row, leaderboard, measured, outcome, settings, short
 from tasks.report.winner import Winner
+from tasks.study.identity import STUDY_FILE
 from tasks.study.policy import levels
 from tasks.study.record import StudyRecord, TrialRecord
 
@@ -92,7 +93,8 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         ],
         "features": _features(around.card),
         "sheet_caption": around.sheet_caption,
-        "command": repeat.command(record.study),
+        "command": repeat.command(record.study, record.folder / STUDY_FILE),
+        "needed": repeat.needed(record.study),
         "facts": _facts(record, around),
         "study_yaml": repeat.as_yaml(record.study),
         "best_yaml": repeat.as_yaml(best.config) if best else "",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
 
+from conf.data import TableData
 from conf.load import load_study
-from tasks.report.repeat import command, differences, versions
+from conf.run import Stop
+from tasks.report.repeat import command, differences, needed, versions
+from tasks.study.identity import dumped
 
 SPACE = "search.space."
+GONE = Path("gone", "study.json")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +34,7 @@ SPACE = "search.space."
 )
 def test_it_gives_the_same_study(overrides: list[str]) -> None:
     study = load_study("digits", overrides)
-    dense, run, name, *again = shlex.split(command(study))
+    dense, run, name, *again = shlex.split(command(study, GONE))
     assert (dense, run) == ("dense", "run")
     assert load_study(name, again) == study
 
@@ -39,8 +44,36 @@ def test_only_what_differs_is_named() -> None:
     assert differences(load_study("digits"), study) == ["search.trials=24"]
 
 
-def test_a_study_that_no_file_names_is_run_from_its_own() -> None:
-    assert command(load_study("digits", ["name=other"])) == "dense run other.yaml"
+OVERRIDES = ["search.trials=3", "train.epochs=2", "name=topics"]
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["its file is here", "it is not"])
+def test_a_study_of_a_file_is_begun_by_it_or_by_the_record(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = load_study("digits", OVERRIDES)
+    (tmp_path / "my home").mkdir()
+    kept = tmp_path / "my home" / "study.json"
+    kept.write_text(dumped(study.model_copy(update={"stop": Stop(target=0.9)})))
+    if there:
+        (tmp_path / "topics.yaml").write_text("extends: digits\ntrain: {epochs: 5}\n")
+    name, *again = shlex.split(command(study, kept))[2:]
+    assert load_study(name, again, allow_path=True) == study
+    expected = {"search.trials=3", "train.epochs=2"} if there else {"stop.target=null"}
+    assert (name, set(again)) == ("topics.yaml" if there else str(kept), expected)
+
+
+def test_a_record_that_cannot_be_read_leaves_the_file_on_the_page() -> None:
+    assert command(load_study("digits", ["name=other"]), GONE) == "dense run other.yaml"
+
+
+def test_files_that_are_looked_for_in_a_folder_are_named() -> None:
+    study = load_study("digits")
+    assert needed(study) == []
+    for path, named in (("/data/texts.csv", []), ("texts.csv", ["texts.csv"])):
+        data = TableData(path=path, label="topic", text="text")
+        assert needed(study.model_copy(update={"data": data})) == named
 
 
 def test_the_versions_that_matter_are_there() -> None:
