@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import typer
 
+from conf.evaluate import OF_TASK
 from conf.load import load_study, study_names
 from flows.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MODELS = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+STUDIES = re.findall(r"```yaml\n(extends:.*?)```", MODELS, re.DOTALL)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -41,6 +44,22 @@ def test_the_study_is_one(tmp_path: Path) -> None:
     file.write_text(blocks("yaml")[0])
     study = load_study(str(file), allow_path=True)
     assert study.name == "mine" and len(study.search.space) == 3
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.split("\nname: ")[1].split()[0])
+def test_studies_of_pages_are_such(study: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(study)
+    assert load_study(str(file), allow_path=True).search.space
+
+
+def test_pages_name_every_metric() -> None:
+    scores = MODELS.partition("## Scores")[2]
+    for known in OF_TASK.values():
+        for name in known:
+            stem, _, mean = name.partition("_")
+            shown = f"f1_{mean}" if stem in ("precision", "recall") and mean else name
+            assert f"`{shown}`" in scores, name
 
 
 def test_overrides_are_taken() -> None:
