@@ -135,6 +135,10 @@ def _problem(
     if any(detail["type"] == "extra_forbidden" for detail in details):
         remedy = _unknown_key(path, model, values)
         return Problem(dotted(path), "unknown key", value=value, remedy=remedy, where=where)
+    choices = [word for detail in details for word in _choices(detail)]
+    if near := get_close_matches(str(value), choices, n=1):  # of many choices the list says less
+        remedy = f"did you mean {near[0]}?"
+        return Problem(dotted(path), f"{shown(value)} is no choice here", value, remedy, where)
     remedies = dict.fromkeys(filter(None, (_remedy(path, detail) for detail in details)))
     remedy = "; ".join(remedies)
     return Problem(dotted(path), _message(details), value=value, remedy=remedy, where=where)
@@ -173,8 +177,7 @@ def _expected(detail: ErrorDetails) -> str:
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         return f"{words} {context[name]}"
-    if kind == "literal_error":
-        choices = _words(context["expected"])
+    if choices := _choices(detail):
         return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
     return _TYPES.get(kind, "")
 
@@ -194,9 +197,6 @@ def _sentence(detail: ErrorDetails) -> str:
 
 def _remedy(path: KeyPath, detail: ErrorDetails) -> str:
     kind, context = detail["type"], detail.get("ctx") or {}
-    if kind == "literal_error":
-        near = get_close_matches(str(detail["input"]), _words(context["expected"]), n=1)
-        return f"did you mean {near[0]}?" if near else ""
     if kind == "union_tag_invalid":
         return did_you_mean(context["tag"], _words(context["expected_tags"]))
     if kind == "string_pattern_mismatch":
@@ -204,6 +204,11 @@ def _remedy(path: KeyPath, detail: ErrorDetails) -> str:
     if path[:2] == ("search", "space") and len(path) == 3 and kind.startswith("model_"):
         return "write {low: ..., high: ...} or {choices: [...]}"
     return ""
+
+
+def _choices(detail: ErrorDetails) -> list[str]:
+    """What a value might have been, of a complaint that names it."""
+    return _words(detail["ctx"]["expected"]) if detail["type"] == "literal_error" else []
 
 
 def _words(expected: str) -> list[str]:

@@ -160,14 +160,6 @@ class Evaluate(Section):
             raise ValueError("the same objective is named twice; drop one")
         return self
 
-    @model_validator(mode="after")
-    def _objective_is_computed(self) -> Evaluate:
-        if self.objective not in self.metrics:
-            raise ValueError(
-                f"the objective {self.objective!r} is not computed; add it to evaluate.metrics"
-            )
-        return self
-
 
 def _limit(text: str) -> Limit:
     """The limit that a text states; ValueError when it states none."""

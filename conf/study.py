@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from conf.augment import Augment
 from conf.clean import Clean
@@ -38,21 +38,21 @@ class TrialConfig(Section):
     """What is trained."""
     train: Train = Train()
     """How it is trained."""
-    evaluate: Evaluate = Evaluate()
+    evaluate: Annotated[Evaluate, Field(validate_default=True)] = Evaluate()
     """What is measured."""
 
-    @model_validator(mode="after")
-    def _metrics_are_of_the_task(self) -> Self:
-        second = getattr(self.data, "second", None)
-        asked = [("metrics", self.evaluate.metrics, self.data.task)]
-        asked += [("second", self.evaluate.second, second.task)] if second else []
-        for key, names, task in asked:
-            if wrong := [name for name in names if name not in OF_TASK[task]]:
-                raise ValueError(
-                    f"evaluate.{key}: {wrong[0]!r} does not score {task}; "
-                    f"known for it: {', '.join(OF_TASK[task])}"
-                )
-        return self
+    @field_validator("evaluate")
+    @classmethod
+    def _metrics_are_of_the_task(cls, evaluate: Evaluate, earlier: ValidationInfo) -> Evaluate:
+        """Before the objective is looked for among the metrics: one of another task is no help."""
+        data = earlier.data.get("data")
+        if data is not None:
+            _check_scores(evaluate, data)
+        if evaluate.objective not in evaluate.metrics:
+            raise ValueError(
+                f"the objective {evaluate.objective!r} is not computed; add it to evaluate.metrics"
+            )
+        return evaluate
 
     @model_validator(mode="after")
     def _second_answer_is_learnt(self) -> Self:
@@ -174,6 +174,19 @@ def _about_classes(config: TrialConfig) -> Iterator[tuple[str, str]]:
     ):
         if given:
             yield name, "leave it out"
+
+
+def _check_scores(evaluate: Evaluate, data: Data) -> None:
+    """Raises ValueError for a metric that does not score the task of its answer."""
+    second = getattr(data, "second", None)
+    asked = [((evaluate.objective, *evaluate.metrics), data.task, "")]
+    asked += [(evaluate.second, second.task, " (second)")] if second else []
+    for names, task, which in asked:
+        if wrong := [name for name in names if name not in OF_TASK[task]]:
+            raise ValueError(
+                f"{wrong[0]!r} does not score {task}{which}; "
+                f"known for it: {', '.join(OF_TASK[task])}"
+            )
 
 
 class Study(TrialConfig):

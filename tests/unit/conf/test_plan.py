@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from conf.data import Band, BuiltinData, TableData, Words
+from conf.foundation import LocalWeights, Lora, Transformer
 from conf.home import Home
 from conf.load import load_study
+from conf.model import Cnn
 from conf.plan import plan, plan_text
+from conf.section import Section
+from conf.split import Grouped
+from conf.writers import Causal
 
 
 def test_the_plan_says_what_would_be_done_and_written() -> None:
@@ -45,3 +53,45 @@ def test_a_finite_space_is_counted() -> None:
     keys = [key for key in load_study("digits").search.space if key != "train.batch_size"]
     study = load_study("digits", [f"search.space.{key}=null" for key in keys])
     assert ("space", "1 setting, at most 3 configurations") in plan(study)
+
+
+TABLE = {"path": "texts.csv", "label": "topic", "text": "text"}
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        (BuiltinData(), "builtin, name digits"),
+        (TableData(**TABLE), "table, path texts.csv, label topic, text text"),
+        (
+            TableData(**TABLE, bands=(Band(name="few", high=2),), words=Words(rare=2)),
+            'table, path texts.csv, label topic, text text, words.rare 2, bands [{"name": "few", '
+            '"low": null, "high": 2.0}]',
+        ),
+        (Grouped(test=0.1), "group, test 0.1"),
+        (Cnn(width=48), "cnn, width 48"),
+        (Transformer(), "transformer, weights minilm"),
+        (
+            Transformer(tune="lora", lora=Lora(rank=4), weights=LocalWeights(path="mine")),
+            "transformer, weights mine, lora.rank 4, tune lora",
+        ),
+        (
+            Causal(prompt="Translate this.\n\n  {source}\n" + "A" * 80),
+            f"causal, weights minilm, prompt Translate this. {{source}} {'A' * 35}…",
+        ),
+    ],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_a_section_is_its_kind_and_what_is_not_so_anyway(section: Section, says: str) -> None:
+    name = type(section).__module__.rpartition(".")[2]
+    name = name if name in ("data", "split") else "model"
+    assert (name, says) in plan(load_study("digits").model_copy(update={name: section}))
+
+
+def test_the_budget_says_where_trials_are_compared() -> None:
+    on = ["search.rungs={first: 1, factor: 3}"]
+    assert "; one of 3 goes on after epoch 1 and 3 and 9" in plan_text(load_study("digits", on))
+    assert "goes on" not in plan_text(load_study("digits"))
+    assert "3 and 9, 2 brackets" in plan_text(
+        load_study("digits", [*on, "search.rungs.brackets=2"])
+    )

@@ -33,7 +33,7 @@ def test_its_name_is_the_columns() -> None:
         ("model", {"kind": "svm"}, "model.kind svm gives one answer, .* use mlp or text_cnn"),
         ("augment", {"mixup": {}}, "augment.mixup makes rows without the second answer"),
         ("augment", {"oversample": {"kind": "smote"}}, "augment.oversample.kind smote makes rows"),
-        ("evaluate", {"second": ["rmse"]}, "evaluate.second: 'rmse' does not score classification"),
+        ("evaluate", {"second": ["rmse"]}, "'rmse' does not score classification .second.;"),
         ("train", {"second_weight": -1}, "greater than or equal to 0"),
         ("data", {**DATA, "second": {"label": "y"}}, "second.label: 'y' is another column already"),
         ("data", {**SAVED, "image": "x", "text": None}, "a second answer is of texts and tables"),
