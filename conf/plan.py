@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from conf.evaluate import direction_of
 from conf.home import Home
 from conf.identity import study_digest
 from conf.search import Choices, Range
 from conf.section import Section
+from conf.shape import shape_of
 from conf.space import size
 from conf.study import Study
 from conf.values import values_of
+from conf.written import differing
 
 Line = tuple[str, str]
 """A label, and what there is to say under it."""
+LONGEST = 60
+"""Characters of a setting's value that are shown."""
 
 
 def plan(study: Study, home: Home | None = None) -> list[Line]:
     """Labelled lines: identity, data, model, space, budget, and what would be written where."""
     return [
         ("study", f"{study.name}  (digest {study_digest(study)[:12]}, seed {study.seed})"),
-        ("data", _section(study.data)),
-        ("split", _section(study.split)),
-        ("model", _section(study.model)),
+        ("data", _section(study, "data")),
+        ("split", _section(study, "split")),
+        ("model", _section(study, "model")),
         ("objective", f"{study.evaluate.objective}, to {study.evaluate.direction}"),
         *[("", f"{name}, to {direction_of(name)}") for name in study.evaluate.also],
         *[("", f"keeping {text}") for text in study.evaluate.constraints],
@@ -53,16 +61,37 @@ def describe(dimension: Range | Choices) -> str:
     return text + "".join(f", when {parent} is {_wanted(wanted)}" for parent, wanted in when)
 
 
-def _section(section: Section) -> str:
-    """What a section says: its words bare, then its numbers with their names."""
-    given = section.model_dump(exclude_none=True)
-    words = [_shown(value) for value in given.values() if isinstance(value, str)]
-    numbers = [
-        f"{name} {_shown(value)}"
-        for name, value in given.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
-    return ", ".join([*words, *numbers])
+def _section(study: Study, name: str) -> str:
+    """What a section says: its kind, and each setting that is not as it would be anyway."""
+    section, shape = getattr(study, name), shape_of(Study).child(name)
+    what = _what(section)
+    given = what | differing(section, shape) | what
+    kind = given.pop(str(shape.discriminator))
+    return ", ".join([kind, *(f"{key} {_brief(value)}" for key, value in _leaves(given))])
+
+
+def _what(section: Section) -> dict[str, str]:
+    """The name of the data, or of the weights: said although it be the usual one."""
+    weights = getattr(section, "weights", None)
+    if weights is not None:
+        return {"weights": getattr(weights, "path", None) or weights.name}
+    name = getattr(section, "name", None)
+    return {"name": name} if name else {}
+
+
+def _leaves(given: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of each setting; a part that is there without any is `on`."""
+    for key, value in given.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, "on" if value == {} else value
+
+
+def _brief(value: Any) -> str:
+    """A value on one line, in a few words."""
+    text = " ".join((json.dumps(value) if isinstance(value, list) else _shown(value)).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _space_size(study: Study) -> str:
@@ -89,8 +118,19 @@ def _budget(study: Study) -> str:
     wait = "; each batch waits for the last one" if search.synchronous else ""
     return (
         f"{search.trials} trials of at most {study.train.epochs} epochs; {search.strategy}, "
-        f"batch size {batch}{wait}{_helped(study)}"
+        f"batch size {batch}{wait}{_rungs(study)}{_helped(study)}"
     )
+
+
+def _rungs(study: Study) -> str:
+    """After which epochs only the best go on."""
+    rungs = study.search.rungs
+    if rungs is None:
+        return ""
+    levels = rungs.levels(study.train.epochs)[:-1]
+    after = ", ".join(map(str, levels))
+    brackets = f", {rungs.brackets} brackets" if rungs.brackets > 1 else ""
+    return f"; rungs: of {rungs.factor} one goes on after epoch {after}{brackets}" if levels else ""
 
 
 def _helped(study: Study) -> str:

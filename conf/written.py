@@ -1,0 +1,37 @@
+"""What must be written of a configuration: that which is not so anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from conf.section import Section
+from conf.shape import Shape, shape_of
+
+
+def differing(section: Section, shape: Shape, below: Section | None = None) -> dict[str, Any]:
+    """What must be written at a place to get a section, as plain data: which kind it is, where the
+    place's shape has several, and what differs from the section below it, where that is of its
+    kind, or else from the defaults of its fields."""
+    kind = shape.discriminator
+    found = {kind: getattr(section, kind)} if kind else {}
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if type(below) is type(section):
+            default = getattr(below, name)
+        else:
+            default = field.get_default(call_default_factory=True)
+        if name != kind and value != default:
+            found[name] = _plain(value, shape_of(type(section)).child(name))
+    return found
+
+
+def _plain(value: Any, shape: Shape) -> Any:
+    """A part that is written as a whole, its own defaults left out."""
+    if isinstance(value, Section):
+        return differing(value, shape)
+    if isinstance(value, Mapping):
+        return {key: _plain(each, shape.child(key)) for key, each in value.items()}
+    return to_jsonable_python(value)
