@@ -12,6 +12,7 @@ from tasks.report.tables import short
 from tasks.study.policy import full_epochs, gpus, wanted
 from tasks.study.trial import Trial
 from tasks.train.folder import TrialFolder
+from tasks.train.outcome import why
 
 if TYPE_CHECKING:
     from conf.study import Study
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def shown_end(trial: Trial) -> Ended:
     """A trial whose attempt ended, as a line of the display."""
     outcome: str = f"breaks {' and '.join(trial.broken)}" if trial.broken else trial.status
-    note = f"{trial.cause}: {trial.message}" if trial.cause else trial.message
+    note = why(trial.cause, trial.message)
     if trial.status == "queued" and trial.cause:
         outcome = "tried again"
     elif trial.status == "queued":

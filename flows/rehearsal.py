@@ -12,6 +12,7 @@ from conf.study import Study
 from tasks.champion.cases import check_cases
 from tasks.prepare import Prepared, prepare
 from tasks.train.engine import Engine
+from tasks.train.outcome import why
 from tasks.train.ready import make_ready
 from tasks.train.spec import TrialSpec
 
@@ -28,10 +29,12 @@ def rehearse(study: Study, home: Home) -> str:
     with tempfile.TemporaryDirectory(prefix="dense-") as scratch, Engine(home, slots=0) as engine:
         spec = brief(study, prepared, steps=1)
         outcome = engine.run(spec, Path(scratch))
+        if outcome.refused:
+            raise BadInput(outcome.message)
         if outcome.outcome != "complete":
             log = (Path(scratch) / "log.txt").read_text(errors="replace").strip()
             raise BadInput(
-                f"one batch of trial 0 failed ({outcome.cause}: {outcome.message}); "
+                f"one batch of trial 0 failed ({why(outcome.cause, outcome.message)}); "
                 f"the end of its log: {log[-600:]}"
             )
     return (

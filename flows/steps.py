@@ -29,7 +29,7 @@ from tasks.suggest.propose import propose
 from tasks.suggest.records import Proposal, Settings
 from tasks.track import store
 from tasks.train.folder import TrialFolder
-from tasks.train.outcome import Outcome
+from tasks.train.outcome import Outcome, why
 from tasks.train.ready import make_ready
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ def train(session: Session, job: Job) -> Outcome | State:
     if outcome.outcome in ("complete", "paused"):
         return outcome
     session.ends.put(AttemptEnd(job.number, outcome))
-    message = f"{outcome.cause}: {outcome.message}"
+    message = why(outcome.cause, outcome.message)
     if outcome.outcome == "interrupted":
         return Cancelled(message=message)
     get_run_logger().error("%s\n%s", message, log_end(TrialFolder(job.folder).log))
@@ -133,7 +133,7 @@ def evaluate(session: Session, job: Job, outcome: Outcome) -> State | None:
     ended = measured(job.folder, job.spec.config, outcome)
     session.ends.put(AttemptEnd(job.number, ended))
     if ended.outcome == "failed":
-        return Failed(message=f"{ended.cause}: {ended.message}")
+        return Failed(message=why(ended.cause, ended.message))
     return None
 
 

@@ -137,9 +137,9 @@ def champion_is_new(champion: Crowned | None) -> bool:
 
 def no_champion(session: Session) -> str:
     """Why a study has no champion: the gate's reasons, or what the first failed trial died of."""
-    verdict, why = last_verdict({line.step: line.facts for line in session.state.champion})
+    verdict, reason = last_verdict({line.step: line.facts for line in session.state.champion})
     if verdict == "refused":
-        return f"Ended without a champion: the gate refused the only candidate ({why})"
+        return f"Ended without a champion: the gate refused the only candidate ({reason})"
     failed = next((t for t in session.state.trials if t.status == "failed"), None)
     broken = [t for t in session.state.trials if t.broken]
     if broken and session.state.best is None:
@@ -151,6 +151,6 @@ def no_champion(session: Session) -> str:
     if failed is None:
         return "Ended without a champion: no trial came to an end"
     return (
-        f"Ended without a champion: every trial failed, the first (trial {failed.number}) of "
-        f"{failed.cause}: {failed.message}"
+        f"Ended without a champion: every trial failed, the first (trial {failed.number}): "
+        f"{why(failed.cause, failed.message)}"
     )

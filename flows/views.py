@@ -21,11 +21,12 @@ from flows import servers
 from tasks.report import words
 from tasks.report.gain import gain
 from tasks.report.head import ending
-from tasks.report.repeat import as_yaml
+from tasks.report.repeat import as_study_file
 from tasks.report.tables import rich_table, settings
 from tasks.report.winner import Winner, last_verdict
 from tasks.study.policy import full_epochs, wanted
 from tasks.study.record import StudyRecord, studies
+from tasks.train.outcome import why
 
 if TYPE_CHECKING:
     from tasks.evaluate.evaluation import Interval
@@ -78,10 +79,10 @@ def show_trial(name: str, number: int) -> None:
     record = StudyRecord.read(Home.open(), name)
     found = record.trial(number)
     trial = found.trial
-    why = ": ".join(filter(None, (trial.cause, trial.message)))
+    reason = why(trial.cause, trial.message)
     if trial.broken:
-        why = f"breaks {' and '.join(trial.broken)}"
-    cause = f" ({why})" if why else ""
+        reason = f"breaks {' and '.join(trial.broken)}"
+    cause = f" ({reason})" if reason else ""
     OUT.print(f"[bold]{name} trial {number}[/bold]  {trial.status}{cause}, from {trial.origin}")
     OUT.print(
         f"{words.count(trial.attempt, 'attempt')}, {trial.epoch} of "
@@ -227,4 +228,4 @@ def _as_study_file(record: StudyRecord) -> str:
     assert best is not None
     sections = {name: getattr(best.config, name) for name in TRIAL_SECTIONS}
     study = record.study.model_copy(update={**sections, "name": f"{record.study.name}-next"})
-    return f"# trial {best.number} of {record.study.name}\n{as_yaml(study)}".rstrip()
+    return f"# trial {best.number} of {record.study.name}\n{as_study_file(study)}".rstrip()

@@ -207,7 +207,7 @@ def adapted(net: Any, model: Adapted, whole: Collection[str], task: str) -> nn.M
             ) from error
         raise BadInput(
             f"model.lora.targets: {model.lora.targets} does not fit this network ({first}); use "
-            "all-linear, or names of its layers"
+            f"all-linear, or names of its layers: {_linear_names(net)}"
         ) from error
     for name, parameter in found.named_parameters():
         if ".ia3_" in name:  # a factor, of shape (n, 1)
@@ -216,6 +216,19 @@ def adapted(net: Any, model: Adapted, whole: Collection[str], task: str) -> nn.M
     for parameter in own.values():
         parameter.requires_grad_(parameter not in left)
     return found
+
+
+MOST_NAMES = 12
+"""Of a network's layers that a sentence gives."""
+
+
+def _linear_names(net: nn.Module) -> str:
+    """The last names of the linear layers that a network has, each once."""
+    from transformers.pytorch_utils import Conv1D
+
+    linear = (name for name, each in net.named_modules() if isinstance(each, nn.Linear | Conv1D))
+    names = list(dict.fromkeys(name.rpartition(".")[2] for name in linear))
+    return ", ".join([*names[:MOST_NAMES], *(["..."] if len(names) > MOST_NAMES else [])])
 
 
 def _addition(net: Any, model: Adapted, beside: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tasks.train import fit
 from tasks.train.channel import Reporter
-from tasks.train.faults import classify, short
+from tasks.train.faults import failure
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result, TrialSpec
 
@@ -78,15 +78,7 @@ def work(
     try:
         result = fit.fit(spec, folder, reporter, is_stopped, rank=rank)
     except Exception as error:
-        failed = Result(
-            outcome="failed",
-            cause=classify(error),
-            message=short(error),
-            attempt=spec.attempt,
-            until=spec.until,
-            epochs=folder.finished_epochs(),
-        )
-        failed.write_file(path)
+        failure(error, spec, folder).write_file(path)
         raise
     if result is not None:
         result.write_file(path)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import signal
 
+from conf.errors import BadInput, DenseError
+from tasks.train.folder import TrialFolder
 from tasks.train.outcome import Cause
+from tasks.train.spec import Result, TrialSpec
 
 # Errors of the machine rather than of the configuration.
 MACHINE_ERRNOS = frozenset(
@@ -67,9 +70,24 @@ def classify_status(signal_number: int | None, *, memory_was_short: bool) -> Cau
     return "infrastructure" if signal_number is None else "killed"
 
 
+def failure(error: Exception, spec: TrialSpec, folder: TrialFolder) -> Result:
+    """The result of an attempt that raised."""
+    return Result(
+        outcome="failed",
+        cause=classify(error),
+        message=short(error),
+        refused=isinstance(error, BadInput),
+        attempt=spec.attempt,
+        until=spec.until,
+        epochs=folder.finished_epochs(),
+    )
+
+
 def short(error: BaseException) -> str:
-    """One line about an error."""
+    """One line about an error; a sentence that is for the user stands alone."""
     lines = str(error).strip().splitlines()
     first = lines[0] if lines else ""
+    if isinstance(error, DenseError) and first:
+        return first if len(first) <= 500 else first[:497] + "..."
     text = f"{type(error).__name__}: {first}" if first else type(error).__name__
     return text if len(text) <= 300 else text[:297] + "..."

@@ -42,3 +42,10 @@ class Outcome:
     """What was mended on the way."""
     measures: Mapping[str, float] = field(default_factory=dict)
     """What else a study may be after, by name: `latency_ms`, `params`, metrics."""
+    refused: bool = False
+    """What was given cannot be used: the message says all that there is to say."""
+
+
+def why(cause: str | None, message: str) -> str:
+    """Why an attempt ended, in words: that it raised is told by the message already."""
+    return ": ".join(filter(None, (cause if cause != "error" or not message else "", message)))

@@ -72,6 +72,7 @@ def of_result(result: Result) -> Outcome:
         result.message or "; ".join(result.warnings),
         result.warnings,
         measures_of(result),
+        result.refused,
     )
 
 

@@ -117,6 +117,8 @@ class Result(Document):
     outcome: Literal["complete", "paused", "failed", "stopped"]
     cause: Cause | None = None
     message: str = ""
+    refused: bool = False
+    """What was given cannot be used: the message says all that there is to say."""
     attempt: int
     until: int
     epochs: int = 0

@@ -16,7 +16,7 @@ from types import FrameType
 from conf.estimators import EstimatorKinds
 from tasks.train import capacity, distributed, fit, locks, slots
 from tasks.train.channel import Reporter
-from tasks.train.faults import classify, short
+from tasks.train.faults import failure
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result, TrialSpec
 
@@ -113,14 +113,7 @@ def attempt(
         result = training_of(spec)(spec, folder, reporter, wish)
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
-        result = Result(
-            outcome="failed",
-            cause=classify(error),
-            message=short(error),
-            attempt=spec.attempt,
-            until=spec.until,
-            epochs=folder.finished_epochs(),
-        )
+        result = failure(error, spec, folder)
     if result is None:
         return None
     used = {"seconds": time.monotonic() - started, "threads": spec.threads}

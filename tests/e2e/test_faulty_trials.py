@@ -309,7 +309,7 @@ def test_a_study_in_which_every_trial_fails_ends_with_the_first_cause(dense: Com
     done = dense.run("run", study, *bad)
     assert done.returncode == 1, done.stdout + done.stderr
     sentence = done.stderr.splitlines()[-1]
-    assert "every trial failed, the first (trial 0) of nan: " in sentence
+    assert "every trial failed, the first (trial 0): nan: " in sentence
     assert "Traceback" not in done.stderr
     dense.assert_no_process_left()
 

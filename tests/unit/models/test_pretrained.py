@@ -159,7 +159,9 @@ def test_ranks_are_taken_away_until_they_are_what_was_asked_for(bert: Path) -> N
 
 
 def test_layers_that_are_not_there_are_refused(bert: Path) -> None:
-    with pytest.raises(BadInput, match=r"model\.lora\.targets: quary"):
+    with pytest.raises(
+        BadInput, match=r"targets: quary .*its layers: query, key, value, dense, classifier$"
+    ):
         net_of(bert, tune="lora", lora={"targets": "quary"})
 
 

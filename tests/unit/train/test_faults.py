@@ -10,6 +10,7 @@ import sys
 import pytest
 import torch
 
+from conf.errors import BadInput
 from tasks.train.faults import NotFinite, classify, classify_status, short
 
 
@@ -61,6 +62,7 @@ def test_a_death_without_a_result_has_a_cause(
 
 def test_a_message_is_one_short_line() -> None:
     assert short(ValueError("first\nsecond")) == "ValueError: first"
+    assert short(BadInput("train.lr: too high; lower it")) == "train.lr: too high; lower it"
     assert short(ValueError()) == "ValueError"
     assert len(short(ValueError("x" * 1000))) == 300
 
