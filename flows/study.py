@@ -27,6 +27,7 @@ from tasks.champion.records import Crowned
 from tasks.report.winner import last_verdict
 from tasks.study.events import Reason
 from tasks.study.policy import Ask, Promote, Start, Stop, Wait
+from tasks.train.outcome import why
 
 # What Prefect's pages make a form of, with the words of the docstring. The list of studies is that
 # of the day of deployment, and Prefect refuses others: `dense up` deploys anew when it has changed.
