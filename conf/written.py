@@ -17,21 +17,18 @@ def differing(section: Section, shape: Shape, below: Section | None = None) -> d
     kind, or else from the defaults of its fields."""
     kind = shape.discriminator
     found = {kind: getattr(section, kind)} if kind else {}
+    alike = type(below) is type(section)
     for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
-        if type(below) is type(section):
-            default = getattr(below, name)
-        else:
-            default = field.get_default(call_default_factory=True)
-        if name != kind and value != default:
-            found[name] = _plain(value, shape_of(type(section)).child(name))
+        value, usual = getattr(section, name), field.get_default(call_default_factory=True)
+        under = getattr(below, name) if alike else None
+        if name != kind and value != (under if alike else usual):
+            found[name] = _plain(value, shape_of(type(section)).child(name), under)
     return found
 
 
-def _plain(value: Any, shape: Shape) -> Any:
-    """A part that is written as a whole, its own defaults left out."""
+def _plain(value: Any, shape: Shape, below: Any) -> Any:
     if isinstance(value, Section):
-        return differing(value, shape)
+        return differing(value, shape, below)
     if isinstance(value, Mapping):
-        return {key: _plain(each, shape.child(key)) for key, each in value.items()}
+        return {key: _plain(each, shape.child(key), None) for key, each in value.items()}
     return to_jsonable_python(value)

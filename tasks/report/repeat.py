@@ -13,11 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.nodes import MappingNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
 
+from conf.check import validated
 from conf.errors import BadInput
-from conf.load import load_study
+from conf.load import SHIPPED, load_study
 from conf.section import Section
+from conf.shape import shape_of
 from conf.study import Study
+from conf.written import differing
+from conf.yaml import read_yaml
 
 PACKAGES = (
     "dense", "torch", "pytorch-lightning", "scikit-optimize", "scikit-learn", "numpy",
@@ -99,10 +105,40 @@ def _processor() -> str:
 
 def as_yaml(config: Section) -> str:
     """A whole configuration as YAML, in the order of its sections; a study's can be run."""
+    return _yaml(config.model_dump(mode="json"), SafeRepresenter)
+
+
+def as_study_file(study: Study) -> str:
+    """A study as a person writes it: what differs from the base of all studies."""
+    path = SHIPPED / "base.yaml"
+    base = validated(Study, {**read_yaml(path, path.name).value, "name": study.name})
+    given = differing(study, shape_of(Study), base)
+    return _yaml({"extends": "base", "name": study.name, **given}, _OnLines)
+
+
+class _OnLines(SafeRepresenter):
+    """Parts that are short stand on a line of their own; a study's sections always do."""
+
+    def represent_mapping(
+        self, tag: Any, mapping: Any, flow_style: bool | None = None
+    ) -> MappingNode:
+        short = "extends" not in mapping and len(json.dumps(mapping)) <= 100
+        return super().represent_mapping(tag, mapping, flow_style=short)
+
+    def represent_sequence(
+        self, tag: Any, sequence: Any, flow_style: bool | None = None
+    ) -> SequenceNode:
+        return super().represent_sequence(
+            tag, sequence, flow_style=len(json.dumps(sequence)) <= 100
+        )
+
+
+def _yaml(plain: Mapping[str, Any], representer: type[SafeRepresenter]) -> str:
     text = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = representer
     yaml.default_flow_style = False
+    yaml.width = 120
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    plain: dict[str, Any] = config.model_dump(mode="json")
     yaml.dump(plain, text)
     return text.getvalue()

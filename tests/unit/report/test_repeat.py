@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from conf.data import TableData
-from conf.load import load_study
+from conf.load import load_study, study_names
 from conf.run import Stop
-from tasks.report.repeat import command, differences, needed, versions
+from conf.study import Study
+from tasks.report.repeat import as_study_file, command, differences, needed, versions
 from tasks.study.identity import dumped
 
 SPACE = "search.space."
+VISION = "model={kind: vision, weights: {source: package, name: minilm}}"
 GONE = Path("gone", "study.json")
 
 
@@ -74,6 +76,56 @@ def test_files_that_are_looked_for_in_a_folder_are_named() -> None:
     for path, named in (("/data/texts.csv", []), ("texts.csv", ["texts.csv"])):
         data = TableData(path=path, label="topic", text="text")
         assert needed(study.model_copy(update={"data": data})) == named
+
+
+def again(study: Study, folder: Path) -> tuple[Study, str]:
+    """The study as its own file gives it, and that file's text."""
+    text = as_study_file(study)
+    (folder / "again.yaml").write_text(text)
+    return load_study(str(folder / "again.yaml"), allow_path=True), text
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_a_study_file_of_what_differs_gives_the_same_study(name: str, tmp_path: Path) -> None:
+    study = load_study(name)
+    found, text = again(study, tmp_path)
+    assert found == study
+    assert len(text.splitlines()) < 60, "no longer than a person writes it"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["evaluate.objective=[accuracy, latency_ms]", "stop.failures=null"],
+        ["evaluate.objective=[accuracy, latency_ms]", "evaluate.metrics=[accuracy]"],
+        ["evaluate={objective: f1_macro, metrics: [f1_macro, log_loss]}"],
+        ["split={by: random}", "search.rungs={}", "clean.outliers={kind: iqr}", "clean.near={}"],
+        [VISION, SPACE + "model.width=null", SPACE + "model.dropout=null", SPACE + "auto=true"],
+        [SPACE + "train.lr={low: 1e-3, high: 1, prior: {around: 0.1}}"],
+        [SPACE + "model.kind={choices: [cnn, mlp], ordered: true}", "clean.missing=constant",
+         SPACE + "model.width.when={model.kind: [cnn, mlp]}", "augment.rotate={}", "seed=3"],
+    ],
+    ids=lambda overrides: " ".join(overrides),
+)  # fmt: skip
+def test_so_does_one_with_settings_of_any_kind(overrides: list[str], tmp_path: Path) -> None:
+    study = load_study("digits", overrides)
+    assert again(study, tmp_path)[0] == study
+
+
+def test_a_study_file_says_nothing_that_base_does(tmp_path: Path) -> None:
+    _, text = again(load_study("digits", ["train.epochs=2", "model.width=48"]), tmp_path)
+    lines = [
+        "extends: base",
+        "name: digits",
+        "train: {epochs: 2}",
+        "model: {kind: cnn, width: 48}",
+        "augment: {rotate: {}}",
+        "    model.width: {low: 16.0, high: 64.0, type: int}",
+    ]
+    for line in lines:
+        assert line in text.splitlines()
+    for said in ("duplicates", "patience", "lr: 0.001", "objective", "resources"):
+        assert said not in text
 
 
 def test_the_versions_that_matter_are_there() -> None:
