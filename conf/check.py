@@ -41,11 +41,14 @@ _TYPES = {
     "none_required": "null",
     "finite_number": "a finite number",
 }
+_COMMIT = r"^[0-9a-f]{40}$"
 # A pattern in words, for the names that people give.
 _PATTERNS = {
     r"^[a-z0-9][a-z0-9-]{0,62}$": "lower-case letters, digits and dashes, at most 63",
     r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$": "letters, digits, dashes and underscores, at most 63",
     r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)+$": "a dotted key such as train.lr",
+    _COMMIT: "its commit's 40 hex digits, shown under Files on its page of the hub, and by "
+    "git ls-remote",
 }
 
 
@@ -190,7 +193,8 @@ def _sentence(detail: ErrorDetails) -> str:
     if kind == "union_tag_not_found":
         return f"{chooser} is missing"
     if kind == "string_pattern_mismatch":
-        return f"{shown(detail['input'])} is no name"
+        what = "commit" if context["pattern"] == _COMMIT else "name"
+        return f"{shown(detail['input'])} is no {what}"
     plain = {"missing": "is missing", "too_short": "must not be empty"}
     return plain.get(kind, detail["msg"].removeprefix("Value error, "))
 
@@ -201,6 +205,13 @@ def _remedy(path: KeyPath, detail: ErrorDetails) -> str:
         return did_you_mean(context["tag"], _words(context["expected_tags"]))
     if kind == "string_pattern_mismatch":
         return f"use {_PATTERNS.get(context['pattern'], context['pattern'])}"
+    if path[-2:] == ("weights", "name") and kind == "literal_error":
+        return "names of the hub go with source: hub and a revision"
+    if path[-1:] == ("weights",) and isinstance(given := detail["input"], str):
+        return (
+            f"write {{source: hub, name: {given}, revision: ...}}, {{source: local, path: {given}}}"
+            " or {source: package, name: ...}"
+        )
     if path[:2] == ("search", "space") and len(path) == 3 and kind.startswith("model_"):
         return "write {low: ..., high: ...} or {choices: [...]}"
     return ""

@@ -14,6 +14,7 @@ from conf.load import load_study, study_names
 from conf.study import Study
 
 SPACE = "search.space."
+WEIGHTS = "model.weights"
 
 
 def problems(*overrides: str) -> dict[str, Problem]:
@@ -174,6 +175,11 @@ def test_all_problems_come_at_once(folder: Path) -> None:
         ("evaluate.objective=rmse", "evaluate", "'rmse' does not score classification; known for"),
         ("evaluate.objective=acuracy", "evaluate.objective",
          "evaluate.objective: acuracy is no choice here; did you mean accuracy?"),
+        (WEIGHTS + "={source: hub, name: x, revision: main}", WEIGHTS + ".revision",
+         "main is no commit; use its commit's 40 hex digits, shown under Files"),
+        (WEIGHTS + "=bert-base", WEIGHTS, "{source: hub, name: bert-base, revision: ...}"),
+        (WEIGHTS + "={source: package, name: bert-base}", WEIGHTS + ".name",
+         "names of the hub go with source: hub"),
         ("evaluate.metrics=[]", "evaluate.metrics", "must not be empty"),
         ("split.validation=0.9", "split.validation", "below 0.9"),
         ("name=é", "name", "is no name"),
@@ -183,7 +189,7 @@ def test_all_problems_come_at_once(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_each_bad_value_has_key_and_remedy(override: str, key: str, says: str) -> None:
-    found = problems(override)
+    found = problems(override, *(["model.kind=transformer"] if WEIGHTS in override else []))
     assert key in found
     assert says in str(found[key])
     assert found[key].where.startswith("override ")
