@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conf.home import Home
+from conf.load import load_study
 from flows import servers, views
 from tests.unit.report.made import crowned, made_study
 
@@ -64,3 +65,16 @@ def test_the_end_of_a_run_tells_gain_champion_and_where_to_look(
     with servers.take(home, 0.0):
         views.print_end(record, "sqlite:////h/mlflow.db")
     assert "http://127.0.0.1:5000\n" in capsys.readouterr().out
+
+
+def test_the_best_as_a_file_is_a_short_study_that_begins_with_it(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = made_study(home)
+    views.show_best("digits", as_yaml=True)
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) < 25
+    (tmp_path / "next.yaml").write_text(text)
+    found = load_study(str(tmp_path / "next.yaml"), allow_path=True)
+    assert record.best is not None and found.trial_config == record.best.config
+    assert found.search == record.study.search and found.name == "digits-next"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conf.data import TableData
 from conf.load import load_study
 from conf.study import Study
 from tasks.evaluate.evaluation import EVALUATION, Example
@@ -142,6 +143,14 @@ def test_a_study_without_a_space_has_a_page(tmp_path: Path) -> None:
 def test_the_whole_study_on_the_page_can_be_run(record: StudyRecord, tmp_path: Path) -> None:
     (tmp_path / "again.yaml").write_text(as_yaml(record.study))
     assert load_study(str(tmp_path / "again.yaml"), allow_path=True) == record.study
+
+
+def test_the_folder_of_files_is_asked_for_beside_the_command(record: StudyRecord) -> None:
+    data = TableData(path="rows.csv", label="kind")
+    changed = record.study.model_copy(update={"data": data})
+    text = Reader(page(dataclasses.replace(record, study=changed))).text
+    assert "DENSE_DATA names the folder that holds rows.csv" in text
+    assert "DENSE_DATA" not in Reader(page(record)).text
 
 
 def test_it_is_written_where_reports_belong(tmp_path: Path) -> None:
