@@ -20,6 +20,7 @@ from tasks.prepare.fitting import check_kind
 from tasks.prepare.key import PREPARE_VERSION
 from tasks.prepare.labels import (
     answers,
+    check_left,
     check_trained,
     second_answers,
 )
@@ -58,6 +59,7 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
     # Of several labels a row a rare one is left out, not its rows.
     clean = study.clean.model_copy(update={"class_floor": 1}) if several else study.clean
     rows, reports = clean_rows(raw, clean)
+    check_left(rows, reports)
     labels: npt.NDArray[Any]
     if several:
         classes, labels, report = label_matrix(rows, study.clean.class_floor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.errors import BadInput
-from data.rows import Rows
+from data.rows import Report, Rows
 
 PARTS = ("train", "validation", "test")
 
@@ -24,10 +25,6 @@ def answers(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
     if task == "regression":
         return (), predicted_numbers(rows)
     if rows.kind == "pairs":
-        if len(rows) < 3:
-            raise BadInput(
-                f"data: {len(rows)} pairs are left after cleaning; three parts need three"
-            )
         return (), np.zeros(len(rows), dtype=np.int64)
     classes = class_names(rows)
     labels = encode(rows, classes)
@@ -69,29 +66,20 @@ def predicted_numbers(rows: Rows) -> npt.NDArray[np.float64]:
     """What is to be predicted of each row.
 
     Raises:
-        BadInput: there are fewer rows than parts, or the number is always the same.
+        BadInput: the number is always the same.
     """
     found = rows.table.column("label").to_numpy().astype(np.float64)
-    if len(found) < len(PARTS):
-        raise BadInput(
-            f"data: {len(found)} rows are left after cleaning, and each part needs one; check the "
-            "source and the clean section"
-        )
     if (found == found[0]).all():
         raise BadInput(f"data: every row has the number {found[0]:g}; there is nothing to predict")
     return found
 
 
 def check_usable(rows: Rows, classes: tuple[str, ...], counts: npt.NDArray[np.int64]) -> None:
-    """Refuse data without rows, with one class, or with a class that cannot be in every part.
+    """Refuse data with one class, or with a class that cannot be in every part.
 
     Raises:
         BadInput: says which, and how to mend it.
     """
-    if not len(rows):
-        raise BadInput(
-            "data: no rows are left after cleaning; check the source and the clean section"
-        )
     if len(classes) < 2:
         raise BadInput(
             f"data: every row has the label {classes[0]!r}; a classifier needs at least two classes"
@@ -102,6 +90,40 @@ def check_usable(rows: Rows, classes: tuple[str, ...], counts: npt.NDArray[np.in
             f"data: too few rows of the classes {', '.join(few[:5])}: each part needs one; "
             "add rows or drop these classes"
         )
+
+
+SETTINGS = {
+    "missing": "clean.missing",
+    "impossible labels": "clean.labels",
+    "wrong encoding": "clean.text.encoding",
+    "length": "clean.text.ratio, shortest or longest",
+    "language": "clean.text.languages",
+    "duplicates": "clean.duplicates",
+    "near duplicates": "clean.near",
+    "class floor": "clean.class_floor",
+}
+"""Rule of cleaning to what decides which rows it removes."""
+
+
+def check_left(rows: Rows, reports: Sequence[Report]) -> None:
+    """Refuse data of which cleaning has left fewer rows than there are parts.
+
+    Raises:
+        BadInput: says which rules have removed how many, the most first.
+    """
+    if len(rows) >= len(PARTS):
+        return
+    removed = sorted(reports, key=lambda report: report.rows_out - report.rows_in)
+    told = [
+        f"{report.rows_in - report.rows_out:,} by {report.rule}"
+        + (f" (see {SETTINGS[report.rule]})" if report.rule in SETTINGS else "")
+        for report in removed
+        if report.rows_in > report.rows_out
+    ]
+    raise BadInput(
+        f"data: {len(rows)} {'pairs' if rows.kind == 'pairs' else 'rows'} are left after cleaning, "
+        f"and each of three parts needs one; removed: {', '.join(told) or 'none, add rows'}"
+    )
 
 
 def check_trained(

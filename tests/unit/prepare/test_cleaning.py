@@ -13,10 +13,11 @@ from data.rows import Column, Rows
 from data.sources.pairs import pair_rows
 from tasks.prepare import names
 from tasks.prepare.fitted import drop_outliers, fill, fill_values, find_suspects
+from tasks.prepare.labels import SETTINGS, check_left
 from tasks.prepare.leakage import refuse_leaks
 from tasks.prepare.near import near_duplicates
 from tasks.prepare.privacy import anonymity, key_mark, protect
-from tasks.prepare.rules import clean_rows
+from tasks.prepare.rules import clean_rows, rules_for
 from tasks.prepare.split import TRAIN, VALIDATION
 from tasks.prepare.text import mended
 from tests.unit.prepare.made import random_rows, table_rows
@@ -40,6 +41,22 @@ def images(pixels: np.ndarray) -> Rows:
 
 def kept(rows: Rows, **clean) -> list[int]:
     return clean_rows(rows, Clean.model_validate(clean))[0].ids().tolist()
+
+
+def test_rules_that_leave_nothing_are_named_the_strictest_first() -> None:
+    given = [("a long source" * 9, "b"), ("c", "d"), ("c", "d"), ("another long source" * 9, "e")]
+    said = (
+        "1 pairs are left after cleaning, .*; removed: 2 by length "
+        r"\(see clean.text.ratio, shortest or longest\), 1 by duplicates \(see clean.duplicates\)$"
+    )
+    with pytest.raises(BadInput, match=said):
+        check_left(*clean_rows(pair_rows(given), Clean()))
+
+
+def test_each_rule_that_removes_rows_has_its_setting() -> None:
+    rows = texts("a")
+    reports = [rule(rows, Clean())[1] for rule in rules_for("text")]
+    assert {report.rule for report in reports} - {"privacy"} == SETTINGS.keys()
 
 
 LONG = "the quick brown fox jumps over the lazy dog while the cat looks on and says nothing"

@@ -158,10 +158,10 @@ def test_damaged_data_is_refused(home, tmp_path, monkeypatch, harm):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (random_rows([0, 0]), "no rows"),
+        (random_rows([0, 0]), "0 rows are left"),
         (random_rows([30]), "at least two classes"),
         (random_rows([30, 2]), "too few rows"),
-        (table_rows(np.full((9, 2), np.nan), list("aaabbbccc")), "no rows"),
+        (table_rows(np.full((9, 2), np.nan), list("aaabbbccc")), "0 rows are left"),
     ],
     ids=["empty", "one class", "too small", "all missing"],
 )
