@@ -139,8 +139,8 @@ class Vision(Tuned):
 
 
 class Head(Section):
-    """A small network on what a frozen pre-trained one makes of texts or images, which is computed
-    once and shared by all trials and studies."""
+    """A small network on what a frozen pre-trained one makes of texts or images: computed once and
+    shared by all trials and studies, or, where `augment` changes rows, in every step."""
 
     kind: Literal["head"] = "head"
     """Fully connected layers on the features of a frozen network."""

@@ -41,6 +41,11 @@ class TrialConfig(Section):
     evaluate: Annotated[Evaluate, Field(validate_default=True)] = Evaluate()
     """What is measured."""
 
+    @property
+    def changes_rows(self) -> bool:
+        """Whether training rows are others in each epoch; to repeat some is no change."""
+        return any(value is not None for name, value in self.augment if name != "oversample")
+
     @field_validator("evaluate")
     @classmethod
     def _metrics_are_of_the_task(cls, evaluate: Evaluate, earlier: ValidationInfo) -> Evaluate:
@@ -58,17 +63,6 @@ class TrialConfig(Section):
     def _second_answer_is_learnt(self) -> Self:
         if wrong := next(_not_of_two(self), None):
             raise ValueError(wrong)
-        return self
-
-    @model_validator(mode="after")
-    def _changes_are_seen(self) -> Self:
-        changes = {name for name, value in self.augment if value is not None} - {"oversample"}
-        if self.model.kind == "head" and changes:
-            raise ValueError(
-                "model.kind: head learns from features that are computed once, so that "
-                f"augment.{min(changes)} would change nothing; leave it out, or use kind: "
-                "transformer or vision with tune: frozen"
-            )
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
-from conf.foundation import Transformer
+from conf.foundation import Head, Transformer
 from conf.study import TrialConfig
 from conf.writers import Causal, Seq2Seq
 from data.answers import PairEncoder, pair_encoder
@@ -33,11 +33,11 @@ def encoding_of(config: TrialConfig, parts: Path) -> Encoder | PairEncoder | Non
     `parts` is the folder of the prepared parts, in the home where weights lie.
     """
     model = config.model
-    if not isinstance(model, Transformer | Seq2Seq | Causal):
+    if not isinstance(model, Transformer | Head | Seq2Seq | Causal):
         return None
     folder = located(model.weights, home_of(parts), offline=True)
     facts = facts_of(folder)
-    if isinstance(model, Transformer):
+    if isinstance(model, Transformer | Head):
         return encoder_of(model, folder, facts)
     return pair_encoder(model, folder, facts)
 

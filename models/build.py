@@ -87,8 +87,9 @@ def head_on_features(model: Head, card: Mapping[str, Any], parts: Path) -> nn.Mo
 def frozen_features(
     config: TrialConfig, card: Mapping[str, Any], parts: Sequence[Path]
 ) -> dict[Path, Any] | None:
-    """What a frozen network makes of each part's rows, for a model that learns from that alone."""
-    if not isinstance(config.model, Head):
+    """What a frozen network makes of each part's rows, for a model that learns from that alone;
+    None where rows change from epoch to epoch, so that it runs in the trial."""
+    if not isinstance(config.model, Head) or config.changes_rows:
         return None
     from models.features import features_of
 
@@ -150,7 +151,7 @@ def build(
         return Writing(writer, config, inputs, total_steps, own)
     from models.learner import Learner
 
-    if isinstance(config.model, Head):
+    if isinstance(config.model, Head) and not config.changes_rows:
         assert parts is not None  # features lie in a home
         net = head_on_features(config.model, card, parts)
     else:

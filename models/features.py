@@ -69,15 +69,28 @@ class ImageBody(nn.Module):
 
 
 class Whole(nn.Module):
-    """The frozen network and the head on it: what is served."""
+    """The frozen network and the head on it: what is served, and what trains where rows change from
+    epoch to epoch."""
 
     def __init__(self, body: nn.Module, head: nn.Module) -> None:
         super().__init__()
-        self.body, self.head = body, head
+        self.body: Any = body
+        self.head = head
 
     def forward(self, *inputs: Tensor) -> Tensor:
         logits: Tensor = self.head(self.body(*inputs))
         return logits
+
+    def train(self, mode: bool = True) -> Whole:
+        """The frozen network never trains: it has no dropout, and its norms stay as they are."""
+        super().train(mode)
+        self.body.eval()
+        return self
+
+    def embeddings(self) -> nn.Module:
+        """The layer that gives the vectors of tokens: what adversarial training moves."""
+        layer: nn.Module = self.body.net.get_input_embeddings()
+        return layer
 
 
 def body_of(model: Head, folder: Path, inputs: Mapping[str, Any]) -> nn.Module:

@@ -82,8 +82,9 @@ def load_net(
     from safetensors.torch import load_file
 
     net = build_net(config, card, parts)
-    # A head on features is trained alone, and served behind the network that makes them.
-    prefix = "head." if isinstance(config.model, Head) else ""
+    # A head on kept features is trained alone, and served behind the network that makes them.
+    alone = isinstance(config.model, Head) and not config.changes_rows
+    prefix = "head." if alone else ""
     saved = {
         prefix + name.removeprefix("net."): tensor for name, tensor in load_file(weights).items()
     }

@@ -129,14 +129,3 @@ def test_the_size_of_a_space() -> None:
     assert size({}) == 1
     assert size({"a.b": two, "a.c": three}) == 6
     assert size({"a.b": two, "a.c": Range(low=0, high=1)}) is None
-
-
-@pytest.mark.parametrize(
-    "override",
-    ["augment.typos.share=0.1", "search.space.augment.typos.share={low: 0.0, high: 0.1}"],
-    ids=["given", "searched"],
-)
-def test_features_that_are_computed_once_see_no_changes_of_rows(override: str) -> None:
-    with pytest.raises(BadConfig, match=r"augment\.typos would change nothing.*tune: frozen"):
-        load_study("movie-heads", [override])
-    load_study("movie-heads", ["augment.oversample.share=0.5"])
