@@ -69,7 +69,7 @@ class TextRules(Section):
     """Languages (ISO 639-1) a text may be in; any when empty."""
     encoding: Literal["keep", "mend", "drop"] = "mend"
     """Texts read in a wrong encoding: undo it where that is possible, else drop them."""
-    ratio: Annotated[float, Field(ge=1.0, le=100.0)] = 9.0
+    ratio: Annotated[float, Field(ge=1.0, le=10_000.0)] = 9.0
     """Pairs: how many times longer one side may be than the other."""
     vocabulary: Annotated[int, Field(ge=300, le=200_000)] = 8_000
     """Tokens of the byte-pair encoding that is trained on the training part."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from typing import Any
@@ -15,6 +16,8 @@ from tasks.new.sheet import SOME, Column, Sheet
 SHORT = 40
 """Mean letters below which a written text may well be right to the letter."""
 MOST_TOKENS = 256
+MOST_RATIO = 10_000
+"""That `clean.text.ratio` takes."""
 SMALL_IMAGE = 40
 """Pixels a side below which pre-trained networks see little."""
 FEW_ROWS = 5_000
@@ -131,6 +134,15 @@ def _from_scratch_texts(new: Draft, scores: Scores) -> None:
     )  # fmt: skip
 
 
+def _ratio(found: Paired) -> float:
+    """How much longer than the other a side may be: with room for all but the oddest pairs."""
+    both = zip(found.source.values, found.target.values, strict=True)
+    sides = [sorted((len(one.strip()), len(other.strip()))) for one, other in both if one and other]
+    ratios = sorted(longer / max(1, shorter) for shorter, longer in sides)
+    usual = ratios[int(0.99 * (len(ratios) - 1))] if ratios else 1.0
+    return float(min(MOST_RATIO, max(9, math.ceil(1.25 * usual))))
+
+
 def _on_minilm(new: Draft, scores: Scores, tokens: int, rows: int) -> None:
     """What begins from weights that read English."""
     new.put(
@@ -179,7 +191,7 @@ def _pairs(sheet: Sheet, found: Paired, place: str) -> Draft:
     words = 8_000 if sheet.rows > 20_000 else 4_000 if sheet.rows > 2_000 else 1_000
     new.put(
         "clean", "A vocabulary learnt from the training part; longer texts are cut.",
-        text={"vocabulary": words, "tokens": _tokens(longer), "ratio": 100.0 if shorter else 9.0},
+        text={"vocabulary": words, "tokens": _tokens(longer), "ratio": _ratio(found)},
     )  # fmt: skip
     new.put("split", "Equal sources stay together.", by="group", validation=0.1, test=0.1)
     new.put(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from flows.new import new_study
 from tasks.new.draft import flow
 from tasks.new.sheet import read_sheet
 from tasks.prepare import prepare
-from tests.unit.new.made import MAKERS, images, numbers, pairs, table, texts, topics
+from tests.unit.new.made import MAKERS, images, numbers, pairs, sentence, table, texts, topics
 
 
 def written(here: Path, data: Path, target: str | None = None) -> Study:
@@ -133,6 +134,17 @@ def test_pairs_without_a_header(here: Path) -> None:
     study = written(here, pairs(here / "data"))
     assert (study.data.task, study.data.header) == ("translation", False)
     assert (study.model.kind, study.evaluate.objective) == ("gru", "chrf")
+
+
+@pytest.mark.parametrize(("source", "target"), [(2, 60), (400, 1)], ids=["longer", "shorter"])
+def test_pairs_of_unlike_sides_are_kept(here: Path, source: int, target: int) -> None:
+    chance = random.Random(0)
+    sides = [(sentence(chance, source), sentence(chance, target)) for _ in range(60)]
+    lines = [f"{n} {one}\t{other} {n}" for n, (one, other) in enumerate(sides)]
+    file = here / "data" / "pairs.tsv"
+    file.write_text("\n".join(["source\ttarget", *lines]) + "\n", encoding="utf-8")
+    card = prepare(written(here, file), Home.open()).card
+    assert card["rows"]["kept"] >= 59
 
 
 @pytest.mark.parametrize(("size", "kind", "side"), [(12, "cnn", 12), (70, "head", 70)])
