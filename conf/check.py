@@ -41,6 +41,24 @@ _TYPES = {
     "none_required": "null",
     "finite_number": "a finite number",
 }
+# A key to what others call it; for suggestions alone.
+_USUAL = {
+    "lr": ("learning_rate",),
+    "epochs": ("num_epochs", "max_epochs", "n_epochs", "num_train_epochs"),
+    "batch_size": ("bs", "batch"),
+    "weight_decay": ("wd", "decay"),
+    "optimizer": ("optim", "optimiser"),
+    "schedule": ("scheduler", "lr_scheduler"),
+    "warmup": ("warmup_ratio", "warmup_steps"),
+    "clip": ("grad_clip", "max_grad_norm", "gradient_clip_val"),
+    "patience": ("early_stopping",),
+    "rank": ("r", "lora_r"),
+    "alpha": ("lora_alpha",),
+    "dropout": ("lora_dropout", "drop"),
+    "targets": ("target_modules",),
+    "tokens": ("max_length", "max_len"),
+    "trials": ("n_trials", "num_trials"),
+}
 _COMMIT = r"^[0-9a-f]{40}$"
 # A pattern in words, for the names that people give.
 _PATTERNS = {
@@ -115,6 +133,17 @@ def dotted(path: KeyPath) -> str:
     return text or "the configuration"
 
 
+def nearest_key(wrong: str, known: Iterable[str]) -> str | None:
+    """The known key, dotted or not, that is nearest, or whose usual name elsewhere is."""
+    meant = {}
+    for key in known:
+        section, dot, name = key.rpartition(".")
+        meant |= {f"{section}{dot}{usual}": key for usual in _USUAL.get(name, ())}
+        meant[key] = key
+    near = get_close_matches(wrong, list(meant), n=1)
+    return meant[near[0]] if near else None
+
+
 def did_you_mean(wrong: object, known: Iterable[object]) -> str:
     """A remedy that names the nearest known word, or all of a few."""
     words = [str(word) for word in known]
@@ -166,9 +195,10 @@ def _unknown_key(path: KeyPath, model: type[BaseModel], values: Any) -> str:
     if wrong in beside.names():
         kinds = [choices(m, beside.discriminator) for m in beside.models if wrong in m.model_fields]
         return f"it goes with {beside.discriminator}: {', '.join(k for ks in kinds for k in ks)}"
-    if near := get_close_matches(wrong, known, n=1):
-        return f"did you mean {dotted((*path[:-1], near[0]))}?"
-    elsewhere = [key for key in leaf_keys(shape) if key.rpartition(".")[2] == wrong]
+    if near := nearest_key(wrong, known):
+        return f"did you mean {dotted((*path[:-1], near))}?"
+    names = (wrong, *(key for key, usual in _USUAL.items() if wrong in usual))
+    elsewhere = [key for key in leaf_keys(shape) if key.rpartition(".")[2] in names]
     if elsewhere:
         return f"did you mean {elsewhere[0]}?"
     return f"known here: {', '.join(sorted(known))}" if known else ""

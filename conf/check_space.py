@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from difflib import get_close_matches
 from functools import cache
 from itertools import islice, product
 from typing import Any
 
 from pydantic import ValidationError
 
-from conf.check import Model, real_path, shown, validated
+from conf.check import Model, nearest_key, real_path, shown, validated
 from conf.errors import MOST_PROBLEMS, BadConfig, Problem
 from conf.merge import Layer, holds, value_at
 from conf.search import Choices, Range, Scalar, Search
@@ -80,8 +79,8 @@ def _not_searchable(key: str) -> tuple[str, str] | None:
         return None
     if section in TRIAL_SECTIONS and section not in SEARCHABLE:
         return f"{section} may not be searched", f"search keys of {', '.join(SEARCHABLE)}"
-    near = get_close_matches(key, known, n=1) or [k for k in known if k.endswith(f".{key}")]
-    return "unknown key", f"did you mean {near[0]}?" if near else "see dense check for the keys"
+    near = nearest_key(key, known) or next((k for k in known if k.endswith(f".{key}")), None)
+    return "unknown key", f"did you mean {near}?" if near else "see dense check for the keys"
 
 
 @cache
