@@ -135,7 +135,7 @@ def dotted(path: KeyPath) -> str:
 
 def nearest_key(wrong: str, known: Iterable[str]) -> str | None:
     """The known key, dotted or not, that is nearest, or whose usual name elsewhere is."""
-    meant = {}
+    meant: dict[str, str] = {}
     for key in known:
         section, dot, name = key.rpartition(".")
         meant |= {f"{section}{dot}{usual}": key for usual in _USUAL.get(name, ())}
