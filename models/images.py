@@ -16,9 +16,11 @@ from conf.errors import BadInput
 from conf.foundation import Head, PackageWeights, Vision
 from data.normalize import shift_and_scale
 from data.weights import check_head, facts_of
+from models.adapters import ADAPTERS, MERGED
 from models.answers import outputs_of
 from models.efficientnet import FEATURES, load_lite0
-from models.pretrained import ADAPTERS, MERGED, load_classifier, lr_factors, prefix_of, tuned
+from models.layers import lr_factors
+from models.pretrained import load_classifier, prefix_of, tuned
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours, in 0 to 1."""

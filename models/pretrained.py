@@ -1,33 +1,21 @@
-"""Which parameters of a pre-trained network are trained, and how fast each."""
+"""Networks of `transformers`, from their files to what is trained of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
-from torch import nn
 
 from conf.errors import BadInput
-from conf.foundation import Adapted, Transformer, Tuned, Vision
-from models.adalora import PARTS
-from models.optimizers import UNDECAYED
+from conf.foundation import Transformer, Tuned, Vision
+from models.adapters import ADAPTERS, adapted
+from models.layers import freeze
 
-MERGED = ("lora", "adalora", "ia3")
-"""Additions to layers, which they are merged into at the end."""
-LEARNT = ("prefix", "prompt")
-"""Tokens that are learnt, and stay beside the network."""
-ADAPTERS = (*MERGED, *LEARNT)
-USUAL = "_TARGET_MODULES_MAPPING"
-INNER = "TRANSFORMERS_MODELS_TO_IA3_FEEDFORWARD_MODULES_MAPPING"
 NUMBERED = re.compile(r"\.\d+\.")
 """In the name of a weight, that it belongs to one of many layers."""
-LAYERS = ("Layer", "Block")
-"""How libraries call what networks are piled up of; stages and groups hold these."""
-BELOW = re.compile("embed|relative")
-"""In the name of a weight, that all layers stand on it, wherever it is defined."""
 
 
 def quiet() -> None:
@@ -174,182 +162,3 @@ def tuned(net: Any, prefix: str, model: Tuned, new: Collection[str]) -> Any:
         if name in heads or name in new:
             parameter.requires_grad_(True)
     return net
-
-
-def adapted(net: Any, model: Adapted, whole: Collection[str], task: str) -> nn.Module:
-    """The network with small additions to be trained, everything else frozen.
-
-    Args:
-        net: the network.
-        model: the study's settings.
-        whole: names of the weights that are trained themselves, and get no addition.
-        task: what the library calls the task; tokens that are learnt depend on it.
-
-    Raises:
-        BadInput: it has no layers of the names that `targets` gives, or does not go with this kind
-            of addition.
-    """
-    import peft
-
-    own = {name: parameter for name, parameter in net.named_parameters() if name in whole}
-    beside: dict[str, Any] = {"task_type": task}
-    if model.tune in MERGED:
-        # Of a task it would train copies of what it takes for the head, and only of that.
-        beside = {"exclude_modules": [*{name.rpartition(".")[0] for name in own}] or None}
-    try:
-        found = peft.get_peft_model(net, _addition(net, model, beside))
-    # The last is Transformers' word for a network that does not say which layer embeds its tokens.
-    except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
-        first = (str(error).splitlines() or [""])[0].split(". ")[0][:120]
-        if model.tune in LEARNT:
-            raise BadInput(
-                f"model.tune: {model.tune} does not go with this network ({first}); use lora"
-            ) from error
-        raise BadInput(
-            f"model.lora.targets: {model.lora.targets} does not fit this network ({first}); use "
-            f"all-linear, or names of its layers: {_linear_names(net)}"
-        ) from error
-    for name, parameter in found.named_parameters():
-        if ".ia3_" in name:  # a factor, of shape (n, 1)
-            setattr(parameter, UNDECAYED, True)
-    left = {p for name, p in found.named_parameters() if ".original_module." in name}
-    for parameter in own.values():
-        parameter.requires_grad_(parameter not in left)
-    return found
-
-
-MOST_NAMES = 12
-"""Of a network's layers that a sentence gives."""
-
-
-def _linear_names(net: nn.Module) -> str:
-    """The last names of the linear layers that a network has, each once."""
-    from transformers.pytorch_utils import Conv1D
-
-    linear = (name for name, each in net.named_modules() if isinstance(each, nn.Linear | Conv1D))
-    names = list(dict.fromkeys(name.rpartition(".")[2] for name in linear))
-    return ", ".join([*names[:MOST_NAMES], *(["..."] if len(names) > MOST_NAMES else [])])
-
-
-def _addition(net: Any, model: Adapted, beside: dict[str, Any]) -> Any:
-    """What is added, as the library describes it."""
-    import peft
-
-    if model.tune == "prefix":
-        return peft.PrefixTuningConfig(**beside, num_virtual_tokens=model.virtual)
-    if model.tune == "prompt":
-        return peft.PromptTuningConfig(
-            **beside, num_virtual_tokens=model.virtual, prompt_tuning_init="SAMPLE_VOCAB"
-        )
-    usual = getattr(peft.utils, f"TRANSFORMERS_MODELS_TO_{model.tune.upper()}{USUAL}")
-    known = net.config.model_type in usual
-    chosen: str | list[str] | None = model.lora.targets.split(",")
-    if model.lora.targets == "auto":
-        chosen = None if known else "all-linear"
-    elif model.lora.targets == "all-linear":
-        chosen = "all-linear"
-    if model.tune == "ia3":
-        inner = getattr(peft.utils, INNER).get(net.config.model_type, ())
-        named = chosen if isinstance(chosen, list) else ()
-        return peft.IA3Config(
-            **beside,
-            target_modules=chosen,
-            feedforward_modules=None if chosen is None else [n for n in named if n in inner],
-        )
-    common = {
-        **beside,
-        "lora_alpha": model.lora.alpha,
-        "lora_dropout": model.lora.dropout,
-        "target_modules": chosen,
-    }
-    if model.tune == "lora":
-        return peft.LoraConfig(**common, r=model.lora.rank)
-    ranks = model.adalora
-    return peft.AdaLoraConfig(
-        **common,
-        target_r=model.lora.rank,
-        init_r=round(ranks.begin * model.lora.rank),
-        orth_reg_weight=ranks.orthogonal,
-        total_step=PARTS,
-        tinit=round(ranks.wait * PARTS),
-        tfinal=round(ranks.settle * PARTS),
-    )
-
-
-def layer_names(net: nn.Module, prefix: str) -> list[str]:
-    """The names, from the bottom up, of the layers that the part called `prefix` is a pile of.
-
-    Raises:
-        BadInput: it is none.
-    """
-    body = net.get_submodule(prefix[:-1])
-    if not (found := list(_layers(body, prefix))):
-        lists = [(name, each) for name, each in body.named_modules() if _is_list(each)]
-        if len(lists) == 1:
-            found = [f"{prefix}{lists[0][0]}.{number}." for number in range(len(lists[0][1]))]
-    if not found:
-        raise BadInput(
-            "model.tune, model.layer_decay: this network is no pile of layers; use tune full or "
-            "frozen, and layer_decay 1"
-        )
-    return found
-
-
-def _is_list(module: nn.Module) -> TypeGuard[nn.ModuleList | nn.Sequential]:
-    return isinstance(module, nn.ModuleList | nn.Sequential)
-
-
-def _layers(module: nn.Module, name: str) -> Iterator[str]:
-    """Names of the layers in a module: items of lists, or of lists in these."""
-    for own, child in module.named_children():
-        if _is_list(module) and type(child).__name__.endswith(LAYERS):
-            yield f"{name}{own}."
-        else:
-            yield from _layers(child, f"{name}{own}.")
-
-
-def depths(net: nn.Module, prefix: str) -> dict[str, int]:
-    """In which layer each weight below the head is, counted from 0 at the bottom: what stands
-    between two layers or on the last one belongs to the lower one, and -1 is below them all."""
-    layers, found, place = layer_names(net, prefix), {}, -1
-    for name, _ in net.named_parameters():
-        if not name.startswith(prefix):
-            continue
-        within = next((n for n, layer in enumerate(layers) if name.startswith(layer)), None)
-        place = place if within is None else within
-        found[name] = -1 if within is None and BELOW.search(name) else place
-    return found
-
-
-def freeze(net: nn.Module, prefix: str, model: Tuned) -> None:
-    """Leave to train what `tune` says; `prefix` is the part below the head.
-
-    Raises:
-        BadInput: it has fewer layers than are to be trained, or none.
-    """
-    if model.tune == "full":
-        return
-    depth, lowest = {}, 0
-    if model.tune == "last":
-        depth, count = depths(net, prefix), len(layer_names(net, prefix))
-        lowest = count - model.last
-        if lowest < 0:
-            raise BadInput(f"model.last: {model.last} is more than the {count} layers")
-    for name, parameter in net.named_parameters():
-        if name.startswith(prefix):
-            parameter.requires_grad_(depth.get(name, -1) >= lowest)
-
-
-def lr_factors(net: nn.Module, prefix: str, model: Tuned) -> dict[nn.Parameter, float]:
-    """Each trained parameter's learning rate as a multiple of `train.lr`."""
-    if model.tune in ADAPTERS:
-        return {p: model.adapter_lr for p in net.parameters() if p.requires_grad}
-    named = dict(net.named_parameters())
-    depth = depths(net, prefix) if model.layer_decay < 1.0 else {}
-    top = max(depth.values(), default=-1)
-    return {
-        parameter: model.layer_decay ** (top - depth.get(name, top))
-        if name.startswith(prefix)
-        else model.head_lr
-        for name, parameter in named.items()
-    }

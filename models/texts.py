@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from conf.errors import BadInput
 from conf.foundation import Transformer
 from data.weights import check_head, check_reader, facts_of, reads_last
+from models.adapters import LEARNT, MERGED
 from models.answers import outputs_of
-from models.pretrained import LEARNT, MERGED, load_classifier, lr_factors, prefix_of, tuned
+from models.layers import lr_factors
+from models.pretrained import load_classifier, prefix_of, tuned
 from models.written import to_the_right
 
 

@@ -14,8 +14,9 @@ from conf.errors import BadInput
 from conf.writers import Causal, Seq2Seq
 from data.answers import PairEncoder, Writer, pair_encoder
 from data.weights import check_writer, facts_of, is_encoder
+from models.adapters import ADAPTERS, LEARNT, MERGED, adapted
 from models.packing import Rows, packed
-from models.pretrained import ADAPTERS, LEARNT, MERGED, TOLD, adapted, drawn, quiet, set_dropout
+from models.pretrained import TOLD, drawn, quiet, set_dropout
 from models.written import settings, written
 
 

@@ -12,7 +12,7 @@ from conf.writers import Causal
 from data.answers import Writer, pair_encoder
 from data.weights import facts_of, home_of, located
 from models import written
-from models.pretrained import LEARNT
+from models.adapters import LEARNT
 from models.writers import WriterNet
 
 REQUIRED = ("mlflow", "numpy", "pandas", "torch", "safetensors", "tokenizers", "transformers")

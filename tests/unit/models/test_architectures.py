@@ -20,9 +20,10 @@ from data.encoder import longest_read
 from models.build import pretrained_net
 from models.features import body_of
 from models.images import Colours, ImageNet, colours_of, image_net
+from models.layers import depths, layer_names
 from models.learner import Learner
 from models.optimizers import build_optimizer
-from models.pretrained import depths, layer_names, prefix_of
+from models.pretrained import prefix_of
 from models.texts import text_net
 from tasks.train.ready import make_ready
 from tests.tiny import study_of
