@@ -138,10 +138,11 @@ def test_a_failed_trial_is_a_failed_task_with_its_cause(ran: Ran, prefect_api: s
         re.sub(r"batch \d+, ", "", run["name"]): run["state"]
         for run in post(prefect_api, "task_runs", flow_runs={"id": {"any_": [flow_run]}})
     }
-    for number, cause in ((ran.nan, "nan"), (ran.slow, "timeout"), (ran.broken, "error")):
+    begins = {ran.nan: "nan: ", ran.slow: "timeout: ", ran.broken: "FileExistsError: "}
+    for number, beginning in begins.items():
         state = tasks[f"faulty trial {number}"]
         assert state["type"] == "FAILED"
-        assert state["message"].startswith(f"{cause}: "), state["message"]
+        assert state["message"].startswith(beginning), state["message"]
     assert tasks["faulty trial 0"]["type"] == "COMPLETED"
     assert tasks["evaluate faulty trial 0"]["type"] == "COMPLETED"
     (flow,) = post(prefect_api, "flow_runs", flow_runs={"id": {"any_": [flow_run]}})
