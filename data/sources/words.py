@@ -50,7 +50,7 @@ class Vocabulary:
             BadInput: most of a column's words are numbers.
         """
         for column, known in self._numbers.items():
-            others = [word for word in known if not _is_number(word)]
+            others = [word for word in known if not is_number(word)]
             if column not in self._named and known and 2 * len(others) < len(known):
                 which = f"and {others[0]!r}" if others else "written as text"
                 raise BadInput(
@@ -68,7 +68,8 @@ def holds_words(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Whether a word could be read as a number."""
     try:
         float(word)
     except ValueError:

@@ -18,6 +18,7 @@ from conf.data import Words
 from conf.errors import BadInput
 from data.levels import MISSING
 from data.sources.lines import Broken, batches, columns_of
+from data.sources.words import is_number
 
 ROWS = 100_000
 """Rows that are looked at."""
@@ -176,7 +177,7 @@ class Sheet:
         if self.path.suffix.lower() not in (".csv", ".tsv"):
             return False
         words = [column for column in self.columns if not column.numeric]
-        numbers = all(map(_is_number, (column.name for column in self.columns)))
+        numbers = all(map(is_number, (column.name for column in self.columns)))
         return any(c.counts[c.name.strip()] > 1 for c in words) or (not words and numbers)
 
     def column(self, name: str) -> Column:
@@ -255,14 +256,6 @@ def _settings(path: Path) -> dict[str, str]:
         if between != "," and head.count(between):
             found["separator"] = between
     return found
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_utf8(start: bytes) -> bool:
