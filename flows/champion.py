@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conf.errors import BadInput
 from conf.home import Home, write_atomically
-from tasks.study.record import StudyRecord, studies
+from tasks.champion.registry import model_of, parse_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ WRITES = (".csv", ".jsonl", ".parquet")
 
 def predict(name: str, file: Path, out: Path | None) -> None:
     """Write a model's answers for the rows of a file: to `out`, else as CSV to stdout; `name` is as
-    for `version_of`.
+    for `parse_model`.
 
     Raises:
         BadInput: there is no such model, the file has no rows that it takes, or `out` is of a kind
@@ -32,7 +32,7 @@ def predict(name: str, file: Path, out: Path | None) -> None:
     from tasks.track import store
 
     home = Home.open()
-    model, which = version_of(home, name)
+    model, which = parse_model(home, name)
     uri = store.bootstrap(home)
     with store.at_work(uri, "give the command again when it answers"):
         answers = predict_file(store.client(uri), model, file, which)
@@ -78,30 +78,6 @@ def rollback(name: str) -> None:
         f"{sentence(moved)}; no run brings version {moved.before} back, "
         f"`dense promote {name} {moved.before}` does"
     )
-
-
-def model_of(home: Home, name: str) -> str:
-    """The registered model of a study; a name that no study of this home has is a model's own."""
-    if name not in studies(home):
-        return name
-    return StudyRecord.read(home, name).study.registered_model
-
-
-def version_of(home: Home, name: str) -> tuple[str, str]:
-    """A registered model, and the alias or the number of its version: `digits` is its champion,
-    `digits@small` who has that alias, `digits@3` its third version.
-
-    Raises:
-        BadInput: the name is a trial's.
-    """
-    name, _, which = name.partition("@")
-    if "/" in name:
-        study = name.partition("/")[0]
-        raise BadInput(
-            f"{name} is a trial, and answers come from registered versions: {study} is the "
-            f"champion, {study}@2 a version, {study}@small one by its alias"
-        )
-    return model_of(home, name), which or "champion"
 
 
 def sentence(moved: Moved) -> str:

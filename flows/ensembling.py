@@ -29,7 +29,7 @@ def ensemble(name: str) -> int:
         BadInput: the study is not known, or has no trials whose answers can be averaged.
     """
     from tasks.ensemble.build import build
-    from tasks.ensemble.select import Ensemble
+    from tasks.evaluate.ensemble_selection import Ensemble
     from tasks.prepare.pin import pinned
     from tasks.track import store
 

@@ -17,9 +17,8 @@ from pydantic import Field
 
 from conf.home import Home
 from data.sources.places import confined
-from flows.champion import version_of
-from flows.scoring import lines
-from tasks.champion.scoring import score_files
+from tasks.champion.registry import parse_model
+from tasks.champion.scoring import score_files, table_of
 from tasks.track import store
 
 NAME = 200
@@ -48,7 +47,7 @@ def evaluate(
             the folders that DENSE_DATA names.
     """
     home = Home.open()
-    model, which = version_of(home, study)
+    model, which = parse_model(home, study)
     uri = store.bootstrap(home)
     places = [inside(each, home) for each in files]
     with store.at_work(uri, "run it again when it answers"):
@@ -65,7 +64,7 @@ def evaluate(
         for one in found
     ]
     create_table_artifact(rows, key=artifact_key(study), description=f"{study}, 95 % intervals")
-    return Completed(message="\n".join(lines(found)))
+    return Completed(message="\n".join(table_of(found)))
 
 
 def artifact_key(study: str) -> str:

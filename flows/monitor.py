@@ -19,9 +19,9 @@ from conf.errors import BadInput
 from conf.home import Home
 from data.sources.places import confined
 from flows.evaluation import CHAMPION_OF, PATH
-from flows.watching import look_at
 from tasks.monitor.record import Idle, Kept
 from tasks.monitor.successor import successor_of
+from tasks.monitor.watch import look_at
 from tasks.study.record import StudyRecord
 
 ALARM, CALM, SUCCESSOR = "dense.monitor.alarm", "dense.monitor.calm", "dense.successor.wanted"

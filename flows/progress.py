@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.display import Ended, Progress, Running
 from tasks.report import words
 from tasks.report.tables import short
 from tasks.study.policy import full_epochs, gpus, wanted
+from tasks.study.state import State
 from tasks.study.trial import Trial
 from tasks.train.folder import TrialFolder
 from tasks.train.outcome import why
 
 if TYPE_CHECKING:
     from conf.study import Study
-    from flows.session import Session
     from tasks.suggest.records import Proposal
 
 
@@ -31,15 +31,13 @@ def shown_end(trial: Trial) -> Ended:
     return Ended(trial.number, outcome, trial.value, trial.seconds, note, trial.values)
 
 
-def first_words(session: Session) -> str:
+def first_words(state: State, study: Study, slots: int, home: Path) -> str:
     """What a run says first: the study, how much of it is done, and where it is kept."""
-    state, study = session.state, session.study
     total = max(wanted(state, study), state.asked)
     done = state.count("complete", "stopped", "failed", "paused")
     trials = words.count(total, "trial")
     many = f"{done} of {trials} done" if done else trials
-    at_once = session.engine.slots
-    return f"study {study.name}: {many}, {at_once} at a time, kept in {session.home.path}"
+    return f"study {study.name}: {many}, {slots} at a time, kept in {home}"
 
 
 def next_words(step: str, facts: Mapping[str, Any]) -> str:
@@ -63,12 +61,23 @@ def batch_words(study: Study, proposal: Proposal) -> str:
     return f"{text}; left to gain {words.number(found.regret)}"
 
 
-def progress_of(session: Session) -> Progress:
-    """Where the study stands now."""
-    state, study = session.state, session.study
+def progress_of(
+    state: State, study: Study, folder: Callable[[int], Path], *, slots: int, seconds: float
+) -> Progress:
+    """Where the study stands now.
+
+    Args:
+        state: of the study.
+        study: its configuration.
+        folder: a trial's folder by its number.
+        slots: trials that run at once.
+        seconds: since the start of this run.
+    """
     done = state.count("complete", "stopped", "failed", "paused")
     total = max(wanted(state, study), state.asked)
-    epochs = {number: _epochs(session, number) for number in state.running}
+    epochs = {
+        number: _epochs(study, state.trials[number], folder(number)) for number in state.running
+    }
     left = total - done - sum(reached / full for reached, full in epochs.values())
     return Progress(
         study=study.name,
@@ -81,25 +90,24 @@ def progress_of(session: Session) -> Progress:
             for number, (reached, full) in epochs.items()
         },
         best=shown_end(state.best) if state.best else None,
-        seconds=time.time() - session.started,
-        seconds_left=_left(session, left),
+        seconds=seconds,
+        seconds_left=_left(state, left, slots),
         headers=short(list(study.search.space)),
     )
 
 
-def _epochs(session: Session, number: int) -> tuple[int, int]:
+def _epochs(study: Study, trial: Trial, folder: Path) -> tuple[int, int]:
     """Epochs that a running trial has finished, and those of a full one."""
-    trial = session.state.trials[number]
     try:
-        lines = TrialFolder(session.folder(number)).metrics.read_bytes().count(b"\n")
+        lines = TrialFolder(folder).metrics.read_bytes().count(b"\n")
     except FileNotFoundError:
         lines = 0
-    return lines, full_epochs(session.study, trial)
+    return lines, full_epochs(study, trial)
 
 
-def _left(session: Session, trials: float) -> float | None:
+def _left(state: State, trials: float, slots: int) -> float | None:
     """Seconds for the trials that are left, at the average of those that ended."""
-    ended = [trial.seconds for trial in session.state.trials if trial.over and trial.seconds]
+    ended = [trial.seconds for trial in state.trials if trial.over and trial.seconds]
     if not ended or trials <= 0:
         return None
-    return sum(ended) / len(ended) * trials / session.engine.slots
+    return sum(ended) / len(ended) * trials / slots

@@ -25,6 +25,7 @@ from conf.study import Study, TrialConfig
 from conf.values import apply_values, values_of
 from flows import disk
 from flows.attempts import AttemptEnd, Job, Over, job_of, measured
+from flows.display import Progress
 from flows.engines import AnyEngine, open_engine
 from flows.launch import StopWish, current_launch, listening
 from flows.load import whole_values
@@ -102,7 +103,7 @@ class Session:
             session = cls(home, opened, engine, flow_run, wish, shown)
             wish.tell(engine.stop)
             session._raise_target(more)
-            session.say(first_words(session))
+            session.say(first_words(session.state, study, engine.slots, home.path))
             session.say_mended()
             session.doing("preparing the data")
             session._resources = stack.pop_all()
@@ -284,7 +285,12 @@ class Session:
                     self.over(number, attempt)
                 case end:
                     self.ended(end)
-        self._display.update(progress_of(self))
+        self._display.update(self._progress())
+
+    def _progress(self) -> Progress:
+        seconds = time.time() - self.started
+        slots = self.engine.slots
+        return progress_of(self.state, self.study, self.folder, slots=slots, seconds=seconds)
 
     def over(self, number: int, attempt: int) -> None:
         """Take note that nobody works on an attempt any more.
@@ -307,7 +313,7 @@ class Session:
         self.append(*ending(self.state, end.number, end.outcome, time.time(), wanted))
         for warning in end.outcome.warnings:
             self.say(f"mended: trial {end.number}: {warning}")
-        progress = progress_of(self)
+        progress = self._progress()
         disk.bound(self.state, self.folder, self.study.resources)
         self._display.ended(shown_end(self.state.trials[end.number]), progress)
         self._shown.show(progress)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.home import Home
-from conf.monitor import Monitor
-from flows.champion import model_of
 from flows.server import configured_api
-from tasks.study.record import StudyRecord, studies
 
 if TYPE_CHECKING:
     from tasks.monitor.record import Idle, Kept
@@ -27,28 +23,11 @@ def show(name: str, path: Path, *, again: bool, json_only: bool) -> None:
     """
     home = Home.open()
     url = configured_api(home)
+    from tasks.monitor.watch import look_at
+
     found = look_at(home, name, path, again=again)
     told = "" if url is None else _tell(found, url)
     print(json.dumps(summary(found)) if json_only else "\n".join(lines(found, told)))
-
-
-def look_at(home: Home, name: str, place: Path, *, again: bool) -> Kept | Idle:
-    """A look at the rows of a place with the champion of a study, or of a registered model."""
-    from tasks.monitor.watch import watch
-    from tasks.track import store
-
-    settings = StudyRecord.read(home, name).study.monitor if name in studies(home) else Monitor()
-    uri = store.bootstrap(home)
-    with store.at_work(uri, "give the command again when it answers"):
-        return watch(
-            store.client(uri),
-            home,
-            model_of(home, name),
-            place,
-            settings,
-            time=time.time(),
-            again=again,
-        )
 
 
 def _tell(found: Kept | Idle, url: str) -> str:

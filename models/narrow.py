@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+COMPRESSIBLE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
+"""Layers whose weights pruning and 8-bit storage apply to."""
+MIN_WEIGHTS = 512
+"""Smaller layers are left as they are: nothing is gained there."""
 
 
 def fitted(wide: Mapping[str, Tensor], narrow: Mapping[str, Tensor]) -> dict[str, Tensor]:

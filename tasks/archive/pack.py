@@ -13,10 +13,11 @@ from pathlib import Path
 
 from conf.errors import BadInput, DenseError
 from conf.home import Home
+from conf.provenance import environment
 from tasks.archive.manifest import MANIFEST, Manifest, Packed
 from tasks.prepare.pin import pinned_key
 from tasks.prepare.store import CARD, open_prepared
-from tasks.report.repeat import as_yaml, environment
+from tasks.report.repeat import as_yaml
 from tasks.study.lock import Holder, StudyLock
 from tasks.study.record import StudyRecord
 

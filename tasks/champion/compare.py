@@ -11,8 +11,8 @@ import numpy as np
 from conf.errors import DenseError
 from tasks.champion.records import Candidate, Incumbent
 from tasks.evaluate.evaluation import Interval
+from tasks.evaluate.paired import paired
 from tasks.evaluate.predictions import Said, read
-from tasks.report.gain import paired
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

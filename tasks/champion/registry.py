@@ -18,6 +18,7 @@ from urllib.parse import quote
 from conf.errors import BadInput, DenseError
 from conf.home import Home
 from tasks.champion.records import Incumbent
+from tasks.study.record import StudyRecord, studies
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -186,3 +187,27 @@ def move(client: MlflowClient, model: str, version: str, *, expected: str | None
             f"{f'version {found}' if found else 'nobody'}; look at it, then give the command again"
         )
     client.set_registered_model_alias(model, CHAMPION, version)
+
+
+def model_of(home: Home, name: str) -> str:
+    """The registered model of a study; a name that no study of this home has is a model's own."""
+    if name not in studies(home):
+        return name
+    return StudyRecord.read(home, name).study.registered_model
+
+
+def parse_model(home: Home, name: str) -> tuple[str, str]:
+    """A registered model, and the alias or the number of its version: `digits` is its champion,
+    `digits@small` who has that alias, `digits@3` its third version.
+
+    Raises:
+        BadInput: the name is a trial's.
+    """
+    name, _, which = name.partition("@")
+    if "/" in name:
+        study = name.partition("/")[0]
+        raise BadInput(
+            f"{name} is a trial, and answers come from registered versions: {study} is the "
+            f"champion, {study}@2 a version, {study}@small one by its alias"
+        )
+    return model_of(home, name), which or "champion"

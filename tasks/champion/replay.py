@@ -12,11 +12,11 @@ import numpy as np
 
 from conf.errors import BadInput, DenseError
 from conf.identity import derived_seed
+from conf.provenance import environment
 from tasks.champion.restore import Final, finals
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import Said, read
 from tasks.prepare import Prepared
-from tasks.report.repeat import environment
 from tasks.report.winner import Winner
 from tasks.study.record import StudyRecord
 from tasks.track import sessions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,3 +213,23 @@ def _numbers(targets: Sequence[Any], labels: Sequence[Any], file: Path) -> NDArr
                 f"knows {', '.join(place)}"
             )
     return np.array([place[str(target)] for target in targets], dtype=np.int64)
+
+
+def _cell(found: Interval) -> str:
+    if not isfinite(found.value):
+        return "not defined"
+    return f"{found.value:.4f} ({found.low:.4f} – {found.high:.4f})"
+
+
+def table_of(found: Sequence[Scored]) -> list[str]:
+    """A line a file: rows, and each metric with its 95 % interval."""
+    metrics = list(found[0].metrics)
+    table = [["", "rows", *metrics]]
+    for one in found:
+        cells = [one.metrics[name] for name in metrics]
+        table.append([one.place, f"{one.rows:,}", *map(_cell, cells)])
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]

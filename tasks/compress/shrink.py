@@ -12,10 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from conf.errors import BadInput
-
-LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Embedding)
-LEAST = 512
-"""Weights of a layer below which nothing is won."""
+from models.narrow import COMPRESSIBLE, MIN_WEIGHTS
 
 
 class _Packed:
@@ -33,7 +30,7 @@ class _Packed:
 def pack_weights(net: nn.Module) -> None:
     """Keep the weights of the large layers in 8 bits, a scale an output channel, in place."""
     for layer in net.modules():
-        if isinstance(layer, LAYERS) and layer.weight.numel() >= LEAST:
+        if isinstance(layer, COMPRESSIBLE) and layer.weight.numel() >= MIN_WEIGHTS:
             _pack(layer)
 
 
@@ -69,7 +66,7 @@ class _Thin:
 def thin_weights(net: nn.Module) -> None:
     """Keep of the large layers only what is not zero, in place, where that takes less room."""
     for layer in net.modules():
-        if isinstance(layer, LAYERS) and layer.weight.numel() >= LEAST:
+        if isinstance(layer, COMPRESSIBLE) and layer.weight.numel() >= MIN_WEIGHTS:
             zeros = (layer.weight == 0).float().mean().item()
             if zeros > 1 / 32:  # else the bits take more than is won
                 _thin(layer)

@@ -22,8 +22,8 @@ from tasks.champion.register import Registration, record_version
 from tasks.champion.replay import same_predictions, trial_original
 from tasks.champion.score import VALIDATION, score
 from tasks.champion.training import Run, trained
-from tasks.ensemble.select import Ensemble, Saved, combined, ensemble_of
 from tasks.evaluate import metrics
+from tasks.evaluate.ensemble_selection import Ensemble, Saved, combined, ensemble_of
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import read, write
 from tasks.prepare import Prepared
@@ -72,7 +72,7 @@ def build(
         BadInput: the study has no two trials whose answers can be averaged.
         DenseError: a member could not be trained again, or the whole could not be scored.
     """
-    found = ensemble_of(record)
+    found = ensemble_of(record.complete(), record.study.evaluate)
     if found is None:
         raise BadInput(
             f"an ensemble needs two complete trials of {record.study.name!r} that predict "

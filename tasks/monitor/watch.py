@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ from tasks.monitor.features import answers_of, features_of
 from tasks.monitor.incoming import Rows, Seen, arrived, read_rows
 from tasks.monitor.look import Look, compare, quality
 from tasks.monitor.record import Idle, Kept, keep
+from tasks.study.record import StudyRecord, studies
+from tasks.track import store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,3 +193,19 @@ def _metrics(
         name: Interval(value=each.value, low=each.low, high=each.high)
         for name, each in found.items()
     }
+
+
+def look_at(home: Home, name: str, place: Path, *, again: bool) -> Kept | Idle:
+    """A look at the rows of a place with the champion of a study, or of a registered model."""
+    settings = StudyRecord.read(home, name).study.monitor if name in studies(home) else Monitor()
+    uri = store.bootstrap(home)
+    with store.at_work(uri, "give the command again when it answers"):
+        return watch(
+            store.client(uri),
+            home,
+            registry.model_of(home, name),
+            place,
+            settings,
+            time=time.time(),
+            again=again,
+        )

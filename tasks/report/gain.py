@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from conf.errors import DenseError
-from conf.evaluate import Evaluate
-from tasks.evaluate import counts, intervals, metrics
 from tasks.evaluate.evaluation import PREDICTIONS, Interval
-from tasks.evaluate.predictions import Predictions, Said, read
+from tasks.evaluate.paired import paired, same_rows
+from tasks.evaluate.predictions import Said, read
 from tasks.study.record import StudyRecord, TrialRecord
 
 
@@ -46,55 +42,6 @@ def gain(record: StudyRecord) -> Gain | None:
     return Gain(start.trial.value, best.trial.value, found)
 
 
-def paired(
-    name: str, start: Said, best: Said, *, sign: float, evaluate: Evaluate | None = None
-) -> Interval:
-    """How much better `best` is than `start`, resampling rows with both their predictions.
-
-    Args:
-        name: a metric.
-        start: predictions to compare with, of the same rows in the same order.
-        best: predictions that should be better.
-        sign: 1 where the metric is to fall, -1 where it is to rise.
-        evaluate: how texts are compared; by the defaults when absent.
-    """
-    section = evaluate or Evaluate()
-    differences = sign * (
-        _scores(name, start, start, best, section) - _scores(name, best, start, best, section)
-    )
-    low, high = intervals.ends(differences[1:])
-    return Interval(value=float(differences[0]), low=low, high=high)
-
-
-def _scores(name: str, of: Said, start: Said, best: Said, section: Evaluate) -> NDArray[np.float64]:
-    """A metric on all rows, then on each resample; the same resamples for the same pair."""
-    whole = metrics.score(of, section, [name])[name]
-    if isinstance(of, Predictions) and name in counts.METRICS:
-        assert isinstance(start, Predictions) and isinstance(best, Predictions)
-        resampled = counts.METRICS[name](_resampled_margins(of, start, best))
-    else:
-        resampled = intervals.resampled(name, of, section.texts, intervals.RESAMPLES, 0)
-    return np.concatenate([[whole], resampled])
-
-
-def _resampled_margins(of: Predictions, start: Predictions, best: Predictions) -> counts.Margins:
-    """Margins of one side in draws of (target, prediction, other prediction) together."""
-    classes = of.probabilities.shape[1]
-    triples = np.stack([of.targets, start.predictions, best.predictions]).astype(np.int64)
-    cells, many = np.unique(triples, axis=1, return_counts=True)
-    random = np.random.default_rng(0)
-    draws = random.multinomial(many.sum(), many / many.sum(), size=intervals.RESAMPLES)
-    targets = cells[0]
-    predicted = cells[1] if of is start else cells[2]
-    hit = targets == predicted
-    numbers = draws.astype(np.float64)
-    return counts.Margins(
-        hits=intervals.summed(numbers[:, hit], targets[hit], classes),
-        targets=intervals.summed(numbers, targets, classes),
-        predicted=intervals.summed(numbers, predicted, classes),
-    )
-
-
 def _pair(start: TrialRecord, best: TrialRecord) -> tuple[Said, Said] | None:
     """Both trials' predictions; None unless both are there and of the same rows."""
     try:
@@ -102,8 +49,3 @@ def _pair(start: TrialRecord, best: TrialRecord) -> tuple[Said, Said] | None:
     except (OSError, DenseError):
         return None
     return (first, second) if same_rows(first, second) else None
-
-
-def same_rows(first: Said, second: Said) -> bool:
-    """Whether two predictions are of the same rows in the same order, with the same targets."""
-    return np.array_equal(first.ids, second.ids) and np.array_equal(first.targets, second.targets)

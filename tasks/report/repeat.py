@@ -1,14 +1,11 @@
-"""What it takes to run a study again: command, seeds, versions, machine."""
+"""The command and the YAML that run a recorded study again."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
-import platform
 import shlex
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +21,6 @@ from conf.shape import shape_of
 from conf.study import Study
 from conf.written import differing
 from conf.yaml import read_yaml
-
-PACKAGES = (
-    "dense", "torch", "pytorch-lightning", "scikit-optimize", "scikit-learn", "numpy",
-    "albumentations", "mlflow", "prefect",
-)  # fmt: skip
 
 
 def command(study: Study, kept: Path) -> str:
@@ -70,37 +62,6 @@ def _overrides(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str) -
             yield from _overrides(old, new, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}={json.dumps(new)}"
-
-
-def versions() -> dict[str, str]:
-    """Installed versions of what a result can depend on."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def machine() -> str:
-    """The machine in a few words."""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count() or 1} cores"
-
-
-def environment() -> dict[str, str]:
-    """What of the machine and its libraries the last bit of a result can depend on, by name."""
-    return {**versions(), "machine": machine(), "processor": _processor()}
-
-
-def _processor() -> str:
-    """The processor's model: libraries choose their kernels by it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or "unknown")
 
 
 def as_yaml(config: Section) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from conf.errors import BadInput, DenseError
 from conf.evaluate import direction_of
 from tasks.evaluate.evaluation import Interval
+from tasks.evaluate.paired import paired, same_rows
 from tasks.evaluate.predictions import Predictions, Said, about, read
-from tasks.report.gain import paired, same_rows
 from tasks.report.sides import Side, flat
 
 ABSENT = "–"

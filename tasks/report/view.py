@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from conf import provenance
 from conf.identity import study_digest
 from conf.plan import describe
-from tasks.ensemble.select import ensemble_of
+from tasks.evaluate.ensemble_selection import ensemble_of
 from tasks.report import figures, head, repeat, words
 from tasks.report.cost import cost
 from tasks.report.datacard import class_names, shown_card
@@ -50,7 +51,7 @@ class Surroundings:
     as a PNG in base64."""
     sheet_caption: str = "Some rows of the training part"
     tracking_uri: str = ""
-    versions: Mapping[str, str] = field(default_factory=repeat.versions)
+    versions: Mapping[str, str] = field(default_factory=provenance.versions)
 
 
 def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
 
 def _ensemble(record: StudyRecord) -> str:
     """What the trials would reach together; empty where nothing can be averaged."""
-    found = ensemble_of(record)
+    found = ensemble_of(record.complete(), record.study.evaluate)
     if found is None:
         return ""
     if len(found.weights) < 2:
@@ -235,6 +236,6 @@ def _facts(record: StudyRecord, around: Surroundings) -> list[tuple[str, str]]:
         ("home", str(record.home.path)),
         *([("data key", around.card["key"])] if around.card and "key" in around.card else []),
         *([("tracking", around.tracking_uri)] if around.tracking_uri else []),
-        ("machine", repeat.machine()),
+        ("machine", provenance.machine()),
         ("versions", ", ".join(f"{name} {found}" for name, found in around.versions.items())),
     ]

@@ -117,6 +117,11 @@ class StudyRecord:
         number."""
         return (self.trial(number) for _, _, number in self.state.ranked)
 
+    def complete(self) -> Iterator[tuple[int, Path]]:
+        """Number and folder of the complete trials, best first."""
+        ranked = self.leaderboard()
+        return ((each.number, each.path) for each in ranked if each.trial.status == "complete")
+
     @property
     def best(self) -> TrialRecord | None:
         """The head of the leaderboard."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.suggest.points import uniform
-from tasks.suggest.space import Rows, Space
+from tasks.suggest.space import Rows, Space, reflected
 
 Score = Callable[[Rows], NDArray[np.float64]]
 _SCALES = (0.05, 0.15, 0.3)
@@ -54,12 +54,6 @@ def perturbed(
             column = reflected(rows[:, i] + step)
         rows[:, i] = np.where(missing, fresh[:, i], np.where(moves[:, i], column, rows[:, i]))
     return space.snap(rows)
-
-
-def reflected(column: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positions folded back into the unit interval at its ends."""
-    folded = np.abs(column) % 2.0
-    return np.where(folded > 1.0, 2.0 - folded, folded)
 
 
 def pool(space: Space, centres: Rows, count: int, generator: np.random.Generator) -> Rows:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.suggest.candidates import reflected
-from tasks.suggest.space import Rows, Space
+from tasks.suggest.space import Rows, Space, reflected
 
 Vector = NDArray[np.float64]
 _SHARE = 0.15

@@ -315,3 +315,9 @@ def _parsed(key: str, given: Any) -> Range | Choices:
         first = problem.errors()[0]
         place = ".".join([f"search.space.{key}", *(str(p) for p in first["loc"][1:])])
         raise BadInput(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def reflected(column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positions folded back into the unit interval at its ends."""
+    folded = np.abs(column) % 2.0
+    return np.where(folded > 1.0, 2.0 - folded, folded)

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from conf.home import Home
+from conf.provenance import environment
 from conf.study import Study
-from tasks.report.repeat import environment
 from tasks.study.events import Event
 from tasks.study.state import State
 from tasks.track import experiment, project, sessions, store

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from conf.errors import BadInput
-from models.narrow import fitted
-from tasks.compress.shrink import LAYERS, LEAST
+from models.narrow import COMPRESSIBLE, MIN_WEIGHTS, fitted
 
 Masks = Mapping[str, Tensor]
 """Name of a parameter of the network to where it is kept."""
@@ -32,12 +31,12 @@ def masks_of(net: nn.Module, sparsity: float) -> Masks:
     layers: dict[str, Any] = {
         f"{name}.weight": layer
         for name, layer in scratch.named_modules()
-        if isinstance(layer, LAYERS)
-        and layer.weight.numel() >= LEAST
+        if isinstance(layer, COMPRESSIBLE)
+        and layer.weight.numel() >= MIN_WEIGHTS
         and layer.weight.requires_grad
     }
     if not layers:
-        raise BadInput(f"no layer has {LEAST} weights, so there is nothing worth pruning")
+        raise BadInput(f"no layer has {MIN_WEIGHTS} weights, so there is nothing worth pruning")
     prune.global_unstructured(
         [(layer, "weight") for layer in layers.values()],
         pruning_method=prune.L1Unstructured,

@@ -27,7 +27,7 @@ from tasks.champion.records import Candidate, Member
 from tasks.champion.rows import read_rows
 from tasks.ensemble.build import ALIAS, Built, build
 from tasks.ensemble.package import pack_ensemble
-from tasks.ensemble.select import combined
+from tasks.evaluate.ensemble_selection import combined
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import NumberPredictions, Predictions, read
 from tasks.prepare import Prepared, prepare

@@ -14,10 +14,9 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from conf.errors import BadInput
 from conf.evaluate import Evaluate
 from conf.home import Home
-from flows.champion import version_of
-from flows.scoring import lines
 from tasks.champion.promote import meant
-from tasks.champion.scoring import score_file
+from tasks.champion.registry import parse_model
+from tasks.champion.scoring import score_file, table_of
 
 TABLE = {
     "labels": ["no", "yes"],
@@ -67,7 +66,7 @@ def test_a_table_is_scored_by_its_label_column(tmp_path: Path) -> None:
     assert found.rows == 4
     assert found.metrics["accuracy"].value == 0.75
     assert found.metrics["accuracy"].low <= 0.75 <= found.metrics["accuracy"].high
-    head, line = lines([found])
+    head, line = table_of([found])
     assert head.split() == ["rows", "accuracy", "f1_macro"]
     assert line.startswith(f"{tmp_path / 'rows.csv'}  4     0.7500 (")
 
@@ -129,7 +128,7 @@ class Registry:
 def test_a_version_is_meant_by_its_alias_or_its_number(
     tmp_path: Path, name: str, version: str
 ) -> None:
-    model, which = version_of(Home.open(tmp_path), name)
+    model, which = parse_model(Home.open(tmp_path), name)
     client: Any = Registry()
     assert meant(client, model, which).version == version
 
@@ -149,7 +148,7 @@ def test_who_is_not_there_is_said_with_those_who_are(
 ) -> None:
     client: Any = Registry()
     with pytest.raises(BadInput, match=sentence):
-        meant(client, *version_of(Home.open(tmp_path), name))
+        meant(client, *parse_model(Home.open(tmp_path), name))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.errors import DenseError
-from tasks.ensemble.select import combined, ensemble_of, select
+from conf.evaluate import Evaluate
+from tasks.evaluate.ensemble_selection import combined, ensemble_of, select
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.metrics import compute
 from tasks.evaluate.predictions import (
@@ -22,6 +21,7 @@ from tasks.evaluate.predictions import (
     write,
 )
 
+ACCURACY = Evaluate(objective="accuracy")
 TARGETS = np.array([0, 0, 1, 1, 0, 1])
 
 
@@ -113,30 +113,27 @@ def test_labels_are_averaged() -> None:
     np.testing.assert_array_equal(mixed.predictions, targets)
 
 
-def record_of(tmp_path: Path, *members: Said) -> Any:
-    """A record whose trials, the best first, have said this."""
+def folders_of(tmp_path: Path, *members: Said) -> list[tuple[int, Path]]:
+    """Numbers and folders of trials with these predictions, the best first."""
     trials = []
     for number, each in enumerate(members):
         path = tmp_path / str(number)
         path.mkdir()
         write(path / PREDICTIONS, each)
-        complete = SimpleNamespace(status="complete")
-        trials.append(SimpleNamespace(number=number, path=path, trial=complete))
-    evaluate = SimpleNamespace(objective="accuracy", direction="maximize")
-    study = SimpleNamespace(evaluate=evaluate)
-    return SimpleNamespace(leaderboard=lambda: iter(trials), study=study)
+        trials.append((number, path))
+    return trials
 
 
 def test_of_a_record_the_best_trials_are_looked_at_as_far_as_there_is_room(tmp_path: Path) -> None:
-    record = record_of(tmp_path, FIRST, POOR, SECOND)
-    whole = ensemble_of(record)
+    trials = folders_of(tmp_path, FIRST, POOR, SECOND)
+    whole = ensemble_of(trials, ACCURACY)
     assert whole is not None and whole.weights == {0: 0.5, 2: 0.5}
-    cut = ensemble_of(record, room=2 * FIRST.probabilities.size)
+    cut = ensemble_of(trials, ACCURACY, room=2 * FIRST.probabilities.size)
     assert cut is not None and cut.weights == {0: 1.0}
 
 
 def test_one_trial_or_written_texts_make_no_ensemble(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
-    assert ensemble_of(record_of(tmp_path / "one", FIRST)) is None
+    assert ensemble_of(folders_of(tmp_path / "one", FIRST), ACCURACY) is None
     texts = TextPredictions(np.arange(2), ["a", "b"], ["a", "c"])
-    assert ensemble_of(record_of(tmp_path, texts, texts)) is None
+    assert ensemble_of(folders_of(tmp_path, texts, texts), ACCURACY) is None

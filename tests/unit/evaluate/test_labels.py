@@ -13,8 +13,8 @@ from sklearn import metrics as theirs
 from conf.evaluate import OF_LABELS, Evaluate
 from tasks.evaluate import intervals, metrics
 from tasks.evaluate.evaluation import of_predictions
+from tasks.evaluate.paired import paired
 from tasks.evaluate.predictions import LabelPredictions, read, write
-from tasks.report.gain import paired
 
 ANY = Evaluate()
 

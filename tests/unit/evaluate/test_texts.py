@@ -17,8 +17,8 @@ from conf.study import TrialConfig
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.intervals import of_said
 from tasks.evaluate.metrics import score
+from tasks.evaluate.paired import paired
 from tasks.evaluate.predictions import TextPredictions, read, write
-from tasks.report.gain import paired
 
 WORDS = ("the", "a", "cat", "dog", "sat", "on", "mat", "Über", "don't", ",", "42", "ran.")
 TEXT = st.lists(st.sampled_from(WORDS), min_size=0, max_size=12).map(" ".join)

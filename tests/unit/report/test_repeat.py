@@ -9,9 +9,10 @@ import pytest
 
 from conf.data import TableData
 from conf.load import load_study, study_names
+from conf.provenance import versions
 from conf.run import Stop
 from conf.study import Study
-from tasks.report.repeat import as_study_file, command, differences, needed, versions
+from tasks.report.repeat import as_study_file, command, differences, needed
 from tasks.study.identity import dumped
 
 SPACE = "search.space."

@@ -7,8 +7,9 @@ by the number of picks, is the ensemble's answer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,6 @@ from conf.evaluate import Evaluate
 from tasks.evaluate import metrics
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, read
-from tasks.study.record import StudyRecord
 
 PICKS = 20
 MEMBERS = 20
@@ -80,26 +80,29 @@ def select(
     return Ensemble(weights=shares, value=sign * best, single=sign * alone[best_one])
 
 
-def ensemble_of(record: StudyRecord, *, room: int = ROOM) -> Ensemble | None:
+def ensemble_of(
+    trials: Iterable[tuple[int, Path]], evaluate: Evaluate, *, room: int = ROOM
+) -> Ensemble | None:
     """The ensemble of a study's best trials; None while fewer than two have predictions.
+
+    `trials` are numbers and folders of complete trials, best first.
 
     Of texts that were written there is no mean, and so no ensemble; nor of second answers.
     """
     saved: dict[int, Saved] = {}
     most = MEMBERS
-    for trial in record.leaderboard():
-        if trial.trial.status != "complete" or not (trial.path / PREDICTIONS).exists():
+    for number, folder in trials:
+        if not (folder / PREDICTIONS).exists():
             continue
-        said = read(trial.path / PREDICTIONS)
+        said = read(folder / PREDICTIONS)
         if not isinstance(said, Saved) or said.second is not None:
             return None
-        saved[trial.number] = said
+        saved[number] = said
         most = min(MEMBERS, room // max(1, _answers(said).size))
         if len(saved) >= most:
             break
     if len(saved) < 2:
         return None
-    evaluate = record.study.evaluate
     return select(saved, evaluate.objective, evaluate.direction)
 
 
