@@ -15,7 +15,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from flows.server import free_port
+from flows.servers.prefect import free_port
 
 TIMES = 5
 COMMANDS = (["--help"], ["ps"], ["status"], ["check", "digits"])
@@ -25,7 +25,7 @@ def seconds(home: Path, *arguments: str) -> tuple[float, float]:
     """Seconds by the clock, and of the processor, that `dense ARGUMENTS` takes."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments],
+        [sys.executable, "-m", "flows.cli.main", *arguments],
         env={**os.environ, "DENSE_HOME": str(home)},
         check=True,
         stdout=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from conf.home import Home
+from conf.runtime.home import Home
 
 OVERRIDES = ("search.trials=1", "train.epochs=1")
 
@@ -27,7 +27,7 @@ def first_step(home: Path) -> float:
         [
             sys.executable,
             "-m",
-            "flows.cli",
+            "flows.cli.main",
             "run",
             "digits",
             f"name=cold-{started:.0f}",
@@ -55,7 +55,7 @@ def importing(module: str) -> float:
 
 def prefect_server(home: Path) -> float:
     """Seconds until a Prefect server answers."""
-    from flows.server import PrefectServer
+    from flows.servers.prefect import PrefectServer
 
     def start() -> None:
         server = PrefectServer(Home.open(home))
@@ -73,7 +73,7 @@ def prefect_server(home: Path) -> float:
 
 def trial_server(home: Path) -> float:
     """Seconds until a trial server is ready to fork."""
-    from tasks.train.client import TrialServer
+    from tasks.train.engine.client import TrialServer
 
     began = time.perf_counter()
     server = TrialServer.start(home / "logs" / "trial-server.log")
@@ -93,7 +93,7 @@ def main() -> None:
         print(f"  Prefect server, used home       {prefect_server(home):6.1f} s")
         print(f"  Prefect server, fresh home      {prefect_server(Path(folder) / 'other'):6.1f} s")
         print(f"  trial server                    {trial_server(home):6.1f} s")
-        print(f"  import of the flow              {importing('flows.study'):6.1f} s")
+        print(f"  import of the flow              {importing('flows.study.flow'):6.1f} s")
         print(f"  import of MLflow                {importing('mlflow'):6.1f} s")
 
 

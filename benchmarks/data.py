@@ -51,7 +51,7 @@ def write_texts(file: Path, count: int) -> None:
 
 def study(kind: str, preset: str | None = None) -> Any:
     """The study over one of the written sources."""
-    from conf.study import Study
+    from conf.schema.study import Study
 
     data = {
         "images": {"source": "images", "path": "images", "height": SIZE, "width": SIZE},
@@ -64,7 +64,7 @@ def prepare_once(kind: str) -> dict[str, float]:
     """Seconds (of the wall, and of the processor) and peak memory of one call."""
     import resource
 
-    from conf.home import Home
+    from conf.runtime.home import Home
     from tasks.prepare import prepare
 
     home = Home.open()
@@ -80,8 +80,8 @@ def loaders() -> dict[str, float]:
     """Samples a second of our loader and of a plain one, in turns, in one process."""
     import torch
 
-    from conf.home import Home
-    from data.loaders import StudyData
+    from conf.runtime.home import Home
+    from data.loading.datamodule import StudyData
     from tasks.prepare import prepare
 
     torch.set_num_threads(1)
@@ -107,9 +107,9 @@ def plain_loader(prepared: Any) -> Any:
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    from conf.augment import Augment
-    from data.augment import transforms
-    from data.presets import resolved
+    from conf.schema.augment import Augment
+    from data.transforms.images import transforms
+    from data.transforms.presets import resolved
 
     pipeline = A.Compose(transforms(resolved(Augment(preset="medium"), "image"), 3), seed=0)
     stored = datasets.load_from_disk(str(prepared.train))
@@ -134,9 +134,9 @@ def bottleneck(name: str) -> dict[str, float]:
     import torch
 
     import models
-    from conf.home import Home
-    from conf.load import load_study
-    from data.loaders import StudyData
+    from conf.loading.load import load_study
+    from conf.runtime.home import Home
+    from data.loading.datamodule import StudyData
     from tasks.prepare import prepare
 
     torch.set_num_threads(1)
@@ -163,7 +163,7 @@ def bottleneck(name: str) -> dict[str, float]:
 
 def shared_memory(trials: int) -> dict[str, float]:
     """Proportional memory of the mapped set over so many processes that all read all of it."""
-    from conf.home import Home
+    from conf.runtime.home import Home
     from tasks.prepare import prepare
 
     prepared = prepare(study("images"), Home.open())
@@ -197,7 +197,7 @@ def reader(train: str) -> None:
     """Read every row of a part, say so, and wait."""
     import numpy as np
 
-    from data.columns import Part
+    from data.loading.part_reader import Part
 
     part = Part([Path(train)])
     column = part.vectors("image")

@@ -17,12 +17,12 @@ from pathlib import Path
 import psutil
 
 from benchmarks.limit import configurations, measure, small_study
-from conf.home import Home
-from conf.identity import derived_seed, trial_digest
-from conf.study import TrialConfig
+from conf.loading.digests import derived_seed, trial_digest
+from conf.runtime.home import Home
+from conf.schema.study import TrialConfig
 from tasks.prepare import Prepared, prepare
-from tasks.train.client import TrialServer
-from tasks.train.engine import Engine
+from tasks.train.engine.client import TrialServer
+from tasks.train.engine.engine import Engine
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 

@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from conf import environment
-from conf.home import Home
-from conf.load import load_study
-from conf.search import Choices, Range
-from conf.study import Study
-from conf.values import apply_values, values_of
+from conf.loading.load import load_study
+from conf.loading.trial_values import apply_values, values_of
+from conf.runtime import environment
+from conf.runtime.home import Home
+from conf.schema.search import Choices, Range
+from conf.schema.study import Study
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -65,8 +65,8 @@ class Family(ClassifierMixin, BaseEstimator):
         """Fit the estimator, counted and timed."""
         from pydantic import TypeAdapter
 
-        from conf.model import Model
-        from models.estimators import build_estimator
+        from conf.schema.model import Model
+        from models.estimators.build import build_estimator
 
         model: Any = TypeAdapter(Model).validate_python({"kind": self.kind})
         given = {n: v for n, v in self.get_params().items() if n in type(model).model_fields}
@@ -90,7 +90,7 @@ class Family(ClassifierMixin, BaseEstimator):
 
 def parts_of(study: Study, home: Home) -> tuple[Part, Part, Part]:
     """Scaled rows and classes of train, validation and test."""
-    from tasks.champion.rows import read_rows
+    from tasks.packaging.raw_rows import read_rows
     from tasks.prepare import prepare, test_path
 
     prepared = prepare(study, home)

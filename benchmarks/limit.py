@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from conf.home import Home
-from conf.identity import derived_seed
-from conf.study import Study, TrialConfig
+from conf.loading.digests import derived_seed
+from conf.runtime.home import Home
+from conf.schema.study import Study, TrialConfig
 
 
 def small_study(trials: int = 40) -> Study:
@@ -92,7 +92,7 @@ def quality(objective: str, probabilities: Any, targets: Any) -> float:
 
 def load(path: Path, card: dict) -> tuple:
     """A part as two tensors."""
-    from data.plain import part_loader
+    from data.loading.eval_loader import part_loader
 
     batch = next(iter(part_loader(card, path, batch_size=100_000)))
     return batch["x"], batch["y"]

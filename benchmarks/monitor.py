@@ -16,21 +16,21 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from conf.home import Home
-from conf.identity import trial_digest
-from conf.load import load_study
-from conf.monitor import Monitor
-from tasks.champion.final import final_folder, final_seed, final_spec
-from tasks.champion.measure import load
-from tasks.champion.records import Candidate
-from tasks.champion.rows import RawRows, read_rows
-from tasks.champion.score import read_score, score
+from conf.loading.digests import trial_digest
+from conf.loading.load import load_study
+from conf.runtime.home import Home
+from conf.schema.monitor import Monitor
 from tasks.champion.training import train
-from tasks.monitor import reference
-from tasks.monitor.features import Answers, features_of
 from tasks.monitor.look import Comparison, compare
+from tasks.packaging import drift_reference
+from tasks.packaging.benchmark import load
+from tasks.packaging.drift_features import Answers, features_of
+from tasks.packaging.raw_rows import RawRows, read_rows
+from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared, prepare, test_path
-from tasks.train.engine import Engine
+from tasks.scoring.final_training import final_folder, final_seed, final_spec
+from tasks.scoring.test_score import read_score, score
+from tasks.train.engine.engine import Engine
 from tasks.train.spec import TrialSpec
 
 ROWS = 150
@@ -93,7 +93,12 @@ def champion(home: Home) -> tuple[Prepared, Path]:
 
 
 def looks(
-    known: reference.Reference, model: Any, rows: RawRows, card: Any, change: Change, count: int
+    known: drift_reference.Reference,
+    model: Any,
+    rows: RawRows,
+    card: Any,
+    change: Change,
+    count: int,
 ) -> list[Comparison]:
     """So many looks at so many of the rows, drawn anew each time."""
     values = np.clip(change(rows.values), 0, 16)
@@ -119,7 +124,7 @@ def redivided(all_rows: list[np.ndarray], card: Any, count: int) -> float:
     alarms = 0
     for seed in range(count):
         order = np.random.default_rng(seed).permutation(len(features))
-        known = reference.Reference(features.some(order[ROWS:]), None)
+        known = drift_reference.Reference(features.some(order[ROWS:]), None)
         none = Answers(None, (), np.zeros((ROWS, 0), np.float32))
         found = compare(known, features.some(order[:ROWS]), none, Monitor(effect=0), seed=seed)
         alarms += any(test.raised for test in found.tests)
@@ -137,7 +142,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Home.open(given.home or Path(folder))
         prepared, final = champion(home)
-        known, model = reference.read(final / reference.REFERENCE), load(final / "model")
+        known, model = (
+            drift_reference.read(final / drift_reference.REFERENCE),
+            load(final / "model"),
+        )
         card = prepared.card
         rows = read_rows(test_path(prepared), card["inputs"])
         for number, (name, change) in enumerate(severities()):

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.limit import quality
-from conf.identity import derived_seed
-from conf.study import Study
-from conf.values import apply_values
+from conf.loading.digests import derived_seed
+from conf.loading.trial_values import apply_values
+from conf.schema.study import Study
 
 Report = Callable[[int, float], bool]
 """Takes an epoch and how good it is; says whether the trial is to end."""
@@ -57,7 +57,7 @@ def train(job: Job, number: int, values: Mapping[str, Any], report: Report) -> f
     import torch
 
     import models
-    from data.loaders import StudyData
+    from data.loading.datamodule import StudyData
 
     quiet()
     torch.set_num_threads(1)

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from conf.home import Home
-from conf.identity import derived_seed
-from conf.study import Study
-from conf.values import apply_values
-from data.loaders import StudyData
+from conf.loading.digests import derived_seed
+from conf.loading.trial_values import apply_values
+from conf.runtime.home import Home
+from conf.schema.study import Study
+from data.loading.datamodule import StudyData
 from models import build
-from tasks.champion.records import Entry
 from tasks.champion.retest import compare
+from tasks.packaging.records import Entry
 from tasks.prepare import prepare
 
 SPACE = {

@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 
 from benchmarks.throughput import used
-from conf.home import Home
+from conf.runtime.home import Home
 
 SLOTS = 2
 PART = 100
@@ -81,7 +81,7 @@ class Counted:
 
 def drive(study: str, notes: Path) -> None:
     """Be the command `dense run`, with a client of MLflow that counts."""
-    from flows.cli import main as dense
+    from flows.cli.main import main as dense
     from tasks.track import store
 
     client = store.client

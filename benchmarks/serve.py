@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.monitor import champion
-from conf.home import Home
-from tasks.champion.rows import read_rows
+from conf.runtime.home import Home
+from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import test_path
 from tests.integration.champion.serving import served
 

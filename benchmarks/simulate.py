@@ -17,11 +17,11 @@ from itertools import pairwise
 
 import psutil
 
-from conf.identity import canonical_json
+from conf.loading.digests import canonical_json
+from tasks.study.event_builders import asking, observations, pending
 from tasks.study.events import Asked, Event, decode
-from tasks.study.fold import fold
+from tasks.study.replay import fold
 from tasks.study.state import State
-from tasks.study.steps import asking, observations, pending
 from tasks.suggest.propose import propose
 from tests.unit.study.simulation import World, a_study, blind, run
 

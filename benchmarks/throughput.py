@@ -31,9 +31,9 @@ import psutil
 
 from benchmarks.limit import configurations, measure, small_study
 from benchmarks.peers import Job
-from conf.home import Home
+from conf.runtime.home import Home
 from tasks.prepare import prepare
-from tasks.report.repeat import as_yaml
+from tasks.report.reproduce import as_yaml
 from tasks.train.folder import TrialFolder
 
 SLOTS = 2
@@ -46,7 +46,7 @@ def run_command(home: Home, trials: int) -> tuple[list[dict[str, Any]], dict[str
     study.write_text(as_yaml(small_study(trials)))
     begun = time.time()
     command = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "run", str(study), f"resources.slots={SLOTS}"],
+        [sys.executable, "-m", "flows.cli.main", "run", str(study), f"resources.slots={SLOTS}"],
         env={**os.environ, "DENSE_HOME": str(home.path)},
     )
     journal = home.study("throughput") / "journal.jsonl"
@@ -98,7 +98,7 @@ def used(pid: int) -> dict[str, float]:
     for child in driver.children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             line, times = " ".join(child.cmdline()), child.cpu_times()
-            part = "trials" if "tasks.train.server" in line else "prefect"
+            part = "trials" if "tasks.train.trial.server" in line else "prefect"
             found[part] += times.user + times.system
             if part == "trials" and child.ppid() == pid:  # the trials that ended are its children
                 found[part] += times.children_user + times.children_system

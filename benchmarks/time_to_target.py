@@ -33,12 +33,12 @@ import psutil
 
 from benchmarks.limit import load, plain_loop
 from benchmarks.peers import Job
-from conf.home import Home
-from conf.identity import derived_seed
-from conf.study import Study
-from conf.values import apply_values
+from conf.loading.digests import derived_seed
+from conf.loading.trial_values import apply_values
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.prepare import prepare
-from tasks.report.repeat import as_yaml
+from tasks.report.reproduce import as_yaml
 from tasks.suggest.optimizer import Optimizer
 
 TRIALS, EPOCHS, SLOTS = 100, 18, 2
@@ -166,7 +166,7 @@ def ours(study: Study, folder: Path, target: float) -> Found:
     path.write_text(as_yaml(study))
     begun = time.time()
     command = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "run", str(path)],
+        [sys.executable, "-m", "flows.cli.main", "run", str(path)],
         env={**os.environ, "DENSE_HOME": str(home.path)},
         stdout=subprocess.DEVNULL,
     )

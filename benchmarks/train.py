@@ -21,16 +21,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from conf import environment
-from conf.augment import Augment
-from conf.home import Home
-from conf.identity import derived_seed, trial_digest
-from conf.load import load_study
-from conf.study import Study
-from conf.values import apply_values
+from conf.loading.digests import derived_seed, trial_digest
+from conf.loading.load import load_study
+from conf.loading.trial_values import apply_values
+from conf.runtime import environment
+from conf.runtime.home import Home
+from conf.schema.augment import Augment
+from conf.schema.study import Study
 from tasks.prepare import Prepared, prepare
-from tasks.train.client import server_environment
-from tasks.train.ready import make_ready
+from tasks.train.engine.client import server_environment
+from tasks.train.preflight import make_ready
 from tasks.train.spec import TrialSpec
 
 FROZEN_STEPS = 40
@@ -60,7 +60,7 @@ def built(spec: TrialSpec) -> tuple[Any, Any]:
     """Module and data as a trial builds them."""
     import json
 
-    from tasks.train.fit import build
+    from tasks.train.trial.fit import build
 
     return build(spec, json.loads(Path(spec.card).read_bytes()), 0)
 
@@ -69,12 +69,12 @@ def lightning(spec: TrialSpec) -> float:
     """Processor seconds of a step in the trial's own loop, first step and checkpoint left out."""
     import pytorch_lightning as pl
 
-    from tasks.train import lean
-    from tasks.train.callbacks import Curve, EpochSeed, Guard
-    from tasks.train.channel import Reporter
-    from tasks.train.checkpoints import DurableCheckpointIO, restore
-    from tasks.train.durable import Background
-    from tasks.train.fit import build_trainer, quiet
+    from conf.runtime.atomic_write import Background
+    from tasks.train.engine.protocol import Reporter
+    from tasks.train.trial import lightning_patches
+    from tasks.train.trial.callbacks import Curve, EpochSeed, Guard
+    from tasks.train.trial.checkpoints import DurableCheckpointIO, restore
+    from tasks.train.trial.fit import build_trainer, quiet
 
     marks: list[float] = []
 
@@ -83,7 +83,7 @@ def lightning(spec: TrialSpec) -> float:
             marks.append(time.process_time())
 
     quiet()
-    lean.install()
+    lightning_patches.install()
     module, data = built(spec)
     with tempfile.TemporaryDirectory() as folder:
         restored = restore(Path(folder))
@@ -246,7 +246,7 @@ def main() -> None:
         os.execve(sys.executable, anew, server_environment(os.environ))
     import torch
 
-    import tasks.train.fit  # noqa: F401  every child has it imported
+    import tasks.train.trial.fit  # noqa: F401  every child has it imported
 
     torch.set_num_threads(1)
     load = os.getloadavg()[0]

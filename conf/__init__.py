@@ -3,6 +3,6 @@
 Importing this package first sets the environment switches that other libraries read at import.
 """
 
-from conf import environment
+from conf.runtime import environment
 
 environment.apply()

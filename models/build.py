@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from conf.errors import BadInput
-from conf.foundation import Head, Transformer, Tuned, Vision
-from conf.model import Cnn, Gru, Mlp, TextCnn
-from conf.study import TrialConfig
-from conf.writers import Causal, Seq2Seq
-from data.weights import home_of, located
-from models.answers import answer_of, outputs_of
-from models.cnn import CnnNet
-from models.mlp import mlp_net
-from models.recompute import recompute
-from models.seq2seq import TOKENIZER, sizes
-from models.seq2seq_net import GruNet
-from models.text_cnn import TextCnnNet
+from conf.runtime.errors import BadInput
+from conf.schema.model import Cnn, Gru, Mlp, TextCnn
+from conf.schema.pretrained import Head, Transformer, Tuned, Vision
+from conf.schema.seq2seq import Causal, Seq2Seq
+from conf.schema.study import TrialConfig
+from data.assets.pretrained import home_of, located
+from models.modules.seq2seq_loss import TOKENIZER, sizes
+from models.networks.cnn import CnnNet
+from models.networks.gru import GruNet
+from models.networks.heads import answer_of, outputs_of
+from models.networks.mlp import mlp_net
+from models.networks.text_cnn import TextCnnNet
+from models.pretrained.gradient_checkpointing import recompute
 
 if TYPE_CHECKING:
-    from conf.lightning import pl
-    from models.writers import WriterNet
+    from conf.runtime.import_lightning import pl
+    from models.pretrained.seq2seq import WriterNet
 
 
 def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None = None) -> nn.Module:
@@ -62,14 +62,14 @@ def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None =
 def pretrained_net(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) -> nn.Module:
     """The network that begins from the weights in a folder; its library loads with it."""
     if isinstance(model, Transformer):
-        from models.texts import text_net
+        from models.pretrained.text_classifier import text_net
 
         return text_net(model, folder, card)
     if isinstance(model, Vision):
-        from models.images import image_net
+        from models.pretrained.image_classifier import image_net
 
         return image_net(model, folder, card)
-    from models.features import Whole, body_of, frozen, head_net, width_of
+    from models.pretrained.frozen_features import Whole, body_of, frozen, head_net, width_of
 
     assert isinstance(model, Head)
     body = frozen(body_of(model, folder, card["inputs"]))
@@ -78,7 +78,7 @@ def pretrained_net(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) -
 
 def head_on_features(model: Head, card: Mapping[str, Any], parts: Path) -> nn.Module:
     """What is trained of a head on a frozen network: the head alone."""
-    from models.features import features_of, head_net
+    from models.pretrained.frozen_features import features_of, head_net
 
     width = features_of(model, card, parts / "train").shape[1]
     return head_net(model, width, outputs_of(card))
@@ -91,17 +91,17 @@ def frozen_features(
     None where rows change from epoch to epoch, so that it runs in the trial."""
     if not isinstance(config.model, Head) or config.changes_rows:
         return None
-    from models.features import features_of
+    from models.pretrained.frozen_features import features_of
 
     return {part: features_of(config.model, card, part) for part in parts}
 
 
 def own_net(model: Any, inputs: Mapping[str, Any], classes: int) -> nn.Module:
-    """The network that `models/own/<kind>.py` defines.
+    """The network that `models/networks/own/<kind>.py` defines.
 
-    Names come from the closed union in `conf.model`, so nothing else is ever imported.
+    Names come from the closed union in `conf.schema.model`, so nothing else is ever imported.
     """
-    net: nn.Module = import_module(f"models.own.{model.kind}").net(model, inputs, classes)
+    net: nn.Module = import_module(f"models.networks.own.{model.kind}").net(model, inputs, classes)
     return net
 
 
@@ -112,7 +112,7 @@ def build_writer(config: TrialConfig, inputs: Mapping[str, Any], parts: Path) ->
         BadInput: the data are no pairs, or the weights are no writer's.
     """
     if isinstance(config.model, Seq2Seq | Causal):
-        from models.writers import writer_net
+        from models.pretrained.seq2seq import writer_net
 
         folder = located(config.model.weights, home_of(parts), offline=True)
         return writer_net(config.model, folder, inputs)
@@ -141,7 +141,7 @@ def build(
     """
     inputs = card["inputs"]
     if isinstance(config.model, Gru | Seq2Seq | Causal) or inputs["kind"] == "pairs":
-        from models.writing import Writing
+        from models.modules.seq2seq import Writing
 
         assert parts is not None  # texts have an encoding
         writer = build_writer(config, inputs, parts)
@@ -149,7 +149,7 @@ def build(
             recompute(writer)
         own = getattr(writer, "tokenizer", parts / TOKENIZER)
         return Writing(writer, config, inputs, total_steps, own)
-    from models.learner import Learner
+    from models.modules.predictor import Learner
 
     if isinstance(config.model, Head) and not config.changes_rows:
         assert parts is not None  # features lie in a home

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from conf.train import Train
+from conf.schema.train import Train
 
 PLATEAU_EPOCHS, PLATEAU_GAIN, PLATEAU_FACTOR = 2, 0.01, 3.0
 """Epochs without a loss that is so much lower, as a share; what the learning rate is divided by."""

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conf.foundation import Head
-from conf.study import TrialConfig
-from data.normalize import shift_and_scale
-from models.answers import answer_of
+from conf.schema.pretrained import Head
+from conf.schema.study import TrialConfig
+from data.transforms.normalize import shift_and_scale
 from models.build import build_net
+from models.networks.heads import answer_of
 
 
 class Serving(nn.Module):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import conf  # sets the environment switches before anything else is imported
-from conf.home import Home
+from conf.runtime.home import Home
 
 __all__ = ["conf"]
 
@@ -63,7 +63,7 @@ def home() -> Home:
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of one real Prefect server for the whole test run."""
-    from flows.server import PrefectServer
+    from flows.servers.prefect import PrefectServer
 
     server = PrefectServer(Home.open(tmp_path_factory.mktemp("prefect")))
     try:

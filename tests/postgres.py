@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.server import free_port
+from flows.servers.prefect import free_port
 
 # All that has a meaning in an address or in a password file.
 PASSWORD = "p:a@s\\s%20"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from conf.identity import derived_seed, trial_digest
-from conf.study import TrialConfig
+from conf.loading.digests import derived_seed, trial_digest
+from conf.schema.study import TrialConfig
 from tasks.prepare import Prepared
 from tasks.train.spec import TrialSpec
 

@@ -88,8 +88,8 @@ def ablated(**options: Any) -> Callable[[Space, int], Dense]:
     """This project with an ingredient switched off, in this process."""
 
     def build(space: Space, seed: int) -> Dense:
-        from tasks.suggest import bayes
         from tasks.suggest.options import Options
+        from tasks.suggest.strategies import bayes
 
         bayes.OPTIONS = Options(**options)
         return Dense(space, seed)

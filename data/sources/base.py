@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     import pyarrow as pa
 
-    from data.rows import Rows
+    from data.sources.rows import Rows
 
 
 class Source(Protocol):

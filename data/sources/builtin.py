@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conf.data import BuiltinData
+from conf.schema.data import BuiltinData
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
-    from data.rows import Rows
+    from data.sources.rows import Rows
 
 FILES = {
     "digits": "digits.csv.gz",
@@ -41,7 +41,7 @@ class BuiltinSource:
         import pyarrow as pa
         from sklearn import datasets
 
-        from data.rows import Column, Rows, fixed_list
+        from data.sources.rows import Column, Rows, fixed_list
 
         loaders = {
             "digits": datasets.load_digits,
@@ -79,7 +79,7 @@ def _diabetes() -> Rows:
     import pyarrow as pa
     from sklearn.datasets import load_diabetes
 
-    from data.rows import Rows, fixed_list
+    from data.sources.rows import Rows, fixed_list
 
     bunch = load_diabetes(scaled=False)
     columns = {

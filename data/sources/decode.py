@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from PIL import Image, ImageOps
 
-from conf.clean import ImageRules
-from data.rows import Column, Report, Rows, chunks, fixed_list
+from conf.schema.clean import ImageRules
 from data.sources.base import spill
+from data.sources.rows import Column, Report, Rows, chunks, fixed_list
 
 BLOCK = 256
 REASONS = ("unreadable", "too large", "blank", "blurred", "low contrast")

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conf.clean import ImageRules
-from conf.data import HubData, Second
-from conf.errors import BadInput
-from conf.home import Home
-from data.sources.places import confined
+from conf.runtime.allowed_paths import confined
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.clean import ImageRules
+from conf.schema.data import HubData, Second
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
 
-    from data.rows import Rows
     from data.sources.decode import Entry
+    from data.sources.rows import Rows
 
 
 HUB = "hub"
@@ -126,7 +126,7 @@ class HubSource:
         import numpy as np
         import pyarrow as pa
 
-        from data.rows import Rows
+        from data.sources.rows import Rows
 
         columns: dict[str, pa.Array] = {
             "id": pa.array(np.arange(len(labels))),
@@ -145,8 +145,8 @@ class HubSource:
         import numpy as np
         import pyarrow as pa
 
-        from data.rows import Rows, finite, fixed_list
-        from data.sources.words import Vocabulary
+        from data.sources.categories import Vocabulary
+        from data.sources.rows import Rows, finite, fixed_list
 
         second = self._data.second and self._data.second.label
         names = self._data.features or [
@@ -207,7 +207,7 @@ def _is_class(feature: Any) -> bool:
 
 def _said(found: Any, name: str) -> list[str | None]:
     """A column as words; of classes their names."""
-    from data.levels import word_of
+    from data.encoding.one_hot import word_of
 
     feature = found.features[name]
     if _is_class(feature):

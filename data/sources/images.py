@@ -8,16 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conf.clean import ImageRules
-from conf.data import ImagesData
-from conf.errors import BadInput
-from conf.home import Home
-from data.sources.places import confined
+from conf.runtime.allowed_paths import confined
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.clean import ImageRules
+from conf.schema.data import ImagesData
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
-    from data.rows import Rows
     from data.sources.decode import Entry
-    from data.sources.lines import Broken
+    from data.sources.rows import Rows
+    from data.sources.tabular_files import Broken
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 HIDDEN = (".", "__MACOSX")
@@ -50,7 +50,7 @@ class ImagesSource:
     def read(self, scratch: Path) -> Rows:
         """Decode every image."""
         from data.sources.decode import image_rows
-        from data.sources.lines import Broken
+        from data.sources.tabular_files import Broken
 
         shape = (self._data.height, self._data.width, self._data.channels)
         if not self._data.table:
@@ -74,7 +74,7 @@ class ImagesSource:
 
         from data.sources.decode import Entry
         from data.sources.labels import class_labels
-        from data.sources.lines import batches, columns_of, wanted
+        from data.sources.tabular_files import batches, columns_of, wanted
 
         data, table = self._data, self._table()[0]
         names = wanted([data.image, data.label, data.group])

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from conf.data import Band, Second
-from conf.errors import BadInput
-from data.levels import MISSING
+from conf.runtime.errors import BadInput
+from conf.schema.data import Band, Second
+from data.encoding.one_hot import MISSING
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     import pyarrow as pa

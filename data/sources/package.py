@@ -9,15 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conf.clean import ImageRules
-from conf.data import Band, PackageData
-from conf.errors import BadInput
-from conf.home import Home
-from data.assets import fetched
-from data.catalogue import ARCHIVES
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.clean import ImageRules
+from conf.schema.data import Band, PackageData
+from data.assets.catalogue import ARCHIVES
+from data.assets.fetch import fetched
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
-    from data.rows import Rows
+    from data.sources.rows import Rows
 
 # The mean of people's scores in -4..4; what scores below a half either way is no example of an
 # opinion. A band ends before its `high`, and -0.5 itself counts.
@@ -76,7 +76,7 @@ def _mnist(file: Path) -> Rows:
     import numpy as np
     import pyarrow as pa
 
-    from data.rows import Column, Rows
+    from data.sources.rows import Column, Rows
 
     with gzip.open(file, "rt") as lines:
         values = np.loadtxt(lines, delimiter=",", dtype=np.uint8)
@@ -132,7 +132,7 @@ def _texts(scored: Sequence[tuple[str, str | None]], classes: tuple[str, ...]) -
     import numpy as np
     import pyarrow as pa
 
-    from data.rows import Report, Rows
+    from data.sources.rows import Report, Rows
 
     kept = [(number, *pair) for number, pair in enumerate(scored) if pair[1] is not None]
     columns = {
@@ -150,7 +150,7 @@ def _translations(folder: Path, language: str) -> Rows:
 
     A source that stands in several components is taken once.
     """
-    from data.sources.pairs import pair_rows
+    from data.sources.text_pairs import pair_rows
 
     pairs: dict[str, str] = {}
     for english in sorted(folder.rglob("en.json")):
@@ -173,7 +173,7 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 def _pronunciations(file: Path) -> Rows:
     """A word and its phones, with the first pronunciation of each plain word."""
-    from data.sources.pairs import pair_rows
+    from data.sources.text_pairs import pair_rows
 
     pairs: dict[str, str] = {}
     for line in file.read_text(encoding="utf-8").splitlines():

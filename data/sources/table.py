@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conf.data import TableData
-from conf.errors import BadInput
-from conf.home import Home
-from data.sources.places import confined
+from conf.runtime.allowed_paths import confined
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.data import TableData
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     import pyarrow as pa
 
-    from data.rows import Rows
-    from data.sources.words import Vocabulary
+    from data.sources.categories import Vocabulary
+    from data.sources.rows import Rows
 
 
 class TableSource:
@@ -33,10 +33,10 @@ class TableSource:
         """Read the named columns, batch by batch."""
         import numpy as np
 
-        from data.rows import Rows
         from data.sources.base import spill
-        from data.sources.lines import Broken, batches
-        from data.sources.words import Vocabulary
+        from data.sources.categories import Vocabulary
+        from data.sources.rows import Rows
+        from data.sources.tabular_files import Broken, batches
 
         data, broken = self._data, Broken()
         types = self._types()
@@ -63,7 +63,7 @@ class TableSource:
         )
 
     def _others(self) -> list[str]:
-        from data.sources.lines import wanted
+        from data.sources.tabular_files import wanted
 
         data = self._data
         second = data.second.label if data.second else None
@@ -74,7 +74,7 @@ class TableSource:
         then text for words."""
         import pyarrow as pa
 
-        from data.sources.lines import columns_of
+        from data.sources.tabular_files import columns_of
 
         data = self._data
         found = columns_of(self._path, data.separator, data.encoding)
@@ -114,7 +114,7 @@ class TableSource:
                 yield name
 
     def _is_words(self, name: str, kind: pa.DataType) -> bool:
-        from data.sources.words import holds_words
+        from data.sources.categories import holds_words
 
         return name in self._data.words.columns or holds_words(kind)
 
@@ -146,7 +146,7 @@ def _shaped(
     import numpy as np
     import pyarrow as pa
 
-    from data.rows import finite, fixed_list
+    from data.sources.rows import finite, fixed_list
 
     schema = _schema(features, data)
     columns = []
@@ -175,7 +175,7 @@ def _labelled(table: pa.Table, data: TableData) -> pa.Table:
     import pyarrow as pa
 
     from data.sources.labels import second_column
-    from data.sources.times import seconds
+    from data.sources.timestamps import seconds
 
     place = table.column_names.index("label")
     table = table.set_column(place, "label", _labels(table.column("label").to_pylist(), data))

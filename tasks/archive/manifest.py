@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from conf.study import StudyName
+from conf.schema.study import StudyName
 
 MANIFEST = "manifest.json"
 FORMAT = 1

@@ -11,15 +11,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from conf.errors import BadInput, DenseError
-from conf.home import Home
-from conf.provenance import environment
+from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.home import Home
+from conf.runtime.provenance import environment
 from tasks.archive.manifest import MANIFEST, Manifest, Packed
-from tasks.prepare.pin import pinned_key
-from tasks.prepare.store import CARD, open_prepared
-from tasks.report.repeat import as_yaml
+from tasks.prepare.store.pin import pinned_key
+from tasks.prepare.store.store import CARD, open_prepared
+from tasks.report.reproduce import as_yaml
 from tasks.study.lock import Holder, StudyLock
-from tasks.study.record import StudyRecord
+from tasks.study.reader import StudyRecord
 
 LEFT_OUT = ("lock",)
 CHECKPOINTS = "checkpoints"

@@ -17,11 +17,11 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from conf.errors import BadInput, DenseError
-from conf.home import Home
+from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.home import Home
 from tasks.archive.manifest import FORMAT, LARGEST, MANIFEST, Manifest, fits
-from tasks.prepare.store import open_prepared
-from tasks.study.record import StudyRecord
+from tasks.prepare.store.store import open_prepared
+from tasks.study.reader import StudyRecord
 from tasks.train.spec import TrialSpec
 
 BLOCK = 1 << 20

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.behaviour import Behaviour, Pair, Push
-from conf.home import Home
-from tasks.champion import process
-from tasks.champion.cases import pairs_of
-from tasks.champion.columns import picked
-from tasks.champion.records import Behaved
-from tasks.champion.score import PACKAGE
+from conf.runtime import child_process
+from conf.runtime.home import Home
+from conf.schema.behaviour import Behaviour, Pair, Push
+from tasks.champion.behaviour_cases import pairs_of
+from tasks.packaging.records import Behaved
+from tasks.packaging.table_frame import picked
 from tasks.prepare import Prepared
+from tasks.scoring.test_score import PACKAGE
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
@@ -38,7 +38,7 @@ def behave(
     *,
     threads: int,
     seconds: float,
-    stopping: process.Stopping = process.never,
+    stopping: child_process.Stopping = child_process.never,
 ) -> tuple[Behaved, ...]:
     """What a gate's directional cases came to; nothing where it has none.
 
@@ -65,7 +65,7 @@ def behave(
         "rows": str(prepared.validation),
         "inputs": prepared.card["inputs"],
     }
-    reply = process.call(
+    reply = child_process.call(
         "tasks.champion.behaviour",
         request,
         log=folder / "behaviour.log",
@@ -78,8 +78,8 @@ def behave(
 
 def handle(request: dict[str, Any]) -> dict[str, Any]:
     """Ask the model for every case."""
-    from tasks.champion.measure import load
-    from tasks.champion.rows import read_rows
+    from tasks.packaging.benchmark import load
+    from tasks.packaging.raw_rows import read_rows
 
     model = load(Path(request["model"]))
     found = []
@@ -153,4 +153,4 @@ def _short(text: str) -> str:
 
 
 if __name__ == "__main__":
-    process.answer(handle)
+    child_process.answer(handle)

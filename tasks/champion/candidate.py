@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from conf.errors import DenseError
-from conf.identity import study_digest
-from tasks.champion.final import final_seed
-from tasks.champion.records import Candidate, Retest
+from conf.loading.digests import study_digest
+from conf.runtime.errors import DenseError
+from tasks.packaging.records import Candidate, Retest
 from tasks.prepare import Prepared
-from tasks.study.record import StudyRecord, TrialRecord
+from tasks.scoring.final_training import final_seed
+from tasks.study.reader import StudyRecord, TrialRecord
 
 
 def candidate_of(record: StudyRecord, prepared: Prepared) -> Candidate | None:

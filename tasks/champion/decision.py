@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.champion.records import Candidate, Decision, Incumbent, Reason
+from tasks.packaging.records import Candidate, Decision, Incumbent, Reason
 
 
 def decide(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from conf.evaluate import MINIMIZED
-from conf.run import Gate
-from tasks.champion.records import Behaved, Decision, Reason, Score
+from conf.schema.evaluate import MINIMIZED
+from conf.schema.run import Gate
 from tasks.evaluate.evaluation import Interval
+from tasks.packaging.records import Behaved, Decision, Reason, Score
 
 
 def judge(

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
-from conf.errors import DenseError
-from conf.identity import derived_seed
-from tasks.champion.final import training_folder
-from tasks.champion.records import Entry, Reason, Retest
+from conf.loading.digests import derived_seed
+from conf.runtime.errors import DenseError
 from tasks.champion.training import Run, train
+from tasks.packaging.records import Entry, Reason, Retest
 from tasks.prepare import Prepared
-from tasks.study.record import StudyRecord, TrialRecord
-from tasks.train.outcome import Outcome
+from tasks.scoring.final_training import training_folder
+from tasks.study.reader import StudyRecord, TrialRecord
+from tasks.train.engine.outcome import Outcome
 from tasks.train.spec import Result, TrialSpec
 
 AT_ONCE = 64  # threads that wait; the engine's slots bound what runs

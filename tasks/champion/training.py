@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from conf.errors import DenseError
-from conf.home import write_atomically
+from conf.runtime.errors import DenseError
+from conf.runtime.home import write_atomically
 from tasks.study.trial import MAX_DEATHS, MAX_FRUITLESS, MAX_HALVINGS
+from tasks.train.engine.outcome import Outcome
+from tasks.train.engine.recover import of_result
 from tasks.train.folder import TrialFolder
-from tasks.train.outcome import Outcome
-from tasks.train.settle import of_result
 from tasks.train.spec import Result, TrialSpec
 
 SAME = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from conf.errors import BadInput
-from conf.identity import derived_seed, trial_digest
-from conf.study import TrialConfig
+from conf.loading.digests import derived_seed, trial_digest
+from conf.runtime.errors import BadInput
+from conf.schema.study import TrialConfig
 from tasks.prepare import Prepared
 from tasks.train.spec import TrialSpec
 

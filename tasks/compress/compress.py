@@ -15,26 +15,27 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
-from conf.compress import Compress, Recipe
-from conf.errors import BadInput
-from conf.home import Home, write_atomically
-from conf.identity import study_digest
-from conf.values import values_of
-from tasks.champion import process, registry
-from tasks.champion.card import model_card
-from tasks.champion.final import training_folder
-from tasks.champion.promote import no_champion
-from tasks.champion.records import Candidate, Decision, Reason, Registered, Score
-from tasks.champion.register import Registration, record_version
+from conf.loading.digests import study_digest
+from conf.loading.trial_values import values_of
+from conf.runtime import child_process
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home, write_atomically
+from conf.schema.compress import Compress, Recipe
 from tasks.champion.retest import retested_folder
-from tasks.champion.score import score
 from tasks.champion.training import Run
-from tasks.compress.choose import PLAIN, TRADEOFF, Tradeoff, choose
 from tasks.compress.distill import distilled, student_of
 from tasks.compress.narrow import narrowed, thin
 from tasks.compress.prune import pruned
-from tasks.prepare.store import open_prepared
-from tasks.study.record import StudyRecord
+from tasks.packaging.model_card import model_card
+from tasks.packaging.records import Candidate, Decision, Reason, Registered, Score
+from tasks.packaging.tradeoff import PLAIN, TRADEOFF, Tradeoff, choose
+from tasks.prepare.store.store import open_prepared
+from tasks.registry import aliases
+from tasks.registry.promote import no_champion
+from tasks.registry.register import Registration, record_version
+from tasks.scoring.final_training import training_folder
+from tasks.scoring.test_score import score
+from tasks.study.reader import StudyRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -72,7 +73,7 @@ def compress(client: MlflowClient, record: StudyRecord, settings: Compress, run:
         BadInput: there is no champion, it is not this study's, or what it was made from is gone.
         DenseError: a recipe could not be applied or measured.
     """
-    version = registry.aliased(client, record.study.registered_model)
+    version = aliases.aliased(client, record.study.registered_model)
     if version is None:
         raise BadInput(no_champion(client, record.study.registered_model))
     candidate = _candidate(record, version)
@@ -191,7 +192,7 @@ def _measured(bench: Bench, trial: Path, final: Path) -> Tradeoff:
             "train": str(prepared.train),
             "test": str(prepared.validation),  # what is measured on; the test part is not told
         }
-    replies = process.call(
+    replies = child_process.call(
         "tasks.compress.work",
         {"all": requests},
         log=final / "compress.log",
@@ -238,7 +239,7 @@ def _register(
         },
     )
     home: Home = record.home
-    with registry.held(home, champion.name):
+    with aliases.held(home, champion.name):
         version = record_version(client, home, given, previous=None)
         number = str(version.version)
         client.set_model_version_tag(champion.name, number, "dense.recipe", str(found.chosen))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conf.compress import Compress
-from conf.errors import BadInput
-from conf.estimators import EstimatorKinds
-from conf.foundation import Head
-from conf.study import TrialConfig
+from conf.runtime.errors import BadInput
+from conf.schema.compress import Compress
+from conf.schema.estimators import EstimatorKinds
+from conf.schema.pretrained import Head
+from conf.schema.study import TrialConfig
 from tasks.champion.training import Run, trained
 from tasks.compress.anew import anew
-from tasks.compress.choose import check_shrinks
+from tasks.packaging.tradeoff import check_shrinks
 from tasks.prepare import Prepared
-from tasks.study.record import StudyRecord, TrialRecord
+from tasks.study.reader import StudyRecord, TrialRecord
 from tasks.train.spec import Result, TrialSpec
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conf.compress import Compress
-from conf.errors import BadInput
-from conf.foundation import Adapted, Head
+from conf.runtime.errors import BadInput
+from conf.schema.compress import Compress
+from conf.schema.pretrained import Adapted, Head
 from tasks.champion.training import Run, trained
 from tasks.compress.anew import anew
-from tasks.compress.choose import check_shrinks
+from tasks.packaging.tradeoff import check_shrinks
 from tasks.prepare import Prepared
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.champion import process
-from tasks.champion.score import handle as measure
+from conf.runtime import child_process
+from tasks.scoring.test_score import handle as measure
 
 
 def handle(request: dict[str, Any]) -> dict[str, Any]:
@@ -14,4 +14,4 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    process.answer(handle)
+    child_process.answer(handle)

@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conf.errors import BadInput
-from conf.identity import canonical_json, derived_seed, sha256_text, study_digest
-from tasks.champion import registry
-from tasks.champion.card import model_card
-from tasks.champion.crown import judged
-from tasks.champion.final import final_folder, training_folder
-from tasks.champion.records import Candidate, Decision, Member, Registered, Score
-from tasks.champion.register import Registration, record_version
-from tasks.champion.replay import same_predictions, trial_original
-from tasks.champion.score import VALIDATION, score
+from conf.loading.digests import canonical_json, derived_seed, sha256_text, study_digest
+from conf.runtime.errors import BadInput
+from tasks.champion.pipeline import judged
 from tasks.champion.training import Run, trained
+from tasks.compare.replay import same_predictions, trial_original
 from tasks.evaluate import metrics
 from tasks.evaluate.ensemble_selection import Ensemble, Saved, combined, ensemble_of
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import read, write
+from tasks.packaging.model_card import model_card
+from tasks.packaging.records import Candidate, Decision, Member, Registered, Score
 from tasks.prepare import Prepared
-from tasks.study.record import StudyRecord
+from tasks.registry import aliases
+from tasks.registry.register import Registration, record_version
+from tasks.scoring.final_training import final_folder, training_folder
+from tasks.scoring.test_score import VALIDATION, score
+from tasks.study.reader import StudyRecord
 from tasks.train.folder import TrialFolder
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def build(
         seconds=record.study.champion.seconds,
         members=members,
     )
-    held = registry.incumbent(client, record.study.registered_model)
+    held = aliases.incumbent(client, record.study.registered_model)
     decision = judged(record, prepared, client, candidate, taken, held)
     if decision.verdict == "crown":  # the champion's alias is not what it competes for
         decision = decision.model_copy(update={"verdict": "keep"})
@@ -191,7 +191,7 @@ def _register(
         params={f"weight of trial {number}": share for number, share in shares.items()},
         extra_tags=tags,
     )
-    with registry.held(record.home, model):
+    with aliases.held(record.home, model):
         version = record_version(client, record.home, given, previous=None)
         for name, value in tags.items():
             client.set_model_version_tag(model, version.version, name, value)

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.errors import DenseError
-from conf.evaluate import Evaluate
+from conf.runtime.errors import DenseError
+from conf.schema.evaluate import Evaluate
 from tasks.evaluate import metrics
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, read

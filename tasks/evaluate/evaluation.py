@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from conf.errors import DenseError
-from conf.evaluate import OF_TEXTS, Evaluate
-from conf.home import write_atomically
-from conf.identity import canonical_json
-from conf.study import TrialConfig
+from conf.loading.digests import canonical_json
+from conf.runtime.errors import DenseError
+from conf.runtime.home import write_atomically
+from conf.schema.evaluate import OF_TEXTS, Evaluate
+from conf.schema.study import TrialConfig
 from tasks.evaluate import counts, intervals, labels, ranks, texts
 from tasks.evaluate.predictions import LabelPredictions, Predictions, Said, TextPredictions, read
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.evaluate import Evaluate, Texts
+from conf.schema.evaluate import Evaluate, Texts
 from tasks.evaluate import counts, metrics, rows
 from tasks.evaluate.predictions import Predictions, Said
 from tasks.evaluate.weighted import Metric

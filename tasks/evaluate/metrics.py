@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.evaluate import Evaluate, Texts
+from conf.schema.evaluate import Evaluate, Texts
 from tasks.evaluate import counts, numbers, ranks, rows, texts
 from tasks.evaluate import labels as of_labels
 from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, Said
@@ -20,7 +20,7 @@ Score = Callable[..., float]
 def own_metric(name: str) -> Score:
     """The metric that `tasks/evaluate/own/<name>.py` defines.
 
-    Names come from the closed list in `conf.evaluate`, so nothing else is ever imported.
+    Names come from the closed list in `conf.schema.evaluate`, so nothing else is ever imported.
     """
     score: Score = importlib.import_module(f"tasks.evaluate.own.{name}").score
     return score
@@ -103,7 +103,7 @@ def compute(
     """Metrics of a classifier, by name.
 
     Args:
-        names: metrics to compute, from `conf.evaluate.MetricName`.
+        names: metrics to compute, from `conf.schema.evaluate.MetricName`.
         targets: true class of each row, whole numbers of shape (rows,).
         predictions: predicted class of each row, likewise.
         probabilities: probability of every class, floats of shape (rows, classes).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.evaluate import Evaluate
+from conf.schema.evaluate import Evaluate
 from tasks.evaluate import counts, intervals, metrics
 from tasks.evaluate.evaluation import Interval
 from tasks.evaluate.predictions import Predictions, Said

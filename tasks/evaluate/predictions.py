@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.errors import DenseError
+from conf.runtime.errors import DenseError
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conf.evaluate import Texts
+from conf.schema.evaluate import Texts
 from tasks.evaluate.weighted import Floats, Metric, mean, of_sums
 
 if TYPE_CHECKING:

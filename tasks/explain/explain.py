@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.errors import BadInput
-from conf.estimators import EstimatorKinds
-from conf.home import write_atomically
+from conf.runtime.errors import BadInput
+from conf.runtime.home import write_atomically
+from conf.schema.estimators import EstimatorKinds
 from models.serving import Serving, TextServing
-from tasks.champion.measure import predict
-from tasks.champion.pack import trained
-from tasks.champion.records import Candidate
-from tasks.champion.rows import RawRows
-from tasks.champion.texts import TextReader, tokens_of
 from tasks.evaluate import metrics
 from tasks.evaluate.predictions import NumberPredictions
-from tasks.explain import columns, gradients, pictures, pieces
-from tasks.explain.choose import Said, chosen, described, looked_at
-from tasks.explain.record import EXPLAINED, Example, Explained, Piece
+from tasks.explain import image_maps, integrated_gradients, permutation, token_maps
+from tasks.explain.select_rows import Said, chosen, described, looked_at
+from tasks.packaging.benchmark import predict
+from tasks.packaging.explanations import EXPLAINED, Example, Explained, Piece
+from tasks.packaging.pack import trained
+from tasks.packaging.pack_text import TextReader, tokens_of
+from tasks.packaging.raw_rows import RawRows
+from tasks.packaging.records import Candidate
 from tasks.train.folder import TrialFolder
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _explained(subject: Subject, count: int) -> Explained:
     found = _empty(subject, examples=[each.model_dump() for each in examples])
     if subject.kind != "table":
         return found
-    lost = columns.importance(subject.table, _quality(subject), subject.candidate.seed)
+    lost = permutation.importance(subject.table, _quality(subject), subject.candidate.seed)
     return found.model_copy(update={"columns": lost})
 
 
@@ -118,15 +118,15 @@ def _example(subject: Subject, place: int, plain: Example) -> Example:
 def _pixels(subject: Subject, place: int) -> dict[str, Any]:
     assert isinstance(subject.serving, Serving)
     image, inputs = subject.rows.values[place], subject.card["inputs"]
-    weights = gradients.of_pixels(subject.serving, image, subject.output(place))
-    return {"picture": pictures.picture(image, inputs), "heat": pictures.heat(weights)}
+    weights = integrated_gradients.of_pixels(subject.serving, image, subject.output(place))
+    return {"picture": image_maps.picture(image, inputs), "heat": image_maps.heat(weights)}
 
 
 def _tokens(subject: Subject, place: int) -> dict[str, Any]:
     model = subject.candidate.config.model
     if isinstance(model, EstimatorKinds):
         answer = _answer(subject, place)
-        weighed = pieces.left_out(
+        weighed = token_maps.left_out(
             str(subject.rows.values[place]), lambda texts: answer(np.array(texts, dtype=object))
         )
         return {"pieces": weighed}
@@ -134,16 +134,16 @@ def _tokens(subject: Subject, place: int) -> dict[str, Any]:
     assert isinstance(model, TextReader) and isinstance(serving, TextServing)
     encoder = tokens_of(model, subject.parts)
     text = str(subject.rows.values[place])
-    read = pieces.read(text, encoder)
-    weights = gradients.of_tokens(
+    read = token_maps.read(text, encoder)
+    weights = integrated_gradients.of_tokens(
         serving, read.tokens, subject.output(place), encoder.rules.pad, read.special
     )
-    return {"pieces": pieces.weighed(text, read, weights)}
+    return {"pieces": token_maps.weighed(text, read, weights)}
 
 
 def _columns(subject: Subject, place: int) -> dict[str, tuple[Piece, ...]]:
     answer = _answer(subject, place)
-    found = columns.counted(
+    found = permutation.counted(
         subject.table, place, lambda rows: answer(subject.raw(rows)), subject.candidate.seed
     )
     return {"pieces": found[:SHOWN_COLUMNS]}
@@ -163,7 +163,7 @@ def _answer(subject: Subject, place: int) -> Callable[[Any], NDArray[np.float64]
     return answer
 
 
-def _quality(subject: Subject) -> columns.Quality:
+def _quality(subject: Subject) -> permutation.Quality:
     evaluate, rows = subject.candidate.config.evaluate, subject.rows
     sign = 1.0 if evaluate.direction == "maximize" else -1.0
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conf.errors import BadInput, Held
-from conf.home import Home, write_atomically
-from tasks.champion.predict import rows_of
-from tasks.champion.reading import is_image, read_images
-from tasks.champion.scoring import column_of, target_name
+from conf.runtime.errors import BadInput, Held
+from conf.runtime.home import Home, write_atomically
+from tasks.scoring.predict import rows_of
+from tasks.scoring.read_files import is_image, read_images
+from tasks.scoring.score_files import column_of, target_name
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from conf.monitor import Monitor
+from conf.schema.monitor import Monitor
 from tasks.evaluate.evaluation import Interval
 from tasks.monitor import statistics
-from tasks.monitor.features import CONFIDENCE, Answers, Features
-from tasks.monitor.reference import Reference
+from tasks.packaging.drift_features import CONFIDENCE, Answers, Features
+from tasks.packaging.drift_reference import Reference
 
 COMPARED = 1_000
 """Rows a side that features are compared on at most; drawn evenly."""

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from conf.home import write_atomically
+from conf.runtime.home import write_atomically
 from tasks.monitor.look import Look
-from tasks.report import words
-from tasks.report.figures import Figure
+from tasks.report import format
+from tasks.report.figures.base import Figure
 from tasks.report.page import render
 
 MOST_FEATURES = 40
@@ -41,7 +41,7 @@ def view(look: Look, earlier: Sequence[Look]) -> dict[str, Any]:
         ],
         "left_out": max(0, len(features) - MOST_FEATURES),
         "metrics": [
-            (words.name(name), words.number(now.value), words.interval(now.low, now.high),
+            (format.name(name), format.number(now.value), format.interval(now.low, now.high),
              *_promise(look, name))
             for name, now in look.metrics.items()
         ],
@@ -59,8 +59,8 @@ def _verdict(look: Look, test: Any) -> str:
 def _promise(look: Look, name: str) -> tuple[str, str]:
     found = look.promised.get(name)
     if found is None:
-        return words.DASH, ""
-    return words.number(found.value), words.interval(found.low, found.high)
+        return format.DASH, ""
+    return format.number(found.value), format.interval(found.low, found.high)
 
 
 def _when(look: Look) -> str:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from conf.home import Home, write_atomically
-from tasks.champion.register import experiment_of
+from conf.runtime.home import Home, write_atomically
 from tasks.monitor.incoming import folder_of
 from tasks.monitor.look import Look
 from tasks.monitor.page import write_page
+from tasks.registry.register import experiment_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from conf.errors import BadInput
-from conf.load import load_study, study_names
-from conf.study import Study
+from conf.loading.load import load_study, study_names
+from conf.runtime.errors import BadInput
+from conf.schema.study import Study
 
 KINDS = ("kind", "source", "by")
 """Fields that choose an implementation: with another of them a part is replaced whole."""

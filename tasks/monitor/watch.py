@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from conf.errors import BadInput
-from conf.evaluate import Evaluate, direction_of
-from conf.home import Home
-from conf.monitor import Monitor
-from tasks.champion import registry
-from tasks.champion.predict import loaded_version
-from tasks.champion.promote import no_champion
-from tasks.champion.scoring import UNANSWERED, as_said
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.evaluate import Evaluate, direction_of
+from conf.schema.monitor import Monitor
 from tasks.evaluate.evaluation import Interval
 from tasks.evaluate.intervals import of_said
 from tasks.evaluate.predictions import Said
-from tasks.monitor import reference
-from tasks.monitor.features import answers_of, features_of
 from tasks.monitor.incoming import Rows, Seen, arrived, read_rows
 from tasks.monitor.look import Look, compare, quality
 from tasks.monitor.record import Idle, Kept, keep
-from tasks.study.record import StudyRecord, studies
+from tasks.packaging import drift_reference
+from tasks.packaging.drift_features import answers_of, features_of
+from tasks.registry import aliases
+from tasks.registry.promote import no_champion
+from tasks.scoring.predict import loaded_version
+from tasks.scoring.score_files import UNANSWERED, as_said
+from tasks.study.reader import StudyRecord, studies
 from tasks.track import store
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def watch(
         BadInput: there is no champion, no rows, or rows that it does not take.
         Held: another look at the place is under way.
     """
-    version = registry.aliased(client, model)
+    version = aliases.aliased(client, model)
     if version is None:
         raise BadInput(no_champion(client, model))
     seen = Seen(home, model, place)
@@ -94,25 +94,27 @@ def _too_few(place: Path, rows: int, wanted: int) -> Idle:
     return Idle(said)
 
 
-def _reference(client: MlflowClient, version: ModelVersion, folder: str) -> reference.Reference:
+def _reference(
+    client: MlflowClient, version: ModelVersion, folder: str
+) -> drift_reference.Reference:
     """What was kept with the version."""
     from mlflow.exceptions import MlflowException
 
     try:
-        found = client.download_artifacts(version.run_id, reference.REFERENCE, folder)
+        found = client.download_artifacts(version.run_id, drift_reference.REFERENCE, folder)
     except (MlflowException, OSError) as error:
         raise BadInput(
             f"version {version.version} of {version.name!r} was registered without what its rows "
             f"looked like; run its study under another name with champion.model={version.name}, "
             "whose champion will have it"
         ) from error
-    return reference.read(Path(found))
+    return drift_reference.read(Path(found))
 
 
 def _look(
     model: PyFuncModel,
     version: ModelVersion,
-    known: reference.Reference,
+    known: drift_reference.Reference,
     rows: Rows,
     place: Path,
     files: int,
@@ -203,7 +205,7 @@ def look_at(home: Home, name: str, place: Path, *, again: bool) -> Kept | Idle:
         return watch(
             store.client(uri),
             home,
-            registry.model_of(home, name),
+            aliases.model_of(home, name),
             place,
             settings,
             time=time.time(),

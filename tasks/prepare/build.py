@@ -10,26 +10,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from conf.data import Words
-from conf.study import Study
-from data.rows import Report, Rows
+from conf.schema.data import Words
+from conf.schema.study import Study
 from data.sources import Source
-from tasks.prepare import fit, fitted, tokens
-from tasks.prepare.card import card
-from tasks.prepare.fitting import check_kind
-from tasks.prepare.key import PREPARE_VERSION
-from tasks.prepare.labels import (
-    answers,
-    check_left,
-    check_trained,
-    second_answers,
-)
-from tasks.prepare.leakage import refuse_leaks
-from tasks.prepare.privacy import anonymity
-from tasks.prepare.rules import clean_rows
-from tasks.prepare.several import check_told, label_matrix, strata
-from tasks.prepare.split import TRAIN, Parts, divide
-from tasks.prepare.words import as_inputs
+from data.sources.rows import Report, Rows
+from tasks.prepare import fitted_cleaning
+from tasks.prepare.check_kind import check_kind
+from tasks.prepare.cleaning.labels import answers, check_left, check_trained, second_answers
+from tasks.prepare.cleaning.privacy import anonymity
+from tasks.prepare.cleaning.rules import clean_rows
+from tasks.prepare.encoding import bpe, fit
+from tasks.prepare.encoding.categories import as_inputs
+from tasks.prepare.splitting.leakage import refuse_leaks
+from tasks.prepare.splitting.multilabel import check_told, label_matrix, strata
+from tasks.prepare.splitting.split import TRAIN, Parts, divide
+from tasks.prepare.store.card import card
+from tasks.prepare.store.key import PREPARE_VERSION
 
 
 @dataclass(frozen=True)
@@ -92,33 +88,33 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
 
 def _fitted(
     study: Study, rows: Rows, parts: Parts, labels: npt.NDArray[Any], seed: int
-) -> tuple[Rows, Parts, list[Report], fitted.Floats | None]:
+) -> tuple[Rows, Parts, list[Report], fitted_cleaning.Floats | None]:
     """The rules that are fitted on the training part, in turn."""
     reports = []
     if rows.words:
         rules: Words = getattr(study.data, "words", Words())
         rows = as_inputs(rows, parts == TRAIN, rules)
-    filling = fitted.fill_values(rows, parts, study.clean)
+    filling = fitted_cleaning.fill_values(rows, parts, study.clean)
     if filling is not None and study.clean.missing != "keep":
-        rows, report = fitted.fill(rows, filling)
+        rows, report = fitted_cleaning.fill(rows, filling)
         reports.append(report)
     kinds = labels if labels.dtype.kind == "i" else np.zeros(len(rows), dtype=np.int64)
-    parts, report = fitted.drop_outliers(rows, parts, kinds, study.clean, seed)
+    parts, report = fitted_cleaning.drop_outliers(rows, parts, kinds, study.clean, seed)
     reports.append(report)
-    parts, report = fitted.find_suspects(rows, parts, labels, study.clean, seed)
+    parts, report = fitted_cleaning.find_suspects(rows, parts, labels, study.clean, seed)
     return rows, parts, [*reports, report], filling
 
 
 def _inputs(
-    study: Study, rows: Rows, parts: Parts, filling: fitted.Floats | None
+    study: Study, rows: Rows, parts: Parts, filling: fitted_cleaning.Floats | None
 ) -> tuple[Rows, dict[str, Any], str | None]:
     """How a model is to read the rows; texts get their tokens."""
     train = rows.keep(parts == TRAIN)
     if rows.kind in ("image", "table"):
         return rows, fit.inputs(train, study.clean, filling), None
-    tokenizer = tokens.trained(train, study.clean.text)
-    rows = tokens.encoded(rows, tokenizer)
-    return rows, tokens.inputs(rows, tokenizer, study.clean.text), tokenizer.to_str()
+    tokenizer = bpe.trained(train, study.clean.text)
+    rows = bpe.encoded(rows, tokenizer)
+    return rows, bpe.inputs(rows, tokenizer, study.clean.text), tokenizer.to_str()
 
 
 def _facts(study: Study, source: Source, raw: Rows) -> dict[str, Any]:

@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from conf.errors import BadInput
-from conf.home import Home
-from conf.study import Study
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from data.sources import Source, open_source
-from tasks.prepare.fitting import check_kind, fetch_assets
-from tasks.prepare.key import data_key, fingerprint, split_seed
-from tasks.prepare.store import Prepared, building, lock, open_prepared
+from tasks.prepare.check_kind import check_kind, fetch_assets
+from tasks.prepare.store.key import data_key, fingerprint, split_seed
+from tasks.prepare.store.store import Prepared, building, lock, open_prepared
 
 Say = Callable[[str], None]
 
@@ -50,7 +50,7 @@ def prepare(study: Study, home: Home, say: Say = silent) -> Prepared:
 
 def equip(study: Study, home: Home, prepared: Prepared, say: Say) -> None:
     """See that there is what the study's trials need besides the prepared data."""
-    from tasks.prepare.translate import translate
+    from tasks.prepare.encoding.backtranslate import translate
 
     fetch_assets(study, home, say)
     translate(study, home, prepared, say)
@@ -64,7 +64,7 @@ def under_licence(facts: Mapping[str, str]) -> str:
 
 def _make(study: Study, home: Home, source: Source, digest: str, key: str) -> None:
     from tasks.prepare.build import build
-    from tasks.prepare.write import write
+    from tasks.prepare.store.write import write
 
     with building(home, key) as folder, tempfile.TemporaryDirectory(dir=folder) as scratch:
         built = build(study, source, split_seed(study), Path(scratch))
@@ -79,6 +79,6 @@ def _make(study: Study, home: Home, source: Source, digest: str, key: str) -> No
 def _privacy_mark(study: Study) -> str:
     if study.clean.privacy is None:
         return ""
-    from tasks.prepare.privacy import key_mark
+    from tasks.prepare.cleaning.privacy import key_mark
 
     return key_mark(study.clean.privacy)

@@ -12,9 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from conf.home import write_atomically
+from conf.runtime.home import write_atomically
 from tasks.report.view import Surroundings, view
-from tasks.study.record import StudyRecord
+from tasks.study.reader import StudyRecord
 
 _PLAIN = Surroundings()
 

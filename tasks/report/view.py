@@ -8,26 +8,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conf import provenance
-from conf.identity import study_digest
-from conf.plan import describe
+from conf.loading.digests import study_digest
+from conf.loading.plan import describe
+from conf.runtime import provenance
 from tasks.evaluate.ensemble_selection import ensemble_of
-from tasks.report import figures, head, repeat, words
-from tasks.report.cost import cost
-from tasks.report.datacard import class_names, shown_card
-from tasks.report.effects import Effects, effects
-from tasks.report.errors import classes, mistakes, written
-from tasks.report.explained import champion_folder, explained
-from tasks.report.front import front_of, fronts
-from tasks.report.gain import gain
-from tasks.report.importance import Lesson, lessons, shown_importance
-from tasks.report.parallel import parallel
-from tasks.report.small import small
-from tasks.report.tables import Row, leaderboard, measured, outcome, settings, short
-from tasks.report.winner import Winner
+from tasks.report import format as words
+from tasks.report import reproduce
+from tasks.report.figures import base
+from tasks.report.figures.parallel_coordinates import parallel
+from tasks.report.leaderboard import Row, leaderboard, measured, outcome, settings, short
+from tasks.report.sections import head
+from tasks.report.sections.compression import small
+from tasks.report.sections.cost import cost
+from tasks.report.sections.datacard import class_names, shown_card
+from tasks.report.sections.effects import Effects, effects
+from tasks.report.sections.errors import classes, mistakes, written
+from tasks.report.sections.explanations import champion_folder, explained
+from tasks.report.sections.gain import gain
+from tasks.report.sections.importance import Lesson, lessons, shown_importance
+from tasks.report.sections.pareto import front_of, fronts
+from tasks.study.champion_state import Winner
 from tasks.study.identity import STUDY_FILE
 from tasks.study.policy import levels
-from tasks.study.record import StudyRecord, TrialRecord
+from tasks.study.reader import StudyRecord, TrialRecord
 
 SHOWN_ROWS = 20
 MOST_ROWS = 1_000
@@ -94,11 +97,11 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
         ],
         "features": _features(around.card),
         "sheet_caption": around.sheet_caption,
-        "command": repeat.command(record.study, record.folder / STUDY_FILE),
-        "needed": repeat.needed(record.study),
+        "command": reproduce.command(record.study, record.folder / STUDY_FILE),
+        "needed": reproduce.needed(record.study),
         "facts": _facts(record, around),
-        "study_yaml": repeat.as_yaml(record.study),
-        "best_yaml": repeat.as_yaml(best.config) if best else "",
+        "study_yaml": reproduce.as_yaml(record.study),
+        "best_yaml": reproduce.as_yaml(best.config) if best else "",
         "named": words.name,
         "figures": {
             **_figures(record, rows, best, around.card, seen),
@@ -143,18 +146,18 @@ def _figures(
     best: TrialRecord | None,
     card: Mapping[str, Any] | None,
     seen: Effects,
-) -> dict[str, figures.Figure]:
+) -> dict[str, base.Figure]:
     """Figures by the identity of their place on the page; what there is nothing for is absent."""
     objective, sign = record.study.evaluate.objective, record.state.sign
     ranked = [row.trial for row in rows if row.place is not None]
-    found: dict[str, figures.Figure] = {}
+    found: dict[str, base.Figure] = {}
     if not ranked or best is None:
         return found
-    found["history"] = figures.history(rows, objective, sign, seen.chance)
-    shown = dict.fromkeys([best.number, 0, *ranked[: figures.MOST_CURVES]])
+    found["history"] = base.history(rows, objective, sign, seen.chance)
+    shown = dict.fromkeys([best.number, 0, *ranked[: base.MOST_CURVES]])
     lines = {number: record.trial(number).curve for number in shown}
     if any(lines.values()):
-        found["curves"] = figures.curves(
+        found["curves"] = base.curves(
             lines, objective, best.number, sign, levels(record.study, best.trial)[:-1]
         )
     if record.study.search.space and len(ranked) > 1:
@@ -162,18 +165,18 @@ def _figures(
     found |= fronts(rows, objective, sign, record.study.evaluate.also)
     evaluation = best.evaluation
     if evaluation and evaluation.confusion:
-        found["confusion"] = figures.confusion(
+        found["confusion"] = base.confusion(
             evaluation.confusion, class_names(card, len(evaluation.confusion))
         )
     if evaluation and evaluation.reliability:
-        found["reliability"] = figures.reliability(evaluation.reliability)
+        found["reliability"] = base.reliability(evaluation.reliability)
     return found
 
 
 def _table(record: StudyRecord, rows: Sequence[Row]) -> dict[str, Any]:
     keys = settings(record)
     ends = [end for row in rows for end in (row.low, row.high, row.value) if end is not None]
-    low, high = figures.readable_range(ends, record.state.sign)
+    low, high = base.readable_range(ends, record.state.sign)
     on_it, names = set(front_of(record)), measured(record)
     return {
         "measures": measured(record),

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from conf.search import Scalar
-from conf.section import Section
+from conf.schema.base import Section
+from conf.schema.search import Scalar
 
 Number = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from conf.errors import BadInput
-from conf.identity import IDENTITY_FIELDS, study_identity
-from conf.study import Study
+from conf.loading.digests import IDENTITY_FIELDS, study_identity
+from conf.runtime.errors import BadInput
+from conf.schema.study import Study
 
 STUDY_FILE = "study.json"
 JOURNAL_FILE = "journal.jsonl"

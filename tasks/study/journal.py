@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from conf.closing import Closing
-from conf.errors import BadInput, DenseError
+from conf.runtime.closeable import Closing
+from conf.runtime.errors import BadInput, DenseError
 from tasks.study.events import Event, decode, encode
 
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from conf.errors import Held
+from conf.runtime.errors import Held
 
 _TRIES = 20
 _PAUSE = 0.01  # seconds; long enough for a reader that only looks whether the lock is held

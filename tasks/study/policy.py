@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conf.study import Study
+from conf.schema.study import Study
 from tasks.study.events import Reason
-from tasks.study.promotion import of_all, of_best, of_last_batch
 from tasks.study.state import State
+from tasks.study.successive_halving import of_all, of_best, of_last_batch
 from tasks.study.trial import Trial
 
 

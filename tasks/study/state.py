@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tasks.study import events
-from tasks.study.persistent import SortedSet, Vector
+from tasks.study.persistent_collections import SortedSet, Vector
 from tasks.study.trial import Key, Trial
 
 Direction = Literal["minimize", "maximize"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from conf.search import Scalar
+from conf.schema.search import Scalar
 from tasks.study.events import Attempt, Finished, Interrupted
 
 Status = Literal["queued", "running", "paused", "complete", "stopped", "failed"]

@@ -2,6 +2,6 @@
 
 from tasks.suggest.optimizer import Optimizer
 from tasks.suggest.propose import propose
-from tasks.suggest.records import Observation, Proposal, Settings, Suggestion
+from tasks.suggest.types import Observation, Proposal, Settings, Suggestion
 
 __all__ = ["Observation", "Optimizer", "Proposal", "Settings", "Suggestion", "propose"]

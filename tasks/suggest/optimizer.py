@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from conf.errors import BadInput
+from conf.runtime.errors import BadInput
 from tasks.suggest.propose import propose
-from tasks.suggest.records import (
+from tasks.suggest.space.space import Space
+from tasks.suggest.types import (
     Direction,
     Earlier,
     Observation,
@@ -19,7 +20,6 @@ from tasks.suggest.records import (
     Suggestion,
     Values,
 )
-from tasks.suggest.space import Space
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -196,7 +196,7 @@ class Optimizer:
 
     def result(self) -> OptimizeResult:
         """What was found, as scikit-optimize's result; its plots read it."""
-        from tasks.suggest.result import optimize_result
+        from tasks.suggest.skopt_result import optimize_result
 
         return optimize_result(self._space, self.observations, self._direction, self._seed)
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.errors import BadInput
-from conf.search import Scalar
-from tasks.suggest.pareto import scalarised
-from tasks.suggest.records import Direction, Forecast, Observation, Origin, Settings, Values
-from tasks.suggest.space import Rows, Space
+from conf.runtime.errors import BadInput
+from conf.schema.search import Scalar
+from tasks.suggest.acquisition.pareto import scalarised
+from tasks.suggest.space.space import Rows, Space
+from tasks.suggest.types import Direction, Forecast, Observation, Origin, Settings, Values
 
 Picked = list[tuple[dict[str, Scalar], Origin]]
 

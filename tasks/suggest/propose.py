@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from conf.errors import BadInput
-from tasks.suggest import evolution
-from tasks.suggest.points import grid_rows, sobol, untried
+from conf.runtime.errors import BadInput
 from tasks.suggest.problem import Choice, Picked, Problem, in_order, reports_of
-from tasks.suggest.records import (
+from tasks.suggest.space.initial_design import grid_rows, sobol, untried
+from tasks.suggest.space.space import space_of
+from tasks.suggest.strategies import evolution
+from tasks.suggest.types import (
     Direction,
     Observation,
     Origin,
@@ -24,7 +25,6 @@ from tasks.suggest.records import (
     Suggestion,
     Values,
 )
-from tasks.suggest.space import space_of
 
 _PLAIN = Settings()
 Chooser = Callable[[Problem, int, int, set[str]], Choice]
@@ -106,15 +106,15 @@ def _given(
 
 def _chooser(strategy: Strategy) -> Chooser:
     if strategy == "bayes":
-        from tasks.suggest.bayes import choose  # scipy's optimisers load with it
+        from tasks.suggest.strategies.bayes import choose  # scipy's optimisers load with it
 
         return choose
     if strategy == "forest":
-        from tasks.suggest import forest  # scikit-learn loads with its first fit
+        from tasks.suggest.strategies import forest  # scikit-learn loads with its first fit
 
         return forest.choose
     if strategy == "tpe":
-        from tasks.suggest import tpe  # an extra
+        from tasks.suggest.strategies import tpe  # an extra
 
         return tpe.choose
     choosers: dict[str, Chooser] = {

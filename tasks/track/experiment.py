@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from conf.errors import BadInput
-from conf.home import Home
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
 from tasks.track import store
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from conf.identity import derived_seed, study_digest
-from conf.study import Study
-from conf.values import apply_values
+from conf.loading.digests import derived_seed, study_digest
+from conf.loading.trial_values import apply_values
+from conf.schema.study import Study
 from tasks.evaluate.evaluation import Evaluation
 from tasks.study.state import State
 from tasks.study.trial import Trial

@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 import conf
-from conf.errors import DenseError
+from conf.runtime.errors import DenseError
 
 FILE = "sessions.jsonl"
 

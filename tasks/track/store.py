@@ -18,8 +18,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conf.errors import BadInput, DenseError
-from conf.home import Home
+from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.home import Home
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,10 +7,10 @@ import socket
 import time
 from dataclasses import dataclass
 
-from conf.errors import DenseError
-from conf.home import Home
+from conf.runtime.errors import DenseError
+from conf.runtime.home import Home
 from tasks.study.lock import Holder, StudyLock
-from tasks.study.record import StudyRecord
+from tasks.study.reader import StudyRecord
 from tasks.track import project, sessions, store
 from tasks.track.ledger import Ledger
 

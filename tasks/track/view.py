@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from conf.evaluate import Evaluate
-from conf.study import Study
+from conf.schema.evaluate import Evaluate
+from conf.schema.study import Study
 
 KEY = "trials"
 TAG = f"mlflow.sharedViewState.{KEY}"

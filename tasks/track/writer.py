@@ -11,9 +11,9 @@ import threading
 import time
 from pathlib import Path
 
-from conf.home import Home
-from conf.provenance import environment
-from conf.study import Study
+from conf.runtime.home import Home
+from conf.runtime.provenance import environment
+from conf.schema.study import Study
 from tasks.study.events import Event
 from tasks.study.state import State
 from tasks.track import experiment, project, sessions, store

@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from conf.errors import DenseError
-from conf.study import TrialConfig
-from tasks.train.durable import write_durably, write_whole
-from tasks.train.outcome import Cause
+from conf.runtime.atomic_write import write_durably, write_whole
+from conf.runtime.errors import DenseError
+from conf.schema.study import TrialConfig
+from tasks.train.engine.outcome import Cause
 
 SPEC = "spec.json"
 RESULT = "result.json"

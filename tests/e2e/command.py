@@ -60,7 +60,7 @@ class Command:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `dense ARGUMENTS` and return at once."""
         return subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", *arguments],
+            [sys.executable, "-m", "flows.cli.main", *arguments],
             env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -138,7 +138,7 @@ class Command:
 
 def is_server(process: psutil.Process | None) -> bool:
     """Whether a process is the trial server, or a trial forked from it."""
-    return process is not None and runs(process, "tasks.train.server")
+    return process is not None and runs(process, "tasks.train.trial.server")
 
 
 def runs(process: psutil.Process, module: str) -> bool:

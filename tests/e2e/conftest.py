@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from conf.home import Home
+from conf.runtime.home import Home
 from tests.e2e.command import Command
 
 
 @pytest.fixture(scope="session")
 def used_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which MLflow's database is migrated and the digits are prepared."""
-    from conf.load import load_study
+    from conf.loading.load import load_study
     from tasks.prepare import prepare
     from tasks.track.store import bootstrap
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 
-from conf.home import Home
-from flows import servers
-from flows.server import free_port
+from conf.runtime.home import Home
+from flows.servers import state
+from flows.servers.prefect import free_port
 from tests.e2e.command import Command
 from tests.e2e.prefect_api import Api
 
@@ -64,7 +64,7 @@ class Site:
 
     def pid(self, name: str) -> int:
         """The guard of a program, which is its group's number."""
-        found = servers.running(Home.open(self.dense.home))
+        found = state.running(Home.open(self.dense.home))
         assert found is not None
         return next(each.pid for each in found.services if each.name == name)
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from conf.home import Home
-from conf.load import load_study
+from conf.loading.load import load_study
+from conf.runtime.home import Home
 from tasks.study.events import Asked, Suggested
 from tasks.study.lock import Holder, StudyLock
-from tasks.study.open import OpenStudy
+from tasks.study.writer import OpenStudy
 from tests.e2e.command import Command
 
 # Servers' logs, locks, the cache of files' hashes, and MLflow's own database, which is compared by

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conf.home import Home
-from conf.study import Study
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.prepare import prepare
 from tests.e2e.command import Command, of
 

@@ -17,8 +17,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from conf.home import Home
-from flows.server import PrefectServer
+from conf.runtime.home import Home
+from flows.servers.prefect import PrefectServer
 from tests.e2e.command import Command, of, runs
 from tests.e2e.prefect_api import Api
 from tests.e2e.same import values
@@ -85,7 +85,7 @@ class Site:
 DEPLOY = """
 import sys
 from prefect.blocks.notifications import CustomWebhookNotificationBlock as Block
-from flows import deploy
+from flows.servers import deploy
 told = {"subject": "{{subject}}", "body": "{{body}}"}
 Block(name="lab", url=sys.argv[1], method="POST", json_data=told).save("lab")
 deploy.main("dense")
@@ -214,7 +214,7 @@ def trains_the_champion(site: Site, name: str) -> bool:
 
 
 def scores_the_champion(site: Site, name: str) -> bool:
-    return any(runs(each, "tasks.champion.score") for each in site.dense.processes())
+    return any(runs(each, "tasks.scoring.test_score") for each in site.dense.processes())
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from conf.home import Home
+from conf.runtime.home import Home
 from tasks.study.lock import holder_of
 from tests.e2e.command import Command, of
 from tests.e2e.same import values
@@ -30,14 +30,14 @@ def refuse(journal, line):
 
 Journal._write = refuse
 
-from flows.cli import main
+from flows.cli.main import main
 main()
 """
 
 # The command with a trial engine whose first attempt raises what no trial can answer for.
 ENGINE_BROKEN = """
 import sys
-from tasks.train.engine import Engine
+from tasks.train.engine.engine import Engine
 
 run, left = Engine.run, [int(sys.argv.pop(1))]
 
@@ -49,7 +49,7 @@ def refuse(engine, spec, folder):
 
 Engine.run = refuse
 
-from flows.cli import main
+from flows.cli.main import main
 main()
 """
 

@@ -23,10 +23,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 
-from conf.home import Home
-from conf.identity import trial_digest
-from conf.load import load_study
-from conf.values import apply_values, values_of
+from conf.loading.digests import trial_digest
+from conf.loading.load import load_study
+from conf.loading.trial_values import apply_values, values_of
+from conf.runtime.home import Home
 from tests.e2e.command import Command, of
 
 SLOW, DIVERGING = 5_000, 10.0

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import rotate
 
-from conf.home import Home
-from conf.load import load_study
-from tasks.champion.rows import read_rows
+from conf.loading.load import load_study
+from conf.runtime.home import Home
+from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import prepare, test_path
 from tasks.track import store
 from tests.e2e.command import of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.command import Command
-from tests.unit.new.made import MAKERS, numbers
+from tests.unit.draft.made import MAKERS, numbers
 
 pytestmark = pytest.mark.long
 

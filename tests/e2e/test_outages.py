@@ -19,8 +19,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from sklearn.datasets import load_wine
 
-from conf.home import Home
-from flows import servers
+from conf.runtime.home import Home
+from flows.servers import state
 from tasks.track import store
 from tests import postgres
 from tests.e2e.command import of
@@ -272,7 +272,7 @@ def test_down_ends_also_the_run_of_a_worker_that_is_gone(
     assert site.dense.run("down").stdout == "down\n"
     assert not site.dense.processes()
     assert of(site.dense.journal("ended"), "stopped")[-1]["reason"] == "user"
-    kept = servers.read(Home.open(site.dense.home))
+    kept = state.read(Home.open(site.dense.home))
     assert kept is not None and kept.mlflow == site.mlflow and kept.services == ()
     assert kept.postgres is not None and postgres.QUOTED not in kept.postgres
     refused = site.dense.run("run", "digits", "search.trials=1")

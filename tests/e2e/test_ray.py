@@ -36,7 +36,7 @@ def ray(cluster: Any) -> tuple[Any, tuple[str, ...]]:
 
 def keepers() -> list[psutil.Process]:
     """The Ray workers that keep trial servers."""
-    found = (p for p in psutil.process_iter() if "tasks.train.server" in cmdline(p))
+    found = (p for p in psutil.process_iter() if "tasks.train.trial.server" in cmdline(p))
     parents = {parent.pid: parent for p in found if (parent := p.parent()) is not None}
     return [p for p in parents.values() if "".join(cmdline(p)).startswith("ray::Keeper")]
 

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from conf.home import Home
-from flows import servers
+from conf.runtime.home import Home
+from flows.servers import state
 from tests.e2e.command import of
 from tests.e2e.same import values
 from tests.e2e.site import QUICK, Site
@@ -87,7 +87,7 @@ def test_a_home_is_served_its_deployments_run_and_nothing_is_left(site: Site) ->
     before = (dense.home / "logs" / "deploy.log").stat().st_mtime_ns
     site.up()
     assert (dense.home / "logs" / "deploy.log").stat().st_mtime_ns == before
-    holder = servers.holder(Home.open(dense.home))
+    holder = state.holder(Home.open(dense.home))
     assert holder is not None
     psutil.Process(holder.pid).kill()
     wait_until(lambda: not dense.processes(), seconds=60)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.home import Home
+from conf.runtime.home import Home
 
 
 @pytest.fixture(scope="session")

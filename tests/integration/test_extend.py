@@ -19,12 +19,16 @@ BLOCK = re.compile(r"```python\n# (in )?(\S+)\n(.*?)```", re.DOTALL)
 
 # File, what stands there, what stands there afterwards: the lines that the page asks for.
 LINES = [
-    ("conf/evaluate.py", "MoreIsBetter = Literal[\n", 'MoreIsBetter = Literal[\n"worst_recall",\n'),
-    ("conf/model.py", "Model = Annotated[", "Model = Annotated[Flat | "),
-    ("conf/data.py", "    BuiltinData | ", "    NpzData | BuiltinData | "),
-    ("conf/augment.py", "    rotate: Rotate | None = None\n",
+    (
+        "conf/schema/evaluate.py",
+        "MoreIsBetter = Literal[\n",
+        'MoreIsBetter = Literal[\n"worst_recall",\n',
+    ),
+    ("conf/schema/model.py", "Model = Annotated[", "Model = Annotated[Flat | "),
+    ("conf/schema/data.py", "    BuiltinData | ", "    NpzData | BuiltinData | "),
+    ("conf/schema/augment.py", "    rotate: Rotate | None = None\n",
      "    invert: Invert | None = None\n    rotate: Rotate | None = None\n"),
-    ("data/presets.py", '"image": (\n', '"image": (\n        "invert",\n'),
+    ("data/transforms/presets.py", '"image": (\n', '"image": (\n        "invert",\n'),
 ]  # fmt: skip
 # Where a class of settings goes: before the first of these that the file has.
 BEFORE = ("\nModel = Annotated[", "\nData = Annotated[", "\nclass Augment(")
@@ -99,7 +103,7 @@ def run(copy: Path, *command: str) -> str:
 
 
 def test_a_study_of_own_parts_is_checked_and_tried(copy: Path) -> None:
-    said = run(copy, "-m", "flows.cli", "check", "own.yaml", "--try")
+    said = run(copy, "-m", "flows.cli.main", "check", "own.yaml", "--try")
     for part in ("npz", "flat, units 16", "worst_recall, to maximize", "augment.invert.p"):
         assert part in said
     assert "one step and a validation of trial 0" in said
@@ -111,9 +115,9 @@ def test_a_study_of_own_parts_is_checked_and_tried(copy: Path) -> None:
 
 def test_the_change_reaches_what_the_model_sees(copy: Path) -> None:
     script = (
-        "from conf.augment import Augment, Invert\n"
+        "from conf.schema.augment import Augment, Invert\n"
         "import numpy as np\n"
-        "from data.augment import Pipeline\n"
+        "from data.transforms.images import Pipeline\n"
         "black = np.zeros((8, 8, 1), np.uint8)\n"
         "print(Pipeline(Augment(invert=Invert(p=1.0)), 0, 1)(black, 0, 0).min())\n"
     )
@@ -121,7 +125,7 @@ def test_the_change_reaches_what_the_model_sees(copy: Path) -> None:
 
 
 def test_the_reference_page_tells_of_them(copy: Path) -> None:
-    page = run(copy, "-m", "conf.reference")
+    page = run(copy, "-m", "conf.loading.reference")
     for line in ("### data: `source: npz`", "### model: `kind: flat`", "### augment.invert"):
         assert line in page.splitlines()
     assert "`worst_recall`" in page

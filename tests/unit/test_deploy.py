@@ -16,10 +16,10 @@ import pytest
 import typer
 import yaml
 
-from conf.home import Home
-from flows import postgres, programs
-from flows.cli import app
-from flows.server import LEASES
+from conf.runtime.home import Home
+from flows.cli.main import app
+from flows.servers import postgres, programs
+from flows.servers.prefect import LEASES
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

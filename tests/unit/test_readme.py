@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import typer
 
-from conf.evaluate import OF_TASK
-from conf.load import load_study, study_names
-from flows.cli import app
+from conf.loading.load import load_study, study_names
+from conf.schema.evaluate import OF_TASK
+from flows.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

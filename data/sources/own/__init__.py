@@ -4,5 +4,5 @@
 
     def open_source(settings, home) -> data.sources.base.Source
 
-Its settings are a class in the union of `conf/data.py`.
+Its settings are a class in the union of `conf/schema/data.py`.
 """

@@ -5,5 +5,5 @@
     def score(targets, predictions, probabilities) -> float
 
 of arrays of shape (rows,), (rows,) and (rows, classes); the name goes into `MoreIsBetter` or
-`LessIsBetter` of `conf/evaluate.py`. Intervals, the record and the search then know it.
+`LessIsBetter` of `conf/schema/evaluate.py`. Intervals, the record and the search then know it.
 """

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.home import Home
-from conf.identity import study_digest
-from conf.study import Study
-from tasks.champion.final import final_folder, final_seed, final_spec
-from tasks.champion.records import Candidate, Score
-from tasks.champion.score import score
+from conf.loading.digests import study_digest
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.champion.training import train
+from tasks.packaging.records import Candidate, Score
 from tasks.prepare import Prepared, prepare, test_path
-from tasks.train.engine import Engine
+from tasks.scoring.final_training import final_folder, final_seed, final_spec
+from tasks.scoring.test_score import score
+from tasks.train.engine.engine import Engine
 from tasks.train.spec import TrialSpec
 from tests.integration.champion.packed import candidate_of
 

@@ -13,11 +13,11 @@ import numpy as np
 from mlflow.pyfunc import PyFuncModel
 from numpy.typing import NDArray
 
-from conf.identity import trial_digest
-from conf.study import TrialConfig
-from tasks.champion.measure import load
-from tasks.champion.pack import pack
-from tasks.champion.records import Candidate
+from conf.loading.digests import trial_digest
+from conf.schema.study import TrialConfig
+from tasks.packaging.benchmark import load
+from tasks.packaging.pack import pack
+from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared
 
 FOREIGN = """

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flows.server import free_port
+from flows.servers.prefect import free_port
 
 
 @contextmanager

@@ -6,18 +6,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conf.home import Home
-from conf.identity import derived_seed, trial_digest
-from conf.study import Study
-from conf.values import apply_values
+from conf.loading.digests import derived_seed, trial_digest
+from conf.loading.trial_values import apply_values
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.prepare import Prepared
+from tasks.study.event_builders import ending
 from tasks.study.events import Asked, Attempt, Champion, Suggested
 from tasks.study.lock import Holder
-from tasks.study.open import OpenStudy
-from tasks.study.record import StudyRecord
-from tasks.study.steps import ending
-from tasks.train.engine import Engine
+from tasks.study.reader import StudyRecord
+from tasks.study.writer import OpenStudy
+from tasks.train.engine.engine import Engine
 from tasks.train.spec import TrialSpec
 
 

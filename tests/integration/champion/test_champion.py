@@ -13,25 +13,25 @@ import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
-from conf.errors import BadInput, DenseError
-from conf.home import Home
-from conf.monitor import Monitor
-from conf.run import Gate
-from tasks.champion import registry
+from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.home import Home
+from conf.schema.monitor import Monitor
+from conf.schema.run import Gate
 from tasks.champion.decision import decide
 from tasks.champion.gate import judge
-from tasks.champion.predict import predict_file
-from tasks.champion.promote import promote, rollback
-from tasks.champion.records import Candidate, Decision, Registered
-from tasks.champion.register import Registration, register
-from tasks.champion.score import score
-from tasks.champion.scoring import score_files
 from tasks.evaluate.predictions import read
-from tasks.explain.record import read_explained
-from tasks.monitor import reference
 from tasks.monitor.record import Idle, Kept
 from tasks.monitor.watch import watch
+from tasks.packaging import drift_reference
+from tasks.packaging.explanations import read_explained
+from tasks.packaging.records import Candidate, Decision, Registered
 from tasks.prepare import test_path
+from tasks.registry import aliases
+from tasks.registry.promote import promote, rollback
+from tasks.registry.register import Registration, register
+from tasks.scoring.predict import predict_file
+from tasks.scoring.score_files import score_files
+from tasks.scoring.test_score import score
 from tests.integration.champion.conftest import Scored
 from tests.integration.champion.serving import ask, served
 from tests.integration.champion.watching import fresh, looked, save
@@ -105,7 +105,7 @@ def test_first_registration_then_nothing_then_only_a_better_one(
     assert registered(client, scored, scored.candidate, None) == first
     assert [v.version for v in client.search_model_versions("name = 'digits'")] == [1]
     assert len(client.search_runs([client.get_experiment_by_name("digits").experiment_id])) == 1
-    held = registry.incumbent(client, "digits")
+    held = aliases.incumbent(client, "digits")
     assert held is not None and (held.version, held.value) == (first.version, 0.9)
     assert decide(scored.candidate, held).verdict == "unchanged"
     other = scored.candidate.model_copy(update={"digest": "f" * 64, "value": 0.95})
@@ -120,15 +120,15 @@ def test_first_registration_then_nothing_then_only_a_better_one(
 def test_a_registration_killed_before_the_alias_is_completed(
     client: MlflowClient, scored: Scored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = registry.incumbent(client, "digits")
+    held = aliases.incumbent(client, "digits")
     expected = held.version if held else None
     third = scored.candidate.model_copy(update={"digest": "9" * 64, "value": 0.99})
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "set_registered_model_alias", _killed)
         with pytest.raises(KeyboardInterrupt):
             registered(client, scored, third, expected)
-    assert registry.incumbent(client, "digits") == held
-    left = registry.find_version(
+    assert aliases.incumbent(client, "digits") == held
+    left = aliases.find_version(
         client,
         "digits",
         {"dense.digest": third.digest, "dense.data": third.data, "dense.seed": str(third.seed)},
@@ -136,7 +136,7 @@ def test_a_registration_killed_before_the_alias_is_completed(
     assert left is not None
     done = registered(client, scored, third, expected)
     assert done.version == str(left.version)
-    assert registry.incumbent(client, "digits").version == done.version  # type: ignore[union-attr]
+    assert aliases.incumbent(client, "digits").version == done.version  # type: ignore[union-attr]
 
 
 def test_a_person_moves_the_alias_forth_and_back(client: MlflowClient, scored: Scored) -> None:
@@ -144,7 +144,7 @@ def test_a_person_moves_the_alias_forth_and_back(client: MlflowClient, scored: S
     for letter in "12":
         other = scored.candidate.model_copy(update={"digest": letter * 64})
         refused = CROWN.model_copy(update={"verdict": "refused"})
-        held = registry.incumbent(client, "digits")
+        held = aliases.incumbent(client, "digits")
         expected = held.version if held else None
         versions[letter] = registered(client, scored, other, expected, refused).version
     for letter in "12":
@@ -152,15 +152,15 @@ def test_a_person_moves_the_alias_forth_and_back(client: MlflowClient, scored: S
         assert moved.now.version == versions[letter] != moved.before
     back = rollback(client, scored.home, "digits")
     assert (back.now.version, back.before) == (versions["1"], versions["2"])
-    held = registry.incumbent(client, "digits")
+    held = aliases.incumbent(client, "digits")
     assert held is not None and held.version == versions["1"]
     keys = (scored.candidate.data, scored.candidate.seed)
-    assert registry.withdrawn(client, "digits", "2" * 64, *keys) == versions["2"]
+    assert aliases.withdrawn(client, "digits", "2" * 64, *keys) == versions["2"]
     newest = promote(client, scored.home, "digits")  # the challenger
     assert newest.now.version == versions["2"]
     with pytest.raises(BadInput, match="is its champion already"):
         promote(client, scored.home, "digits", versions["2"])
-    assert registry.withdrawn(client, "digits", "2" * 64, *keys) is None
+    assert aliases.withdrawn(client, "digits", "2" * 64, *keys) is None
 
 
 @pytest.mark.parametrize(
@@ -173,29 +173,29 @@ def test_a_person_moves_the_alias_forth_and_back(client: MlflowClient, scored: S
 def test_a_version_that_is_not_there(
     client: MlflowClient, scored: Scored, model: str, version: str, message: str
 ) -> None:
-    held = registry.incumbent(client, "digits")
+    held = aliases.incumbent(client, "digits")
     if held is None:
         held_version = registered(client, scored, scored.candidate, None).version
     else:
         held_version = held.version
     with pytest.raises(BadInput, match=message):
         promote(client, scored.home, model, version)
-    now = registry.incumbent(client, "digits")
+    now = aliases.incumbent(client, "digits")
     assert now is not None and now.version == held_version
 
 
 def test_an_alias_moved_meanwhile_is_left_alone(client: MlflowClient, scored: Scored) -> None:
-    held = registry.incumbent(client, "digits")
+    held = aliases.incumbent(client, "digits")
     fourth = scored.candidate.model_copy(update={"digest": "8" * 64, "value": 1.0})
     with pytest.raises(DenseError, match="moved"):
         registered(client, scored, fourth, "12345")
-    assert registry.incumbent(client, "digits") == held
+    assert aliases.incumbent(client, "digits") == held
 
 
 def test_the_registered_model_answers_where_the_project_is_absent(
     client: MlflowClient, scored: Scored, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
-    if registry.aliased(client, "digits") is None:
+    if aliases.aliased(client, "digits") is None:
         registered(client, scored, scored.candidate, None)
     rows, targets = images
     np.save(tmp_path / "rows.npy", rows)
@@ -245,7 +245,7 @@ def _killed(*_: object, **__: object) -> None:
 def test_a_files_rows_are_answered_by_the_champion(
     client: MlflowClient, scored: Scored, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
-    if registry.aliased(client, "digits") is None:
+    if aliases.aliased(client, "digits") is None:
         registered(client, scored, scored.candidate, None)
     np.save(tmp_path / "rows.npy", images[0][:50])
     answers = predict_file(client, "digits", tmp_path / "rows.npy")
@@ -257,7 +257,7 @@ def test_a_files_rows_are_answered_by_the_champion(
 def test_other_rows_are_scored_by_the_champion(
     client: MlflowClient, scored: Scored, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
-    if registry.aliased(client, "digits") is None:
+    if aliases.aliased(client, "digits") is None:
         registered(client, scored, scored.candidate, None)
     for number, (pixels, label) in enumerate(zip(images[0][:40], images[1][:40], strict=True)):
         folder = tmp_path / "scans" / str(label)
@@ -272,13 +272,13 @@ def test_a_champion_moved_by_hand_meanwhile_is_left_alone(
     client: MlflowClient, scored: Scored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody moves the alias in MLflow's pages between a command's look and its write."""
-    if registry.aliased(client, "digits") is None:
+    if aliases.aliased(client, "digits") is None:
         registered(client, scored, scored.candidate, None)
-    held = registry.incumbent(client, "digits")
+    held = aliases.incumbent(client, "digits")
     other = scored.candidate.model_copy(update={"digest": "7" * 64})
     refused = CROWN.model_copy(update={"verdict": "refused"})
     wanted = registered(client, scored, other, held.version if held else None, refused).version
-    look, seen = registry.aliased, []
+    look, seen = aliases.aliased, []
 
     def moving(client: MlflowClient, model: str, alias: str = "champion") -> Any:
         seen.append(alias)
@@ -287,8 +287,8 @@ def test_a_champion_moved_by_hand_meanwhile_is_left_alone(
             client.delete_registered_model_alias(model, "champion")
         return found
 
-    monkeypatch.setattr(registry, "aliased", moving)
-    with pytest.raises(registry.AliasMoved, match="to nobody"):
+    monkeypatch.setattr(aliases, "aliased", moving)
+    with pytest.raises(aliases.AliasMoved, match="to nobody"):
         promote(client, scored.home, "digits", wanted)
     assert look(client, "digits") is None
     monkeypatch.undo()
@@ -298,7 +298,7 @@ def test_a_champion_moved_by_hand_meanwhile_is_left_alone(
 def test_new_files_are_looked_at_once_and_raise_nothing(
     client: MlflowClient, scored: Scored, tmp_path: Path
 ) -> None:
-    if registry.aliased(client, "digits") is None:
+    if aliases.aliased(client, "digits") is None:
         registered(client, scored, scored.candidate, None)
     values, labels = fresh(scored, 150)
     save(tmp_path, values[:20], labels[:20])
@@ -320,9 +320,9 @@ def test_new_files_are_looked_at_once_and_raise_nothing(
 def test_turned_rows_and_wrong_answers_raise_alarms_and_leave_the_alias(
     client: MlflowClient, scored: Scored, tmp_path: Path
 ) -> None:
-    if registry.aliased(client, "digits") is None:
+    if aliases.aliased(client, "digits") is None:
         registered(client, scored, scored.candidate, None)
-    held = registry.incumbent(client, "digits")
+    held = aliases.incumbent(client, "digits")
     values, labels = fresh(scored, 120)
     np.save(tmp_path / "turned.npy", np.rot90(values, axes=(1, 2)))
     turned = looked(client, scored, tmp_path / "turned.npy", 1)
@@ -335,17 +335,17 @@ def test_turned_rows_and_wrong_answers_raise_alarms_and_leave_the_alias(
     wrong = looked(client, scored, tmp_path / "drop", 2)
     assert isinstance(wrong, Kept)
     assert {test.name for test in wrong.look.tests if test.raised} == {"quality"}
-    assert registry.incumbent(client, "digits") == held
+    assert aliases.incumbent(client, "digits") == held
 
 
 def test_what_is_compared_with_is_of_the_version_and_not_of_the_test_part(
     client: MlflowClient, scored: Scored, tmp_path: Path
 ) -> None:
-    if registry.aliased(client, "digits") is None:
+    if aliases.aliased(client, "digits") is None:
         registered(client, scored, scored.candidate, None)
-    version = registry.aliased(client, "digits")
+    version = aliases.aliased(client, "digits")
     assert version is not None
-    found = reference.read(
+    found = drift_reference.read(
         Path(client.download_artifacts(version.run_id, "reference", str(tmp_path)))
     )
     rows = scored.prepared.card["rows"]
@@ -359,7 +359,7 @@ def test_what_is_compared_with_is_of_the_version_and_not_of_the_test_part(
 def test_the_champion_is_served_over_http(
     client: MlflowClient, scored: Scored, images: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
-    if registry.aliased(client, "digits") is None:
+    if aliases.aliased(client, "digits") is None:
         registered(client, scored, scored.candidate, None)
     uri = f"sqlite:///{scored.home.mlflow_database}"
     with served("models:/digits@champion", tmp_path / "server.log", uri=uri) as url:
@@ -384,4 +384,4 @@ def test_a_version_from_elsewhere_is_refused(home: Home) -> None:
     client.create_model_version("digits", source=str(home.path))
     client.set_registered_model_alias("digits", "champion", "1")
     with pytest.raises(DenseError, match=r"champion\.model=<name>"):
-        registry.incumbent(client, "digits")
+        aliases.incumbent(client, "digits")

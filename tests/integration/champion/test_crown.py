@@ -12,25 +12,26 @@ import pytest
 from mlflow import MlflowClient
 from safetensors.numpy import load_file
 
-from conf.compress import Compress
-from conf.errors import BadInput
-from conf.home import Home
-from conf.study import Study
-from tasks.champion import crown as crowning
-from tasks.champion import process, registry
-from tasks.champion.crown import crown
-from tasks.champion.promote import rollback
-from tasks.champion.records import Crowned
-from tasks.champion.replay import champion_original, replay, trial_original
-from tasks.champion.restore import restore
-from tasks.compress.choose import PLAIN
+from conf.runtime import child_process
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.compress import Compress
+from conf.schema.study import Study
+from tasks.champion import pipeline as crowning
+from tasks.champion.pipeline import crown
+from tasks.champion.rebuild_record import restore
+from tasks.compare.replay import champion_original, replay, trial_original
 from tasks.compress.compress import compress
+from tasks.packaging.records import Crowned
+from tasks.packaging.tradeoff import PLAIN
 from tasks.prepare import Prepared, prepare, test_path
-from tasks.study.record import StudyRecord
+from tasks.registry import aliases
+from tasks.registry.promote import rollback
+from tasks.study.reader import StudyRecord
 from tasks.track import store
-from tasks.train.engine import Engine
+from tasks.train.engine.engine import Engine
+from tasks.train.engine.outcome import Outcome
 from tasks.train.folder import TrialFolder
-from tasks.train.outcome import Outcome
 from tasks.train.spec import TrialSpec
 from tests.integration.champion.study import note_into, opened, run_trials, small_study
 
@@ -127,14 +128,14 @@ def _stopped_and_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped = crown(
         stage.record, stage.prepared, stage.run, stage.client, note, stopping=lambda: True
     )
-    assert stopped is None and registry.aliased(stage.client, "digits") is None
+    assert stopped is None and aliases.aliased(stage.client, "digits") is None
     stage.record = StudyRecord.read(stage.home, "digits")
     assert stage.steps() == ["decided", "trained"]
     for part in ("score", "register"):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(crowning, part, _killed)
             stage.crown()
-        assert registry.aliased(stage.client, "digits") is None
+        assert aliases.aliased(stage.client, "digits") is None
         stage.record = StudyRecord.read(stage.home, "digits")
 
     def dying(step: str, facts: Mapping[str, Any]) -> None:
@@ -159,7 +160,7 @@ def test_restored_in_another_mlflow_the_champion_is_there_and_the_journal_as_it_
     client.create_experiment("digits", artifact_location=(stage.home.path / "other").as_uri())
     for _ in range(2):
         assert restore(stage.record, uri).versions == 1
-    held = registry.incumbent(client, "digits")
+    held = aliases.incumbent(client, "digits")
     assert held is not None and held.digest == crowned.digest
     assert len(client.search_model_versions("name = 'digits'")) == 1
     assert StudyRecord.read(stage.home, "digits").state == before
@@ -224,13 +225,13 @@ def test_a_champion_made_small_is_registered_beside_it(
     stage.record = run_trials(stage.home, stage.study, stage.prepared, stage.engine, [wide])
     crowned = stage.crown()
     asked: list[Mapping[str, Any]] = []
-    call = process.call
+    call = child_process.call
 
     def spied(module: str, request: Mapping[str, Any], **how: Any) -> Any:
         asked.append(request)
         return call(module, request, **how)
 
-    monkeypatch.setattr(process, "call", spied)
+    monkeypatch.setattr(child_process, "call", spied)
     found = compress(stage.client, stage.record, Compress(loss=0.5), stage.run)
     (folder,) = {each["folder"] for each in asked[0]["all"].values()}
     assert TrialSpec.read(Path(folder)).validation and "champion-" in folder  # a re-test's

@@ -7,22 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.errors import BadInput
-from conf.home import Home
-from conf.study import Study
-from conf.values import apply_values
-from models.kept import same_estimators
-from tasks.champion.measure import load, predict
-from tasks.champion.pack import pack
-from tasks.champion.rows import read_rows
+from conf.loading.trial_values import apply_values
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.study import Study
+from models.estimators.skops_io import same_estimators
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import Predictions, read
+from tasks.packaging.benchmark import load, predict
+from tasks.packaging.pack import pack
+from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import Prepared, prepare
-from tasks.train.channel import Reporter
+from tasks.train.engine.protocol import Reporter
+from tasks.train.engine.retention import keep_weights
 from tasks.train.folder import TrialFolder
-from tasks.train.retention import keep_weights
 from tasks.train.spec import Result
-from tasks.train.trial import StopWish, attempt
+from tasks.train.trial.main import StopWish, attempt
 from tests.integration.champion.packed import answered_alone, candidate_of
 from tests.specs import spec_of
 
@@ -124,7 +124,7 @@ def test_the_champion_answers_without_the_project(
 
 
 def test_other_data_are_refused_before_anything_runs(tmp_path: Path) -> None:
-    from tasks.train.ready import check_kinds
+    from tasks.train.preflight import check_kinds
 
     with pytest.raises(BadInput, match="random_forest does not take data of kind image"):
         check_kinds(STUDY, "image")

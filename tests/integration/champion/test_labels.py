@@ -11,25 +11,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conf.errors import BadInput
-from conf.home import Home
-from conf.study import Study
-from tasks.champion.measure import load, predict
-from tasks.champion.predict import rows_of
-from tasks.champion.records import Candidate, Member
-from tasks.champion.rows import read_rows
-from tasks.champion.scoring import score_file
-from tasks.ensemble.package import pack_ensemble
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import LabelPredictions, read
 from tasks.explain.explain import Subject, explain
-from tasks.explain.record import read_explained
-from tasks.monitor.features import answers_of
+from tasks.packaging.benchmark import load, predict
+from tasks.packaging.drift_features import answers_of
+from tasks.packaging.explanations import read_explained
+from tasks.packaging.pack_ensemble import pack_ensemble
+from tasks.packaging.raw_rows import read_rows
+from tasks.packaging.records import Candidate, Member
 from tasks.prepare import Prepared, prepare
-from tasks.train.channel import Reporter
+from tasks.scoring.predict import rows_of
+from tasks.scoring.score_files import score_file
+from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
-from tasks.train.ready import make_ready
-from tasks.train.trial import StopWish, attempt
+from tasks.train.preflight import make_ready
+from tasks.train.trial.main import StopWish, attempt
 from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from conf.compress import Compress
-from conf.home import Home
-from conf.monitor import Monitor
-from conf.study import Study
-from tasks.champion.crown import crown
+from conf.runtime.home import Home
+from conf.schema.compress import Compress
+from conf.schema.monitor import Monitor
+from conf.schema.study import Study
+from tasks.champion.pipeline import crown
 from tasks.compress.compress import compress
 from tasks.monitor.record import Kept
 from tasks.monitor.watch import watch
 from tasks.prepare import prepare
-from tasks.study.record import StudyRecord
+from tasks.study.reader import StudyRecord
 from tasks.track import store
-from tasks.train.engine import Engine
+from tasks.train.engine.engine import Engine
 from tests.integration.champion.study import note_into, run_trials
 from tests.integration.champion.test_labels import rows, study
 

@@ -8,25 +8,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conf.errors import BadInput
-from conf.home import Home
-from conf.load import load_study
-from conf.values import apply_values
+from conf.loading.load import load_study
+from conf.loading.trial_values import apply_values
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
 from tasks.champion.behaviour import handle
-from tasks.champion.card import model_card
-from tasks.champion.measure import predict
-from tasks.champion.records import Decision, Score
-from tasks.champion.rows import read_rows
-from tasks.champion.scoring import as_said, score_file
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import NumberPredictions, read
 from tasks.explain.explain import Subject, explain
-from tasks.explain.record import read_explained
+from tasks.packaging.benchmark import predict
+from tasks.packaging.explanations import read_explained
+from tasks.packaging.model_card import model_card
+from tasks.packaging.raw_rows import read_rows
+from tasks.packaging.records import Decision, Score
 from tasks.prepare import Prepared, prepare
-from tasks.train.channel import Reporter
+from tasks.scoring.score_files import as_said, score_file
+from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result
-from tasks.train.trial import StopWish, attempt
+from tasks.train.trial.main import StopWish, attempt
 from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.home import Home
-from conf.study import Study
-from tasks.champion.measure import predict
-from tasks.champion.rows import read_rows
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.evaluate.predictions import NumberPredictions, read
 from tasks.explain.explain import Subject, explain
-from tasks.explain.record import read_explained
+from tasks.packaging.benchmark import predict
+from tasks.packaging.explanations import read_explained
+from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import prepare
-from tasks.train.channel import Reporter
+from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
-from tasks.train.ready import make_ready
-from tasks.train.trial import StopWish, attempt
+from tasks.train.preflight import make_ready
+from tasks.train.trial.main import StopWish, attempt
 from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert

@@ -11,20 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conf.errors import BadInput
-from conf.home import Home
-from conf.study import Study
-from tasks.champion.measure import predict
-from tasks.champion.predict import rows_of
-from tasks.champion.rows import read_rows
-from tasks.champion.scoring import score_file
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import Predictions, read
+from tasks.packaging.benchmark import predict
+from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import prepare
-from tasks.train.channel import Reporter
+from tasks.scoring.predict import rows_of
+from tasks.scoring.score_files import score_file
+from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
-from tasks.train.ready import make_ready
-from tasks.train.trial import StopWish, attempt
+from tasks.train.preflight import make_ready
+from tasks.train.trial.main import StopWish, attempt
 from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert

@@ -13,22 +13,22 @@ import pandas as pd
 import plotly.data
 import pytest
 
-from conf.errors import BadInput
-from conf.home import Home
-from conf.study import Study
-from conf.values import apply_values
-from tasks.champion.measure import latencies, predict
-from tasks.champion.predict import rows_of
-from tasks.champion.rows import read_rows
-from tasks.champion.scoring import score_file
+from conf.loading.trial_values import apply_values
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import read
 from tasks.monitor.incoming import read_rows as incoming
-from tasks.monitor.reference import build
+from tasks.packaging.benchmark import latencies, predict
+from tasks.packaging.drift_reference import build
+from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import Prepared, prepare
-from tasks.train.channel import Reporter
+from tasks.scoring.predict import rows_of
+from tasks.scoring.score_files import score_file
+from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
-from tasks.train.trial import StopWish, attempt
+from tasks.train.trial.main import StopWish, attempt
 from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 
@@ -144,7 +144,7 @@ def test_rare_and_missing_words_have_inputs_of_their_own(prepared: Prepared) -> 
 def test_other_files_are_refused(
     content: str, message: str, prepared: Prepared, tmp_path: Path
 ) -> None:
-    from tasks.champion.columns import read_frame
+    from tasks.packaging.table_frame import read_frame
 
     (tmp_path / "bad.csv").write_text(content)
     with pytest.raises(BadInput, match=message):

@@ -8,10 +8,10 @@ import numpy as np
 from mlflow import MlflowClient
 from PIL import Image
 
-from conf.monitor import Monitor
-from tasks.champion.rows import read_rows
+from conf.schema.monitor import Monitor
 from tasks.monitor.record import Idle, Kept
 from tasks.monitor.watch import watch
+from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import test_path
 from tests.integration.champion.conftest import Scored
 

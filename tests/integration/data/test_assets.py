@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from conf.home import Home
-from conf.study import Study
-from data.loaders import StudyData
+from conf.runtime.home import Home
+from conf.schema.study import Study
+from data.loading.datamodule import StudyData
 from tasks.prepare import Prepared, prepare
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -67,7 +67,7 @@ def test_it_prepares_and_gives_an_epoch(name: str, assets: Home) -> None:
 
 @pytest.mark.parametrize(("name", "language"), [("tweets", "en"), ("reviews-zh", "zh")])
 def test_synonyms_come_from_a_thesaurus(name: str, language: str, assets: Home) -> None:
-    from data.samples import text_samples
+    from data.preview.samples import text_samples
 
     made = Study(
         name=name,

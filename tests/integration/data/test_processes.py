@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from conf.home import Home
-from conf.study import Study
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.prepare import prepare
 
 PREPARE = """
 import sys
-from conf.home import Home
-from conf.study import Study
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.prepare import prepare
 import data.sources.builtin as builtin
 read = builtin.BuiltinSource.read

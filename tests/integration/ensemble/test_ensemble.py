@@ -15,30 +15,30 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from conf.errors import BadInput
-from conf.home import Home
-from conf.identity import trial_digest
-from conf.load import load_study
-from conf.study import Study
-from conf.values import apply_values
-from tasks.champion import registry
-from tasks.champion.measure import load, predict
-from tasks.champion.records import Candidate, Member
-from tasks.champion.rows import read_rows
+from conf.loading.digests import trial_digest
+from conf.loading.load import load_study
+from conf.loading.trial_values import apply_values
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.ensemble.build import ALIAS, Built, build
-from tasks.ensemble.package import pack_ensemble
 from tasks.evaluate.ensemble_selection import combined
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import NumberPredictions, Predictions, read
+from tasks.packaging.benchmark import load, predict
+from tasks.packaging.pack_ensemble import pack_ensemble
+from tasks.packaging.raw_rows import read_rows
+from tasks.packaging.records import Candidate, Member
 from tasks.prepare import Prepared, prepare
-from tasks.study.record import StudyRecord
+from tasks.registry import aliases
+from tasks.study.reader import StudyRecord
 from tasks.track import store
-from tasks.train.channel import Reporter
-from tasks.train.engine import Engine
+from tasks.train.engine.engine import Engine
+from tasks.train.engine.outcome import Outcome
+from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
-from tasks.train.outcome import Outcome
 from tasks.train.spec import TrialSpec
-from tasks.train.trial import StopWish, attempt
+from tasks.train.trial.main import StopWish, attempt
 from tests.integration.champion.study import opened, run_trials, small_study
 from tests.specs import spec_of
 
@@ -115,12 +115,12 @@ def test_a_studys_trials_become_one_registered_model(
     first = build(client, record, prepared, run)
     assert isinstance(first, Built) and len(first.members) > 1 and not trained
     assert first.value == first.found.value < first.found.single
-    version = registry.aliased(client, "digits", ALIAS)
+    version = aliases.aliased(client, "digits", ALIAS)
     assert version is not None and str(version.version) == first.registered.version
     assert json.loads(version.tags["dense.members"]).keys() == {
         str(each.number) for each in first.members
     }
-    assert registry.aliased(client, "digits") is None
+    assert aliases.aliased(client, "digits") is None
     _answers_as_scored(client, home, first)
 
     for each in first.members:  # gone, and trained again to the bit
@@ -174,7 +174,7 @@ def _the_gate_is_asked(home: Home, client: MlflowClient, prepared: Prepared, run
         pass
     refused = build(client, StudyRecord.read(home, "digits"), prepared, run)
     assert isinstance(refused, Built) and refused.decision.verdict == "refused"
-    assert registry.aliased(client, "digits", ALIAS) is None
+    assert aliases.aliased(client, "digits", ALIAS) is None
     tags = client.get_model_version("digits", refused.registered.version).tags
     assert tags["dense.verdict"] == "refused" and "failed minimum" in tags["dense.reasons"]
 

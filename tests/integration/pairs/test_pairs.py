@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.home import Home
-from conf.identity import trial_digest
-from conf.study import Study
-from tasks.champion.measure import load, written
-from tasks.champion.pack import pack
-from tasks.champion.pairs import target_losses
-from tasks.champion.records import Candidate
-from tasks.champion.rows import read_rows
+from conf.loading.digests import trial_digest
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import TextPredictions, read
+from tasks.packaging.benchmark import load, written
+from tasks.packaging.pack import pack
+from tasks.packaging.pack_seq2seq import target_losses
+from tasks.packaging.raw_rows import read_rows
+from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared, prepare, test_path
-from tasks.train import fit
-from tasks.train.channel import Reporter
+from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
+from tasks.train.trial import fit
 from tests.specs import spec_of
 
 FOREIGN = Path(__file__).with_name("foreign.py")

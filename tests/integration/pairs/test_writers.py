@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conf.home import Home
-from conf.identity import trial_digest
-from conf.study import Study
-from tasks.champion.measure import load, written
-from tasks.champion.pack import pack
-from tasks.champion.pairs import target_losses
-from tasks.champion.records import Candidate
-from tasks.champion.rows import read_rows
+from conf.loading.digests import trial_digest
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import TextPredictions, read
+from tasks.packaging.benchmark import load, written
+from tasks.packaging.pack import pack
+from tasks.packaging.pack_seq2seq import target_losses
+from tasks.packaging.raw_rows import read_rows
+from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared, prepare
-from tasks.train import fit
-from tasks.train.channel import Reporter
+from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
-from tasks.train.ready import make_ready
+from tasks.train.preflight import make_ready
+from tasks.train.trial import fit
 from tests.specs import spec_of
 from tests.tiny_writers import capitals, study_of, tiny_writer
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from websockets.sync.client import connect
 
-from conf.closing import Closing
+from conf.runtime.closeable import Closing
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)

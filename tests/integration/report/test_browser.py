@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from conf.home import Home
+from conf.runtime.home import Home
+from tasks.compare.comparison import compare
+from tasks.compare.page import write_comparison
+from tasks.compare.subject import side
 from tasks.report.page import write_page
-from tasks.report.sides import side
-from tasks.report.versus import compare
-from tasks.report.versus_page import write_comparison
 from tasks.report.view import Surroundings
 from tests.integration.report.browser import CHROMIUM, Browser
 from tests.unit.report.made import CARD, contact_sheet, crowned, made_home, made_study

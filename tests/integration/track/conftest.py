@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conf.home import Home
+from conf.runtime.home import Home
 from tasks.study.events import Event
 from tasks.track import store
 from tasks.track.writer import Tracker

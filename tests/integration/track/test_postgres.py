@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from conf.home import Home
-from flows import postgres as database
-from flows import programs, servers
-from flows.children import Child
-from flows.server import free_port
+from conf.runtime.home import Home
+from flows.servers import postgres as database
+from flows.servers import programs, state
+from flows.servers.child import Child
+from flows.servers.prefect import free_port
 from tasks.track import store
 from tests import postgres
 from tests.integration.track.conftest import Recorded
@@ -31,7 +31,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         shown = database.keep_password(home, server.url)
         database.prepare(home, shown)
         ports = programs.Ports(1, free_port())
-        servers.write(home, programs.recording(ports, shown))
+        state.write(home, programs.recording(ports, shown))
         mlflow = Child(programs.mlflow(home, ports.mlflow, shown))
         try:
             mlflow.wait_well(120)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from conf.home import Home
-from flows.server import free_port
+from conf.runtime.home import Home
+from flows.servers.prefect import free_port
 from tasks.track import store
 from tests.integration.track.conftest import Recorded
 from tests.integration.track.test_tracker import eventually

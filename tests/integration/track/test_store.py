@@ -10,14 +10,14 @@ from contextlib import closing
 
 import pytest
 
-from conf.errors import BadInput
-from conf.home import Home
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
 from tasks.track import store
 
 BOOTSTRAP = """
 import sys
 from pathlib import Path
-from conf.home import Home
+from conf.runtime.home import Home
 from tasks.track import store
 print(store.bootstrap(Home.open(Path(sys.argv[1]))))
 """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conf.errors import BadInput, Held
-from conf.home import Home
+from conf.runtime.errors import BadInput, Held
+from conf.runtime.home import Home
 from tasks.study.events import Stopped
 from tasks.track import store
 from tasks.track.sync import sync

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from conf.errors import BadInput
-from conf.home import Home
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
 from tasks.study.events import Promoted, Stopped
 from tasks.track import store
 from tasks.track.writer import Tracker

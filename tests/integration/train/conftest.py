@@ -9,12 +9,12 @@ from typing import Any
 import psutil
 import pytest
 
-from conf.home import Home
-from conf.identity import derived_seed
-from conf.study import Study
+from conf.loading.digests import derived_seed
+from conf.runtime.home import Home
+from conf.schema.study import Study
 from tasks.prepare import Prepared, prepare
-from tasks.train.client import TrialServer
-from tasks.train.engine import Engine
+from tasks.train.engine.client import TrialServer
+from tasks.train.engine.engine import Engine
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 from tests.specs import spec_of

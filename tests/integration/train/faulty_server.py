@@ -18,9 +18,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from tasks.train import callbacks, checkpoints, fit, server
 from tasks.train.folder import MetricLine, TrialFolder, as_text
 from tasks.train.spec import Result, TrialSpec
+from tasks.train.trial import callbacks, checkpoints, fit, server
 
 EPOCH = 2  # counted from 1: the epoch in which a fault strikes
 

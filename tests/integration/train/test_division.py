@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from conf.home import Home
-from conf.study import Study, TrialConfig
+from conf.runtime.home import Home
+from conf.schema.study import Study, TrialConfig
 from tasks.prepare import Prepared
-from tasks.train.client import TrialServer
-from tasks.train.engine import Engine
+from tasks.train.engine.client import TrialServer
+from tasks.train.engine.engine import Engine
 from tasks.train.folder import TrialFolder
 from tests.integration.train.conftest import EPOCHS, MakeSpec, completed
 from tests.integration.train.test_processes import (

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from conf.home import Home
-from tasks.train.client import TrialServer
-from tasks.train.engine import Engine
+from conf.runtime.home import Home
+from tasks.train.engine.client import TrialServer
+from tasks.train.engine.engine import Engine
+from tasks.train.engine.outcome import Outcome
 from tasks.train.folder import TrialFolder
-from tasks.train.outcome import Outcome
 from tasks.train.spec import Result
 from tests.integration.train.conftest import EPOCHS, MakeSpec, assert_same
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conf.home import Home
-from tasks.train.engine import Engine
+from conf.runtime.home import Home
+from tasks.train.engine.engine import Engine
 from tasks.train.folder import TrialFolder
 from tests.integration.train.conftest import MakeSpec, assert_same
 from tests.integration.train.test_processes import assert_nothing_left

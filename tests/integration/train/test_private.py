@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 import torch
 
-from conf.home import Home
-from conf.study import Study
-from conf.values import apply_values
-from models.private import Private
+from conf.loading.trial_values import apply_values
+from conf.runtime.home import Home
+from conf.schema.study import Study
+from models.modules.dp_sgd import Private
 from tasks.prepare import Prepared, prepare
-from tasks.train.channel import Reporter
+from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
-from tasks.train.ready import make_ready
+from tasks.train.preflight import make_ready
 from tasks.train.spec import Result
-from tasks.train.trial import StopWish, attempt
+from tasks.train.trial.main import StopWish, attempt
 from tests.specs import spec_of
 from tests.tiny import study_of, tiny_bert, tweets
 
@@ -96,7 +96,7 @@ def test_one_row_moves_a_step_by_no_more_than_its_share() -> None:
 
 
 def test_a_network_that_mixes_rows_is_refused() -> None:
-    from conf.errors import BadInput
+    from conf.runtime.errors import BadInput
 
     net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
     private = Private(epsilon=1.0, delta=1e-5, clip=0.5, rate=0.1, steps=10, batch_size=4)

@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conf.home import Home
-from tasks.train import locks
-from tasks.train.client import TrialServer
-from tasks.train.engine import Engine
+from conf.runtime.home import Home
+from tasks.train.engine import locks
+from tasks.train.engine.client import TrialServer
+from tasks.train.engine.engine import Engine
+from tasks.train.engine.outcome import Outcome
+from tasks.train.engine.recover import settle
 from tasks.train.folder import TrialFolder
-from tasks.train.outcome import Outcome
-from tasks.train.settle import settle
 from tests.integration.train.conftest import FAULTY, MakeSpec, assert_same, living_group
 from tests.waiting import wait_until
 
@@ -188,9 +188,9 @@ def test_the_trial_servers_death_ends_its_trials_and_another_starts_and_is_close
 DRIVER = """
 import sys
 from pathlib import Path
-from conf.home import Home
-from tasks.train.client import TrialServer
-from tasks.train.engine import Engine
+from conf.runtime.home import Home
+from tasks.train.engine.client import TrialServer
+from tasks.train.engine.engine import Engine
 from tasks.train.spec import TrialSpec
 
 home, folder, server = map(Path, sys.argv[1:4])
@@ -249,7 +249,7 @@ def test_settling_reads_a_result_that_the_driver_did_not_live_to_see(
 def test_settling_ends_what_still_runs(tmp_path: Path) -> None:
     folder = TrialFolder(tmp_path)
     code = (
-        "import os, sys, time; from pathlib import Path; from tasks.train import locks\n"
+        "import os, sys, time; from pathlib import Path; from tasks.train.engine import locks\n"
         "os.setpgid(0, 0)\n"
         "locks.lock_trial(Path(sys.argv[1]), wait=1)\n"
         "time.sleep(100) if os.fork() else time.sleep(100)\n"

@@ -12,13 +12,13 @@ from typing import Any
 import psutil
 import pytest
 
-from conf.home import Home
-from conf.run import Resources
-from conf.study import Study
-from tasks.train import locks
-from tasks.train.cluster import RayEngine
+from conf.runtime.home import Home
+from conf.schema.run import Resources
+from conf.schema.study import Study
+from tasks.train.engine import locks
+from tasks.train.engine.outcome import Outcome
 from tasks.train.folder import TrialFolder
-from tasks.train.outcome import Outcome
+from tasks.train.ray.engine import RayEngine
 from tests.integration.train.conftest import MakeSpec, assert_same
 from tests.integration.train.test_processes import assert_nothing_left, began
 from tests.waiting import wait_until

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conf.errors import DenseError
-from tasks.train.client import TrialServer, server_environment
-from tasks.train.engine import Engine
+from conf.runtime.errors import DenseError
+from tasks.train.engine.client import TrialServer, server_environment
+from tasks.train.engine.engine import Engine
 from tasks.train.folder import TrialFolder
 from tests.integration.train.conftest import MakeSpec
 
@@ -21,7 +21,7 @@ def refuse(*args, **kwargs):
     raise SystemExit("it asks the network")
 connect, socket.socket.connect = socket.socket.connect, refuse
 getaddrinfo, socket.getaddrinfo = socket.getaddrinfo, refuse
-from tasks.train import server
+from tasks.train.trial import server
 server.warm_up()
 socket.socket.connect, socket.getaddrinfo = connect, getaddrinfo
 import cv2, torch
@@ -29,7 +29,7 @@ threads = len(os.listdir("/proc/self/task"))
 before = set(sys.modules)
 from torchmetrics.utilities.imports import _TRANSFORMERS_AVAILABLE
 from tasks.train import trial
-from tasks.train.channel import Reporter
+from tasks.train.engine.protocol import Reporter
 assert trial.main(Path(sys.argv[1]), Reporter(None, 0)) == 0
 print(json.dumps({
     "threads": threads,

@@ -10,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from conf.identity import trial_digest
-from conf.values import apply_values
-from tasks.train.channel import Reporter
+from conf.loading.digests import trial_digest
+from conf.loading.trial_values import apply_values
+from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
-from tasks.train.trial import StopWish, attempt
+from tasks.train.trial.main import StopWish, attempt
 from tests.integration.train.conftest import EPOCHS, MakeSpec, assert_same
 
 WAYS: dict[str, dict[str, Any]] = {

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from conf.home import Home
-from conf.identity import trial_digest
-from conf.study import Study, TrialConfig
-from tasks.champion.measure import load
-from tasks.champion.pack import pack
-from tasks.champion.records import Candidate
-from tasks.champion.rows import read_rows
+from conf.loading.digests import trial_digest
+from conf.runtime.home import Home
+from conf.schema.study import Study, TrialConfig
+from tasks.packaging.benchmark import load
+from tasks.packaging.pack import pack
+from tasks.packaging.raw_rows import read_rows
+from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared, prepare, test_path
-from tasks.train.client import TrialServer
-from tasks.train.engine import Engine
+from tasks.train.engine.client import TrialServer
+from tasks.train.engine.engine import Engine
 from tasks.train.folder import TrialFolder
-from tasks.train.ready import make_ready
+from tasks.train.preflight import make_ready
 from tasks.train.spec import Result
 from tests.integration.train.conftest import assert_same
 from tests.specs import spec_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.train.engine import Engine
+from tasks.train.engine.engine import Engine
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 from tests.integration.train.conftest import EPOCHS, MakeSpec, assert_same

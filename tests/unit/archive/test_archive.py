@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from conf.errors import BadInput, Held
-from conf.home import Home
+from conf.runtime.errors import BadInput, Held
+from conf.runtime.home import Home
 from tasks.archive.manifest import MANIFEST, Manifest, fits
 from tasks.archive.pack import export
 from tasks.archive.unpack import restore_archive
 from tasks.study.lock import Holder, StudyLock
-from tasks.study.record import StudyRecord
+from tasks.study.reader import StudyRecord
 from tasks.train.spec import TrialSpec
 from tests.unit.report.made import crowned, made_home, made_study
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from conf.study import TrialConfig
-from tasks.champion.records import Candidate, Incumbent, Latency, Score
+from conf.schema.study import TrialConfig
 from tasks.evaluate.evaluation import Interval
+from tasks.packaging.records import Candidate, Incumbent, Latency, Score
 
 
 def candidate(**changes: Any) -> Candidate:

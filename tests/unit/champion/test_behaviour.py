@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conf.behaviour import Behaviour, Pair, Push
-from conf.errors import BadInput
-from conf.home import Home
-from conf.run import Gate
-from conf.study import Study
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.behaviour import Behaviour, Pair, Push
+from conf.schema.run import Gate
+from conf.schema.study import Study
 from tasks.champion.behaviour import paired, pushed
-from tasks.champion.cases import check_cases, pairs_of, read_pairs
+from tasks.champion.behaviour_cases import check_cases, pairs_of, read_pairs
 from tasks.champion.gate import judge
 from tests.unit.champion.helpers import candidate, scored
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from conf.evaluate import Evaluate
-from conf.study import TrialConfig
+from conf.schema.evaluate import Evaluate
+from conf.schema.study import TrialConfig
 from tasks.champion.decision import decide
 from tests.unit.champion.helpers import candidate, incumbent
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from conf.run import Gate
+from conf.schema.run import Gate
 from tasks.champion.gate import judge
-from tasks.champion.records import Decision
 from tasks.evaluate.evaluation import Interval
+from tasks.packaging.records import Decision
 from tests.unit.champion.helpers import candidate, scored
 
 SCORE = scored(candidate(), 0.95)

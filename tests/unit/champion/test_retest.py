@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.errors import DenseError
-from tasks.champion.records import Entry
+from conf.runtime.errors import DenseError
 from tasks.champion.retest import chance_of_luck, compare
+from tasks.packaging.records import Entry
 
 
 def entry(number: int, *values: float, parameters: int = 100) -> Entry:

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from conf.run import Resources
+from conf.schema.run import Resources
 from tasks.champion import training
-from tasks.champion.final import final_spec
 from tasks.champion.training import train
+from tasks.scoring.final_training import final_spec
 from tasks.study.trial import MAX_DEATHS
+from tasks.train.engine.outcome import Outcome
 from tasks.train.folder import MetricLine, TrialFolder, as_text
-from tasks.train.outcome import Outcome
 from tasks.train.spec import Result, TrialSpec
 from tests.unit.champion.helpers import candidate
-from tests.unit.champion.test_final import PREPARED
+from tests.unit.scoring.test_final_training import PREPARED
 
 SPEC = final_spec(candidate(), PREPARED, Resources())
 OOM, KILLED, ERROR = (Outcome("failed", cause) for cause in ("oom", "killed", "error"))  # type: ignore[arg-type]

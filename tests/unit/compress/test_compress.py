@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from conf.compress import Compress
-from conf.errors import BadInput
-from conf.study import Study
-from tasks.champion import registry
+from conf.runtime.errors import BadInput
+from conf.schema.compress import Compress
+from conf.schema.study import Study
 from tasks.compress.compress import compress
+from tasks.registry import aliases
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_champion_that_is_no_network_as_it_was_trained_is_refused(
     tags: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = SimpleNamespace(name="digits", version="3", tags={"dense.trial": "0", **tags})
-    monkeypatch.setattr(registry, "aliased", lambda client, model: version)
+    monkeypatch.setattr(aliases, "aliased", lambda client, model: version)
     nobody: Any = None
     record = cast(Any, SimpleNamespace(study=Study(name="digits")))
     with pytest.raises(BadInput, match=rf"version 3 of 'digits', {said}.*`dense rollback digits`"):

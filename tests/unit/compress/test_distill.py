@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from conf.compress import Compress
-from conf.errors import BadInput
-from conf.study import TrialConfig
+from conf.runtime.errors import BadInput
+from conf.schema.compress import Compress
+from conf.schema.study import TrialConfig
 from tasks.compress.distill import lesson, student_of
 from tasks.compress.prune import recovery
 from tasks.train.spec import Result, TrialSpec

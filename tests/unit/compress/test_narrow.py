@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from conf.compress import Compress
-from conf.errors import BadInput
-from conf.model import Cnn, Mlp
-from conf.study import TrialConfig
-from models.cnn import CnnNet
-from models.mlp import mlp_net
-from models.narrow import fitted
+from conf.runtime.errors import BadInput
+from conf.schema.compress import Compress
+from conf.schema.model import Cnn, Mlp
+from conf.schema.study import TrialConfig
+from models.networks.cnn import CnnNet
+from models.networks.mlp import mlp_net
+from models.networks.width_pruning import fitted
 from tasks.compress.narrow import thin
 
 TABLE: Any = SimpleNamespace(card={"inputs": {"kind": "table"}})

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from conf.section import Section
+from conf.schema.base import Section
 
 
 class Small(Section):

@@ -7,15 +7,15 @@ from typing import get_args
 
 import pytest
 
-from conf.auto import auto_space, tables
-from conf.errors import BadConfig
-from conf.identity import study_digest
-from conf.load import load_study, study_names
-from conf.model import Model
-from conf.search import Choices, Range, Search
-from conf.space import contains
-from conf.study import Study
-from conf.values import active_values, apply_values
+from conf.loading.auto_space import auto_space, tables
+from conf.loading.digests import study_digest
+from conf.loading.load import load_study, study_names
+from conf.loading.space_size import contains
+from conf.loading.trial_values import active_values, apply_values
+from conf.runtime.errors import BadConfig
+from conf.schema.model import Model
+from conf.schema.search import Choices, Range, Search
+from conf.schema.study import Study
 
 
 def own(folder: Path, text: str) -> Study:

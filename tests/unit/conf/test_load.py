@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from conf.errors import BadConfig, BadInput, Problem
-from conf.identity import study_digest
-from conf.load import load_study, study_names
-from conf.study import Study
+from conf.loading.digests import study_digest
+from conf.loading.load import load_study, study_names
+from conf.runtime.errors import BadConfig, BadInput, Problem
+from conf.schema.study import Study
 
 SPACE = "search.space."
 WEIGHTS = "model.weights"
@@ -229,7 +229,8 @@ def test_of_very_much_a_few_lines_are_said(overrides: list[str]) -> None:
 
 def test_loading_a_study_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from conf.load import load_study; load_study('digits'); import conf.plan\n"
+        "import sys; from conf.loading.load import load_study; load_study('digits')\n"
+        "import conf.loading.plan\n"
         "heavy = {'torch', 'mlflow', 'prefect', 'sklearn', 'skopt', 'numpy', 'pandas', 'plotly',"
         " 'pytorch_lightning', 'transformers', 'datasets', 'scipy', 'pyarrow'}\n"
         "print(sorted(heavy & sys.modules.keys()))"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.merge import Layer, merge
-from conf.shape import Shape, leaf_keys, shape_of
-from conf.study import Study
+from conf.loading.introspect import Shape, leaf_keys, shape_of
+from conf.loading.merge import Layer, merge
+from conf.schema.study import Study
 from tests.unit.conf.kinds import Config
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from conf.errors import BadConfig
-from conf.evaluate import direction_of
-from conf.load import load_study
+from conf.loading.load import load_study
+from conf.runtime.errors import BadConfig
+from conf.schema.evaluate import direction_of
 
 
 def test_a_list_of_objectives_is_the_first_and_the_others() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.errors import BadConfig
-from conf.identity import canonical_json
-from conf.overrides import DIMENSION_WORDS, overrides_layer, parse_override, split_path
+from conf.loading.digests import canonical_json
+from conf.loading.overrides import DIMENSION_WORDS, overrides_layer, parse_override, split_path
+from conf.runtime.errors import BadConfig
 
 words = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 paths = st.lists(words, min_size=1, max_size=4).filter(lambda path: path[0] != "extends")

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from conf.data import Band, BuiltinData, TableData, Words
-from conf.foundation import LocalWeights, Lora, Transformer
-from conf.home import Home
-from conf.load import load_study
-from conf.model import Cnn
-from conf.plan import plan, plan_text
-from conf.section import Section
-from conf.split import Grouped
-from conf.writers import Causal
+from conf.loading.load import load_study
+from conf.loading.plan import plan, plan_text
+from conf.runtime.home import Home
+from conf.schema.base import Section
+from conf.schema.data import Band, BuiltinData, TableData, Words
+from conf.schema.model import Cnn
+from conf.schema.pretrained import LocalWeights, Lora, Transformer
+from conf.schema.seq2seq import Causal
+from conf.schema.split import Grouped
 
 
 def test_the_plan_says_what_would_be_done_and_written() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conf.study import Study
+from conf.schema.study import Study
 
 GOOD: dict[str, Any] = {
     "name": "private",

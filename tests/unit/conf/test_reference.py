@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from conf.reference import page
+from conf.loading.reference import page
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "studies.md"
 
 
 def test_the_page_is_up_to_date() -> None:
-    remedy = "run: python -m conf.reference > docs/studies.md"
+    remedy = "run: python -m conf.loading.reference > docs/studies.md"
     assert PAGE.read_text(encoding="utf-8") == page(), remedy
 
 

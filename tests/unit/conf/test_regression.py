@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conf.errors import BadConfig
-from conf.load import load_study
+from conf.loading.load import load_study
+from conf.runtime.errors import BadConfig
 
 
 @pytest.mark.parametrize(

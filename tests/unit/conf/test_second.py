@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from conf.errors import BadConfig
-from conf.load import load_study
-from conf.study import Study
+from conf.loading.load import load_study
+from conf.runtime.errors import BadConfig
+from conf.schema.study import Study
 
 DATA = {"source": "table", "path": "a.csv", "label": "y", "second": {"label": "the tone"}}
 SAVED = {"source": "hub", "path": "a", "label": "y", "text": "x", "second": {"label": "the tone"}}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from conf.errors import BadConfig
-from conf.load import load_study
-from conf.search import Choices, Range
-from conf.space import contains, levels, size
+from conf.loading.load import load_study
+from conf.loading.space_size import contains, levels, size
+from conf.runtime.errors import BadConfig
+from conf.schema.search import Choices, Range
 
 SPACE = "search.space."
 EMPTY = [f"{SPACE}{key}=null" for key in load_study("digits").search.space]

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.errors import BadConfig
-from conf.load import load_study
-from conf.values import apply_values, values_of
+from conf.loading.load import load_study
+from conf.loading.trial_values import apply_values, values_of
+from conf.runtime.errors import BadConfig
 from tests.unit.conf.kinds import Config, Head, Large, Small
 
 DIGITS = load_study("digits")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.errors import BadConfig
-from conf.yaml import MAX_BYTES, parse_yaml, read_yaml
+from conf.loading.yaml import MAX_BYTES, parse_yaml, read_yaml
+from conf.runtime.errors import BadConfig
 
 
 @pytest.mark.parametrize(

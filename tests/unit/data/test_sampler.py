@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.sampler import PoissonBatches
+from data.loading.sampler import PoissonBatches
 
 
 def drawn(seed: int, epoch: int, rows: int = 400, batches: int = 20) -> list[list[tuple[int, int]]]:

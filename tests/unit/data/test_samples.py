@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from conf.augment import Augment
-from conf.home import Home
-from conf.study import Study
-from data.samples import table_samples, text_samples
+from conf.runtime.home import Home
+from conf.schema.augment import Augment
+from conf.schema.study import Study
+from data.preview.samples import table_samples, text_samples
 from tasks.prepare import prepare
 
 

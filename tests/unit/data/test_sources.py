@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
-from conf.clean import Clean
-from conf.data import Data
-from conf.errors import BadInput
-from conf.home import Home
-from data.rows import Rows
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.clean import Clean
+from conf.schema.data import Data
 from data.sources import open_source
 from data.sources.labels import class_labels
+from data.sources.rows import Rows
 
 ADAPTER = TypeAdapter(Data)
 
@@ -376,7 +376,7 @@ def test_numbers_that_are_names_and_columns_to_leave_out(home, place, tmp_path):
 
 
 def test_a_column_of_too_many_words(home, place, tmp_path, monkeypatch):
-    monkeypatch.setattr("data.sources.words.MOST", 3)
+    monkeypatch.setattr("data.sources.categories.MOST", 3)
     (place / "t.csv").write_text("label,x\n" + "".join(f"a,w{n}\n" for n in range(4)))
     with pytest.raises(BadInput, match="'x' has more than 3 words; leave it out"):
         read(home, tmp_path, source="table", path="t.csv", label="label")
@@ -410,7 +410,7 @@ def test_bytes_of_any_kind_are_an_image_or_refused():
     """Cut and flipped files: never an exception, whatever the format."""
     import random
 
-    from conf.clean import ImageRules
+    from conf.schema.clean import ImageRules
     from data.sources.decode import REASONS, decode
 
     draw, found = random.Random(0), set()

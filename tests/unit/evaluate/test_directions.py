@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conf.evaluate import OF_TASK, Evaluate, direction_of
+from conf.schema.evaluate import OF_TASK, Evaluate, direction_of
 from tasks.evaluate.metrics import score
 from tasks.evaluate.predictions import (
     LabelPredictions,

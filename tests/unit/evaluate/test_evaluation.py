@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.errors import DenseError
-from conf.evaluate import Evaluate
-from conf.study import TrialConfig
+from conf.runtime.errors import DenseError
+from conf.schema.evaluate import Evaluate
+from conf.schema.study import TrialConfig
 from tasks.evaluate.evaluation import Evaluation, evaluate, of_predictions
 from tasks.evaluate.metrics import compute
 from tasks.evaluate.predictions import Predictions, read, write

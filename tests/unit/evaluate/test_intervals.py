@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from conf.evaluate import OF_TWO, LessIsBetter, MoreIsBetter
+from conf.schema.evaluate import OF_TWO, LessIsBetter, MoreIsBetter
 from tasks.evaluate.counts import METRICS, confusion, margins
 from tasks.evaluate.intervals import bootstrap, resampled_margins
 from tasks.evaluate.metrics import compute

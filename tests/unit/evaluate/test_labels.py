@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as theirs
 
-from conf.evaluate import OF_LABELS, Evaluate
+from conf.schema.evaluate import OF_LABELS, Evaluate
 from tasks.evaluate import intervals, metrics
 from tasks.evaluate.evaluation import of_predictions
 from tasks.evaluate.paired import paired

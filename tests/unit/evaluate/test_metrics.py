@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from conf.evaluate import OF_TWO, LessIsBetter, MoreIsBetter
+from conf.schema.evaluate import OF_TWO, LessIsBetter, MoreIsBetter
 from tasks.evaluate.metrics import compute
 
 NAMES = (*get_args(MoreIsBetter), *get_args(LessIsBetter))

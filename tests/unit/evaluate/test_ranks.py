@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from conf.evaluate import OF_NUMBERS, Evaluate
+from conf.schema.evaluate import OF_NUMBERS, Evaluate
 from tasks.evaluate.intervals import of_said, resampled_indices, resampled_weights
 from tasks.evaluate.metrics import compute, score
 from tasks.evaluate.numbers import METRICS

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.evaluate import Evaluate, direction_of
+from conf.schema.evaluate import Evaluate, direction_of
 from tasks.evaluate import intervals, metrics
 from tasks.evaluate.evaluation import of_predictions
 from tasks.evaluate.predictions import (

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from conf.errors import DenseError
-from conf.evaluate import OF_TEXTS, Evaluate, Texts
-from conf.study import TrialConfig
+from conf.runtime.errors import DenseError
+from conf.schema.evaluate import OF_TEXTS, Evaluate, Texts
+from conf.schema.study import TrialConfig
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.intervals import of_said
 from tasks.evaluate.metrics import score

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conf.errors import BadInput
-from tasks.champion.rows import RawRows
+from conf.runtime.errors import BadInput
 from tasks.evaluate.predictions import Predictions
 from tasks.explain import explain as room
 from tasks.explain.explain import Subject, explain
-from tasks.explain.record import read_explained
-from tasks.report.explained import explained
+from tasks.packaging.explanations import read_explained
+from tasks.packaging.raw_rows import RawRows
+from tasks.report.sections.explanations import explained
 from tests.unit.champion.helpers import candidate
 
 NOBODY: Any = None

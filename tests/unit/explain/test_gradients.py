@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from conf.errors import BadInput
+from conf.runtime.errors import BadInput
 from models.serving import Serving, TextServing
-from tasks.explain.gradients import embedding_of, of_pixels, of_tokens
+from tasks.explain.integrated_gradients import embedding_of, of_pixels, of_tokens
 
 GREY = {"kind": "image", "height": 8, "width": 8, "channels": 1, "low": 0, "high": 16}
 COLOUR = {**GREY, "channels": 3}

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from data.encoder import Encoder, Rules
+from data.encoding.tokenizer import Encoder, Rules
 from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions
-from tasks.explain import columns, pictures, pieces
-from tasks.explain.choose import chosen, described
+from tasks.explain import image_maps, permutation, token_maps
+from tasks.explain.select_rows import chosen, described
 
 SURE = np.array([0.9, 0.6, 0.8, 0.95, 0.7, 0.99])
 TARGETS = np.array([0, 0, 1, 1, 0, 1])
@@ -75,21 +75,21 @@ def test_columns_by_what_is_lost_when_they_are_shuffled() -> None:
     def quality(changed: pd.DataFrame, places: NDArray) -> float:
         return -float(np.abs(score(changed) - truth[places]).mean())
 
-    found = columns.importance(rows, quality, seed=1)
+    found = permutation.importance(rows, quality, seed=1)
     assert [each.name for each in found] == ["word", "a", "idle"]
     assert found[0].loss > found[1].loss > found[2].loss == 0 and found[0].deviation > 0
-    assert found == columns.importance(rows, quality, seed=1)
-    assert found != columns.importance(rows, quality, seed=2)
+    assert found == permutation.importance(rows, quality, seed=1)
+    assert found != permutation.importance(rows, quality, seed=2)
     assert rows.equals(table())  # the rows themselves stay
 
 
 def test_what_counts_in_one_row_is_against_other_rows_values() -> None:
     rows = table()
     place = int(np.flatnonzero(rows["word"] == "red")[0])
-    found = columns.counted(rows, place, score, seed=1)
+    found = permutation.counted(rows, place, score, seed=1)
     assert found[0].shown == "word red" and 0.5 < found[0].weight < 3
     assert found[-1].shown == "idle 1" and found[-1].weight == 0
-    assert found == columns.counted(rows, place, score, seed=1)
+    assert found == permutation.counted(rows, place, score, seed=1)
 
 
 def encoder(most: int, cut: str) -> Encoder:
@@ -111,10 +111,10 @@ def encoder(most: int, cut: str) -> Encoder:
 )
 def test_a_text_in_pieces(most: int, cut: str, shown: list[str]) -> None:
     text = "a good  film"
-    read = pieces.read(text, encoder(most, cut))
+    read = token_maps.read(text, encoder(most, cut))
     assert read.tokens[[0, -1]].tolist() == [0, 1] and read.special[[0, -1]].all()
     assert len(read.tokens) == len(read.spans) + 2 == (~read.special).sum() + 2
-    found = pieces.weighed(text, read, np.arange(len(read.tokens), dtype=np.float64))
+    found = token_maps.weighed(text, read, np.arange(len(read.tokens), dtype=np.float64))
     assert [piece.shown for piece in found] == shown
     weights = [piece.weight for piece in found if piece.weight]
     assert weights == list(range(1, 1 + len(read.spans)))
@@ -125,19 +125,19 @@ def opened(png: str) -> Image.Image:
 
 
 def test_pictures_say_what_counts_for_and_against() -> None:
-    image = opened(pictures.heat(np.array([[2.0, 0.0], [-1.0, 0.5]])))
+    image = opened(image_maps.heat(np.array([[2.0, 0.0], [-1.0, 0.5]])))
     pixels = np.asarray(image)
-    assert tuple(pixels[0, 0]) == (*pictures.FOR, 255)
-    assert tuple(pixels[1, 0]) == (*pictures.AGAINST, 128)
+    assert tuple(pixels[0, 0]) == (*image_maps.FOR, 255)
+    assert tuple(pixels[1, 0]) == (*image_maps.AGAINST, 128)
     assert pixels[0, 1, 3] == 0
-    assert np.asarray(opened(pictures.heat(np.zeros((2, 2)))))[..., 3].max() == 0
+    assert np.asarray(opened(image_maps.heat(np.zeros((2, 2)))))[..., 3].max() == 0
 
 
 def test_a_picture_has_the_images_own_range_and_a_bounded_size() -> None:
     grey = np.array([[0.0, 16.0], [8.0, 4.0]])
-    shown = np.asarray(opened(pictures.picture(grey, {"low": 0, "high": 16})))
+    shown = np.asarray(opened(image_maps.picture(grey, {"low": 0, "high": 16})))
     assert shown.tolist() == [[0, 255], [128, 64]]
-    large = opened(pictures.picture(np.zeros((400, 200, 3)), {"low": 0, "high": 255}))
+    large = opened(image_maps.picture(np.zeros((400, 200, 3)), {"low": 0, "high": 255}))
     assert large.size == (80, 160)
 
 
@@ -151,7 +151,7 @@ def test_a_picture_has_the_images_own_range_and_a_bounded_size() -> None:
     ids=["words", "Chinese", "long"],
 )
 def test_what_is_missed_when_it_is_left_out_counts(text: str, shown: list[str] | None) -> None:
-    found = pieces.left_out(
+    found = token_maps.left_out(
         text, lambda texts: np.array([0.9 if "bad" in t else 0.2 for t in texts])
     )
     assert "".join(piece.shown for piece in found) == text
@@ -159,4 +159,4 @@ def test_what_is_missed_when_it_is_left_out_counts(text: str, shown: list[str] |
     assert all("bad" in piece.shown or piece.shown in "bad" for piece in weighty)
     assert [piece.weight for piece in weighty] == pytest.approx([0.7] * len(weighty))
     assert len(weighty) == (3 if "很" in text else 1)
-    assert len(found) < 2 * pieces.MOST and shown in (None, [piece.shown for piece in found])
+    assert len(found) < 2 * token_maps.MOST and shown in (None, [piece.shown for piece in found])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from conf.home import Home
-from flows import cli, site
-from flows.children import Child, Program, answers
+from conf.runtime.home import Home
+from flows.cli import main as cli
+from flows.servers import supervisor
+from flows.servers.child import Child, Program, answers
 
 
 class Stand(Child):
@@ -53,7 +54,7 @@ def main(kind: str) -> None:
         "deploy_changes": lambda home, api, postgres: False,
     }
     for name, value in replaced.items():
-        setattr(site, name, value)
+        setattr(supervisor, name, value)
     sys.argv = ["dense", "up", "--prefect-port", sys.argv[2], "--mlflow-port", sys.argv[3]]
     cli.main()
 

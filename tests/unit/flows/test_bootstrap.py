@@ -12,8 +12,15 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectAlreadyExists
 
-from flows.bootstrap import HEARTBEAT, SILENT, active_schedules, bootstrap, resume, silence
-from flows.notify import VARIABLE
+from flows.deployments.bootstrap import (
+    HEARTBEAT,
+    SILENT,
+    active_schedules,
+    bootstrap,
+    resume,
+    silence,
+)
+from flows.deployments.notify import VARIABLE
 
 
 @dataclass

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from conf.home import Home
-from conf.study import Study
-from flows.clean import clean, shown_bytes
+from conf.runtime.home import Home
+from conf.schema.study import Study
+from flows.cli.clean import clean, shown_bytes
 from tasks.prepare import prepare
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from flows import cli
+from flows.cli import main
 
 
 def test_an_unforeseen_error_is_a_sentence_too(
@@ -14,9 +14,9 @@ def test_an_unforeseen_error_is_a_sentence_too(
     def broken() -> None:
         raise RuntimeError("All connection attempts failed\nand more")
 
-    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr(main, "app", broken)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert ended.value.code == 1
     said = capsys.readouterr().err
     assert said.startswith("dense: RuntimeError: All connection attempts failed;")
@@ -29,10 +29,10 @@ def test_with_debug_the_traceback_begins_where_it_was_raised(
     def broken() -> None:
         raise KeyError("place")
 
-    monkeypatch.setattr(cli, "app", broken)
-    monkeypatch.setattr(cli, "_debug", True)
+    monkeypatch.setattr(main, "app", broken)
+    monkeypatch.setattr(main, "_debug", True)
     with pytest.raises(Exception, match="KeyError") as raised:
-        cli.main()
+        main.main()
     assert isinstance(raised.value.__context__, KeyError)
 
 
@@ -49,7 +49,7 @@ def test_a_path_that_no_file_can_have_is_said_shortly(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["dense", *command])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert said.startswith("dense: '/tmp/aaaa") and len(said) < 200

@@ -9,7 +9,15 @@ from contextlib import contextmanager
 import pytest
 from rich.console import Console
 
-from flows.display import Ended, LiveDisplay, PlainDisplay, Progress, Running, duration, trial_line
+from flows.study.display import (
+    Ended,
+    LiveDisplay,
+    PlainDisplay,
+    Progress,
+    Running,
+    duration,
+    trial_line,
+)
 
 VALUES = {"train.lr": 0.0058234, "train.weight_decay": 1.6441e-05, "model.width": 57}
 HEADERS = {"train.lr": "lr", "train.weight_decay": "weight_decay", "model.width": "width"}

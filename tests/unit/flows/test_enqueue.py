@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from conf.errors import BadInput
-from conf.home import Home
-from flows.cli import app
-from flows.enqueue import enqueue, parsed
-from flows.load import whole_values
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from flows.cli.enqueue import enqueue, parsed
+from flows.cli.main import app
+from flows.study.checked_study import whole_values
+from tasks.study.enqueued import collect
 from tasks.study.identity import JOURNAL_FILE
-from tasks.study.inbox import collect
 from tasks.study.lock import Holder, StudyLock
-from tasks.study.open import OpenStudy
-from tasks.study.record import StudyRecord
+from tasks.study.reader import StudyRecord
+from tasks.study.writer import OpenStudy
 from tests.unit.report.made import made_study
 
 

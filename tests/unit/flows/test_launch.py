@@ -9,13 +9,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from flows.launch import StopWish, listening
+from flows.study.launch import StopWish, listening
 
 # A command whose display is blocked by a slow reader when the signal comes.
 BLOCKED = """
 import os, signal, sys, threading, time
-from flows.display import PlainDisplay
-from flows.launch import StopWish, listening
+from flows.study.display import PlainDisplay
+from flows.study.launch import StopWish, listening
 
 display = PlainDisplay()
 with listening(StopWish(say=display.say)) as wish:

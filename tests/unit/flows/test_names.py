@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from prefect.client.schemas.actions import ArtifactCreate
 
-from flows import evaluation, study
+from flows.deployments import evaluate
+from flows.study import flow as study
 
 
 @pytest.mark.parametrize(
@@ -31,17 +32,17 @@ def test_a_run_is_called_as_its_study_is(
 
 def test_an_evaluation_is_called_after_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = {"study": "digits", "files": ["june.csv"]}
-    monkeypatch.setattr(evaluation, "flow_run", SimpleNamespace(parameters=parameters))
-    assert evaluation.run_name() == "digits on june.csv"
+    monkeypatch.setattr(evaluate, "flow_run", SimpleNamespace(parameters=parameters))
+    assert evaluate.run_name() == "digits on june.csv"
     parameters["files"] = ["june.csv", "july.csv"]
-    assert evaluation.run_name() == "digits on 2 files"
+    assert evaluate.run_name() == "digits on 2 files"
     parameters["files"] = ["x" * 4_000]
-    assert len(evaluation.run_name()) == 200
+    assert len(evaluate.run_name()) == 200
 
 
 @pytest.mark.parametrize(
     ("study", "key"), [("digits", "digits-evaluation"), ("My_Model 2", "my-model-2-evaluation")]
 )
 def test_a_table_is_called_as_prefect_wants_it(study: str, key: str) -> None:
-    assert evaluation.artifact_key(study) == key
+    assert evaluate.artifact_key(study) == key
     ArtifactCreate(key=key)

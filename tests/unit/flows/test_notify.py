@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import Completed, Failed
 
-from flows import notify
+from flows.deployments import notify
 
 
 class Block:

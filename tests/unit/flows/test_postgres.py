@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from conf.errors import BadInput
-from conf.home import Home
-from flows import postgres, programs, servers, up
-from flows.server import free_port
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from flows.servers import postgres, programs, state, up
+from flows.servers.prefect import free_port
 from tasks.track import store
 
 GIVEN = "postgresql://me:p%3Aw%40x@db.example:6543/lab"
@@ -57,21 +57,21 @@ def test_a_database_that_does_not_answer_is_one_sentence_without_the_password(ho
     said = str(caught.value)
     assert "hunter2" not in said and "\n" not in said and "--postgres" in said
     assert "Connection refused" in said
-    assert not servers.path(home).exists()
+    assert not state.path(home).exists()
 
 
 def test_the_store_stays_named_when_the_servers_are_down(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = programs.recording(programs.Ports(1, 9), SHOWN)
-    service = servers.Service(name="mlflow", pid=1, health="h", log="l")
-    servers.write(home, kept.model_copy(update={"services": (service,), "prefect": "p"}))
-    servers.remove(home)
-    assert servers.read(home) == kept and servers.running(home) is None
+    service = state.Service(name="mlflow", pid=1, health="h", log="l")
+    state.write(home, kept.model_copy(update={"services": (service,), "prefect": "p"}))
+    state.remove(home)
+    assert state.read(home) == kept and state.running(home) is None
     assert store.tracking_uri(home) == "http://127.0.0.1:9"
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(BadInput, match="start it with `dense up`"):
         store.bootstrap(home)
-    servers.write(home, programs.recording(programs.Ports(1, 9), None))
-    servers.remove(home)
-    assert not Path(servers.path(home)).exists()
+    state.write(home, programs.recording(programs.Ports(1, 9), None))
+    state.remove(home)
+    assert not Path(state.path(home)).exists()

@@ -10,11 +10,11 @@ import yaml
 from prefect.flows import load_flow_from_entrypoint
 from prefect.logging.configuration import DEFAULT_LOGGING_SETTINGS_PATH, load_logging_config
 
-from conf.load import SHIPPED, load_study, study_names
-from flows.bootstrap import HEARTBEAT
-from flows.evaluation import evaluate
-from flows.monitor import monitor
-from flows.study import study
+from conf.loading.load import SHIPPED, load_study, study_names
+from flows.deployments.bootstrap import HEARTBEAT
+from flows.deployments.evaluate import evaluate
+from flows.deployments.monitor import monitor
+from flows.study.flow import study
 
 FILE = yaml.safe_load((Path(__file__).parents[3] / "prefect.yaml").read_text())
 DEPLOYMENTS: dict[str, dict[str, Any]] = {each["name"]: each for each in FILE["deployments"]}
@@ -25,7 +25,7 @@ def test_every_shipped_study_has_a_deployment_and_nothing_else_names_one() -> No
     manual = {
         name
         for name, each in DEPLOYMENTS.items()
-        if each["entrypoint"] == "flows.study.study"
+        if each["entrypoint"] == "flows.study.flow.study"
         and not each.get("schedules")
         and not each.get("triggers")
     }

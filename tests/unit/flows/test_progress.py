@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from conf.run import Stop
-from conf.study import Study
-from flows.progress import batch_words
-from tasks.suggest.records import Forecast, Proposal, Suggestion
+from conf.schema.run import Stop
+from conf.schema.study import Study
+from flows.study.progress import batch_words
+from tasks.suggest.types import Forecast, Proposal, Suggestion
 
 BATCH = (Suggestion(8, {}, "model"), Suggestion(9, {}, "local"))
 FORECAST = Forecast(gain=0.00123, regret=0.004, seconds=7200.0)

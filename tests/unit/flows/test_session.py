@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from conf.errors import BadInput, DenseError
-from conf.home import Home
-from conf.study import Study, TrialConfig
-from flows.attempts import measured
-from flows.session import Session
-from tasks.train.outcome import Outcome
+from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.home import Home
+from conf.schema.study import Study, TrialConfig
+from flows.study.attempts import measured
+from flows.study.session import Session
+from tasks.train.engine.outcome import Outcome
 from tests.unit.track.helpers import predict
 
 CONFIG = TrialConfig()

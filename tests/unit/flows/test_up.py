@@ -17,12 +17,12 @@ from typing import IO, cast
 import psutil
 import pytest
 
-from conf.errors import BadInput, DenseError
-from conf.home import Home
-from flows import servers, up
-from flows.children import wait_until
-from flows.server import PrefectServer, free_port
-from flows.site import HOUR, RESTARTS, Site
+from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.home import Home
+from flows.servers import state, up
+from flows.servers.child import wait_until
+from flows.servers.prefect import PrefectServer, free_port
+from flows.servers.supervisor import HOUR, RESTARTS, Site
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -54,11 +54,11 @@ def start(home: Home) -> Iterator[Start]:
 
 
 def is_up(home: Home) -> bool:
-    return servers.running(home) is not None
+    return state.running(home) is not None
 
 
 def pids(home: Home) -> dict[str, int]:
-    found = servers.read(home)
+    found = state.read(home)
     assert found is not None
     return {service.name: service.pid for service in found.services}
 
@@ -89,7 +89,7 @@ def test_up_ps_again_and_down(home: Home, start: Start, capsys: pytest.CaptureFi
     up.down()
     assert capsys.readouterr().out == "down\n"
     assert keeper.wait(5) == 0
-    assert all(map(gone, running)) and not servers.path(home).exists()
+    assert all(map(gone, running)) and not state.path(home).exists()
     up.down()
     up.ps()
     assert capsys.readouterr().out.startswith("nothing is up\nnothing is up;")
@@ -111,7 +111,7 @@ def test_what_ends_is_started_again_and_ctrl_c_is_down(home: Home, start: Start)
     keeper.send_signal(signal.SIGINT)
     out, _ = keeper.communicate(timeout=30)
     assert keeper.returncode == 0 and "mlflow ended and is started again" in out
-    assert all(map(gone, running)) and not servers.path(home).exists()
+    assert all(map(gone, running)) and not state.path(home).exists()
 
 
 def test_nothing_outlives_a_killed_keeper(
@@ -125,7 +125,7 @@ def test_nothing_outlives_a_killed_keeper(
     assert wait_until(lambda: all(map(gone, running)), 20)
     up.ps()
     assert capsys.readouterr().out.startswith("nothing is up")
-    assert start() and wait_until(lambda: servers.holder(home) is not None, 20)
+    assert start() and wait_until(lambda: state.holder(home) is not None, 20)
 
 
 def test_of_two_that_begin_at_once_one_says_that_it_is_up(home: Home, start: Start) -> None:
@@ -152,7 +152,7 @@ def test_a_program_that_ends_now_and_then_is_started_again_for_ever(
 ) -> None:
     site = Site(home, up.Ports(), cast(PrefectServer, None))
     now = 0.0
-    monkeypatch.setattr("flows.site.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("flows.servers.supervisor.time", SimpleNamespace(monotonic=lambda: now))
     for now in range(0, 20 * int(HOUR), int(HOUR / 5)):  # noqa: B007
         site.count("worker", home.logs, print)
     with pytest.raises(DenseError, match="worker ended 6 times within an hour"):
@@ -170,7 +170,7 @@ def test_a_taken_port_and_a_program_that_ends_are_said(home: Home, start: Start)
     keeper = start("broken")
     _, error = keeper.communicate(timeout=30)
     assert keeper.returncode == 1 and "worker ended; its log is" in error
-    assert not servers.path(home).exists() and servers.holder(home) is None
+    assert not state.path(home).exists() and state.holder(home) is None
 
 
 def test_one_port_is_not_for_two() -> None:
@@ -180,9 +180,9 @@ def test_one_port_is_not_for_two() -> None:
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"prefect": 1}'])
 def test_servers_that_cannot_be_read_are_bad_input(home: Home, content: str) -> None:
-    servers.path(home).write_text(content)
+    state.path(home).write_text(content)
     with pytest.raises(BadInput, match=r"servers\.json cannot be read"):
-        servers.read(home)
+        state.read(home)
 
 
 def test_what_runs_apart_is_asked_first_and_has_its_time(tmp_path: Path) -> None:
@@ -205,7 +205,15 @@ def test_what_runs_apart_is_asked_first_and_has_its_time(tmp_path: Path) -> None
     )
     root = Path(__file__).parents[3]
     guard = subprocess.Popen(
-        [sys.executable, "-m", "flows.guard", "--grace", "10", sys.executable, "command.py"],
+        [
+            sys.executable,
+            "-m",
+            "flows.servers.guard",
+            "--grace",
+            "10",
+            sys.executable,
+            "command.py",
+        ],
         stdin=subprocess.PIPE,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(root)},
@@ -221,13 +229,13 @@ def test_what_runs_apart_is_asked_first_and_has_its_time(tmp_path: Path) -> None
 
 
 def test_prefects_part_is_what_runs_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.server import configured_api
+    from flows.servers.prefect import configured_api
     from tasks.track.store import own_uri, tracking_uri
 
-    service = servers.Service(name="mlflow", pid=1, health="h", page="p", log="l")
-    servers.write(home, servers.Servers(prefect="http://127.0.0.1:9/api", services=(service,)))
-    assert json.loads(servers.path(home).read_text())["prefect"] == "http://127.0.0.1:9/api"
-    monkeypatch.setattr("flows.server.answers", lambda url: True)
+    service = state.Service(name="mlflow", pid=1, health="h", page="p", log="l")
+    state.write(home, state.Servers(prefect="http://127.0.0.1:9/api", services=(service,)))
+    assert json.loads(state.path(home).read_text())["prefect"] == "http://127.0.0.1:9/api"
+    monkeypatch.setattr("flows.servers.prefect.answers", lambda url: True)
     monkeypatch.setenv("PREFECT_HOME", str(home.path / "none"))
     assert configured_api(home) == "http://127.0.0.1:9/api"
     assert tracking_uri(home) == own_uri(home)  # the same database, servers up or down

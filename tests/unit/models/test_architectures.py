@@ -10,22 +10,22 @@ from typing import Any
 import pytest
 import torch
 
-from conf.errors import BadInput
-from conf.foundation import Head, LocalWeights, Vision
-from conf.home import Home
-from conf.study import Study
-from conf.train import Train
-from data.architectures import can_be
-from data.encoder import longest_read
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.pretrained import Head, LocalWeights, Vision
+from conf.schema.study import Study
+from conf.schema.train import Train
+from data.assets.architectures import can_be
+from data.encoding.tokenizer import longest_read
 from models.build import pretrained_net
-from models.features import body_of
-from models.images import Colours, ImageNet, colours_of, image_net
-from models.layers import depths, layer_names
-from models.learner import Learner
+from models.modules.predictor import Learner
 from models.optimizers import build_optimizer
-from models.pretrained import prefix_of
-from models.texts import text_net
-from tasks.train.ready import make_ready
+from models.pretrained.freezing import depths, layer_names
+from models.pretrained.frozen_features import body_of
+from models.pretrained.image_classifier import Colours, ImageNet, colours_of, image_net
+from models.pretrained.loading import prefix_of
+from models.pretrained.text_classifier import text_net
+from tasks.train.preflight import make_ready
 from tests.tiny import study_of
 from tests.tiny_nets import NETS, tiny_net
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from conf.errors import DenseError
-from conf.estimators import Estimator, GradientBoosting, Knn, Linear, RandomForest, Svm
-from models.estimators import build_estimator, numbers, probabilities
-from models.kept import as_bytes, load_estimator, same_estimators
+from conf.runtime.errors import DenseError
+from conf.schema.estimators import Estimator, GradientBoosting, Knn, Linear, RandomForest, Svm
+from models.estimators.build import build_estimator, numbers, probabilities
+from models.estimators.skops_io import as_bytes, load_estimator, same_estimators
 
 SETTINGS: list[Estimator] = [
     RandomForest(trees=12, depth=4),

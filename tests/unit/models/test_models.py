@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from conf.errors import BadInput
-from conf.study import TrialConfig
-from conf.train import Train
+from conf.runtime.errors import BadInput
+from conf.schema.study import TrialConfig
+from conf.schema.train import Train
 from models import build, build_net
 from models.optimizers import (
     build_optimizer,

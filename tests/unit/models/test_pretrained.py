@@ -11,25 +11,25 @@ import numpy as np
 import pytest
 import torch
 
-from conf.errors import BadInput
-from conf.foundation import LocalWeights, Vision
-from conf.home import Home
-from conf.study import Study
-from conf.train import Train
-from data.encoder import encoder_of, shortened
-from data.weights import facts_of, located
-from models.adversarial import moved
-from models.answers import Classes, class_weights
-from models.average import Average
-from models.efficientnet import EfficientNetLite0
-from models.images import Colours, ImageNet, WithHead, image_net
-from models.learner import Learner
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.pretrained import LocalWeights, Vision
+from conf.schema.study import Study
+from conf.schema.train import Train
+from data.assets.pretrained import facts_of, located
+from data.encoding.tokenizer import encoder_of, shortened
+from models.modules.adversarial import moved
+from models.modules.predictor import Learner
+from models.modules.weight_averaging import Average
+from models.networks.efficientnet import EfficientNetLite0
+from models.networks.heads import Classes, class_weights
 from models.optimizers import build_optimizer, learning_rate_factor
+from models.pretrained.image_classifier import Colours, ImageNet, WithHead, image_net
+from models.pretrained.text_classifier import TextNet, text_net
 from models.serving import Serving, TextServing
-from models.texts import TextNet, text_net
-from tasks.champion.export import export_program
-from tasks.champion.texts import export_texts
-from tasks.train.ready import make_ready
+from tasks.packaging.pack_text import export_texts
+from tasks.packaging.torch_export import export_program
+from tasks.train.preflight import make_ready
 from tests.tiny import study_of, tiny_bert
 
 CARD: dict[str, Any] = {"inputs": {"kind": "text"}, "classes": ["bad", "good"]}
@@ -232,7 +232,7 @@ def test_what_cannot_work_is_said_before_the_first_trial(
 def test_models_for_other_data_are_refused(
     model: dict[str, Any], message: str, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.weights.located", lambda *_, **__: home.path)
+    monkeypatch.setattr("data.assets.pretrained.located", lambda *_, **__: home.path)
     if "weights" in model:
         model = {**model, "weights": {"source": "package", **model["weights"]}}
     with pytest.raises(BadInput, match=message):

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from conf.errors import BadInput
-from conf.study import TrialConfig
-from conf.train import Train
+from conf.runtime.errors import BadInput
+from conf.schema.study import TrialConfig
+from conf.schema.train import Train
 from models import build
-from models.seq2seq_net import GruNet, beam, greedy, limits, write
+from models.networks.gru import GruNet, beam, greedy, limits, write
 
 PAD, START, END = 0, 2, 3
 

@@ -10,12 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.errors import BadInput
-from conf.model import TextCnn
-from conf.study import TrialConfig
-from data.texts import padded
+from conf.runtime.errors import BadInput
+from conf.schema.model import TextCnn
+from conf.schema.study import TrialConfig
+from data.loading.collate_texts import padded
 from models import build, build_net
-from models.text_cnn import TextCnnNet
+from models.networks.text_cnn import TextCnnNet
 
 PAD, WORDS = 0, 30
 CARD: dict[str, Any] = {

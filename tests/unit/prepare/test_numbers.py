@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.errors import BadInput
-from conf.home import Home
-from conf.study import Study
-from tasks.champion.rows import read_rows
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.study import Study
+from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import Prepared, prepare
 
 

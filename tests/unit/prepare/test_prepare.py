@@ -10,12 +10,12 @@ import datasets
 import numpy as np
 import pytest
 
-from conf.errors import BadInput, DenseError
-from conf.home import Home
-from conf.split import Stratified
-from conf.study import Study
+from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.home import Home
+from conf.schema.split import Stratified
+from conf.schema.study import Study
 from tasks.prepare import prepare, run, test_path
-from tasks.prepare.pin import pinned
+from tasks.prepare.store.pin import pinned
 from tests.unit.prepare.made import MadeSource, random_rows, table_rows
 
 STUDY = Study(name="made")
@@ -230,7 +230,7 @@ def test_cleaning_that_the_data_does_not_know_is_refused(
     ids=lambda value: value if isinstance(value, str) else next(iter(value)),
 )
 def test_each_rule_is_for_some_kinds(clean, kind):
-    from tasks.prepare.fitting import check_kind
+    from tasks.prepare.check_kind import check_kind
 
     study = Study.model_validate({"name": "x", "clean": clean})
     with pytest.raises(BadInput, match=f"clean.{next(iter(clean))}"):

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from conf.errors import BadInput
-from conf.split import Grouped, InTime, Split
-from tasks.prepare.split import TEST, TRAIN, VALIDATION, divide, grouped, in_time
+from conf.runtime.errors import BadInput
+from conf.schema.split import Grouped, InTime, Split
+from tasks.prepare.splitting.split import TEST, TRAIN, VALIDATION, divide, grouped, in_time
 from tests.unit.prepare.made import random_rows
 
 ADAPTER = TypeAdapter(Split)

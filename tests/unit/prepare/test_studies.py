@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import conf
-from conf.data import PackageData
-from conf.home import Home
-from conf.load import load_study
-from data.loaders import StudyData
+from conf.loading.load import load_study
+from conf.runtime.home import Home
+from conf.schema.data import PackageData
+from data.loading.datamodule import StudyData
 from tasks.prepare import prepare
 
 FOLDER = Path(conf.__file__).parent / "studies"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.study.record import StudyRecord
+from tasks.study.reader import StudyRecord
 from tests.unit.report.made import crowned, made_home, made_study
 
 

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from conf.home import Home
-from conf.identity import trial_digest
-from conf.load import load_study
-from conf.search import Choices
-from conf.study import Study
-from conf.values import apply_values, values_of
+from conf.loading.digests import trial_digest
+from conf.loading.load import load_study
+from conf.loading.trial_values import apply_values, values_of
+from conf.runtime.home import Home
+from conf.schema.search import Choices
+from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import Predictions, write
 from tasks.study import events
 from tasks.study.identity import JOURNAL_FILE, STUDY_FILE, dumped
 from tasks.study.journal import Journal
-from tasks.study.record import StudyRecord
+from tasks.study.reader import StudyRecord
 from tasks.train.folder import MetricLine, TrialFolder, as_text
 
 START = 1_790_000_000.0

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conf.home import Home
-from conf.run import Stop
-from tasks.report.cost import cost
-from tasks.report.effects import Effects, effects
-from tasks.report.importance import lessons
+from conf.runtime.home import Home
+from conf.schema.run import Stop
+from tasks.report.leaderboard import leaderboard
 from tasks.report.page import page
-from tasks.report.tables import leaderboard
-from tasks.study.record import StudyRecord
+from tasks.report.sections.cost import cost
+from tasks.report.sections.effects import Effects, effects
+from tasks.report.sections.importance import lessons
+from tasks.study.reader import StudyRecord
 from tests.unit.report.made import made_study
 
 

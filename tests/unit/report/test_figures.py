@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.search import Choices, Range
-from tasks.report import figures
-from tasks.report.parallel import bent, parallel, place
-from tasks.report.tables import Row, leaderboard
+from conf.schema.search import Choices, Range
+from tasks.report.figures import base
+from tasks.report.figures.parallel_coordinates import bent, parallel, place
+from tasks.report.leaderboard import Row, leaderboard
 from tasks.report.view import Surroundings, view
-from tasks.study.record import StudyRecord
+from tasks.study.reader import StudyRecord
 from tasks.train.folder import MetricLine
 from tests.unit.report.made import CARD
 
@@ -26,7 +26,7 @@ values = st.floats(-1e6, 1e6, allow_nan=False)
 def coloured(figure: Any) -> Any:
     """A figure with a colour for each name."""
     text = json.dumps(figure)
-    for name in figures.COLOURS:
+    for name in base.COLOURS:
         text = text.replace(f'"${name}"', '"#123456"')
     return json.loads(text)
 
@@ -52,7 +52,7 @@ def test_no_colour_is_left_unknown(record: StudyRecord) -> None:
 
 def test_the_history_has_every_trial_and_failure(record: StudyRecord) -> None:
     rows = list(leaderboard(record))
-    line, points, failed = figures.history(rows, "accuracy", -1)["data"]
+    line, points, failed = base.history(rows, "accuracy", -1)["data"]
     assert len(points["x"]) == 14
     assert failed["x"] == [5, 11]
     assert line["y"] == sorted(line["y"])
@@ -61,34 +61,34 @@ def test_the_history_has_every_trial_and_failure(record: StudyRecord) -> None:
 
 @given(st.lists(values, min_size=1, max_size=30), st.sampled_from([1.0, -1.0]))
 def test_the_best_so_far_never_gets_worse(found: list[float], sign: float) -> None:
-    best = figures.best_so_far(found, sign)
+    best = base.best_so_far(found, sign)
     assert best[-1] == sign * min(sign * value for value in found)
     assert all(sign * b <= sign * a for a, b in pairwise(best))
 
 
 @given(st.lists(values, max_size=30), st.sampled_from([1.0, -1.0]))
 def test_the_readable_range_holds_the_best_and_is_no_point(found: list[float], sign: float) -> None:
-    low, high = figures.readable_range(found, sign)
+    low, high = base.readable_range(found, sign)
     assert low < high
     if found:
         assert low <= sign * min(sign * value for value in found) <= high
 
 
 def test_a_diverged_trial_does_not_press_the_others_together() -> None:
-    low, high = figures.readable_range([0.97, 0.98, 0.975, 0.985, 0.99, 0.1], -1)
+    low, high = base.readable_range([0.97, 0.98, 0.975, 0.985, 0.99, 0.1], -1)
     assert low > 0.9
     assert high == 0.99
 
 
 def test_a_diverged_trial_is_drawn_at_the_edge() -> None:
     rows = [row(i, value) for i, value in enumerate([0.97, 0.98, 0.975, 0.985, 0.99, 0.1])]
-    _, points = figures.history(rows, "accuracy", -1)["data"]
+    _, points = base.history(rows, "accuracy", -1)["data"]
     assert points["marker"]["symbol"][-1] == "triangle-down"
     assert points["marker"]["symbol"][:-1] == ["circle"] * 5
 
 
 def test_a_study_of_one_trial_can_be_drawn() -> None:
-    go.Figure(coloured(figures.history([row(0, 0.5)], "accuracy", -1)))
+    go.Figure(coloured(base.history([row(0, 0.5)], "accuracy", -1)))
     go.Figure(coloured(parallel([row(0, 0.5)], {}, "accuracy", -1)))
 
 
@@ -96,12 +96,12 @@ def test_a_study_of_one_trial_can_be_drawn() -> None:
 def test_there_is_no_half_an_epoch(epochs: int, tick: int | None) -> None:
     line = {"step": 1, "time": 0, "seconds": 1, "attempt": 1, "metrics": {"val/accuracy": 0.5}}
     found = [MetricLine.model_validate({"epoch": each + 1, **line}) for each in range(epochs)]
-    assert figures.curves({0: found}, "accuracy", 0, -1)["layout"]["xaxis"]["dtick"] == tick
+    assert base.curves({0: found}, "accuracy", 0, -1)["layout"]["xaxis"]["dtick"] == tick
 
 
 def test_a_large_confusion_matrix_has_no_text() -> None:
     matrix = [[int(i == j) for j in range(40)] for i in range(40)]
-    assert "annotations" not in figures.confusion(matrix, [str(i) for i in range(40)])["layout"]
+    assert "annotations" not in base.confusion(matrix, [str(i) for i in range(40)])["layout"]
 
 
 @pytest.mark.parametrize(

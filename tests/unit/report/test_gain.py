@@ -10,8 +10,8 @@ import pytest
 from tasks.evaluate import intervals, metrics
 from tasks.evaluate.paired import paired
 from tasks.evaluate.predictions import Predictions
-from tasks.report.gain import gain
-from tasks.study.record import StudyRecord
+from tasks.report.sections.gain import gain
+from tasks.study.reader import StudyRecord
 from tests.unit.report.made import made_home, made_study
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conf.home import Home
-from tasks.report.importance import lessons, shown_importance
+from conf.runtime.home import Home
 from tasks.report.page import page
-from tasks.study.record import StudyRecord
+from tasks.report.sections.importance import lessons, shown_importance
+from tasks.study.reader import StudyRecord
 from tests.unit.report.made import made_study
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from conf.data import TableData
-from conf.load import load_study
-from conf.study import Study
+from conf.loading.load import load_study
+from conf.schema.data import TableData
+from conf.schema.study import Study
 from tasks.evaluate.evaluation import EVALUATION, Example
 from tasks.report.page import page, script_json, write_page
-from tasks.report.repeat import as_yaml
+from tasks.report.reproduce import as_yaml
 from tasks.report.view import Surroundings
 from tasks.study import events
-from tasks.study.record import StudyRecord
+from tasks.study.reader import StudyRecord
 from tests.unit.report.made import CARD, contact_sheet, crowned, made_home, made_study
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from conf.identity import study_digest
-from tasks.report.summary import summary
-from tasks.study.record import StudyRecord
+from conf.loading.digests import study_digest
+from tasks.report.sections.summary import summary
+from tasks.study.reader import StudyRecord
 from tests.unit.report.made import made_home, made_study
 
 GIVEN = {"seconds": 1.5, "tracking_uri": "sqlite:///x", "experiment_id": "1"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conf.study import Study
+from conf.schema.study import Study
 from tasks.study.events import (
     Asked,
     Attempt,
@@ -16,8 +16,8 @@ from tasks.study.events import (
     Suggested,
     Target,
 )
-from tasks.study.fold import fold
 from tasks.study.lock import Holder
+from tasks.study.replay import fold
 from tasks.study.state import State
 
 ME = Holder(1, "here", 0.0)

@@ -14,23 +14,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from conf.search import Rungs, Search
-from conf.study import Study
-from conf.train import Train
-from tasks.study.events import (
-    Asked,
-    Attempt,
-    Event,
-    Promoted,
-    Stopped,
-    Suggested,
-    decode,
-    encode,
-)
-from tasks.study.fold import apply, fold
+from conf.schema.search import Rungs, Search
+from conf.schema.study import Study
+from conf.schema.train import Train
+from tasks.study.event_builders import ending, observations, pending
+from tasks.study.events import Asked, Attempt, Event, Promoted, Stopped, Suggested, decode, encode
 from tasks.study.policy import Ask, Promote, Start, Stop, Wait, decide
+from tasks.study.replay import apply, fold
 from tasks.study.state import State
-from tasks.study.steps import ending, observations, pending
 
 Proposer = Callable[[State, int], Asked]
 

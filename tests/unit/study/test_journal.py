@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.errors import BadInput, DenseError
+from conf.runtime.errors import BadInput, DenseError
 from tasks.study.events import Asked, Event, Target, decode, encode
 from tasks.study.journal import Journal, read
 from tests.unit.study.examples import asked, attempt, complete, stopped, target

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.errors import Held
+from conf.runtime.errors import Held
 from tasks.study.lock import Holder, StudyLock, holder_of
 
 HOLD = """

@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from conf.run import Resources
-from conf.run import Stop as StopSection
-from conf.search import Rungs
-from conf.study import Study
+from conf.schema.run import Resources
+from conf.schema.run import Stop as StopSection
+from conf.schema.search import Rungs
+from conf.schema.study import Study
 from tasks.study.events import Event
 from tasks.study.policy import (
     Action,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conf.search import Rungs
-from conf.study import Study
+from conf.schema.search import Rungs
+from conf.schema.study import Study
 from tasks.study.events import Asked, Attempt, Finished, Promoted
-from tasks.study.fold import fold
+from tasks.study.replay import fold
 from tasks.study.state import State
 from tests.unit.study.simulation import (
     World,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.suggest.space import Space
+from tasks.suggest.space.space import Space
 
 SPACE = Space(
     {

@@ -12,11 +12,12 @@ import time
 import numpy as np
 import pytest
 
-from conf.errors import BadInput
-from tasks.suggest import Observation, Optimizer, bayes, propose
+from conf.runtime.errors import BadInput
+from tasks.suggest import Observation, Optimizer, propose
 from tasks.suggest.options import Options
 from tasks.suggest.problem import Problem, in_order, reports_of
-from tasks.suggest.space import Space
+from tasks.suggest.space.space import Space
+from tasks.suggest.strategies import bayes
 
 STRATEGIES = ["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe"]
 MIXED = {

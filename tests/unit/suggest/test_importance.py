@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.suggest.importance import Importance, importance
-from tasks.suggest.learnt import FEWEST, learnt
+from tasks.suggest.analysis.fitted_model import FEWEST, learnt
+from tasks.suggest.analysis.importance import Importance, importance
 from tests.unit.suggest.results import SPACE, results
 
 

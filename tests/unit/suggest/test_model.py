@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tasks.suggest import Observation, propose
-from tasks.suggest.acquisition import log_expected_improvement
-from tasks.suggest.field import Field
-from tasks.suggest.gp import _loss_and_slope, condition, fit, prior
-from tasks.suggest.kernel import Features, Theta, covariance
-from tasks.suggest.parzen import Parzen
-from tasks.suggest.region import FIRST, Region, settled
-from tasks.suggest.space import Space
-from tasks.suggest.transform import standardised
+from tasks.suggest.acquisition.expected_improvement import log_expected_improvement
+from tasks.suggest.acquisition.trust_region import FIRST, Region, settled
+from tasks.suggest.space.space import Space
+from tasks.suggest.surrogate.gp import _loss_and_slope, condition, fit, prior
+from tasks.suggest.surrogate.kernel import Features, Theta, covariance
+from tasks.suggest.surrogate.output_transform import standardised
+from tasks.suggest.surrogate.parzen import Parzen
+from tasks.suggest.surrogate.posterior_table import Field
 
 
 def table(count: int, seed: int = 0) -> Features:
@@ -221,7 +221,7 @@ def test_the_forecast_falls_as_the_best_is_found() -> None:
 
 
 def test_two_thousand_observations_are_modelled_by_some_of_them() -> None:
-    from tasks.suggest.surrogate import chosen_points
+    from tasks.suggest.surrogate.model import chosen_points
 
     losses = np.random.default_rng(1).random(2000)
     kept = chosen_points(losses, 800, np.random.default_rng(0))

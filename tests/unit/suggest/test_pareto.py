@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.suggest import Observation, Optimizer, Settings
-from tasks.suggest.pareto import front, scalarised, weights
+from tasks.suggest.acquisition.pareto import front, scalarised, weights
 
 SPACE = {"m.x": {"low": 0.0, "high": 1.0}, "m.y": {"low": 0.0, "high": 1.0}}
 ALSO = Settings(also=(("speed", "maximize"),))

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.errors import BadInput
+from conf.runtime.errors import BadInput
 from tasks.suggest import Optimizer
-from tasks.suggest.parameters import Integer, Listed, Real
-from tasks.suggest.points import spread
-from tasks.suggest.space import Space
+from tasks.suggest.space.initial_design import spread
+from tasks.suggest.space.parameters import Integer, Listed, Real
+from tasks.suggest.space.space import Space
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False)
 

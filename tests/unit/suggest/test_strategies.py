@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from conf.errors import BadInput
+from conf.runtime.errors import BadInput
 from tasks.suggest import Optimizer
-from tasks.suggest.evolution import Population
-from tasks.suggest.forest import columns
-from tasks.suggest.space import Space
+from tasks.suggest.space.space import Space
+from tasks.suggest.strategies.evolution import Population
+from tasks.suggest.strategies.forest import columns
 
 SPACE = {
     "m.x": {"low": 0.0, "high": 1.0},

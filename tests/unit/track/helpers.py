@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from conf.home import Home
-from conf.identity import derived_seed, trial_digest
-from conf.search import Scalar
-from conf.study import Study
-from conf.values import apply_values
+from conf.loading.digests import derived_seed, trial_digest
+from conf.loading.trial_values import apply_values
+from conf.runtime.home import Home
+from conf.schema.search import Scalar
+from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import Predictions, write
 from tasks.study.events import Asked, Attempt, Event, Finished, Interrupted, Reported, Suggested
 from tasks.study.lock import Holder
-from tasks.study.open import OpenStudy
 from tasks.study.state import State
 from tasks.study.trial import Trial
+from tasks.study.writer import OpenStudy
 from tasks.train.folder import MetricLine, TrialFolder, append_line
 from tasks.train.spec import Result, TrialSpec
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from conf.home import Home
-from conf.identity import derived_seed, study_digest
+from conf.loading.digests import derived_seed, study_digest
+from conf.runtime.home import Home
 from tasks.evaluate.evaluation import Evaluation
 from tasks.study.events import Promoted, Stopped
 from tasks.track import project
@@ -124,7 +124,7 @@ def test_parameters_are_all_searched_settings(written: Written) -> None:
 
 
 def test_the_configuration_is_whole_and_the_trials_own(written: Written) -> None:
-    from conf.yaml import parse_yaml
+    from conf.loading.yaml import parse_yaml
 
     written.ask(16)
     text = project.config_yaml(facts(written), written.trial(0))

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from conf.errors import BadInput, DenseError
-from conf.home import Home
+from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.home import Home
 from tasks.track import store
 
 

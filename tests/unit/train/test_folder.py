@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.errors import DenseError
+from conf.runtime.errors import DenseError
 from tasks.train.folder import (
     MetricLine,
     TrialFolder,

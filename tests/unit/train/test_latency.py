@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from models import build
-from tasks.train.latency import PASSES, latency_ms
+from tasks.train.trial.latency import PASSES, latency_ms
 from tests.unit.models.test_models import IMAGE, config
 
 

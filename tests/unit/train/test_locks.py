@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.run import Resources
-from tasks.train import locks, slots
-from tasks.train.capacity import slot_count, visible_gpus
-from tasks.train.slots import Share
+from conf.schema.run import Resources
+from tasks.train.engine import locks, slots
+from tasks.train.engine.capacity import slot_count, visible_gpus
+from tasks.train.engine.slots import Share
 
 HOLD = (
-    "import sys, time; from pathlib import Path; from tasks.train import locks\n"
+    "import sys, time; from pathlib import Path; from tasks.train.engine import locks\n"
     "import os; os.setpgid(0, 0)\n"
     "locks.lock_trial(Path(sys.argv[1]), wait=1); print('held', flush=True); time.sleep(100)\n"
 )

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from conf.evaluate import Evaluate
-from conf.study import TrialConfig
+from conf.schema.evaluate import Evaluate
+from conf.schema.study import TrialConfig
 from tasks.evaluate.metrics import compute
-from tasks.train.callbacks import is_over
-from tasks.train.faults import NotFinite
-from tasks.train.fit import is_complete
+from tasks.train.engine.failures import NotFinite
 from tasks.train.folder import MetricLine
-from tasks.train.progress import Progress, is_better, is_out_of_patience, join, score
 from tasks.train.spec import TrialSpec
+from tasks.train.trial.callbacks import is_over
+from tasks.train.trial.fit import is_complete
+from tasks.train.trial.progress import Progress, is_better, is_out_of_patience, join, score
 
 
 def line(epoch: int) -> MetricLine:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.train.engine.retention import disk_use, keep_weights, keep_within
 from tasks.train.folder import TrialFolder
-from tasks.train.retention import disk_use, keep_weights, keep_within
 from tasks.train.spec import Result
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from conf.errors import DenseError
-from tasks.train.client import TrialServer
+from conf.runtime.errors import DenseError
+from tasks.train.engine.client import TrialServer
+from tasks.train.engine.recover import Ended, outcome_of
 from tasks.train.folder import TrialFolder
-from tasks.train.server import Server
-from tasks.train.settle import Ended, outcome_of
+from tasks.train.trial.server import Server
 
 
 def test_a_trial_for_which_there_is_no_process_fails_alone(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from conf.errors import DenseError
-from conf.study import Study
+from conf.runtime.errors import DenseError
+from conf.schema.study import Study
 from tasks.train.spec import Result, TrialSpec
 
 CONFIG = Study(name="study").trial_config

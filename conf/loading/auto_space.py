@@ -1,0 +1,187 @@
+"""`space: auto`: the settings that are worth a search for a model, and how far.
+
+The ranges stand in `conf/auto.yaml`, each with its source. They are put into the space while a
+study is loaded, so that the record holds the space itself and not the word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from conf.loading.introspect import shape_of
+from conf.loading.merge import Layer, merge
+from conf.loading.trial_values import apply_values, lookup, same
+from conf.loading.validate_space import sound
+from conf.loading.yaml import read_yaml
+from conf.runtime.errors import Problem
+from conf.schema.data import of_texts
+from conf.schema.search import Search
+from conf.schema.study import TRIAL_SECTIONS, TrialConfig
+
+AUTO = "auto"
+KIND = "model.kind"
+OF_CLASSES = ("train.label_smoothing", "augment.oversample.share")
+"""Settings that mean something to classes alone."""
+
+Dimension = dict[str, Any]
+Space = dict[str, Any]
+
+
+@cache
+def tables() -> dict[str, dict[str, Any]]:
+    """Name of a table to its `title`, `source` and `space`."""
+    file = Path(__file__).resolve().parents[1] / "auto.yaml"
+    found: dict[str, dict[str, Any]] = read_yaml(file, file.name).value
+    return found
+
+
+def spelled_out(layer: Layer) -> Layer:
+    """With `{auto: true}` for `space: auto`, so that layers can be laid over each other."""
+    search = layer.values.get("search")
+    if not isinstance(search, dict) or search.get("space") != AUTO:
+        return layer
+    return Layer({**layer.values, "search": {**search, "space": {AUTO: True}}}, layer.places)
+
+
+def auto_problems(layer: Layer) -> list[Problem]:
+    """What is wrong with the word itself, in a layer where `space: auto` is `{auto: true}`."""
+    given = _space(layer.values).get(AUTO)
+    if given is None or isinstance(given, bool):
+        return []
+    where = layer.place(("search", "space", AUTO))
+    return [Problem(f"search.space.{AUTO}", "takes true or false", given, where=where)]
+
+
+def with_auto(layer: Layer) -> Layer:
+    """The layer with `search.space.auto` replaced by the ranges that it stands for.
+
+    What the space names itself is laid over them; null keeps a setting out of it. Where the study's
+    own value lies outside a range, the range is widened to hold it.
+    """
+    space = _space(layer.values)
+    if AUTO not in space:
+        return layer
+    named = {key: given for key, given in space.items() if key != AUTO}
+    trial = {name: layer.values[name] for name in TRIAL_SECTIONS if name in layer.values}
+    config, _ = sound(TrialConfig, trial)
+    if space[AUTO] is True and config is not None:
+        ranges = auto_space(config, named)
+        named = merge(ranges, named, shape_of(Search).child("space")) if named else ranges
+    search = {**layer.values["search"], "space": named}
+    return Layer({**layer.values, "search": search}, layer.places)
+
+
+def auto_space(config: TrialConfig, named: Mapping[str, Any]) -> Space:
+    """The ranges for a configuration, beside the settings that its space names already."""
+    found: Space = {}
+    kinds = _kinds(config, named)
+    for kind in kinds:
+        own = kind == config.model.kind
+        changed = config if own else apply_values(config, {KIND: kind})
+        for key, dimension in _of_kind(changed):
+            ours = own or not key.startswith("model.")
+            fitting = _fitting(key, dimension, changed, named) if ours else dict(dimension)
+            if fitting is None:
+                continue
+            fitting["when"] = {KIND: [kind], **fitting.get("when", {})}
+            found[key] = _either(key, found[key], fitting) if key in found else fitting
+    return {key: _plainly(dimension, kinds) for key, dimension in found.items()}
+
+
+def _space(values: Mapping[str, Any]) -> dict[str, Any]:
+    search = values.get("search")
+    space = search.get("space") if isinstance(search, dict) else None
+    return space if isinstance(space, dict) else {}
+
+
+def _kinds(config: TrialConfig, named: Mapping[str, Any]) -> list[str]:
+    """The kinds of model that trials may have."""
+    searched = named.get(KIND)
+    if isinstance(searched, dict) and isinstance(searched.get("choices"), list):
+        return [str(kind) for kind in searched["choices"]]
+    return [config.model.kind]
+
+
+def _of_kind(config: TrialConfig) -> Iterator[tuple[str, Dimension]]:
+    """What the tables have for a kind of model, and for the changes of rows that are on."""
+    model = config.model
+    if model.kind not in tables():
+        yield from _table("tuned" if hasattr(model, "weights") else "networks")
+    else:
+        if model.kind in ("cnn", "mlp"):
+            yield from _table("networks")
+        yield from _table(model.kind)
+        if model.kind == "linear" and of_texts(config.data):
+            yield from _table("linear_texts")
+    yield from _table("augment")
+
+
+def _table(name: str) -> Iterator[tuple[str, Dimension]]:
+    yield from tables()[name]["space"].items()
+
+
+def _fitting(
+    key: str, dimension: Dimension, config: TrialConfig, named: Mapping[str, Any]
+) -> Dimension | None:
+    """A dimension as it is beside what a configuration says; None where it has no place there.
+
+    What is absent (null) stays so. Of a condition the parts that are not searched hold or do not.
+    """
+    there, value = lookup(config, key)
+    if not there or value is None or _of_another_task(key, config):
+        return None
+    when: dict[str, Any] = {}
+    for parent, wanted in dimension.get("when", {}).items():
+        admitted = wanted if isinstance(wanted, list) else [wanted]
+        if isinstance(named.get(parent), dict):
+            when[parent] = [c for c in named[parent].get("choices", []) if c in admitted]
+        elif lookup(config, parent)[1] not in admitted:
+            return None
+    if not all(when.values()):
+        return None
+    plain = {name: part for name, part in dimension.items() if name != "when"}
+    widened = _widened(plain, value)
+    return None if widened is None else {**widened, **({"when": when} if when else {})}
+
+
+def _of_another_task(key: str, config: TrialConfig) -> bool:
+    return config.data.task != "classification" and key in OF_CLASSES
+
+
+def _widened(dimension: Dimension, value: Any) -> Dimension | None:
+    """The dimension with a value in it; None where its scale has no room for the value."""
+    if "choices" in dimension:
+        known = dimension["choices"]
+        held = any(same(value, choice) for choice in known)
+        return dimension if held else {**dimension, "choices": sorted([*known, value])}
+    if dimension.get("scale") == "log" and value <= 0:
+        return None
+    low, high = min(dimension["low"], value), max(dimension["high"], value)
+    return {**dimension, "low": low, "high": high}
+
+
+def _either(key: str, one: Dimension, other: Dimension) -> Dimension:
+    """A dimension for two kinds of model that share a setting: of `train` as wide as both, of
+    `model` as far as both go, which each of them takes."""
+    when = {**one["when"], KIND: [*one["when"][KIND], *other["when"][KIND]]}
+    if "choices" in one:
+        rest = [choice for choice in other["choices"] if choice not in one["choices"]]
+        return {**one, "choices": [*one["choices"], *rest], "when": when}
+    outer, inner = (min, max) if key.startswith("train.") else (max, min)
+    low, high = outer(one["low"], other["low"]), inner(one["high"], other["high"])
+    scale = one.get("scale", "linear") if low > 0 else "linear"
+    return {**one, "low": low, "high": high, "scale": scale, "when": when}
+
+
+def _plainly(dimension: Dimension, kinds: list[str]) -> Dimension:
+    """A dimension without the condition that always holds."""
+    when = {
+        parent: wanted
+        for parent, wanted in dimension.get("when", {}).items()
+        if parent != KIND or set(wanted) != set(kinds)
+    }
+    plain = {name: part for name, part in dimension.items() if name != "when"}
+    return {**plain, "when": when} if when else plain

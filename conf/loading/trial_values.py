@@ -1,0 +1,135 @@
+"""Settings applied to a configuration, and read from it, by dotted key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from conf.loading.introspect import shape_of
+from conf.loading.validate import explain, validated
+from conf.runtime.errors import BadConfig, Problem
+from conf.schema.search import Choices, Range, Scalar
+from conf.schema.study import Study, TrialConfig
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+def apply_values(config: Config, values: Mapping[str, Scalar]) -> Config:
+    """The configuration with some settings set, validated as a whole.
+
+    What chooses a section's kind (`model.kind`) is set first: where it changes, that section starts
+    from the new kind's defaults, and what the old kind had is gone.
+
+    Raises:
+        BadConfig: a key is unknown, or a field refuses its value.
+    """
+    data = config.model_dump(mode="json")
+    kinds = [key for key in values if chooses_kind(type(config), data, key)]
+    for key in sorted(kinds, key=lambda key: key.count(".")):
+        _set_kind(data, key, values[key])
+    for key in values.keys() - set(kinds):
+        _set(data, key, values[key])
+    try:
+        return validated(type(config), data)
+    except ValidationError as error:
+        problems = explain(error, type(config), data, lambda path: "")
+        raise BadConfig(problems) from error
+
+
+def values_of(study: Study, config: TrialConfig) -> dict[str, Scalar]:
+    """The value of every searched key that is active in a configuration, defaults included."""
+    return active_values(study.search.space, config)
+
+
+def active_values(space: Mapping[str, Range | Choices], config: TrialConfig) -> dict[str, Scalar]:
+    """The value of every key of the space that is there and whose conditions hold."""
+    found: dict[str, Scalar] = {}
+    for key, dimension in space.items():
+        if not is_active(key, space, config):
+            continue
+        present, value = lookup(config, key)
+        if present:
+            found[key] = space_value(dimension, value)
+    return found
+
+
+def is_active(
+    key: str, space: Mapping[str, Range | Choices], config: TrialConfig, depth: int = 0
+) -> bool:
+    """Whether every condition of a key holds in a configuration, its parents' included."""
+    when = space[key].when or {}
+    if depth > len(space):  # the conditions go round in a circle
+        return False
+    for parent, wanted in when.items():
+        if parent in space and not is_active(parent, space, config, depth + 1):
+            return False
+        _, value = lookup(config, parent)
+        if not any(same(value, option) for option in options(wanted)):
+            return False
+    return True
+
+
+def lookup(config: BaseModel, key: str) -> tuple[bool, Any]:
+    """Whether a configuration has a key, and its value."""
+    here: Any = config
+    for part in key.split("."):
+        if not isinstance(here, BaseModel) or part not in type(here).model_fields:
+            return False, None
+        here = getattr(here, part)
+    return True, here
+
+
+def options(wanted: Scalar | tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    """The values that a condition admits."""
+    return wanted if isinstance(wanted, tuple) else (wanted,)
+
+
+def same(one: object, other: object) -> bool:
+    """Equal as settings: 32 is 32.0, but true is not 1 and text is no number."""
+    return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def space_value(dimension: Range | Choices, value: Any) -> Scalar:
+    """A field's value in the space's own types: 10.0 degrees of a whole-number range are 10."""
+    if isinstance(dimension, Choices):
+        return next((choice for choice in dimension.choices if same(choice, value)), value)
+    if dimension.type == "int" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return float(value) if dimension.type == "float" and type(value) is int else value
+
+
+def chooses_kind(model: type[BaseModel], data: Mapping[str, Any], key: str) -> bool:
+    """Whether a key says which kind its section is."""
+    shape, here = shape_of(model), data
+    *path, last = key.split(".")
+    for part in path:
+        shape = shape.child(part, here)
+        here = (here.get(part) or {}) if isinstance(here, Mapping) else {}
+    return shape.discriminator == last
+
+
+def _set_kind(data: dict[str, Any], key: str, value: Scalar) -> None:
+    path, _, last = key.rpartition(".")
+    section = _section(data, path, key)
+    if not same(section.get(last), value):
+        section.clear()
+        section[last] = value
+
+
+def _set(data: dict[str, Any], key: str, value: Scalar) -> None:
+    path, _, last = key.rpartition(".")
+    _section(data, path, key)[last] = value
+
+
+def _section(data: dict[str, Any], path: str, key: str) -> dict[str, Any]:
+    """The section at a path; one that is off (null) begins from its defaults."""
+    here: Any = data
+    for part in path.split("."):
+        if here.get(part) is None:
+            here[part] = {}
+        here = here[part]
+        if not isinstance(here, dict):
+            raise BadConfig([Problem(key, f"{part} holds a plain value, no settings")])
+    return here

@@ -1,0 +1,1 @@
+"""The ground floor: home, errors, file locks, atomic writes, child processes."""

@@ -1,0 +1,1 @@
+"""The sections of a study: one frozen, bounded pydantic model each."""

@@ -1,0 +1,229 @@
+"""A study: all sections together, its identity, and a configuration applied to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from conf.schema.augment import Augment
+from conf.schema.base import Section
+from conf.schema.clean import Clean
+from conf.schema.data import BuiltinData, Data
+from conf.schema.evaluate import OF_TASK, Evaluate
+from conf.schema.model import Cnn, Model
+from conf.schema.monitor import Monitor
+from conf.schema.run import Champion, Report, Resources, Stop, Tracking
+from conf.schema.search import Search, StudyName
+from conf.schema.split import Split, Stratified
+from conf.schema.train import Train
+
+SEARCHABLE = ("augment", "model", "train")
+TRIAL_SECTIONS = ("data", "clean", "split", "augment", "model", "train", "evaluate")
+
+
+class TrialConfig(Section):
+    """What one trial is: everything that could change its result, but the seed."""
+
+    data: Data = BuiltinData()
+    """Where the rows come from."""
+    clean: Clean = Clean()
+    """Which rows are removed or mended."""
+    split: Split = Stratified()
+    """How rows are divided."""
+    augment: Augment = Augment()
+    """Random changes of the training rows."""
+    model: Model = Cnn()
+    """What is trained."""
+    train: Train = Train()
+    """How it is trained."""
+    evaluate: Annotated[Evaluate, Field(validate_default=True)] = Evaluate()
+    """What is measured."""
+
+    @property
+    def changes_rows(self) -> bool:
+        """Whether training rows are others in each epoch; to repeat some is no change."""
+        return any(value is not None for name, value in self.augment if name != "oversample")
+
+    @field_validator("evaluate")
+    @classmethod
+    def _metrics_are_of_the_task(cls, evaluate: Evaluate, earlier: ValidationInfo) -> Evaluate:
+        """Before the objective is looked for among the metrics: one of another task is no help."""
+        data = earlier.data.get("data")
+        if data is not None:
+            _check_scores(evaluate, data)
+        if evaluate.objective not in evaluate.metrics:
+            raise ValueError(
+                f"the objective {evaluate.objective!r} is not computed; add it to evaluate.metrics"
+            )
+        return evaluate
+
+    @model_validator(mode="after")
+    def _second_answer_is_learnt(self) -> Self:
+        if wrong := next(_not_of_two(self), None):
+            raise ValueError(wrong)
+        return self
+
+    @model_validator(mode="after")
+    def _privacy_is_kept(self) -> Self:
+        if self.train.privacy is not None and (wrong := next(_not_private(self), None)):
+            raise ValueError(f"train.privacy does not go with {wrong}; change one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _prefix_is_learnt(self) -> Self:
+        if self.train.gradient_checkpointing and getattr(self.model, "tune", "") == "prefix":
+            raise ValueError(
+                "train.gradient_checkpointing computes layers again, without what model.tune: "
+                "prefix learns for them; leave it out, or use prompt or lora"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _classes_are_there(self) -> Self:
+        """What is about classes has no meaning where a number is predicted, and some of it none
+        where a row has any number of labels."""
+        task = self.data.task
+        sense: dict[str, tuple[str, ...]] = {"regression": (), "multilabel": OF_SEVERAL}
+        for name, remedy in _about_classes(self) if task in sense else ():
+            if name not in sense[task]:
+                raise ValueError(f"{name} is about classes, and the task is {task}; {remedy}")
+        return self
+
+
+TWOFOLD_KINDS = ("mlp", "text_cnn", "transformer", "head")
+"""Models that learn a second answer."""
+PRIVATE_KINDS = ("mlp", "cnn", "head", "transformer")
+FEWEST_PRIVATE = 16
+"""Rows of a batch on average, so that one drawn by chance is as good as never empty."""
+OF_SEVERAL = (
+    "split.by: stratified", "clean.class_floor", "augment.mixup", "train.class_weights",
+)  # fmt: skip
+"""What is about classes and as well about labels of which a row has several."""
+
+
+def _not_of_two(config: TrialConfig) -> Iterator[str]:
+    """What is about a second answer where there is none, or does not go with one."""
+    augment = config.augment
+    if getattr(config.data, "second", None) is None:
+        wrong = "{} is about a second answer; name its column in data.second, or drop it"
+        if config.train.second_weight != 1.0:
+            yield wrong.format("train.second_weight")
+        if config.evaluate.second:
+            yield wrong.format("evaluate.second")
+        return
+    if config.model.kind not in TWOFOLD_KINDS:
+        yield (
+            f"model.kind {config.model.kind} gives one answer, and data.second asks for another; "
+            f"use {' or '.join(TWOFOLD_KINDS)}, or drop data.second"
+        )
+    made = augment.oversample is not None and augment.oversample.kind == "smote"
+    for name, given in (
+        ("mixup", augment.mixup is not None),
+        ("cutmix", augment.cutmix is not None),
+        ("oversample.kind smote", made),
+    ):
+        if given:
+            yield f"augment.{name} makes rows without the second answer of data.second; drop it"
+
+
+def _not_private(config: TrialConfig) -> Iterator[str]:
+    """What does not go with private training."""
+    augment, train, model = config.augment, config.train, config.model
+    for name in ("mixup", "cutmix", "oversample"):
+        if getattr(augment, name) is not None:
+            yield f"augment.{name}"
+    for name in ("clip", "micro_batch", "steps_per_epoch", "adversarial"):
+        if getattr(train, name) is not None:
+            yield f"train.{name}"
+    if train.class_weights != "none":
+        yield "train.class_weights"
+    for name in ("gradient_checkpointing", "compile"):
+        if getattr(train, name):
+            yield f"train.{name}"
+    if train.precision != "float32":
+        yield f"train.precision {train.precision}"
+    if train.batch_size < FEWEST_PRIVATE:
+        yield f"a train.batch_size below {FEWEST_PRIVATE}"
+    tune = getattr(model, "tune", "frozen")
+    if model.kind not in PRIVATE_KINDS or tune not in ("frozen", "lora"):
+        yield f"model.kind {model.kind} (it takes {', '.join(PRIVATE_KINDS)}; tune frozen or lora)"
+
+
+def _about_classes(config: TrialConfig) -> Iterator[tuple[str, str]]:
+    """The settings that are about classes, each with its remedy."""
+    clean, augment, train = config.clean, config.augment, config.train
+    if config.split.by == "stratified":
+        yield "split.by: stratified", "set split.by=random"
+    for name, given in (
+        ("data.bands", getattr(config.data, "bands", ())),
+        ("clean.labels", clean.labels),
+        ("clean.class_floor", clean.class_floor > 1),
+        ("clean.suspects", clean.suspects),
+        ("augment.oversample", augment.oversample),
+        ("augment.mixup", augment.mixup),
+        ("train.label_smoothing", train.label_smoothing),
+        ("train.class_weights", train.class_weights != "none"),
+    ):
+        if given:
+            yield name, "leave it out"
+
+
+def _check_scores(evaluate: Evaluate, data: Data) -> None:
+    """Raises ValueError for a metric that does not score the task of its answer."""
+    second = getattr(data, "second", None)
+    asked = [((evaluate.objective, *evaluate.metrics), data.task, "")]
+    asked += [(evaluate.second, second.task, " (second)")] if second else []
+    for names, task, which in asked:
+        if wrong := [name for name in names if name not in OF_TASK[task]]:
+            raise ValueError(
+                f"{wrong[0]!r} does not score {task}{which}; "
+                f"known for it: {', '.join(OF_TASK[task])}"
+            )
+
+
+class Study(TrialConfig):
+    """One search, as the YAML names it, resolved."""
+
+    name: StudyName
+    """Folder, experiment and registered model."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Everything random in the study follows from it."""
+    search: Search = Search()
+    """The space and how it is searched."""
+    stop: Stop = Stop()
+    """When to end early."""
+    resources: Resources = Resources()
+    """What a trial may use."""
+    champion: Champion = Champion()
+    """What becomes of the winner."""
+    monitor: Monitor = Monitor()
+    """When new rows count as drifted."""
+    report: Report = Report()
+    """The page about the study."""
+    tracking: Tracking = Tracking()
+    """How patiently the record is written."""
+
+    @model_validator(mode="after")
+    def _several_objectives_are_of_whole_trials(self) -> Self:
+        if self.evaluate.also and self.search.rungs is not None:
+            raise ValueError("several objectives are of whole trials; drop search.rungs")
+        return self
+
+    @model_validator(mode="after")
+    def _regret_has_a_model(self) -> Self:
+        alone = self.search.strategy == "bayes" and not self.evaluate.also
+        if self.stop.regret is not None and not alone:
+            raise ValueError("stop.regret needs strategy bayes and one objective; drop it")
+        return self
+
+    @property
+    def trial_config(self) -> TrialConfig:
+        """The configuration of trial 0: the YAML as written."""
+        return TrialConfig(**{name: getattr(self, name) for name in TRIAL_SECTIONS})
+
+    @property
+    def registered_model(self) -> str:
+        """Name under which the champion is registered."""
+        return self.champion.model or self.name

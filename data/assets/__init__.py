@@ -1,0 +1,1 @@
+"""Data sets and weights that are fetched as packages, by a closed list of names."""

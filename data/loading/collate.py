@@ -1,0 +1,133 @@
+"""Batches of images and tables: gathered, augmented, normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from conf.loading.digests import derived_seed
+from conf.schema.augment import Jitter
+from data.loading.sampler import Index
+from data.sources.rows import Column
+from data.transforms.images import Pipeline
+from data.transforms.mixup import Mixer
+from data.transforms.normalize import numbers_of, shift_and_scale
+
+Batch = dict[str, Tensor]
+Numbers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+class VectorBatches(Dataset[Batch]):
+    """Whole batches: `id` int64[n], `x` float32[n, channels, height, width] (images) or float32[n,
+    features] (tables), `y` int64[n], or float32[n, classes] where labels are blended, and where
+    there is a second answer `second`, likewise.
+
+    An index is (epoch, slot); `slots` says which row stands in a slot, so that a row can stand in
+    several, each with changes of its own.
+    """
+
+    def __init__(
+        self,
+        content: Column,
+        ids: Numbers,
+        labels: Numbers,
+        slots: Numbers,
+        inputs: Mapping[str, Any],
+        *,
+        pipeline: Pipeline | None = None,
+        jitter: tuple[Jitter, int] | None = None,
+        mixer: Mixer | None = None,
+        second: Numbers | None = None,
+    ) -> None:
+        """`jitter` comes with the seed it is drawn by."""
+        self._content, self._ids, self._labels, self._slots = content, ids, labels, slots
+        self._inputs, self._pipeline, self._jitter, self._mixer = inputs, pipeline, jitter, mixer
+        self._shift, self._scale = shift_and_scale(inputs)
+        self._second = second
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __getitem__(self, index: Index) -> Batch:
+        return self.__getitems__([index])
+
+    def __getitems__(self, indices: Sequence[Index]) -> Batch:
+        """The batch of these (epoch, slot) pairs; the loader asks for a batch at once."""
+        epoch = indices[0][0]
+        slots = np.fromiter((slot for _, slot in indices), dtype=np.int64, count=len(indices))
+        rows = self._slots[slots]
+        raw = self._content.take(rows)
+        image = self._inputs["kind"] == "image"
+        x = self._images(raw, epoch, slots) if image else _filled(raw, self._inputs)
+        x = scaled(x, self._shift, self._scale)
+        if self._jitter is not None:
+            x = jittered(x, *self._jitter, epoch, slots, numbers_of(self._inputs))
+        y: npt.NDArray[Any] = self._labels[rows]
+        if self._mixer is not None:
+            x, y = self._mixer(x, y, epoch, int(slots[0]))
+        batch = {
+            "id": torch.from_numpy(self._ids[rows]),
+            "x": torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)),
+            "y": torch.from_numpy(y),
+        }
+        if self._second is not None:
+            batch["second"] = torch.from_numpy(self._second[rows])
+        return batch
+
+    def _images(self, raw: npt.NDArray[Any], epoch: int, slots: Numbers) -> npt.NDArray[Any]:
+        """Raw pixels as (n, channels, height, width), augmented."""
+        facts = self._inputs
+        images = raw.reshape(len(raw), facts["height"], facts["width"], facts["channels"])
+        if self._pipeline is not None:
+            images = augmented(images, float(facts["high"]), self._pipeline, epoch, slots)
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+
+
+def scaled(raw: npt.NDArray[Any], shift: Floats, scale: Floats) -> Floats:
+    """`(raw - shift) / scale` as float32, in one array that is touched as seldom as possible."""
+    x = raw.astype(np.float32)
+    if shift.any():
+        x -= shift
+    x /= scale
+    return x
+
+
+def augmented(
+    images: npt.NDArray[Any], high: float, pipeline: Pipeline, epoch: int, slots: Numbers
+) -> npt.NDArray[Any]:
+    """Augment each image; albumentations knows bytes of 0-255 and floats of 0-1 only."""
+    bytewise = images.dtype == np.uint8 and high == 255.0
+    unit = images if bytewise else images.astype(np.float32) / high
+    out = np.empty_like(unit)
+    for place, slot in enumerate(slots):
+        out[place] = pipeline(unit[place], epoch, int(slot))
+    return out if bytewise else out * np.float32(high)
+
+
+def jittered(
+    x: Floats, jitter: Jitter, seed: int, epoch: int, slots: Numbers, numbers: int
+) -> Floats:
+    """Noise on scaled features, for each slot its own; words, which come after so many numbers,
+    stay as they are."""
+    key = derived_seed(seed, "jitter", epoch)
+    out = x.copy()
+    for place, slot in enumerate(slots):
+        random = np.random.Generator(np.random.Philox(key=[key, int(slot)]))
+        if random.random() < jitter.p:
+            noise = random.standard_normal(numbers, dtype=np.float32)
+            out[place, :numbers] += jitter.deviation * noise
+    return out
+
+
+def _filled(raw: Floats, inputs: Mapping[str, Any]) -> Floats:
+    """Missing values as the card says; without a word of it there are none."""
+    if inputs.get("fill") is None:
+        return raw
+    return np.where(np.isnan(raw), np.asarray(inputs["fill"], dtype=np.float32), raw)

@@ -1,0 +1,266 @@
+"""The loaders that feed a trial, from the parts that prepare wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tokenizers import Tokenizer
+from torch.utils.data import DataLoader, Dataset
+
+from conf.loading.digests import derived_seed
+from conf.runtime.import_lightning import pl
+from conf.schema.augment import Augment
+from conf.schema.estimators import Linear
+from conf.schema.study import TrialConfig
+from data.assets.pretrained import home_of
+from data.encoding.pair_tokenizer import PairEncoder
+from data.encoding.tokenizer import Encoder
+from data.loading.collate import Batch, Numbers, VectorBatches
+from data.loading.collate_texts import Bucketed, TextBatches
+from data.loading.eval_loader import encoding_of, evenly, in_order, plain, same
+from data.loading.part_reader import Part, second_of
+from data.loading.sampler import EpochSampler, PoissonBatches
+from data.sources.rows import CONTENT, Column
+from data.transforms.backtranslations import Paraphrases, paraphrases_file
+from data.transforms.images import Pipeline, transforms
+from data.transforms.mixup import Mixer
+from data.transforms.normalize import numbers_of
+from data.transforms.oversample import made, repeats
+from data.transforms.presets import resolved
+from data.transforms.synonyms import synonyms
+from data.transforms.texts import TextPipeline, changes_texts
+
+VALIDATION_ROWS = 256
+PAIRS_AT_ONCE = 64
+
+
+class StudyData(pl.LightningDataModule):
+    """The train and validation loaders of one trial.
+
+    Everything random in an epoch is a function of (seed, epoch) alone: the order by the sampler's
+    `set_epoch`, the changes of a row by (seed, epoch, row). Neither the number of workers, nor an
+    interruption, nor (mixup and length buckets aside) the size of a batch changes a sample.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig | Mapping[str, Any],
+        card: Mapping[str, Any],
+        train: Path,
+        validation: Path | None,
+        seed: int,
+        workers: int = 0,
+        *,
+        also: Sequence[Path] = (),
+        batch_size: int | None = None,
+        features: Mapping[Path, npt.NDArray[np.float32]] | None = None,
+    ) -> None:
+        """Name the parts; nothing is opened yet.
+
+        Args:
+            config: the trial's configuration.
+            card: the prepared data's card.
+            train: folder of the training part.
+            validation: folder of the validation part; None when the trial has none.
+            seed: the trial's.
+            workers: processes that load; 0 loads in the trial's own.
+            also: folders of further parts to train on.
+            batch_size: rows loaded at once where that is less than `train.batch_size`.
+            features: of the rows of each part, what is loaded in their place.
+        """
+        super().__init__()
+        self.config = (
+            config if isinstance(config, TrialConfig) else TrialConfig.model_validate(config)
+        )
+        self.card = card
+        self._folder = Path(train)
+        self._paths = ([Path(train), *map(Path, also)], validation and Path(validation))
+        self._seed = seed
+        self._workers = workers
+        self._batch_size = batch_size or self.config.train.batch_size
+        self._features = features
+        self._augment = resolved(self.config.augment, card["inputs"]["kind"])
+        self._train: Dataset[Batch] | None = None
+        self._validation: Dataset[Batch] | None = None
+
+    @cached_property
+    def _encoder(self) -> Encoder | PairEncoder | None:
+        return encoding_of(self.config, self._folder.parent)
+
+    @property
+    def _as_texts(self) -> bool:
+        return isinstance(self.config.model, Linear)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the parts; a second call does nothing."""
+        if self._train is not None:
+            return
+        train, validation = self._paths
+        part = Part(train)
+        self._train = self._training(part, np.arange(len(part)))
+        if validation is not None:
+            held = Part([validation])
+            self._validation = self._held(held, np.arange(len(held)))
+
+    def _held(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+        """Plain batches of the rows to validate on; of pairs a share, texts of like length
+        together."""
+        if self._features is not None:
+            return self._featured(part, rows)
+        if self.card["inputs"]["kind"] != "pairs":
+            if self.card["inputs"]["kind"] == "text":
+                # By the prepared tokens: one order for all trials, whatever their tokenizers.
+                lengths = part.lists("text_tokens").lengths[rows]
+                rows = rows[np.argsort(lengths, kind="stable")]
+            return plain(part, rows, self.card, self._encoder, as_texts=self._as_texts)
+        chosen = evenly(rows, self.config.evaluate.texts.rows)
+        lengths = part.lists("source_tokens").lengths[chosen]
+        return plain(part, chosen[np.argsort(lengths, kind="stable")], self.card, self._encoder)
+
+    def _training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+        """Augmented batches of some rows of a part."""
+        if self._features is not None:
+            if self._augment.oversample is not None:
+                rows = _with_repeats(rows, part.numbers("label"), self._augment, self._seed)
+            return self._featured(part, rows)
+        if self.card["inputs"]["kind"] in ("text", "pairs"):
+            return self._text_training(part, rows)
+        return self._vector_training(part, rows)
+
+    def _featured(self, part: Part, rows: Numbers) -> VectorBatches:
+        """Features in place of the rows."""
+        assert self._features is not None
+        content = Column([self._features[path] for path in part.paths])
+        inputs = {"kind": "table", "shift": [0.0], "scale": [1.0]}
+        labels, second = part.numbers("label"), second_of(part)
+        return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
+
+    def _text_training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+        augment = self._augment
+        slots = rows
+        if augment.oversample is not None and part.has("label"):
+            slots = _with_repeats(rows, part.numbers("label"), augment, self._seed)
+        pipeline = tokenizer = None
+        if changes_texts(augment):
+            tokenizer = Tokenizer.from_file(str(self._folder.parent / "tokenizer.json"))
+            words = {word.strip("Ġ").lower() for word in tokenizer.get_vocab()}
+            pipeline = text_pipeline(augment, self._folder.parent, self._seed, words)
+        return TextBatches(
+            part,
+            slots,
+            self.card["inputs"],
+            pipeline=pipeline,
+            tokenizer=tokenizer,
+            encoder=self._encoder,
+            as_texts=self._as_texts,
+        )
+
+    def _vector_training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+        augment, inputs = self._augment, self.card["inputs"]
+        content = part.vectors(CONTENT[inputs["kind"]][0])
+        ids, labels, slots = part.ids, part.numbers("label"), rows
+        if augment.oversample is not None:
+            if augment.oversample.kind == "smote" and inputs["kind"] == "table":
+                known = content.take(rows)
+                scale = np.asarray(inputs["scale"], dtype=np.float32)
+                new, classes = made(known, labels[rows], augment.oversample, self._seed, scale)
+                words = slice(numbers_of(inputs), None)
+                new[:, words] = new[:, words] > 0.5  # of two neighbours the nearer one's word
+                content = Column([np.concatenate([known, new])])
+                # Made rows have no number in the source.
+                ids = np.concatenate([ids[rows], np.full(len(new), -1)])
+                labels = np.concatenate([labels[rows], classes])
+                slots = np.arange(len(labels))
+            else:
+                slots = _with_repeats(rows, labels, augment, self._seed)
+        channels = inputs.get("channels", 0)
+        changes = inputs["kind"] == "image" and transforms(augment, channels)
+        blends = augment.mixup is not None or augment.cutmix is not None
+        return VectorBatches(
+            content,
+            ids,
+            labels,
+            slots,
+            inputs,
+            pipeline=Pipeline(augment, self._seed, channels) if changes else None,
+            jitter=(augment.jitter, self._seed) if augment.jitter is not None else None,
+            mixer=Mixer(augment, len(self.card["classes"]), self._seed) if blends else None,
+            second=second_of(part),
+        )
+
+    @property
+    def train_rows(self) -> int:
+        """Rows of one epoch of training, repeated ones counted."""
+        self.setup()
+        assert self._train is not None
+        steps = self.config.train.steps_per_epoch
+        rows = len(self._train)  # type: ignore[arg-type]
+        return rows if steps is None else steps * self.config.train.batch_size
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Augmented batches in an order of the epoch's own; texts of like length together."""
+        length = self.train_rows
+        assert self._train is not None
+        order: EpochSampler | PoissonBatches
+        if self.config.train.privacy is None:
+            order = EpochSampler(len(self._train), self._seed, length)  # type: ignore[arg-type]
+        else:
+            order = PoissonBatches(length, -(-length // self._batch_size), self._seed)
+        if self.trainer is not None:
+            # Of a resumed run Lightning fetches the first batches before it tells the epoch.
+            order.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
+        if isinstance(order, PoissonBatches):
+            return self._loader(self._train, batch_sampler=order)
+        if isinstance(self._train, TextBatches):
+            lengths = self._train.tokens.lengths[self._train.slots]
+            buckets = Bucketed(order, lengths, self._batch_size, self._seed)
+            return self._loader(self._train, batch_sampler=buckets)
+        return self._loader(self._train, sampler=order, batch_size=self._batch_size)
+
+    def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
+        """Plain batches in the part's own order; nothing where the trial has no validation part."""
+        self.setup()
+        if self._validation is None:
+            return []
+        size = max(self._batch_size, VALIDATION_ROWS)
+        if isinstance(self._validation, TextBatches):
+            pairs = (
+                self.card["inputs"]["kind"] == "pairs"
+            )  # of which nothing is kept for a backward
+            size = max(self._batch_size, PAIRS_AT_ONCE) if pairs else self._batch_size
+        return self._loader(self._validation, sampler=in_order(self._validation), batch_size=size)
+
+    def _loader(self, data: Dataset[Batch], **order: Any) -> DataLoader[Batch]:
+        # Without a generator of its own a loader draws from torch's global one, and a resumed
+        # epoch then draws one number less than one that was not interrupted.
+        generator = torch.Generator().manual_seed(derived_seed(self._seed, "loader"))
+        return DataLoader(
+            data,
+            collate_fn=same,
+            num_workers=self._workers,
+            persistent_workers=self._workers > 0,
+            generator=generator,
+            **order,
+        )
+
+
+def text_pipeline(augment: Augment, parts: Path, seed: int, words: Collection[str]) -> TextPipeline:
+    """The changes of texts, with what they need out of the home that the parts lie in."""
+    home, back = home_of(parts), augment.back_translation
+    known = synonyms(augment, home.assets, words)
+    if back is None:
+        return TextPipeline(augment, seed, known)
+    file = paraphrases_file(home, parts.parent.name, back)
+    return TextPipeline(augment, seed, known, Paraphrases(file))
+
+
+def _with_repeats(rows: Numbers, labels: Numbers, augment: Augment, seed: int) -> Numbers:
+    """The rows, and those of rare classes once more."""
+    assert augment.oversample is not None
+    return np.concatenate([rows, rows[repeats(labels[rows], augment.oversample, seed)]])

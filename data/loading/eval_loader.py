@@ -1,0 +1,83 @@
+"""Rows of prepared parts as they are, in batches: for validation and for scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from conf.schema.pretrained import Head, Transformer
+from conf.schema.seq2seq import Causal, Seq2Seq
+from conf.schema.study import TrialConfig
+from data.assets.pretrained import facts_of, home_of, located
+from data.encoding.pair_tokenizer import PairEncoder, pair_encoder
+from data.encoding.tokenizer import Encoder, encoder_of
+from data.loading.collate import Batch, Numbers, VectorBatches
+from data.loading.collate_texts import TextBatches
+from data.loading.part_reader import Part, second_of
+from data.loading.sampler import Index
+from data.sources.rows import CONTENT
+
+
+def same(batch: Any) -> Any:
+    """The data set gives whole batches; there is nothing left to collate."""
+    return batch
+
+
+def encoding_of(config: TrialConfig, parts: Path) -> Encoder | PairEncoder | None:
+    """How a model that brings its own tokenizer reads texts; None where it has the prepared one.
+
+    `parts` is the folder of the prepared parts, in the home where weights lie.
+    """
+    model = config.model
+    if not isinstance(model, Transformer | Head | Seq2Seq | Causal):
+        return None
+    folder = located(model.weights, home_of(parts), offline=True)
+    facts = facts_of(folder)
+    if isinstance(model, Transformer | Head):
+        return encoder_of(model, folder, facts)
+    return pair_encoder(model, folder, facts)
+
+
+def evenly(rows: Numbers, most: int | None) -> Numbers:
+    """At most so many of the rows, at equal distances."""
+    if most is None or len(rows) <= most:
+        return rows
+    return rows[np.arange(most) * len(rows) // most]
+
+
+def plain(
+    part: Part,
+    rows: Numbers,
+    card: Mapping[str, Any],
+    encoder: Encoder | PairEncoder | None = None,
+    *,
+    as_texts: bool = False,
+) -> Dataset[Batch]:
+    """Batches of some rows of a part as they are; `as_texts` without tokens."""
+    inputs = card["inputs"]
+    if inputs["kind"] in ("text", "pairs"):
+        pairs = inputs["kind"] == "pairs"
+        return TextBatches(part, rows, inputs, references=pairs, encoder=encoder, as_texts=as_texts)
+    content = part.vectors(CONTENT[inputs["kind"]][0])
+    labels, second = part.numbers("label"), second_of(part)
+    return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
+
+
+def in_order(data: Dataset[Batch]) -> list[Index]:
+    return [(0, slot) for slot in range(len(data))]  # type: ignore[arg-type]
+
+
+def part_loader(
+    card: Mapping[str, Any],
+    path: Path,
+    batch_size: int,
+    encoder: Encoder | PairEncoder | None = None,
+) -> DataLoader[Batch]:
+    """Every row of one prepared part once, in order: for scoring the test part."""
+    part = Part([path])
+    data = plain(part, np.arange(len(part)), card, encoder)
+    return DataLoader(data, batch_size=batch_size, sampler=in_order(data), collate_fn=same)

@@ -1,0 +1,81 @@
+"""Fast access by row to the prepared parts: memory-mapped, or in memory where they are small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from data.sources.rows import Column, chunks, matrix
+
+Numbers = npt.NDArray[np.int64]
+
+
+class Ragged:
+    """A column of lists of numbers, each of its own length; nothing is copied."""
+
+    def __init__(self, columns: Sequence[pa.ChunkedArray]) -> None:
+        parts = [chunk for column in columns for chunk in column.chunks if len(chunk)]
+        self._values = [chunk.values.to_numpy() for chunk in parts]
+        self._offsets = [chunk.offsets.to_numpy() for chunk in parts]
+        self._starts = np.cumsum([0, *(len(chunk) for chunk in parts)])
+        self.lengths: Numbers = np.concatenate(
+            [np.diff(offsets).astype(np.int64) for offsets in self._offsets]
+        )
+
+    def take(self, rows: Numbers) -> list[npt.NDArray[Any]]:
+        """The lists of these rows."""
+        chunk = np.searchsorted(self._starts, rows, side="right") - 1
+        out = []
+        for number, row in zip(chunk, rows - self._starts[chunk], strict=True):
+            offsets = self._offsets[number]
+            out.append(self._values[number][offsets[row] : offsets[row + 1]])
+        return out
+
+
+class Part:
+    """One or several prepared parts as one; columns are opened when they are asked for."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(map(Path, paths))
+        self._tables = [datasets.load_from_disk(str(path)).data.table for path in paths]
+        self.ids = self.numbers("id")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def has(self, column: str) -> bool:
+        """Whether there is such a column."""
+        return column in self._tables[0].column_names
+
+    def numbers(self, column: str) -> Numbers:
+        """A column of whole numbers, in memory; one of fractions as float32, as one of lists of
+        one length, (rows, length)."""
+        columns = [table.column(column) for table in self._tables]
+        if pa.types.is_fixed_size_list(columns[0].type):
+            return np.concatenate([matrix(each) for each in columns]).astype(np.float32)
+        found = np.concatenate([each.to_numpy() for each in columns])
+        return found.astype(np.float32 if found.dtype.kind == "f" else np.int64)
+
+    def vectors(self, column: str) -> Column:
+        """A column of lists of one length."""
+        return Column([part for table in self._tables for part in chunks(table.column(column))])
+
+    def lists(self, column: str) -> Ragged:
+        """A column of lists of any length."""
+        return Ragged([table.column(column) for table in self._tables])
+
+    def texts(self, column: str) -> pa.ChunkedArray:
+        """A column of texts, mapped."""
+        columns = [chunk for table in self._tables for chunk in table.column(column).chunks]
+        return pa.chunked_array(columns, type=pa.string())
+
+
+def second_of(part: Part) -> Numbers | None:
+    """The second answers of a part; None where rows have one."""
+    return part.numbers("second") if part.has("second") else None

@@ -1,0 +1,1 @@
+"""Samples and contact sheets of prepared data."""

@@ -1,0 +1,1 @@
+"""Augmentation and normalisation: images, texts, mixing, oversampling."""

@@ -1,0 +1,110 @@
+"""A study's champion: answers, scores, watches, is made small, changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.commands.arguments import Json, ModelArgument, NameArgument
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    study: ModelArgument,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help=".csv, .parquet, .jsonl, or a folder of images."),
+    ],
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", help="Instead of the study's own; may be given several times."),
+    ] = None,
+) -> None:
+    """Score a registered model on files of rows with their targets."""
+    from flows.cli.evaluate import evaluate
+
+    evaluate(study, files, metrics or ())
+
+
+@app.command()
+def predict(
+    study: ModelArgument,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help=".csv, .parquet, .jsonl, .npy, an image, or a folder."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A .csv, .jsonl or .parquet; CSV is printed else.")
+    ] = None,
+) -> None:
+    """Answer the rows of a file by a registered model."""
+    from flows.cli.model import predict
+
+    predict(study, file, out)
+
+
+@app.command()
+def monitor(
+    study: NameArgument,
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A file of rows, or a folder that gets them.")
+    ],
+    again: Annotated[
+        bool, typer.Option("--all", help="Every file of the folder, also what was seen.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say whether new rows still look like those that the study's champion was made from."""
+    from flows.cli.monitor import show
+
+    show(study, path, again=again, json_only=json)
+
+
+@app.command()
+def compress(
+    study: NameArgument,
+    recipes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RECIPE...]",
+            help="int8, onnx, onnx-int8, prune, narrow, distill; the study's own else.",
+        ),
+    ] = None,
+) -> None:
+    """Make the study's champion small: measure recipes, register the chosen one as `small`."""
+    from flows.cli.compress import compress
+
+    compress(study, recipes or ())
+
+
+@app.command()
+def ensemble(study: NameArgument) -> None:
+    """Make one model of the study's best trials, score it, and register it as `ensemble`."""
+    from flows.cli.ensemble import ensemble
+
+    raise typer.Exit(ensemble(study))
+
+
+@app.command()
+def promote(
+    study: NameArgument,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="The newest candidate when absent.")
+    ] = None,
+) -> None:
+    """Make a registered version the champion, whatever the gate said."""
+    from flows.cli.model import promote
+
+    promote(study, version)
+
+
+@app.command()
+def rollback(study: NameArgument) -> None:
+    """Make the version before the present champion the champion again."""
+    from flows.cli.model import rollback
+
+    rollback(study)

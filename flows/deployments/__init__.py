@@ -1,0 +1,1 @@
+"""Flows and hooks of Prefect deployments beside the study itself."""

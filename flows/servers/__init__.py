@@ -1,0 +1,1 @@
+"""`dense up`: Prefect, MLflow, PostgreSQL and a worker under one supervisor."""

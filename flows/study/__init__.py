@@ -1,0 +1,1 @@
+"""The flow `study`: one run of a study, its session and its display."""

@@ -1,0 +1,154 @@
+"""The steps of a study as Prefect tasks: thin shells over the rooms below `tasks/`.
+
+Nothing here is cached or retried by Prefect: the journal and the trial folders are what makes a
+step happen once, also across flow runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar, cast
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled, Failed, State
+from prefect.utilities.annotations import quote
+
+from conf.schema.evaluate import direction_of
+from flows.study.artifacts import show_report
+from flows.study.attempts import AttemptEnd, Job, measured
+from flows.study.session import Session
+from tasks.champion.behaviour_cases import check_cases
+from tasks.champion.pipeline import crown as crown_winner
+from tasks.packaging.records import Crowned
+from tasks.prepare import Prepared
+from tasks.prepare.store.pin import pinned
+from tasks.study.event_builders import enqueued, observations, pending
+from tasks.study.reader import StudyRecord
+from tasks.suggest.propose import propose
+from tasks.suggest.types import Proposal, Settings
+from tasks.track import store
+from tasks.train.engine.outcome import Outcome, why
+from tasks.train.folder import TrialFolder
+from tasks.train.preflight import make_ready
+
+T = TypeVar("T")
+
+LOG_CHARACTERS = 8_000
+"""Of a failed trial's log, shown in Prefect: its end, where the error is."""
+
+
+def as_is(value: T) -> T:
+    """A value that Prefect hands to a task without looking for futures in all that it holds."""
+    return cast(T, quote(value))
+
+
+@task(name="prepare", task_run_name="prepare {session.study.name}", cache_policy=NO_CACHE)
+def prepare(session: Session) -> Prepared:
+    """Clean, split and store the data, or open what a run before has stored; fetch the weights of
+    pre-trained models."""
+    study, home, say = session.study, session.home, session.say
+    prepared = pinned(study, home, say)
+    make_ready(study, prepared.card, home, say)
+    check_cases(study, prepared.card, home)
+    return prepared
+
+
+@task(
+    name="suggest",
+    task_run_name="{session.study.name} batch {session.state.batches}, suggest {count}",
+    cache_policy=NO_CACHE,
+)
+def suggest(session: Session, count: int) -> Proposal:
+    """The next batch: a function of the study's record and of nothing else."""
+    study, state = session.study, session.state
+    return propose(
+        study.model_dump(mode="json")["search"]["space"],
+        constraints=study.search.constraints,
+        direction=study.evaluate.direction,
+        strategy=study.search.strategy,
+        seed=study.seed,
+        first=state.asked,
+        count=count,
+        observations=observations(state),
+        pending=pending(state),
+        start=session.start_values(),
+        enqueued=enqueued(state),
+        state=state.memory,
+        settings=Settings(
+            cost_aware=study.search.cost_aware,
+            earlier=session.earlier,
+            also=tuple((name, direction_of(name)) for name in study.evaluate.also),
+        ),
+    )
+
+
+@task(name="champion", task_run_name="champion of {session.study.name}", cache_policy=NO_CACHE)
+def crown(session: Session) -> Crowned | None:
+    """Train, score and register the winner, if it is new and better than the champion."""
+    record, uri = StudyRecord.read(session.home, session.study.name), session.tracker.uri
+    session.doing("choosing the champion")
+    with store.at_work(uri, f"`dense run {session.study.name}` goes on from there"):
+        return crown_winner(
+            record,
+            session.data,
+            session.engine.run,
+            store.client(uri),
+            session.note,
+            tags={"prefect.flow_run_id": session.flow_run},
+            stopping=lambda: session.stopping,
+        )
+
+
+@task(name="train", task_run_name="{job.label}", cache_policy=NO_CACHE)
+def train(session: Session, job: Job) -> Outcome | State:
+    """One attempt at a trial, in a process of its own."""
+    try:
+        outcome = session.engine.run(job.spec, job.folder)
+    except BaseException as error:
+        session.ends.put(AttemptEnd(job.number, fault=error))
+        raise
+    if outcome.outcome in ("complete", "paused"):
+        return outcome
+    session.ends.put(AttemptEnd(job.number, outcome))
+    message = why(outcome.cause, outcome.message)
+    if outcome.outcome == "interrupted":
+        return Cancelled(message=message)
+    get_run_logger().error("%s\n%s", message, log_end(TrialFolder(job.folder).log))
+    return Failed(message=message)
+
+
+def log_end(path: Path) -> str:
+    """The end of a trial's log, from the start of a line."""
+    try:
+        text = path.read_bytes()[-LOG_CHARACTERS:].decode(errors="replace")
+    except OSError:
+        return ""  # it died before it wrote any
+    return text if len(text) < LOG_CHARACTERS else text.partition("\n")[2]
+
+
+@task(name="evaluate", task_run_name="evaluate {job.label}", cache_policy=NO_CACHE)
+def evaluate(session: Session, job: Job, outcome: Outcome) -> State | None:
+    """Metrics with intervals from the trial's saved predictions; then the trial has ended."""
+    ended = measured(job.folder, job.spec.config, outcome)
+    session.ends.put(AttemptEnd(job.number, ended))
+    if ended.outcome == "failed":
+        return Failed(message=why(ended.cause, ended.message))
+    return None
+
+
+@task(name="report", task_run_name="report on {session.study.name}", cache_policy=NO_CACHE)
+def report(session: Session) -> Path:
+    """The study's page, an artifact of its run in MLflow; its leaderboard, a table in Prefect."""
+    # What draws it loads SciPy: not while the first trial waits.
+    from tasks.report.page import write_page
+    from tasks.report.samples import surroundings
+
+    session.doing("writing the report")
+    record = StudyRecord.read(session.home, session.study.name)
+    around = surroundings(record, session.data, store.shown(session.tracker.uri), session.say)
+    page = write_page(record, around)
+    session.tracker.artifact(page)
+    if trouble := show_report(session.home, record, session.tracker, page):
+        session.say(trouble)
+    return page

@@ -1,0 +1,1 @@
+"""scikit-learn's estimators, built and stored without pickle."""

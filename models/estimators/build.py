@@ -1,0 +1,197 @@
+"""scikit-learn's estimators: built from their settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.runtime.errors import DenseError
+from conf.schema.estimators import Estimator, GradientBoosting, Knn, Linear, RandomForest
+
+WORD = r"(?u)\b\w+\b"
+"""Of one letter, too, which scikit-learn would pass over."""
+FOLDS = 5
+"""Of the cross-validation that a support vector machine's probabilities are fitted on."""
+STEPS = 1_000
+"""Most steps of a logistic regression; it ends as soon as they change nothing."""
+
+
+def build_estimator(
+    settings: Estimator,
+    seed: int,
+    threads: int,
+    targets: NDArray,
+    *,
+    texts: bool = False,
+    balanced: bool = False,
+) -> Any:
+    """An estimator that is not trained yet.
+
+    Args:
+        settings: what it is.
+        seed: everything random in it follows from it; the number of threads changes nothing.
+        threads: that a forest is grown with.
+        targets: of the training rows, of which some settings cannot exceed the number: classes,
+            floats where numbers are predicted, or (rows, labels) where a row has any of these; then
+            it is an estimator a label.
+        texts: whether rows are texts, whose n-grams it learns, too.
+        balanced: whether all classes are to weigh the same in sum; neighbours know no weights.
+
+    Raises:
+        DenseError: the training rows have too little of a class or label.
+    """
+    from sklearn import ensemble, neighbors
+
+    if texts:
+        assert isinstance(settings, Linear)
+        linear = build_estimator(settings, seed, threads, targets, balanced=balanced)
+        return _on_ngrams(settings, linear)
+    if targets.ndim == 2:
+        from sklearn.multioutput import MultiOutputClassifier
+
+        if (targets.min(axis=0) == targets.max(axis=0)).any():
+            raise DenseError(
+                f"model.kind {settings.kind}: every training row has a label, or none has it, and "
+                "so it cannot be learnt; leave that label out of the data"
+            )
+        rarest = targets[:, min(range(targets.shape[1]), key=lambda k: _fewest(targets[:, k]))]
+        whole = rarest.astype(np.int64)
+        return MultiOutputClassifier(
+            build_estimator(settings, seed, threads, whole, balanced=balanced)
+        )
+    random, numbers = seed % 2**32, targets.dtype.kind == "f"
+    # What only classifiers know.
+    weights: dict[str, Any] = {"class_weight": "balanced"} if balanced and not numbers else {}
+    if isinstance(settings, RandomForest):
+        forest = ensemble.RandomForestRegressor if numbers else ensemble.RandomForestClassifier
+        return forest(
+            settings.trees,
+            max_depth=settings.depth,
+            min_samples_leaf=settings.leaf,
+            max_features=settings.features or (1.0 if numbers else "sqrt"),
+            random_state=random,
+            n_jobs=threads,
+            **weights,
+        )
+    if isinstance(settings, GradientBoosting):
+        boosting = (
+            ensemble.HistGradientBoostingRegressor
+            if numbers
+            else ensemble.HistGradientBoostingClassifier
+        )
+        return boosting(
+            max_iter=settings.rounds,
+            learning_rate=settings.rate,
+            max_leaf_nodes=settings.leaves,
+            min_samples_leaf=settings.leaf,
+            l2_regularization=settings.l2,
+            early_stopping=False,  # it would take rows away from the training
+            random_state=random,
+            **weights,
+        )
+    if isinstance(settings, Linear):
+        return _linear(settings, numbers, weights)
+    if isinstance(settings, Knn):
+        # Without a tree, which could not be kept in a file.
+        nearest = neighbors.KNeighborsRegressor if numbers else neighbors.KNeighborsClassifier
+        return nearest(
+            min(settings.neighbours, len(targets)),
+            weights=settings.vote,
+            p=settings.power,
+            algorithm="brute",
+        )
+    if numbers:
+        return _number_machine(settings)
+    return _machine(settings, random, targets, weights)
+
+
+def _linear(settings: Linear, numbers: bool, weights: dict[str, Any]) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    if numbers:
+        return Ridge(alpha=1.0 / settings.c)  # errors against coefficients as in the other
+    return LogisticRegression(C=settings.c, max_iter=STEPS, **weights)
+
+
+def _on_ngrams(settings: Linear, linear: Any) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import Pipeline
+
+    ngrams = TfidfVectorizer(
+        analyzer=settings.analyzer,
+        ngram_range=(1, settings.longest),
+        min_df=settings.rarest,
+        sublinear_tf=True,
+        token_pattern=WORD if settings.analyzer == "word" else None,
+    )
+    return Pipeline([("ngrams", ngrams), ("linear", linear)])
+
+
+def _number_machine(settings: Any) -> Any:
+    """Learns in deviations from the mean, so that one range of `c` serves all scales."""
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVR
+
+    machine = SVR(
+        C=settings.c, kernel=settings.kernel, gamma=settings.gamma or "scale",
+        degree=settings.degree,
+    )  # fmt: skip
+    return TransformedTargetRegressor(machine, transformer=StandardScaler())
+
+
+def _machine(settings: Any, random: int, targets: NDArray, weights: dict[str, Any]) -> Any:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.svm import SVC
+
+    machine = SVC(
+        C=settings.c, kernel=settings.kernel, gamma=settings.gamma or "scale",
+        degree=settings.degree, random_state=random, **weights,
+    )  # fmt: skip
+    fewest = _fewest(targets)
+    if fewest < 2:
+        raise DenseError(
+            "model.kind svm: a class has one training row, so that its probabilities cannot be "
+            "fitted; raise clean.class_floor or use another kind"
+        )
+    folds = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=random)
+    return CalibratedClassifierCV(machine, cv=folds, ensemble=False)
+
+
+def _fewest(targets: NDArray) -> int:
+    return int(np.unique(targets, return_counts=True)[1].min())
+
+
+def probabilities(estimator: Any, x: NDArray, classes: int) -> NDArray[np.float32]:
+    """Probability of every class or label, (rows, classes); 0 of classes without a training row."""
+    said = estimator.predict_proba(x)
+    if isinstance(said, list):  # an estimator a label
+        return np.stack([each[:, 1] for each in said], axis=1).astype(np.float32)
+    found = np.zeros((len(x), classes), dtype=np.float32)
+    found[:, estimator.classes_] = said
+    return found
+
+
+def numbers(estimator: Any) -> int:
+    """How large an estimator is: nodes of its trees, numbers of the rows that it keeps, or
+    coefficients."""
+    if hasattr(estimator, "steps"):
+        return numbers(estimator[-1])
+    if hasattr(estimator, "estimators_"):  # trees, or one a label
+        return sum(map(numbers, estimator.estimators_))
+    if hasattr(estimator, "tree_"):
+        return int(estimator.tree_.node_count)
+    if hasattr(estimator, "_predictors"):
+        return sum(len(tree.nodes) for round_ in estimator._predictors for tree in round_)
+    if hasattr(estimator, "regressor_"):
+        return numbers(estimator.regressor_)
+    if hasattr(estimator, "calibrated_classifiers_"):
+        return numbers(estimator.calibrated_classifiers_[0].estimator)
+    if hasattr(estimator, "support_vectors_"):
+        return int(estimator.support_vectors_.size)
+    if hasattr(estimator, "coef_"):
+        return int(estimator.coef_.size + np.size(estimator.intercept_))
+    return int(estimator.n_samples_fit_ * estimator.n_features_in_)

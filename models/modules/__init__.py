@@ -1,0 +1,1 @@
+"""Lightning modules: training steps, losses, weight averaging, DP-SGD."""

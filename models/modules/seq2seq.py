@@ -1,0 +1,89 @@
+"""The LightningModule of a network that writes texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from conf.schema.model import Gru
+from conf.schema.seq2seq import Causal, Seq2Seq
+from conf.schema.study import TrialConfig
+from models.modules.base import Trained
+from models.modules.seq2seq_loss import left_out, row_losses
+from models.networks.gru import GruNet, beam, greedy
+
+if TYPE_CHECKING:
+    from models.pretrained.seq2seq import WriterNet
+
+
+class Writing(Trained):
+    """Trains `net` to continue targets that it is given; validates by writing texts itself."""
+
+    net: GruNet | WriterNet
+
+    def __init__(
+        self,
+        net: GruNet | WriterNet,
+        config: TrialConfig,
+        inputs: Mapping[str, Any],
+        total_steps: int,
+        tokenizer: Path | Tokenizer,
+    ) -> None:
+        """`tokenizer` is what tokens become texts by, or its file, read when texts are written."""
+        super().__init__(net, config.train, total_steps)
+        assert isinstance(config.model, Gru | Seq2Seq | Causal)
+        self._model = config.model
+        self._searches = config.evaluate.texts.search == "beam"
+        self._longest = int(inputs["longest"])
+        # The loss of a row is a sum over its tokens; this keeps it near the mean a token, and the
+        # same however a batch is divided.
+        self._usual = float(inputs["lengths"]["target"]["median"]) + 1.0
+        self._tokenizer = tokenizer
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """Mean loss of a batch, times its weight among those of an optimiser step."""
+        losses = row_losses(self.net, batch, self._model.smoothing)
+        loss = losses.mean() / self._usual
+        if self.allocation is not None:
+            loss = loss + self.allocation.penalty()
+        return loss * self.loss_weight
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
+        """`id`, `reference` and `hypothesis` as texts, and `loss` (the sum over a target's tokens,
+        in nats) with `tokens`."""
+        return {
+            "id": batch["id"],
+            "reference": batch["reference"],
+            "hypothesis": self._texts(self._written(batch)),
+            "loss": row_losses(self.predicting, batch, 0.0),
+            "tokens": batch["y_mask"][:, 1:].sum(dim=1),
+        }
+
+    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
+        """As `validation_step`."""
+        return self.validation_step(batch, batch_idx)
+
+    def _written(self, batch: dict[str, Any]) -> list[list[int]]:
+        beams = self._model.beams if self._searches else 1
+        net: GruNet | WriterNet = self.predicting
+        if not isinstance(net, GruNet):
+            return net.write(batch["x"], batch["mask"], beams)
+        memory = net.encode(batch["x"], batch["mask"])
+        if beams == 1:
+            return greedy(net, memory, self._longest)
+        return beam(net, memory, self._longest, beams, self._model.length_penalty)
+
+    def _texts(self, tokens: list[list[int]]) -> list[str]:
+        if isinstance(self._tokenizer, Path):
+            self._tokenizer = Tokenizer.from_file(str(self._tokenizer))
+        return [text.strip() for text in self._tokenizer.decode_batch(tokens)]
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """All but the frozen weights, and of what has several names only the first."""
+        state = super().state_dict(*args, **kwargs)
+        gone = {f"{of}net.{name}" for name in left_out(self.net) for of in ("", "average.")}
+        return {name: each for name, each in state.items() if name not in gone}

@@ -1,0 +1,43 @@
+"""A network that writes texts: its sizes, its loss, and which of its weights are saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from conf.schema.model import Gru
+from models.networks.gru import GruNet
+
+if TYPE_CHECKING:
+    from models.pretrained.seq2seq import WriterNet
+
+TOKENIZER = "tokenizer.json"
+"""The encoding of the prepared texts, beside the parts."""
+
+
+def sizes(model: Gru, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a `GruNet` is built from, as plain numbers; `inputs` is the card's."""
+    return {
+        "vocabulary": int(inputs["vocabulary"]),
+        "width": model.width,
+        "layers": model.layers,
+        "dropout": model.dropout,
+        **{name: int(inputs[name]) for name in ("pad", "start", "end")},
+    }
+
+
+def row_losses(net: GruNet | WriterNet, batch: Mapping[str, Any], smoothing: float) -> Tensor:
+    """Loss of each target of a batch, the sum over its tokens in nats, shape (n,)."""
+    if isinstance(net, GruNet):
+        memory = net.encode(batch["x"], batch["mask"])
+        return net.losses(memory, batch["y"], batch["y_mask"], smoothing)
+    return net.losses(batch["x"], batch["mask"], batch["y"], batch["y_mask"], smoothing)
+
+
+def left_out(module: nn.Module) -> set[str]:
+    """Names of parameters that need no saving: frozen ones, and further names of one."""
+    first = dict(module.named_parameters())
+    every = module.named_parameters(remove_duplicate=False)
+    return {name for name, each in every if not each.requires_grad or name not in first}

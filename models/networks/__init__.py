@@ -1,0 +1,1 @@
+"""Networks that are trained from scratch, and the heads of all."""

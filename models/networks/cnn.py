@@ -1,0 +1,51 @@
+"""A small convolutional network for small images."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from conf.schema.model import Cnn
+
+
+class CnnNet(nn.Module):
+    """Two blocks of convolution, the second on half the size, then one linear layer.
+
+    Takes (n, channels, height, width) and gives logits of shape (n, classes). Normalises by groups
+    of channels, never over the batch: what is learnt does not depend on how a batch is divided.
+    """
+
+    def __init__(self, config: Cnn, channels: int, height: int, width: int, classes: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            _block(channels, config.width),
+            nn.MaxPool2d(2, ceil_mode=True),
+            _block(config.width, 2 * config.width),
+            _pool_to(4, -(-height // 2), -(-width // 2)),
+        )
+        with torch.no_grad():
+            features = self.features.eval()(torch.zeros(1, channels, height, width)).numel()
+        self.features.train()
+        self.head = nn.Sequential(
+            nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(features, classes)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+
+def _pool_to(most: int, height: int, width: int) -> nn.Module:
+    """Bring what is larger to at most `most` by `most`."""
+    if max(height, width) <= most:
+        return nn.Identity()
+    return nn.AdaptiveMaxPool2d((min(most, height), min(most, width)))
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.GroupNorm(math.gcd(8, outputs), outputs),
+        nn.ReLU(inplace=True),
+    )

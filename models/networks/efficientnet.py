@@ -1,0 +1,109 @@
+"""EfficientNet-Lite0: inverted residual blocks without squeezing, with ReLU6.
+
+Modules are named as in the published weights, so that these load by name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from conf.runtime.errors import BadInput
+
+FEATURES = 1_280
+# Repeats, kernel, stride, expansion, channels in and out of each group of blocks.
+GROUPS = (
+    (1, 3, 1, 1, 32, 16),
+    (2, 3, 2, 6, 16, 24),
+    (2, 5, 2, 6, 24, 40),
+    (3, 3, 2, 6, 40, 80),
+    (3, 5, 1, 6, 80, 112),
+    (4, 5, 2, 6, 112, 192),
+    (1, 3, 1, 6, 192, 320),
+)
+
+
+class SamePadded(nn.Conv2d):
+    """A convolution that pads as the weights were trained: of an odd total more at the far end."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        total = self.kernel_size[0] - self.stride[0]
+        near, far = total // 2, total - total // 2
+        return super().forward(functional.pad(x, (near, far, near, far)) if total > 0 else x)
+
+
+def convolution(
+    inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1
+) -> Any:
+    """Without a bias: a norm follows."""
+    return SamePadded(inputs, outputs, kernel, stride, groups=groups, bias=False)
+
+
+def norm(channels: int) -> nn.BatchNorm2d:
+    """The published network's constants."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
+class Block(nn.Module):
+    """Widen, filter each channel by itself, narrow; beside it a short cut where shapes agree."""
+
+    def __init__(self, kernel: int, stride: int, expansion: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        wide = inputs * expansion
+        self._expands = expansion != 1
+        if self._expands:
+            self._expand_conv, self._bn0 = convolution(inputs, wide), norm(wide)
+        self._depthwise_conv = convolution(wide, wide, kernel, stride, groups=wide)
+        self._bn1 = norm(wide)
+        self._project_conv, self._bn2 = convolution(wide, outputs), norm(outputs)
+        self._short_cut = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = functional.relu6(self._bn0(self._expand_conv(x))) if self._expands else x
+        wide = functional.relu6(self._bn1(self._depthwise_conv(wide)))
+        narrow = self._bn2(self._project_conv(wide))
+        return x + narrow if self._short_cut else narrow
+
+
+class EfficientNetLite0(nn.Module):
+    """Takes colour images (n, 3, height, width) scaled as ImageNet's; gives features (n, 1280).
+
+    Its norms always use the statistics that they come with: what is learnt then does not depend on
+    how a batch is divided.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem, self._bn0 = convolution(3, 32, 3, 2), norm(32)
+        blocks = []
+        for repeats, kernel, stride, expansion, inputs, outputs in GROUPS:
+            blocks.append(Block(kernel, stride, expansion, inputs, outputs))
+            blocks += [Block(kernel, 1, expansion, outputs, outputs) for _ in range(repeats - 1)]
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head, self._bn1 = convolution(320, FEATURES), norm(FEATURES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu6(self._bn0(self._conv_stem(x)))
+        for block in self._blocks:
+            x = block(x)
+        x = functional.relu6(self._bn1(self._conv_head(x)))
+        return x.mean(dim=(2, 3))
+
+
+def load_lite0(folder: Path) -> EfficientNetLite0:
+    """The network with the published weights, without their head.
+
+    Raises:
+        BadInput: the folder does not hold them.
+    """
+    net = EfficientNetLite0()
+    file = next(iter(sorted(folder.glob("*.pth"))), None)
+    if file is None:
+        raise BadInput(f"model.weights: {folder} holds no EfficientNet-Lite0 weights (.pth)")
+    saved = torch.load(file, map_location="cpu", weights_only=True)
+    net.load_state_dict({name: value for name, value in saved.items() if "_fc." not in name})
+    return net

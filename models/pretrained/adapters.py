@@ -1,0 +1,121 @@
+"""Small additions that are trained in place of a network's own weights, by `peft`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from torch import nn
+
+from conf.runtime.errors import BadInput
+from conf.schema.pretrained import Adapted
+from models.optimizers import UNDECAYED
+from models.pretrained.adalora import PARTS
+
+MERGED = ("lora", "adalora", "ia3")
+"""Additions to layers, which they are merged into at the end."""
+LEARNT = ("prefix", "prompt")
+"""Tokens that are learnt, and stay beside the network."""
+ADAPTERS = (*MERGED, *LEARNT)
+USUAL = "_TARGET_MODULES_MAPPING"
+INNER = "TRANSFORMERS_MODELS_TO_IA3_FEEDFORWARD_MODULES_MAPPING"
+
+
+def adapted(net: Any, model: Adapted, whole: Collection[str], task: str) -> nn.Module:
+    """The network with small additions to be trained, everything else frozen.
+
+    Args:
+        net: the network.
+        model: the study's settings.
+        whole: names of the weights that are trained themselves, and get no addition.
+        task: what the library calls the task; tokens that are learnt depend on it.
+
+    Raises:
+        BadInput: it has no layers of the names that `targets` gives, or does not go with this kind
+            of addition.
+    """
+    import peft
+
+    own = {name: parameter for name, parameter in net.named_parameters() if name in whole}
+    beside: dict[str, Any] = {"task_type": task}
+    if model.tune in MERGED:
+        # Of a task it would train copies of what it takes for the head, and only of that.
+        beside = {"exclude_modules": [*{name.rpartition(".")[0] for name in own}] or None}
+    try:
+        found = peft.get_peft_model(net, _addition(net, model, beside))
+    # The last is Transformers' word for a network that does not say which layer embeds its tokens.
+    except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
+        first = (str(error).splitlines() or [""])[0].split(". ")[0][:120]
+        if model.tune in LEARNT:
+            raise BadInput(
+                f"model.tune: {model.tune} does not go with this network ({first}); use lora"
+            ) from error
+        raise BadInput(
+            f"model.lora.targets: {model.lora.targets} does not fit this network ({first}); use "
+            f"all-linear, or names of its layers: {_linear_names(net)}"
+        ) from error
+    for name, parameter in found.named_parameters():
+        if ".ia3_" in name:  # a factor, of shape (n, 1)
+            setattr(parameter, UNDECAYED, True)
+    left = {p for name, p in found.named_parameters() if ".original_module." in name}
+    for parameter in own.values():
+        parameter.requires_grad_(parameter not in left)
+    return found
+
+
+MOST_NAMES = 12
+"""Of a network's layers that a sentence gives."""
+
+
+def _linear_names(net: nn.Module) -> str:
+    """The last names of the linear layers that a network has, each once."""
+    from transformers.pytorch_utils import Conv1D
+
+    linear = (name for name, each in net.named_modules() if isinstance(each, nn.Linear | Conv1D))
+    names = list(dict.fromkeys(name.rpartition(".")[2] for name in linear))
+    return ", ".join([*names[:MOST_NAMES], *(["..."] if len(names) > MOST_NAMES else [])])
+
+
+def _addition(net: Any, model: Adapted, beside: dict[str, Any]) -> Any:
+    """What is added, as the library describes it."""
+    import peft
+
+    if model.tune == "prefix":
+        return peft.PrefixTuningConfig(**beside, num_virtual_tokens=model.virtual)
+    if model.tune == "prompt":
+        return peft.PromptTuningConfig(
+            **beside, num_virtual_tokens=model.virtual, prompt_tuning_init="SAMPLE_VOCAB"
+        )
+    usual = getattr(peft.utils, f"TRANSFORMERS_MODELS_TO_{model.tune.upper()}{USUAL}")
+    known = net.config.model_type in usual
+    chosen: str | list[str] | None = model.lora.targets.split(",")
+    if model.lora.targets == "auto":
+        chosen = None if known else "all-linear"
+    elif model.lora.targets == "all-linear":
+        chosen = "all-linear"
+    if model.tune == "ia3":
+        inner = getattr(peft.utils, INNER).get(net.config.model_type, ())
+        named = chosen if isinstance(chosen, list) else ()
+        return peft.IA3Config(
+            **beside,
+            target_modules=chosen,
+            feedforward_modules=None if chosen is None else [n for n in named if n in inner],
+        )
+    common = {
+        **beside,
+        "lora_alpha": model.lora.alpha,
+        "lora_dropout": model.lora.dropout,
+        "target_modules": chosen,
+    }
+    if model.tune == "lora":
+        return peft.LoraConfig(**common, r=model.lora.rank)
+    ranks = model.adalora
+    return peft.AdaLoraConfig(
+        **common,
+        target_r=model.lora.rank,
+        init_r=round(ranks.begin * model.lora.rank),
+        orth_reg_weight=ranks.orthogonal,
+        total_step=PARTS,
+        tinit=round(ranks.wait * PARTS),
+        tfinal=round(ranks.settle * PARTS),
+    )

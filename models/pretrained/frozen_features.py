@@ -1,0 +1,209 @@
+"""What a frozen network makes of the rows of a part: computed once, kept, shared, memory-mapped.
+
+They lie in `home/features/<data key>/<key>.npy`; the key is made of the data, the weights' bytes
+and the settings that decide them, so that all trials and studies that ask for the same find the
+same.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from conf.loading.digests import canonical_json, sha256_text
+from conf.schema.pretrained import Head, PackageWeights
+from data.assets.pretrained import digest, facts_of, home_of, located
+from data.encoding.tokenizer import encoder_of
+from data.loading.collate_texts import padded
+from data.loading.eval_loader import part_loader
+from data.loading.part_reader import Part
+from models.networks.efficientnet import load_lite0
+from models.pretrained.image_classifier import Colours, colours_of, resized
+from models.pretrained.loading import TOLD, drawn, quiet
+
+Floats = npt.NDArray[np.float32]
+VERSION = 2
+ROWS = 64
+SETTINGS = ("tokens", "cut", "pad", "pool", "size")
+
+
+class TextBody(nn.Module):
+    """Tokens and their mask in, features (n, width) out."""
+
+    def __init__(self, net: Any, pool: str) -> None:
+        super().__init__()
+        self.net, self._pool = net, pool
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        states: Tensor = self.net(input_ids=x, attention_mask=mask.long()).last_hidden_state
+        if self._pool == "first":
+            return states[:, 0]
+        weights = mask.unsqueeze(-1).to(states.dtype)
+        return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+class ImageBody(nn.Module):
+    """Images as the study scales them in, features (n, width) out."""
+
+    def __init__(self, colours: Colours, net: Any, size: int | None = None) -> None:
+        """`size` is what images are brought to, where it is not the network's own."""
+        super().__init__()
+        self.colours, self.net, self._given = colours, net, resized(net, size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.net(self.colours(x), **self._given)
+        if isinstance(found, Tensor):
+            return found
+        pooled = getattr(found, "pooler_output", None)
+        pooled = found.last_hidden_state.mean(1) if pooled is None else pooled
+        return pooled.flatten(1)
+
+
+class Whole(nn.Module):
+    """The frozen network and the head on it: what is served, and what trains where rows change from
+    epoch to epoch."""
+
+    def __init__(self, body: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.body: Any = body
+        self.head = head
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.body(*inputs))
+        return logits
+
+    def train(self, mode: bool = True) -> Whole:
+        """The frozen network never trains: it has no dropout, and its norms stay as they are."""
+        super().train(mode)
+        self.body.eval()
+        return self
+
+    def embeddings(self) -> nn.Module:
+        """The layer that gives the vectors of tokens: what adversarial training moves."""
+        layer: nn.Module = self.body.net.get_input_embeddings()
+        return layer
+
+
+def body_of(model: Head, folder: Path, inputs: Mapping[str, Any]) -> nn.Module:
+    """The frozen network below a head, in evaluation mode."""
+    if isinstance(model.weights, PackageWeights) and model.weights.name != "minilm":
+        return ImageBody(Colours(inputs, model.size), load_lite0(folder)).eval()
+    from transformers import AutoModel
+
+    quiet()
+    net, told = AutoModel.from_pretrained(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=torch.float32,
+        **TOLD,
+    )
+    new = drawn(told, folder)
+    if inputs["kind"] == "text":
+        whole = net.config.is_encoder_decoder
+        return TextBody(net.get_encoder() if whole else net, model.pool).eval()
+    if any(name.startswith("pooler.") for name in new):
+        net.pooler = None  # it would be another one each time
+    colours = colours_of(model, folder, facts_of(folder), inputs)
+    return ImageBody(colours, net, model.size).eval()
+
+
+def frozen(body: nn.Module) -> nn.Module:
+    """The network with nothing of it to train."""
+    return body.requires_grad_(False)
+
+
+def width_of(body: nn.Module, inputs: Mapping[str, Any]) -> int:
+    """Numbers that the frozen network makes of a row."""
+    given: tuple[Tensor, ...] = (
+        torch.zeros(1, inputs["channels"], inputs["height"], inputs["width"])
+        if inputs["kind"] == "image"
+        else torch.zeros((1, 4), dtype=torch.int64),
+    )
+    if inputs["kind"] == "text":
+        given = (*given, torch.ones((1, 4), dtype=torch.bool))
+    with torch.no_grad():
+        return int(body(*given).shape[1])
+
+
+def features_of(model: Head, card: Mapping[str, Any], part: Path) -> Floats:
+    """Features of all rows of a part in their order, float32 (rows, width), memory-mapped.
+
+    The first who asks computes them; others wait meanwhile.
+    """
+    home = home_of(part.parent)
+    folder = located(model.weights, home, offline=True)
+    asked = {name: getattr(model, name) for name in SETTINGS}
+    identity = [VERSION, card["key"], part.name, digest(folder), asked]
+    place = home.features / card["key"]  # `dense clean` takes them with the data
+    file = place / f"{sha256_text(canonical_json(identity))[:32]}.npy"
+    if not file.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        with (place / f"{file.stem}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not file.exists():
+                _write(_computed(model, card, part, folder), file)
+    found: Floats = np.load(file, mmap_mode="r", allow_pickle=False)
+    return found
+
+
+def _write(values: Floats, file: Path) -> None:
+    """Whole or not at all."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as temporary:
+        np.save(temporary, values, allow_pickle=False)
+        temporary.flush()
+        os.fsync(temporary.fileno())
+    Path(temporary.name).rename(file)
+
+
+def _computed(model: Head, card: Mapping[str, Any], part: Path, folder: Path) -> Floats:
+    body = body_of(model, folder, card["inputs"])
+    batches = _texts if card["inputs"]["kind"] == "text" else _images
+    with torch.inference_mode():
+        found = [(rows, body(*given).numpy()) for rows, given in batches(model, card, part, folder)]
+    order = np.concatenate([rows for rows, _ in found])
+    values = np.concatenate([features for _, features in found]).astype(np.float32)
+    out: Floats = np.empty_like(values)
+    out[order] = values
+    return out
+
+
+def _texts(
+    model: Head, card: Mapping[str, Any], part: Path, folder: Path
+) -> Iterator[tuple[npt.NDArray[np.int64], tuple[Tensor, Tensor]]]:
+    """Texts of like length together."""
+    encoder = encoder_of(model, folder, facts_of(folder))
+    tokens = encoder(Part([part]).texts("text").to_pylist())
+    order = np.argsort([len(one) for one in tokens], kind="stable")
+    for first in range(0, len(order), ROWS):
+        rows = order[first : first + ROWS]
+        x, mask = padded([tokens[row].tolist() for row in rows], encoder.rules.pad)
+        yield rows, (torch.from_numpy(x), torch.from_numpy(mask))
+
+
+def _images(
+    model: Head, card: Mapping[str, Any], part: Path, folder: Path
+) -> Iterator[tuple[npt.NDArray[np.int64], tuple[Tensor]]]:
+    first = 0
+    for batch in part_loader(card, part, ROWS):
+        rows = np.arange(first, first + len(batch["x"]))
+        first += len(rows)
+        yield rows, (batch["x"],)
+
+
+def head_net(model: Head, features: int, classes: int) -> nn.Sequential:
+    """Takes features (n, width), gives logits; with no hidden layer it is logistic regression."""
+    parts: list[nn.Module] = [nn.Dropout(model.dropout)]
+    for _ in range(model.depth):
+        parts += [nn.Linear(features, model.width), nn.ReLU(), nn.Dropout(model.dropout)]
+        features = model.width
+    return nn.Sequential(*parts, nn.Linear(features, classes))

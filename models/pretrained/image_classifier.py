@@ -1,0 +1,180 @@
+"""Pre-trained networks that classify images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from conf.runtime.errors import BadInput
+from conf.schema.pretrained import Head, PackageWeights, Vision
+from data.assets.pretrained import check_head, facts_of
+from data.transforms.normalize import shift_and_scale
+from models.networks.efficientnet import FEATURES, load_lite0
+from models.networks.heads import outputs_of
+from models.pretrained.adapters import ADAPTERS, MERGED
+from models.pretrained.freezing import lr_factors
+from models.pretrained.loading import load_classifier, prefix_of, tuned
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's colours, in 0 to 1."""
+
+
+class Colours(nn.Module):
+    """From images as the study scales them to images as the weights were trained: undo the one
+    scale, grey to colours, another size where one is given, the other scale. Their channels lie
+    last in memory, and so do those of all that follows: convolutions are half as quick again."""
+
+    shift: Tensor
+    scale: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self,
+        inputs: Mapping[str, Any],
+        size: int | None,
+        mean: Sequence[float] = MEAN,
+        deviation: Sequence[float] = DEVIATION,
+    ) -> None:
+        super().__init__()
+        shift, scale = shift_and_scale(inputs)
+        high = float(inputs["high"])
+        fixed = {
+            "shift": torch.from_numpy(shift / high),
+            "scale": torch.from_numpy(scale / high),
+            "mean": torch.tensor(mean).view(-1, 1, 1),
+            "deviation": torch.tensor(deviation).view(-1, 1, 1),
+        }
+        for name, value in fixed.items():
+            self.register_buffer(name, value.float(), persistent=False)
+        self._size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x * self.scale + self.shift
+        if x.shape[1] == 1:
+            x = x.expand(-1, 3, -1, -1)
+        if self._size is not None:
+            size = (self._size, self._size)
+            x = functional.interpolate(x, size, mode="bilinear", antialias=True)
+        x = (x - self.mean) / self.deviation
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+class ImageNet(nn.Module):
+    """Images as the study scales them (n, channels, height, width) in, logits out."""
+
+    def __init__(
+        self, colours: Colours, net: Any, prefix: str, model: Vision, new: Collection[str] = ()
+    ) -> None:
+        """`prefix` begins the names of everything below the head; `new` are those of the weights
+        that nobody has trained yet."""
+        super().__init__()
+        self._model, self._prefix, self.colours = model, prefix, colours
+        self._given = resized(net, model.size)
+        self.net = tuned(net, prefix, model, new)
+        self.train()
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.net(self.colours(x), **self._given)
+        logits: Tensor = found if isinstance(found, Tensor) else found.logits
+        return logits
+
+    def train(self, mode: bool = True) -> ImageNet:
+        """Norms over the batch keep the statistics that they come with, always."""
+        super().train(mode)
+        for module in self.net.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        if self._model.tune == "frozen":
+            getattr(self.net, self._prefix[:-1]).eval()
+        return self
+
+    def lr_factors(self) -> dict[nn.Parameter, float]:
+        """Learning rates as multiples of `train.lr`."""
+        return lr_factors(self.net, self._prefix, self._model)
+
+    def merged(self) -> ImageNet:
+        """The same network with what was added to layers merged into them, to be served."""
+        if self._model.tune in MERGED:
+            self.net = self.net.merge_and_unload()
+        return self
+
+
+class WithHead(nn.Module):
+    """Features, dropout and one linear layer."""
+
+    def __init__(self, body: nn.Module, features: int, dropout: float, classes: int) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.body(x))
+        return logits
+
+
+def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
+    """The network of a study of images; a new head is drawn from torch's generator.
+
+    Args:
+        model: the study's settings.
+        folder: the weights' files.
+        card: the data card.
+
+    Raises:
+        BadInput: the data are no images, or the weights are no image classifier's.
+    """
+    inputs, outputs = card["inputs"], outputs_of(card)
+    if inputs["kind"] != "image":
+        raise BadInput(f"model.kind vision does not take data of kind {inputs['kind']}")
+    if isinstance(model.weights, PackageWeights):
+        if model.tune in ADAPTERS:
+            raise BadInput(
+                f"model.tune: {model.tune} goes with transformers; of {model.weights.name} tune "
+                "full, last or frozen"
+            )
+        dropout = 0.2 if model.dropout is None else model.dropout
+        whole = WithHead(load_lite0(folder), FEATURES, dropout, outputs)
+        return ImageNet(Colours(inputs, model.size), whole, "body.", model)
+    facts = facts_of(folder)
+    check_head(model, facts, outputs)
+    net, new = load_classifier(
+        "AutoModelForImageClassification",
+        folder,
+        model,
+        outputs,
+        of="images",
+        form="image-classification",
+    )
+    return ImageNet(colours_of(model, folder, facts, inputs), net, prefix_of(net), model, new)
+
+
+def resized(net: Any, size: int | None) -> dict[str, bool]:
+    """What a network is to be told where its images are not of the size that it has positions for:
+    that these are to be interpolated."""
+    own = getattr(getattr(net, "config", None), "image_size", None)
+    other = size is not None and own is not None and own not in (size, [size, size], (size, size))
+    asks = "interpolate_pos_encoding" in signature(net.forward).parameters
+    return {"interpolate_pos_encoding": True} if other and asks else {}
+
+
+def colours_of(
+    model: Vision | Head, folder: Path, facts: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> Colours:
+    """How a `transformers` model wants its images: by its own files, else as ImageNet's."""
+    file = folder / "preprocessor_config.json"
+    said = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    mean, deviation = said.get("image_mean", MEAN), said.get("image_std", DEVIATION)
+    if not said.get("do_normalize", True):
+        mean, deviation = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    own = facts.get("image_size")
+    square = own[0] if isinstance(own, list) and len(set(own)) == 1 else own
+    size = model.size or square
+    return Colours(inputs, size if isinstance(size, int) else None, mean, deviation)

@@ -1,0 +1,164 @@
+"""Networks of `transformers`, from their files to what is trained of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from conf.runtime.errors import BadInput
+from conf.schema.pretrained import Transformer, Tuned, Vision
+from models.pretrained.adapters import ADAPTERS, adapted
+from models.pretrained.freezing import freeze
+
+NUMBERED = re.compile(r"\.\d+\.")
+"""In the name of a weight, that it belongs to one of many layers."""
+
+
+def quiet() -> None:
+    """Keep the library's reports of what it loads out of a trial's log; errors stay."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def load_classifier(
+    auto: str,
+    folder: Path,
+    model: Transformer | Vision,
+    classes: int,
+    *,
+    of: str,
+    form: str,
+    complete: Callable[[Any], None] | None = None,
+) -> tuple[Any, set[str]]:
+    """A classifier of `transformers` from the files in a folder, with its own head or a new one;
+    and the names of the weights that the files do not give, which are drawn.
+
+    Args:
+        auto: the library's class that chooses the architecture.
+        folder: the weights' files.
+        model: the study's settings.
+        classes: that it tells apart.
+        of: what it classifies, in the plural.
+        form: what the library calls such models.
+        complete: adds to the configuration what its files leave open.
+
+    Raises:
+        BadInput: the architecture has no such form, or the files cannot be read or are another's.
+    """
+    import transformers
+
+    quiet()
+    try:
+        config = transformers.AutoConfig.from_pretrained(
+            folder, local_files_only=True, num_labels=classes
+        )
+        set_dropout(config, model.dropout)
+        if complete is not None:
+            complete(config)
+        net, told = getattr(transformers, auto).from_pretrained(
+            folder,
+            config=config,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            **TOLD,
+        )
+    except (ValueError, OSError, RuntimeError, KeyError) as error:
+        reason = (str(error).splitlines() or [""])[0][:200]
+        raise BadInput(
+            f"model.weights: {folder} cannot be loaded to classify {of} ({reason}); choose a "
+            f"model of an architecture that has {'an' if form[0] in 'aeiou' else 'a'} {form} form"
+        ) from error
+    if model.head == "new":
+        begin_head(net)
+    return net, drawn(told, folder, prefix_of(net))
+
+
+TOLD = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+"""What lets the library say how it has loaded weights, and leave it to `drawn` to judge."""
+
+
+def drawn(told: Mapping[str, Any], folder: Path, below: str = "") -> set[str]:
+    """Names of the weights that the files in a folder do not give: a new head, a pooler.
+
+    Args:
+        told: what the library says of how it has loaded them.
+        folder: the files.
+        below: begins the names of everything below the head.
+
+    Raises:
+        BadInput: layers are among them, or what is given below the head has another shape.
+    """
+    missing, other = set(told["missing_keys"]), {name for name, *_ in told["mismatched_keys"]}
+    layers = {name for name in missing if NUMBERED.search(name) and "crossattention" not in name}
+    if lacking := sorted(name for name in layers | other if name.startswith(below)):
+        raise BadInput(
+            f"model.weights: the weights in {folder} are of another architecture than its "
+            f"config.json says ({len(lacking)} of its weights are not among them or have another "
+            f"shape, such as {lacking[0]}); save both together with save_pretrained"
+        )
+    return missing | other
+
+
+def set_dropout(config: Any, dropout: float | None) -> None:
+    """Set every kind of dropout that the architecture's configuration has."""
+    if dropout is None:
+        return
+    known = [
+        name
+        for name in vars(config)
+        if ("dropout" in name or name.endswith("_pdrop")) and "layer" not in name
+    ]
+    if not known:
+        raise BadInput("model.dropout: this architecture has no dropout; leave it out")
+    for name in known:
+        setattr(config, name, dropout)
+
+
+def begin_head(net: Any) -> None:
+    """Draw anew everything that is no part of the model below the head."""
+    below = prefix_of(net)[:-1]
+    for name, head in net.named_children():
+        for each in head.modules() if name != below else ():
+            reset = getattr(each, "reset_parameters", None)
+            if reset is not None:
+                reset()
+
+
+def prefix_of(net: Any) -> str:
+    """What the names of everything below the head of a classifier begin with."""
+    named = net.base_model_prefix
+    if not hasattr(net, named):
+        sizes = {name: sum(p.numel() for p in m.parameters()) for name, m in net.named_children()}
+        named = max(sizes, key=lambda name: sizes[name])
+    return f"{named}."
+
+
+def tuned(net: Any, prefix: str, model: Tuned, new: Collection[str]) -> Any:
+    """The classifier with what `tune` says to be trained, beside its head and weights that are
+    new: what was drawn and stays as it was drawn would spoil what stands on it.
+
+    Args:
+        net: the network.
+        prefix: begins the names of everything below the head.
+        model: the study's settings.
+        new: names of the weights that were drawn.
+
+    Raises:
+        BadInput: as `adapted` and `freeze`.
+    """
+    heads = {name for name, _ in net.named_parameters() if not name.startswith(prefix)}
+    if model.tune in ADAPTERS:
+        return adapted(net, model, heads | set(new), "SEQ_CLS")
+    freeze(net, prefix, model)
+    for name, parameter in net.named_parameters():
+        if name in heads or name in new:
+            parameter.requires_grad_(True)
+    return net

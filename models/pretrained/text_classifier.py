@@ -1,0 +1,123 @@
+"""Pre-trained transformers that classify texts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conf.runtime.errors import BadInput
+from conf.schema.pretrained import Transformer
+from data.assets.pretrained import check_head, check_reader, facts_of, reads_last
+from models.networks.heads import outputs_of
+from models.pretrained.adapters import LEARNT, MERGED
+from models.pretrained.decoding import to_the_right
+from models.pretrained.freezing import lr_factors
+from models.pretrained.loading import load_classifier, prefix_of, tuned
+
+
+class TextNet(nn.Module):
+    """A sequence-classification model of `transformers`: tokens in, logits out.
+
+    Takes tokens int64[n, length] and their mask bool[n, length]; gives logits (n, classes).
+    """
+
+    def __init__(self, net: Any, model: Transformer, new: Collection[str] = ()) -> None:
+        """`new` are the names of the weights that nobody has trained yet."""
+        super().__init__()
+        self._model, self._prefix = model, prefix_of(net)
+        # XLNet answers by what stands last in a row, be it padding.
+        self._to_the_right = getattr(net.config, "summary_type", None) == "last"
+        self.net = tuned(net, self._prefix, model, new)
+        self.train()  # the library hands out networks without dropout, and Lightning leaves it so
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        if self._to_the_right:
+            x, mask = to_the_right(x, mask)
+        logits: Tensor = self.net(input_ids=x, attention_mask=mask.long()).logits
+        return logits
+
+    def train(self, mode: bool = True) -> TextNet:
+        """A frozen network has no dropout: what the head learns from does not vary."""
+        super().train(mode)
+        if self._model.tune == "frozen":
+            getattr(self.net, self._prefix[:-1]).eval()
+        return self
+
+    def embeddings(self) -> nn.Module:
+        """The layer that gives the vectors of tokens: what adversarial training moves."""
+        layer: nn.Module = self.net.get_input_embeddings()
+        return layer
+
+    def lr_factors(self) -> dict[nn.Parameter, float]:
+        """Learning rates as multiples of `train.lr`."""
+        return lr_factors(self.net, self._prefix, self._model)
+
+    def merged(self) -> TextNet:
+        """The same network with what was added to layers merged into them, to be served."""
+        if self._model.tune in MERGED:
+            self.net = self.net.merge_and_unload()
+        return self
+
+
+def text_net(model: Transformer, folder: Path, card: Mapping[str, Any]) -> TextNet:
+    """The network of a text study; a new head is drawn from torch's generator.
+
+    Args:
+        model: the study's settings.
+        folder: the weights' files.
+        card: the data card.
+
+    Raises:
+        BadInput: the data are no texts, the architecture cannot classify texts, or its head does
+            not fit.
+    """
+    if card["inputs"]["kind"] != "text":
+        raise BadInput(
+            f"model.kind transformer does not take data of kind {card['inputs']['kind']}"
+        )
+    facts, outputs = facts_of(folder), outputs_of(card)
+    check_reader(model, facts, "text")
+    check_head(model, facts, outputs)
+    loaded, new = _loaded(model, folder, facts, outputs)
+    net = TextNet(loaded, model, new)
+    if model.tune in LEARNT:
+        try_out(net, model)
+    return net
+
+
+@torch.no_grad()
+def try_out(net: TextNet, model: Transformer) -> None:
+    """BadInput where the network does not take what is to stand before its texts."""
+    tokens = torch.zeros((2, 4), dtype=torch.int64)
+    try:
+        net.eval()(tokens, tokens == 0)
+    except (ValueError, TypeError, RuntimeError, AttributeError) as error:
+        first = (str(error).splitlines() or [""])[0][:200]
+        raise BadInput(
+            f"model.tune: {model.tune} does not go with this network ({first}); use lora"
+        ) from error
+    net.train()
+
+
+def _loaded(
+    model: Transformer, folder: Path, facts: dict[str, Any], classes: int
+) -> tuple[Any, set[str]]:
+    def complete(config: Any) -> None:
+        if config.pad_token_id is None or reads_last(facts):
+            from data.encoding.tokenizer import encoder_of
+
+            config.pad_token_id = encoder_of(model, folder, facts).rules.pad
+
+    return load_classifier(
+        "AutoModelForSequenceClassification",
+        folder,
+        model,
+        classes,
+        of="texts",
+        form="sequence-classification",
+        complete=complete,
+    )

@@ -1,0 +1,1 @@
+"""Two studies, trials or champions compared; replay of a trial."""

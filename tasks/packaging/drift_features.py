@@ -1,0 +1,185 @@
+"""What is compared of a row: a few numbers that people can read, and more that they need not.
+
+Both are functions of the row alone, so that those of the training rows can be kept with a champion
+while the rows themselves stay where they are.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.encoding.one_hot import encoded
+from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, Said
+
+CONFIDENCE = ("confidence",)
+GAP = -1e30  # a missing value of a table: below every other
+THUMB = 8
+BUCKETS = 64
+DIRECTIONS = ("across", "up-right", "upright", "up-left")
+
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Of some rows: `values` (float32[n, d]) has a column a name, `joint` (float32[n, e]) is for
+    the comparison of rows as wholes."""
+
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+    joint: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def some(self, rows: NDArray[np.int64]) -> Features:
+        """Those of some rows."""
+        return Features(self.names, self.values[rows], self.joint[rows])
+
+
+def together(parts: Sequence[Features]) -> Features:
+    """The features of several parts' rows, one part after the other."""
+    return Features(
+        parts[0].names,
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.joint for part in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model said of some rows: the classes it chose, where it chooses among any, and numbers
+    (`values`, float32[n, k]) such as how sure it was."""
+
+    labels: NDArray[np.int64] | None
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+
+
+def features_of(rows: Any, inputs: Mapping[str, Any]) -> Features:
+    """Features of raw rows.
+
+    Args:
+        rows: as the registered model takes them: an array, a frame, or texts.
+        inputs: what the model, or the data's card, says of them.
+    """
+    kind = inputs["kind"]
+    if kind == "image":
+        return _of_images(np.asarray(rows, np.float32), inputs)
+    if kind == "table":
+        words = inputs.get("levels")
+        numbers = encoded(rows, inputs["names"], words) if words else np.asarray(rows, np.float64)
+        return _of_table(numbers, inputs)
+    return _of_texts(list(rows))
+
+
+def answers_of(said: Said) -> Answers:
+    """What is compared of a model's answers."""
+    if isinstance(said, Predictions):
+        sure = said.probabilities.max(axis=1).astype(np.float32)
+        return Answers(said.predictions.astype(np.int64), CONFIDENCE, sure[:, None])
+    if isinstance(said, LabelPredictions):
+        sure = np.maximum(said.probabilities, 1 - said.probabilities).mean(axis=1)
+        return Answers(None, CONFIDENCE, sure.astype(np.float32)[:, None])
+    if isinstance(said, NumberPredictions):
+        return Answers(None, ("answer",), said.predictions.astype(np.float32)[:, None])
+    lengths = [(len(text), len(_WORD.findall(text))) for text in said.hypotheses]
+    values = np.array(lengths, dtype=np.float32).reshape(-1, 2)
+    return Answers(None, ("characters", "words"), values)
+
+
+def _of_images(rows: NDArray[np.float32], inputs: Mapping[str, Any]) -> Features:
+    low, high = float(inputs["low"]), float(inputs["high"])
+    pixels = (rows - low) / ((high - low) or 1.0)
+    colours = pixels if pixels.ndim == 4 else pixels[..., None]
+    grey = colours.mean(axis=3)
+    named = {"brightness": grey.mean(axis=(1, 2)), "contrast": grey.std(axis=(1, 2))}
+    if colours.shape[3] == 3:
+        named |= {n: colours[..., c].mean((1, 2)) for c, n in enumerate(("red", "green", "blue"))}
+    named |= _edges(grey) | _shape(grey)
+    values = np.stack(list(named.values()), axis=1).astype(np.float32)
+    joint = np.concatenate([values, _thumbnails(grey)], axis=1)
+    return Features(tuple(named), values, joint)
+
+
+def _edges(grey: NDArray) -> dict[str, NDArray]:
+    """How sharp an image is, and which way its edges run."""
+    down, right = np.gradient(grey, axis=(1, 2))
+    strength = np.hypot(down, right)
+    total = strength.sum(axis=(1, 2)) + 1e-9
+    turn = np.mod(np.arctan2(down, right), np.pi) / np.pi * len(DIRECTIONS)
+    near = np.rint(turn).astype(np.int64) % len(DIRECTIONS)
+    shares = [np.where(near == k, strength, 0).sum((1, 2)) / total for k in range(len(DIRECTIONS))]
+    second = np.diff(grey, 2, axis=1)[:, :, 1:-1] + np.diff(grey, 2, axis=2)[:, 1:-1, :]
+    return {
+        "sharpness": np.abs(second).mean(axis=(1, 2)) / (strength.mean(axis=(1, 2)) + 1e-9),
+        **{f"edges {name}": share for name, share in zip(DIRECTIONS, shares, strict=True)},
+    }
+
+
+def _shape(grey: NDArray) -> dict[str, NDArray]:
+    """Where the bright part of an image lies, how far it spreads, and how it leans."""
+    height, width = grey.shape[1:]
+    y = np.linspace(-1, 1, height)[None, :, None]
+    x = np.linspace(-1, 1, width)[None, None, :]
+    weight = grey - grey.min(axis=(1, 2), keepdims=True)
+    weight = weight / (weight.sum(axis=(1, 2), keepdims=True) + 1e-9)
+    left, top = (weight * x).sum((1, 2)), (weight * y).sum((1, 2))
+    dx, dy = x - left[:, None, None], y - top[:, None, None]
+    return {
+        "place across": left,
+        "place down": top,
+        "width": (weight * dx**2).sum((1, 2)),
+        "height": (weight * dy**2).sum((1, 2)),
+        "lean": (weight * dx * dy).sum((1, 2)),
+    }
+
+
+def _thumbnails(grey: NDArray) -> NDArray[np.float32]:
+    """Each image as 8 x 8 means; smaller ones as they are."""
+    for axis in (1, 2):
+        cuts = np.linspace(0, grey.shape[axis], min(THUMB, grey.shape[axis]) + 1).astype(int)
+        sums = np.add.reduceat(grey, cuts[:-1], axis=axis)
+        shape = [1, 1, 1]
+        shape[axis] = -1
+        grey = sums / np.diff(cuts).reshape(shape)
+    return grey.reshape(len(grey), -1).astype(np.float32)
+
+
+def _of_table(rows: NDArray[np.float64], inputs: Mapping[str, Any]) -> Features:
+    names = tuple(inputs.get("names") or (f"column {k}" for k in range(rows.shape[1])))
+    fill = np.asarray(inputs.get("fill") or np.zeros(rows.shape[1]), np.float64)
+    whole = np.where(np.isnan(rows), fill, rows).astype(np.float32)
+    return Features(names, np.where(np.isnan(rows), GAP, rows).astype(np.float32), whole)
+
+
+def _of_texts(texts: Sequence[str]) -> Features:
+    names = ("characters", "words", "letters a word", "capitals", "digits", "marks", "beyond ASCII")
+    values = np.array([_of_text(text) for text in texts], dtype=np.float32).reshape(-1, len(names))
+    joint = np.zeros((len(texts), BUCKETS), dtype=np.float32)
+    for row, text in enumerate(texts):
+        for word in _WORD.findall(text.lower()):
+            joint[row, zlib.crc32(word.encode()) % BUCKETS] += 1
+    joint = np.sqrt(joint / np.maximum(joint.sum(axis=1, keepdims=True), 1))
+    return Features(names, values, joint)
+
+
+def _of_text(text: str) -> tuple[float, ...]:
+    size, words = max(len(text), 1), _WORD.findall(text)
+    marks = sum(not (c.isalnum() or c.isspace()) for c in text)
+    return (
+        len(text),
+        len(words),
+        sum(map(len, words)) / max(len(words), 1),
+        sum(c.isupper() for c in text) / size,
+        sum(c.isdigit() for c in text) / size,
+        marks / size,
+        sum(ord(c) > 127 for c in text) / size,
+    )

@@ -1,0 +1,92 @@
+"""What a champion's rows and answers looked like: kept with its version, compared with later.
+
+The inputs are those of the train and the validation part. The answers are those of the winning
+trial about the validation part, which it was not trained on: a model is surer of rows that it
+learnt from, and the final model learnt from both parts. The test part is not looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conf.runtime.errors import BadInput
+from tasks.evaluate.predictions import Said
+from tasks.packaging.drift_features import Answers, Features, answers_of, features_of, together
+from tasks.packaging.table_frame import picked
+
+REFERENCE = "reference"
+"""Folder beside the model: in the final training's folder, and in the champion's run."""
+MOST = 2_000
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What new rows are compared with."""
+
+    features: Features
+    answers: Answers | None
+    """None where the winning trial's predictions were gone."""
+
+
+def build(parts: Sequence[Any], inputs: Mapping[str, Any], said: Said | None) -> Reference:
+    """The reference of some parts' raw rows; at most 2,000, drawn evenly.
+
+    Args:
+        parts: raw rows of each part, as the registered model takes them.
+        inputs: of the data's card.
+        said: of the winning trial about the validation part.
+    """
+    random = np.random.default_rng(0)
+    sizes = [len(part) for part in parts]
+    chosen = np.sort(random.permutation(sum(sizes))[:MOST])
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    some = [
+        features_of(picked(part, chosen[(chosen >= start) & (chosen < end)] - start), inputs)
+        for part, start, end in zip(parts, offsets[:-1], offsets[1:], strict=True)
+    ]
+    return Reference(together(some), None if said is None else answers_of(said))
+
+
+def write(folder: Path, reference: Reference) -> None:
+    """Write it as a folder, whole or not at all; one that is there is replaced."""
+    scratch = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    features, answers = reference.features, reference.answers
+    arrays: dict[str, Any] = {"features": features.values, "joint": features.joint}
+    facts: dict[str, Any] = {"format": FORMAT, "features": features.names, "answers": None}
+    if answers is not None:
+        arrays["answers"] = answers.values
+        facts["answers"] = answers.names
+        if answers.labels is not None:
+            arrays["labels"] = answers.labels
+    np.savez_compressed(scratch / "rows.npz", allow_pickle=False, **arrays)
+    (scratch / "reference.json").write_text(json.dumps(facts))
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch.rename(folder)
+
+
+def read(folder: Path) -> Reference:
+    """Read it back.
+
+    Raises:
+        BadInput: it is not there, or damaged.
+    """
+    try:
+        facts = json.loads((folder / "reference.json").read_text())
+        with np.load(folder / "rows.npz", allow_pickle=False) as arrays:
+            features = Features(tuple(facts["features"]), arrays["features"], arrays["joint"])
+            labels = arrays.get("labels")
+            names = facts["answers"]
+            answers = None if names is None else Answers(labels, tuple(names), arrays["answers"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(f"{folder} cannot be read as a champion's reference ({error})") from error
+    return Reference(features, answers)

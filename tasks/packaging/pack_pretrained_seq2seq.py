@@ -1,0 +1,52 @@
+"""The served form of a pre-trained network that writes: the library's own folder, and how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from conf.schema.seq2seq import Causal
+from data.assets.pretrained import facts_of, home_of, located
+from data.encoding.pair_tokenizer import Writer, pair_encoder
+from models.pretrained import decoding
+from models.pretrained.adapters import LEARNT
+from models.pretrained.seq2seq import WriterNet
+
+REQUIRED = ("mlflow", "numpy", "pandas", "torch", "safetensors", "tokenizers", "transformers")
+
+
+def required(model: Writer) -> tuple[str, ...]:
+    """Packages that the served code needs."""
+    return (*REQUIRED, "peft") if model.tune in LEARNT else REQUIRED
+
+
+def artifacts(net: WriterNet, folder: Path, parts: Path) -> dict[str, Path]:
+    """Write everything that the served code reads into a folder; by the names it knows it by.
+
+    Args:
+        net: the trained network.
+        folder: an empty one.
+        parts: folder of the prepared parts, in the home where weights lie.
+    """
+    model = net.model
+    weights = located(model.weights, home_of(parts), offline=True)
+    encoder = pair_encoder(model, weights, facts_of(weights))
+    found = {name: folder / name for name in ("card.json", "tokenizer.json", "network")}
+    whole = net.merged()
+    if model.tune in LEARNT:
+        whole.peft_config["default"].base_model_name_or_path = None  # a folder of this machine
+        whole.save_pretrained(folder / "adapter", safe_serialization=True)
+        found["adapter"], whole = folder / "adapter", whole.get_base_model()
+    whole.save_pretrained(found["network"], safe_serialization=True)
+    encoder.source.tokenizer.save(str(found["tokenizer.json"]))
+    facts: Mapping[str, Any] = {
+        "auto": "AutoModelForCausalLM" if isinstance(model, Causal) else "AutoModelForSeq2SeqLM",
+        "prompt": encoder.prompt,
+        "rules": asdict(encoder.source.rules),
+        "settings": net.settings,
+    }
+    found["card.json"].write_text(json.dumps(facts))
+    return {path.stem: path for path in found.values()} | {"code": Path(decoding.__file__)}

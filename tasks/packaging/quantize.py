@@ -1,0 +1,122 @@
+"""The recipes themselves: a network or its exported graph in, a smaller or faster one out."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from conf.runtime.errors import BadInput
+from models.networks.width_pruning import COMPRESSIBLE, MIN_WEIGHTS
+
+
+class _Packed:
+    """A layer whose weight is made of 8-bit numbers each time that it is asked for."""
+
+    packed: Tensor
+    scale: Tensor
+
+    @property
+    def weight(self) -> Tensor:
+        """As the layer calculates with it."""
+        return self.packed.to(self.scale.dtype) * self.scale
+
+
+def pack_weights(net: nn.Module) -> None:
+    """Keep the weights of the large layers in 8 bits, a scale an output channel, in place."""
+    for layer in net.modules():
+        if isinstance(layer, COMPRESSIBLE) and layer.weight.numel() >= MIN_WEIGHTS:
+            _pack(layer)
+
+
+def _pack(layer: nn.Module) -> None:
+    weight = layer._parameters.pop("weight")
+    assert weight is not None
+    values = weight.detach()
+    scale = values.abs().amax(dim=tuple(range(1, values.ndim)), keepdim=True) / 127
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    layer.register_buffer("packed", (values / scale).round().to(torch.int8))
+    layer.register_buffer("scale", scale)
+    # The class has the weight as a property; everything else of the layer stays.
+    layer.__class__ = type(f"Packed{type(layer).__name__}", (_Packed, type(layer)), {})
+
+
+class _Thin:
+    """A layer whose weight is made of the numbers that are not zero, and a bit a weight that says
+    where they stand, each time that it is asked for."""
+
+    kept: Tensor
+    bits: Tensor
+    powers: Tensor
+    form: tuple[int, ...]
+
+    @property
+    def weight(self) -> Tensor:
+        """As the layer calculates with it."""
+        there = (self.bits.unsqueeze(1) & self.powers).ne(0).flatten()
+        mask = there[: math.prod(self.form)].view(self.form)
+        return torch.zeros(self.form, dtype=self.kept.dtype).masked_scatter(mask, self.kept)
+
+
+def thin_weights(net: nn.Module) -> None:
+    """Keep of the large layers only what is not zero, in place, where that takes less room."""
+    for layer in net.modules():
+        if isinstance(layer, COMPRESSIBLE) and layer.weight.numel() >= MIN_WEIGHTS:
+            zeros = (layer.weight == 0).float().mean().item()
+            if zeros > 1 / 32:  # else the bits take more than is won
+                _thin(layer)
+
+
+def _thin(layer: nn.Module) -> None:
+    weight = layer._parameters.pop("weight")
+    assert weight is not None
+    values = weight.detach()
+    packed = np.packbits((values != 0).numpy().ravel(), bitorder="little")
+    layer.register_buffer("kept", values[values != 0].clone())
+    layer.register_buffer("bits", torch.from_numpy(packed))
+    layer.register_buffer("powers", 2 ** torch.arange(8, dtype=torch.uint8))
+    name = f"Thin{type(layer).__name__}"
+    layer.__class__ = type(name, (_Thin, type(layer)), {"form": tuple(values.shape)})
+
+
+def to_onnx(program: Path, *, int8: bool) -> Path:
+    """The exported graph as an ONNX file beside it.
+
+    Args:
+        program: `.pt2` file; stays.
+        int8: quantised as it is run: weights in 8 bits, activations by their range in each call.
+
+    Raises:
+        BadInput: the extra `onnx` is not installed.
+    """
+    onnx, quantization = _libraries()
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    path = program.with_suffix(".onnx")
+    graph = torch.export.load(program)
+    torch.onnx.export(graph, f=str(path), dynamo=True, external_data=False, verbose=False)
+    if int8:
+        model = onnx.load(str(path))
+        model.graph.ClearField("value_info")  # shapes of before the optimiser turned weights
+        onnx.save(model, str(path))
+        quantization.quantize_dynamic(
+            str(path), str(path), weight_type=quantization.QuantType.QInt8
+        )
+    return path
+
+
+def _libraries() -> tuple[Any, Any]:
+    try:
+        import onnx
+        import onnxscript  # noqa: F401  torch's exporter is written in it
+        from onnxruntime import quantization
+    except ImportError as error:
+        raise BadInput(
+            f"champion.compress.recipes: ONNX needs the extra `onnx` ({error}); install "
+            "dense[onnx], or leave these recipes out"
+        ) from error
+    return onnx, quantization

@@ -1,0 +1,116 @@
+"""Which recipe a champion gets: a rule over what each was measured to cost; a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from conf.runtime.errors import BadInput
+from conf.schema.compress import Compress
+from conf.schema.estimators import EstimatorKinds
+from conf.schema.study import TrialConfig
+from tasks.packaging.records import Latency
+
+PLAIN = "as it is"
+TRADEOFF = "small.json"
+
+
+class Record(BaseModel):
+    """Frozen and closed: what is written is what is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Measured(Record):
+    """One recipe on the validation part, applied to a model that has not learnt from it."""
+
+    recipe: str
+    value: float
+    """The objective."""
+    loss: float
+    """Of the objective against the model as it is; below 0: it is better."""
+    size_mb: float
+    latency: dict[int, Latency]
+    """Rows at once to milliseconds."""
+    within: bool
+    """Whether the loss is within the bound."""
+
+
+class Tradeoff(Record):
+    """All recipes and the choice."""
+
+    objective: str
+    rows: tuple[Measured, ...]
+    chosen: str | None
+    why: str
+
+
+def choose(
+    values: Mapping[str, float],
+    sizes: Mapping[str, float],
+    latencies: Mapping[str, dict[int, Latency]],
+    objective: str,
+    direction: Literal["minimize", "maximize"],
+    settings: Compress,
+) -> Tradeoff:
+    """The smallest, or fastest, recipe whose loss is within the bound.
+
+    None is chosen where no recipe within it is better, by what is preferred, than the model as it
+    is. Each mapping is by recipe, `PLAIN` among them.
+    """
+    sign = 1.0 if direction == "minimize" else -1.0
+    rows = tuple(
+        Measured(
+            recipe=recipe,
+            value=value,
+            loss=sign * (value - values[PLAIN]) + 0.0,  # no minus before a zero
+            size_mb=sizes[recipe],
+            latency=latencies[recipe],
+            within=sign * (value - values[PLAIN]) <= settings.loss,
+        )
+        for recipe, value in values.items()
+    )
+    plain = next(row for row in rows if row.recipe == PLAIN)
+    better = [row for row in rows if row.within and _cost(row, settings) < _cost(plain, settings)]
+    best = min(better, key=lambda row: _cost(row, settings), default=None)
+    return Tradeoff(
+        objective=objective,
+        rows=rows,
+        chosen=best.recipe if best else None,
+        why=_why(best, plain, settings),
+    )
+
+
+def check_shrinks(config: TrialConfig, card: Mapping[str, Any]) -> None:
+    """BadInput where a candidate is no network that the recipes are for; `card` is the data's."""
+    if card["inputs"]["kind"] == "pairs" or isinstance(config.model, EstimatorKinds):
+        raise BadInput(
+            f"recipes to make a model small are for networks that read images, tables or texts; "
+            f"this champion is a {config.model.kind}"
+        )
+
+
+def read_tradeoff(folder: Path) -> Tradeoff | None:
+    """What is kept in a final training's folder; None where its recipes were not measured."""
+    try:
+        return Tradeoff.model_validate_json((folder / TRADEOFF).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _cost(row: Measured, settings: Compress) -> float:
+    return row.size_mb if settings.prefer == "size" else row.latency[1].p95
+
+
+def _why(best: Measured | None, plain: Measured, settings: Compress) -> str:
+    unit = "MB" if settings.prefer == "size" else "ms for one row (p95)"
+    bound = f"at most {settings.loss:g}"
+    if best is None:
+        return f"no recipe that loses {bound} has less than {_cost(plain, settings):.3g} {unit}"
+    return (
+        f"{best.recipe} has the least, {_cost(best, settings):.3g} {unit} instead of "
+        f"{_cost(plain, settings):.3g}, of those that lose {bound} (it loses {best.loss:.4f})"
+    )

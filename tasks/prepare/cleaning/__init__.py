@@ -1,0 +1,1 @@
+"""Cleaning rules: duplicates, labels, texts, personal data."""

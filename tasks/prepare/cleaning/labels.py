@@ -1,0 +1,142 @@
+"""Class names, and the refusal of data that no classifier can be trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conf.runtime.errors import BadInput
+from data.sources.rows import Report, Rows
+
+PARTS = ("train", "validation", "test")
+
+
+def answers(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
+    """Class names and numbers; pairs have none, and all the number 0; of regression the numbers
+    that are to be predicted.
+
+    Raises:
+        BadInput: nothing can be learnt from them.
+    """
+    if task == "regression":
+        return (), predicted_numbers(rows)
+    if rows.kind == "pairs":
+        return (), np.zeros(len(rows), dtype=np.int64)
+    classes = class_names(rows)
+    labels = encode(rows, classes)
+    check_usable(rows, classes, np.bincount(labels, minlength=len(classes)))
+    return classes, labels
+
+
+def second_answers(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
+    """The same of the second answer."""
+    second = replace(rows.put("label", rows.table.column("second")), classes=())
+    try:
+        return answers(second, task)
+    except BadInput as error:
+        raise BadInput(f"data.second: {error}") from error
+
+
+def class_names(rows: Rows) -> tuple[str, ...]:
+    """The classes in their order: the source's own, else numbers by size and words by alphabet."""
+    present = set(rows.table.column("label").to_pylist())
+    if rows.classes:
+        return tuple(name for name in rows.classes if name in present)
+    return in_order(present)
+
+
+def in_order(present: set[str]) -> tuple[str, ...]:
+    """Numbers by size and words by alphabet."""
+    if all(name.lstrip("-").isdigit() for name in present):
+        return tuple(sorted(present, key=int))
+    return tuple(sorted(present))
+
+
+def encode(rows: Rows, classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    """Each row's label as its position among the classes."""
+    position = {name: number for number, name in enumerate(classes)}
+    return np.array([position[label] for label in rows.labels()], dtype=np.int64)
+
+
+def predicted_numbers(rows: Rows) -> npt.NDArray[np.float64]:
+    """What is to be predicted of each row.
+
+    Raises:
+        BadInput: the number is always the same.
+    """
+    found = rows.table.column("label").to_numpy().astype(np.float64)
+    if (found == found[0]).all():
+        raise BadInput(f"data: every row has the number {found[0]:g}; there is nothing to predict")
+    return found
+
+
+def check_usable(rows: Rows, classes: tuple[str, ...], counts: npt.NDArray[np.int64]) -> None:
+    """Refuse data with one class, or with a class that cannot be in every part.
+
+    Raises:
+        BadInput: says which, and how to mend it.
+    """
+    if len(classes) < 2:
+        raise BadInput(
+            f"data: every row has the label {classes[0]!r}; a classifier needs at least two classes"
+        )
+    few = [f"{name!r} ({n})" for name, n in zip(classes, counts, strict=True) if n < len(PARTS)]
+    if few:
+        raise BadInput(
+            f"data: too few rows of the classes {', '.join(few[:5])}: each part needs one; "
+            "add rows or drop these classes"
+        )
+
+
+SETTINGS = {
+    "missing": "clean.missing",
+    "impossible labels": "clean.labels",
+    "wrong encoding": "clean.text.encoding",
+    "length": "clean.text.ratio, shortest or longest",
+    "language": "clean.text.languages",
+    "duplicates": "clean.duplicates",
+    "near duplicates": "clean.near",
+    "class floor": "clean.class_floor",
+}
+"""Rule of cleaning to what decides which rows it removes."""
+
+
+def check_left(rows: Rows, reports: Sequence[Report]) -> None:
+    """Refuse data of which cleaning has left fewer rows than there are parts.
+
+    Raises:
+        BadInput: says which rules have removed how many, the most first.
+    """
+    if len(rows) >= len(PARTS):
+        return
+    removed = sorted(reports, key=lambda report: report.rows_out - report.rows_in)
+    told = [
+        f"{report.rows_in - report.rows_out:,} by {report.rule}"
+        + (f" (see {SETTINGS[report.rule]})" if report.rule in SETTINGS else "")
+        for report in removed
+        if report.rows_in > report.rows_out
+    ]
+    raise BadInput(
+        f"data: {len(rows)} {'pairs' if rows.kind == 'pairs' else 'rows'} are left after cleaning, "
+        f"and each of three parts needs one; removed: {', '.join(told) or 'none, add rows'}"
+    )
+
+
+def check_trained(
+    labels: npt.NDArray[np.int64], train: npt.NDArray[np.bool_], classes: tuple[str, ...]
+) -> None:
+    """Refuse a division that leaves a class without a row to train on.
+
+    Raises:
+        BadInput: names the class.
+    """
+    untrained = sorted(set(range(len(classes))) - set(labels[train].tolist()))
+    if untrained:
+        raise BadInput(
+            f"split: no row of the class {classes[untrained[0]]!r} falls into the training part; "
+            "divide otherwise, or drop the class with clean.labels"
+        )

@@ -1,0 +1,116 @@
+"""Cleaning rules that look at one row or at equality; they run before the split.
+
+A rule takes rows and gives the rows that stay and a report. None looks at more than the row itself
+or at rows like it, so none carries anything from one part to another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from conf.schema.clean import Clean
+from data.sources.rows import CONTENT, Kind, Report, Rows
+from tasks.prepare.cleaning.near_duplicates import near_duplicates
+from tasks.prepare.cleaning.privacy import protect
+from tasks.prepare.cleaning.rule_report import drop
+from tasks.prepare.cleaning.text import drop_languages, drop_lengths, mend_encoding
+
+HASH = "hash"
+"""Column of the content's hash; equal content has an equal one."""
+
+Rule = Callable[[Rows, Clean], tuple[Rows, Report]]
+
+
+def content_hashes(rows: Rows) -> npt.NDArray[np.str_]:
+    """One hash a row over its content, whatever its label."""
+    return np.array(
+        [hashlib.blake2b(content, digest_size=16).hexdigest() for content in _contents(rows)],
+        dtype=np.str_,
+    )
+
+
+def _contents(rows: Rows) -> Iterator[bytes]:
+    if rows.kind == "image":
+        yield from (image.tobytes() for block in rows.blocks() for image in block)
+    elif rows.kind == "table":
+        yield from (row.tobytes() for row in rows.features())
+    else:
+        columns = [rows.strings(name) for name in CONTENT[rows.kind]]
+        yield from ("\0".join(texts).encode() for texts in zip(*columns, strict=True))
+
+
+def drop_missing(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
+    """Rows without a label or a text; rows with a missing value where that is the policy."""
+    mask = np.zeros(len(rows), dtype=bool)
+    if rows.kind == "table" and clean.missing == "drop":
+        mask |= np.isnan(rows.features()).any(axis=1)
+    if rows.kind in ("text", "pairs"):
+        for name in CONTENT[rows.kind]:
+            mask |= rows.table.column(name).is_null().to_numpy()
+    for name in ("label", "second"):
+        if rows.has(name):
+            mask |= rows.table.column(name).is_null().to_numpy()
+    return drop(rows, mask, "missing", "a value or the label is missing")
+
+
+def drop_labels(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
+    """Rows with a label that is not among the possible ones."""
+    mask = np.zeros(len(rows), dtype=bool)
+    if clean.labels and rows.has("label"):
+        mask = ~np.isin(rows.labels().astype(str), clean.labels)
+    return drop(rows, mask, "impossible labels", "its label is not in clean.labels")
+
+
+def drop_duplicates(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
+    """Rows whose content an earlier row already has, whatever their label."""
+    rows = rows.put(HASH, pa.array(content_hashes(rows).tolist(), type=pa.string()))
+    mask = np.ones(len(rows), dtype=bool)
+    _, first = np.unique(rows.strings(HASH).astype(str), return_index=True)
+    mask[first] = False
+    if clean.duplicates == "keep":
+        mask[:] = False
+    return drop(rows, mask, "duplicates", "the same content as an earlier row")
+
+
+def drop_near(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
+    """Rows whose content is almost an earlier row's."""
+    if clean.near is None or clean.near.action == "refuse":
+        return rows, Report("near duplicates", len(rows), len(rows))
+    mask = near_duplicates(rows, clean.near) >= 0
+    return drop(rows, mask, "near duplicates", "almost the content of an earlier row")
+
+
+def drop_small_classes(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
+    """Rows of classes that have too few, of the second answer's too."""
+    mask = np.zeros(len(rows), dtype=bool)
+    for name in ("label", "second"):
+        if rows.has(name) and rows.table.column(name).type == pa.string():
+            labels = rows.strings(name)
+            counts = Counter(labels)
+            mask |= np.array([counts[label] < clean.class_floor for label in labels], dtype=bool)
+    return drop(rows, mask, "class floor", "its class has too few rows")
+
+
+BEFORE: tuple[Rule, ...] = (drop_missing, drop_labels)
+TEXTS: tuple[Rule, ...] = (mend_encoding, drop_lengths, drop_languages, protect)
+AFTER: tuple[Rule, ...] = (drop_duplicates, drop_near, drop_small_classes)
+
+
+def rules_for(kind: Kind) -> tuple[Rule, ...]:
+    """The rules that concern a kind of data, in order: equality is looked at last."""
+    return (*BEFORE, *(TEXTS if kind in ("text", "pairs") else ()), *AFTER)
+
+
+def clean_rows(rows: Rows, clean: Clean) -> tuple[Rows, list[Report]]:
+    """Apply every rule in turn; each reports, also when it found nothing."""
+    reports = list(rows.reports)
+    for rule in rules_for(rows.kind):
+        rows, report = rule(rows, clean)
+        reports.append(report)
+    return rows, reports

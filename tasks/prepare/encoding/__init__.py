@@ -1,0 +1,1 @@
+"""Encoders fitted on the training split: BPE, categories, back-translation."""

@@ -1,0 +1,1 @@
+"""Splits into train, validation and test; leakage between them."""

@@ -1,0 +1,143 @@
+"""The division of rows into train, validation and test, and of small data into folds."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from conf.runtime.errors import BadInput
+from conf.schema.split import Given, Grouped, InTime, Random, Shares, Split, Stratified
+from data.sources.rows import Rows
+
+Parts = npt.NDArray[np.int8]
+Numbers = npt.NDArray[np.int64]
+TRAIN, VALIDATION, TEST = 0, 1, 2
+DROPPED = -1
+PART_NAMES = {
+    "train": TRAIN, "training": TRAIN, "validation": VALIDATION, "valid": VALIDATION,
+    "val": VALIDATION, "dev": VALIDATION, "test": TEST,
+}  # fmt: skip
+
+
+def divide(rows: Rows, labels: Numbers, split: Split, seed: int) -> tuple[Parts, Parts | None]:
+    """Each row's part, and its fold where there are folds (-1 in the test part).
+
+    A function of the rows, the settings and the seed alone.
+
+    Raises:
+        BadInput: the data has not what the division needs, or too few rows for it.
+    """
+    match split:
+        case Stratified():
+            if rows.kind == "pairs":
+                raise BadInput("split.by: pairs have no classes; set split.by=group or random")
+            parts = stratified(labels, split, seed)
+            units = None
+        case Random():
+            parts = stratified(np.zeros_like(labels), split, seed)
+            units = None
+        case Grouped():
+            units = groups(rows)
+            parts = grouped(units, split, seed)
+        case InTime():
+            parts, units = in_time(_column(rows, "time"), split), None
+        case Given():
+            parts, units = given(rows), None
+    _check_parts(parts)
+    if not isinstance(split, Shares) or split.folds is None:
+        return parts, None
+    kind = labels if isinstance(split, Stratified) else np.zeros_like(labels)
+    folds = fold(parts, kind, units, split.folds, seed)
+    held = np.where(folds == (split.fold or 0), VALIDATION, TRAIN)
+    return np.where(parts == TEST, TEST, held).astype(np.int8), folds
+
+
+def stratified(labels: Numbers, split: Shares, seed: int) -> Parts:
+    """Every class is divided in the same proportions; none is left out of a part."""
+    parts = np.full(len(labels), TRAIN, dtype=np.int8)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        order = np.random.default_rng([seed, int(label)]).permutation(rows)
+        test = max(1, round(len(rows) * split.test))
+        validation = max(1, min(round(len(rows) * split.validation), len(rows) - test - 1))
+        parts[order[:test]] = TEST
+        parts[order[test : test + validation]] = VALIDATION
+    return parts
+
+
+def groups(rows: Rows) -> Numbers:
+    """Each row's group as a number: the source's column; of pairs without one, equal sources."""
+    if rows.kind == "pairs" and not rows.has("group"):
+        names = rows.strings("source")
+    else:
+        names = _column(rows, "group")
+    if any(name is None for name in names):
+        raise BadInput("split.by=group: there are rows without a group; fill in data.group")
+    return np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def grouped(units: Numbers, split: Shares, seed: int) -> Parts:
+    """Whole groups, in random order, until a part has its share of the rows."""
+    sizes = np.bincount(units)
+    order = np.random.default_rng([seed, 1]).permutation(len(sizes))
+    if len(order) < 3:
+        raise BadInput(f"split.by=group: there are {len(order)} groups; three parts need three")
+    before = np.concatenate([[0], np.cumsum(sizes[order])[:-1]])
+    part_of = np.full(len(sizes), TRAIN, dtype=np.int8)
+    part_of[order[before < (split.test + split.validation) * len(units)]] = VALIDATION
+    part_of[order[before < split.test * len(units)]] = TEST
+    return part_of[units]
+
+
+def in_time(times: npt.NDArray[np.object_], split: InTime) -> Parts:
+    """The latest rows are the test part, those before them the validation part.
+
+    Rows of one moment are in one part: the earlier one.
+    """
+    moments = times.astype(np.float64)
+    ordered = np.sort(moments)
+    last = len(ordered) - 1
+    test_from = ordered[min(last, round(len(ordered) * (1 - split.test)))]
+    validation_from = ordered[min(last, round(len(ordered) * (1 - split.test - split.validation)))]
+    parts = np.full(len(moments), TRAIN, dtype=np.int8)
+    parts[moments >= validation_from] = VALIDATION
+    parts[moments >= test_from] = TEST
+    return parts
+
+
+def given(rows: Rows) -> Parts:
+    """The part that the data names for each row."""
+    names = [str(name or "").strip().lower() for name in _column(rows, "part")]
+    if unknown := sorted({name for name in names if name not in PART_NAMES}):
+        raise BadInput(
+            f"data.part: {unknown[0]!r} is no part; the column says train, validation or test"
+        )
+    return np.array([PART_NAMES[name] for name in names], dtype=np.int8)
+
+
+def fold(parts: Parts, labels: Numbers, units: Numbers | None, folds: int, seed: int) -> Parts:
+    """A fold for every row outside the test part; groups stay whole, classes are spread."""
+    out = np.full(len(parts), -1, dtype=np.int8)
+    rows = np.flatnonzero(parts != TEST)
+    units = np.arange(len(parts)) if units is None else units
+    members = np.unique(units[rows])
+    if len(members) < folds:
+        raise BadInput(f"split.folds: {len(members)} rows or groups are fewer than {folds} folds")
+    random = np.random.default_rng([seed, 2])
+    kind = dict(zip(units[rows], labels[rows], strict=True))
+    dealt = sorted(random.permutation(members).tolist(), key=lambda unit: int(kind[unit]))
+    place = {unit: number % folds for number, unit in enumerate(dealt)}
+    out[rows] = [place[unit] for unit in units[rows]]
+    return out
+
+
+def _column(rows: Rows, name: str) -> npt.NDArray[np.object_]:
+    if not rows.has(name):
+        raise BadInput(f"split.by needs a column: name it in data.{name}")
+    return rows.strings(name)
+
+
+def _check_parts(parts: Parts) -> None:
+    for number, name in enumerate(("train", "validation", "test")):
+        if not (parts == number).any():
+            raise BadInput(f"split: no row falls into the {name} part; change the shares")

@@ -1,0 +1,94 @@
+"""Why the champion answers as it does, as the page shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tasks.champion.rebuild_record import finals
+from tasks.packaging.explanations import Example, Explained, read_explained
+from tasks.report import format
+from tasks.study.champion_state import Winner
+from tasks.study.reader import StudyRecord
+
+MOST_COLUMNS = 20
+STRONGEST = 55
+"""Percent of colour behind what counts most."""
+
+
+def champion_folder(record: StudyRecord, winner: Winner | None) -> Path | None:
+    """Folder of the final training that is champion; None where it is not of this study."""
+    if winner is None:
+        return None
+    same = (f for f in finals(record) if record.trial(f.number).trial.digest == winner.digest)
+    return next(reversed([each.folder for each in same]), None)
+
+
+def explained(folder: Path | None) -> dict[str, Any] | None:
+    """What the template lays out; None where nothing was explained."""
+    found = read_explained(folder) if folder else None
+    if found is None:
+        return None
+    return {
+        "kind": found.kind,
+        "objective": format.name(found.objective),
+        "why_not": found.why_not,
+        "groups": [
+            {"title": title, "examples": [_example(each) for each in given]}
+            for title, given in _groups(found)
+            if given
+        ],
+        "columns": _columns(found),
+        "left_out": max(0, len(found.columns) - MOST_COLUMNS),
+    }
+
+
+def _groups(found: Explained) -> list[tuple[str, list[Example]]]:
+    numbers = any(each.sure is None for each in found.examples)
+    titles = ("Nearest to their targets", "Furthest off") if numbers else ("Right", "Wrong")
+    return [
+        (title, [each for each in found.examples if each.right is right])
+        for title, right in zip(titles, (True, False), strict=True)
+    ]
+
+
+def _example(given: Example) -> dict[str, Any]:
+    strongest = max((abs(piece.weight) for piece in given.pieces), default=0.0) or 1.0
+    return {
+        "id": given.id,
+        "target": given.target,
+        "said": given.said,
+        "sure": _sure(given),
+        "picture": given.picture,
+        "heat": given.heat,
+        "pieces": [
+            {
+                "shown": piece.shown,
+                "weight": f"{piece.weight:+.3g}",
+                "tone": "good" if piece.weight > 0 else "bad",
+                "share": round(STRONGEST * abs(piece.weight) / strongest),
+            }
+            for piece in given.pieces
+        ],
+    }
+
+
+def _sure(given: Example) -> str:
+    if given.sure is None:
+        return ""
+    about = f" about {given.about}" if given.about else ""
+    return f"{100 * given.sure:.0f} % sure{about}"
+
+
+def _columns(found: Explained) -> list[tuple[str, str, float]]:
+    """Name, loss with its deviation, and the bar's length in percent."""
+    shown = found.columns[:MOST_COLUMNS]
+    most = max((each.loss for each in shown), default=0.0) or 1.0
+    return [
+        (
+            each.name,
+            f"{each.loss:+.4f} ± {each.deviation:.4f}",
+            round(max(0.0, 100 * each.loss / most), 1),
+        )
+        for each in shown
+    ]

@@ -1,0 +1,1 @@
+"""Final training, test score, predictions and metrics on files."""

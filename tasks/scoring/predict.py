@@ -1,0 +1,86 @@
+"""Answers of the champion for the rows of a file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conf.runtime.errors import BadInput
+from tasks.packaging import requirements
+from tasks.packaging.table_frame import has_words, read_frame
+from tasks.registry import aliases
+from tasks.registry.promote import meant
+from tasks.scoring.read_files import read_file, read_texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.pyfunc import PyFuncModel
+
+
+def predict_file(
+    client: MlflowClient, model: str, file: Path, which: str = aliases.CHAMPION
+) -> pd.DataFrame:
+    """What a model says, a line a row of the file; of a folder of images also their names.
+
+    Args:
+        client: of the registry.
+        model: registered model.
+        file: raw rows, as `tasks.scoring.read_files` reads them.
+        which: the version that answers, by an alias or its number.
+
+    Raises:
+        BadInput: there is no such version, or the file does not hold rows that it takes.
+    """
+    if not file.exists():
+        raise BadInput(f"there is no file {file}")
+    version = meant(client, model, which)
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = loaded_version(client, version, folder)
+        rows, names = rows_of(loaded, file)
+        try:
+            answers = loaded.predict(rows)
+        except ValueError as error:  # the model's own sentence about a value it cannot take
+            raise BadInput(f"{file}: {error}") from error
+    if names:
+        answers.insert(0, "file", list(names))
+    return answers
+
+
+def rows_of(model: PyFuncModel, file: Path) -> tuple[Any, tuple[str, ...]]:
+    """What the model is asked with: an array, a frame or texts; and names of rows that have any."""
+    facts = model.metadata.metadata
+    data = facts["config"]["data"]
+    if facts["inputs"]["kind"] in ("text", "pairs"):
+        return read_texts(file, data.get("text") or data.get("source_column"), data), ()
+    if has_words(facts["inputs"]):
+        return read_frame(file, facts["inputs"], data), ()
+    found = read_file(file, facts["inputs"], _shape(model), data)
+    return found.values, found.names
+
+
+def loaded_version(client: MlflowClient, version: ModelVersion, folder: str) -> PyFuncModel:
+    """The version's model, from its run."""
+    import mlflow.pyfunc
+    from mlflow.exceptions import MlflowException
+
+    requirements.by_name()
+    what = f"version {version.version} of {version.name!r}"
+    if "dense.digest" not in version.tags:
+        raise BadInput(
+            f"{what} was not registered by dense, so what rows it takes is not known; "
+            "load it with mlflow.pyfunc"
+        )
+    try:
+        return mlflow.pyfunc.load_model(client.download_artifacts(version.run_id, "model", folder))
+    except (MlflowException, OSError) as error:
+        raise BadInput(
+            f"the files of {what} cannot be read from its run {version.run_id} ({error}); "
+            "promote a version whose files are there"
+        ) from error
+
+
+def _shape(model: PyFuncModel) -> tuple[int, ...]:
+    return tuple(model.metadata.get_input_schema().inputs[0].shape[1:])

@@ -1,0 +1,142 @@
+"""A study opened by the process that drives it: lock, `study.json`, journal and state together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conf.loading.digests import study_identity
+from conf.runtime.closeable import Closing
+from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.home import Home, write_atomically
+from conf.schema.study import Study
+from tasks.study.events import Asked, Changed, Event
+from tasks.study.identity import (
+    DATA_FILE,
+    JOURNAL_FILE,
+    STUDY_FILE,
+    dumped,
+    refuse_another,
+    settings_changed,
+    stored_study,
+)
+from tasks.study.journal import Journal, read
+from tasks.study.lock import Holder, StudyLock, held_by, holder_of
+from tasks.study.replay import apply, fold_file
+from tasks.study.state import State
+from tasks.study.transfer_source import look
+
+
+class OpenStudy(Closing):
+    """The single writer of a study's journal. Close it, or use it as a context manager.
+
+    Not thread-safe: one thread appends.
+    """
+
+    def __init__(
+        self, study: Study, folder: Path, lock: StudyLock, journal: Journal, state: State, torn: int
+    ) -> None:
+        self.study = study
+        self.folder = folder
+        self.state = state
+        self.torn = torn
+        """Bytes of a torn last line that were cut from the journal on opening."""
+        self._lock = lock
+        self._journal = journal
+
+    @classmethod
+    def open(cls, home: Home, study: Study, holder: Holder, now: float) -> OpenStudy:
+        """Take the lock, check that it is the same study, and fold its journal.
+
+        Creates the study's folder at its first run. Settings outside its identity that differ from
+        the run before become a `changed` line.
+
+        Raises:
+            Held: another process drives it.
+            BadInput: another study has this name, or the journal has a bad line.
+        """
+        folder = home.study(study.name)
+        lock = StudyLock.take(folder / "lock", holder)
+        try:
+            first = begun_study(folder, study) or _begin(folder, study)
+            journal, events, torn = Journal.open(folder / JOURNAL_FILE)
+        except BaseException:
+            lock.release()
+            raise
+        opened = cls(study, folder, lock, journal, State(study.evaluate.direction), torn)
+        try:
+            opened.state = fold_file(journal.path, events, study.evaluate.direction)
+            if changes := settings_changed(first, opened.state.changes, study):
+                opened.append(Changed(changes=changes, time=now))
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def append(self, *events: Event) -> State:
+        """Record events and give the state after them; what does not fit is not written.
+
+        Raises:
+            BadInput: an event does not fit the state.
+            DenseError: the disk is full or fails; nothing was recorded.
+        """
+        state = self.state
+        for event in events:
+            state = apply(state, event)
+        self._journal.append(*events)
+        self.state = state
+        return state
+
+    def close(self) -> None:
+        """Give the study back."""
+        self._journal.close()
+        self._lock.release()
+
+
+def refuse(home: Home, study: Study) -> None:
+    """Raise what `OpenStudy.open` would raise now, without taking the study; changes nothing.
+
+    Raises:
+        Held: another process drives it.
+        BadInput: another study has this name, the journal has a bad line, or one that this study
+            is to learn from is none.
+    """
+    folder = home.study(study.name)
+    if holder := holder_of(folder / "lock"):
+        raise held_by(holder, study.name)
+    if begun_study(folder, study) is None:
+        look(home, study)
+
+
+def begun_study(folder: Path, study: Study) -> Study | None:
+    """The study as it was begun in a folder, checked to be this one; None before its first run.
+
+    Where nothing was asked yet (its data could not be used, say), another study may still take the
+    folder: no trial would be compared with another's.
+
+    Raises:
+        BadInput: another study was begun there, or the journal has a bad line.
+    """
+    first, path = stored_study(folder), folder / JOURNAL_FILE
+    if first is None:
+        if path.exists():
+            raise BadInput(
+                f"{folder} has a journal but no study.json; restore it from a copy, "
+                "or start the study under another name"
+            )
+        return None
+    events, _ = read(path)
+    fold_file(path, events, first.evaluate.direction)
+    if any(isinstance(event, Asked) for event in events):
+        refuse_another(first, study, folder)
+        return first
+    return first if study_identity(first) == study_identity(study) else None
+
+
+def _begin(folder: Path, study: Study) -> Study:
+    """Write the study's file; the data of one that did not get as far as asking is let go."""
+    try:
+        (folder / DATA_FILE).unlink(missing_ok=True)
+        write_atomically(folder / STUDY_FILE, dumped(study))
+    except OSError as error:
+        raise DenseError(f"{folder} cannot be written ({error}); see to the disk") from error
+    return study

@@ -1,0 +1,1 @@
+"""Acquisition functions, candidates, trust region, batches."""

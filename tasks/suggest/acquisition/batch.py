@@ -1,0 +1,144 @@
+"""Picking a batch: each pick conditioned on the ones before it, hyper-parameters frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.schema.search import Scalar
+from tasks.suggest.acquisition.candidates import climb, near, pool
+from tasks.suggest.acquisition.expected_improvement import log_expected_improvement
+from tasks.suggest.acquisition.terms import Lean, even
+from tasks.suggest.space.initial_design import untried
+from tasks.suggest.space.space import Rows, Space
+from tasks.suggest.space.user_priors import log_belief
+from tasks.suggest.surrogate.gp import Gp
+from tasks.suggest.surrogate.kernel import Features, features
+from tasks.suggest.surrogate.model import Surrogate
+from tasks.suggest.surrogate.parzen import Parzen
+from tasks.suggest.surrogate.posterior_table import Field
+from tasks.suggest.types import Origin
+
+Vector = NDArray[np.float64]
+_POOL = 1024
+_LOCAL = 512
+_DRAWN = 32
+_STARTS = 6
+_CENTRES = 5
+_SAME = 1e-3
+"""Rows that differ by less in every position teach the same: the second is not worth its run."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One configuration, how it was picked, and its row."""
+
+    values: dict[str, Scalar]
+    origin: Origin
+    row: NDArray[np.float64]
+
+
+class Picker:
+    """Hands out picks one after the other; each is believed to come out as the model expects."""
+
+    def __init__(
+        self,
+        space: Space,
+        model: Surrogate,
+        parzen: Parzen,
+        side: float,
+        tried: set[str],
+        known: Rows,
+        generator: np.random.Generator,
+        lean: Lean = even,
+    ) -> None:
+        self._space, self._model, self._parzen, self._side = space, model, parzen, side
+        self._lean = lean
+        self._tried, self._generator = tried, generator
+        self._gp: Gp = model.loss
+        self._best = model.best
+        everywhere = pool(space, model.incumbents[:_CENTRES], _POOL, generator)
+        scale = side * generator.random(_LOCAL) ** 0.5 / 2.0
+        close = space.admitted(near(space, model.incumbents[:1], _LOCAL, scale, generator))
+        self._rows = np.vstack([everywhere, close])
+        self._local = np.arange(len(self._rows)) >= len(everywhere)
+        self._table = features(space, self._rows)
+        self._field = Field(self._gp, self._table)
+        self._known = [np.nan_to_num(known, nan=-1.0)]
+        self._told = len(model.raw)
+        self._bonus = self._added(self._rows)
+
+    def pick(self, origin: Origin) -> Pick | None:
+        """An untried configuration; None: the space is exhausted.
+
+        Origin `model` is the best by expected improvement anywhere, `local` around the incumbent
+        only, `density` the one of a few draws where the better trials crowd most.
+        """
+        found = self._dense() if origin == "density" else self._found(origin)
+        if found is None:
+            return None
+        values, row = found
+        self._tried.add(self._space.key(values))
+        self._known.append(np.nan_to_num(row[None, :], nan=-1.0))
+        at = features(self._space, row[None, :])
+        self._best = min(self._best, float(self._gp.predict(at)[0][0]))
+        self._field.believe(self._gp, at)
+        self._gp = self._gp.believe(at)
+        self._parzen.believe(row)
+        return Pick(values, origin, row)
+
+    def promising(self, count: int) -> Features:
+        """Points of the table where the loss may lie low, by the lower bound."""
+        bound = self._field.mean - 2.0 * np.sqrt(self._field.variance)
+        return self._table.take(np.argsort(bound, kind="stable")[:count])
+
+    def _found(self, origin: Origin) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+        def score(rows: Rows) -> Vector:
+            at = features(self._space, rows)
+            mean, variance = self._gp.predict(at)
+            promise = log_expected_improvement(mean, variance, self._best) + self._added(rows)
+            return np.where(self._allowed(rows), promise, -np.inf)
+
+        mean, variance = self._field.mean, self._field.variance
+        promise = log_expected_improvement(mean, variance, self._best) + self._bonus
+        eligible = np.flatnonzero(self._local) if origin == "local" else np.arange(len(self._rows))
+        order = eligible[np.argsort(-promise[eligible], kind="stable")]
+        scale = self._side / 4.0 if origin == "local" else 0.1
+        starts = self._rows[order[:_STARTS]]
+        climbed = climb(self._space, starts, score, self._generator, scale=scale)
+        climbed = climbed[np.argsort(-score(climbed), kind="stable")]
+        return self._first_untried(np.vstack([climbed, self._rows[order]]))
+
+    def _dense(self) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+        rows = self._parzen.draw(_DRAWN, self._generator)
+        score = self._parzen.score(rows) + self._outside(rows)
+        return self._first_untried(rows[np.argsort(-score, kind="stable")])
+
+    def _added(self, rows: Rows) -> Vector:
+        """What else than the loss speaks for a row: a person's belief, and what lies outside."""
+        return self._outside(rows) + log_belief(self._space.beliefs, rows, self._told)
+
+    def _outside(self, rows: Rows) -> Vector:
+        """That it will run, and what `lean` says."""
+        feasible = self._model.log_feasible(features(self._space, rows))
+        return np.asarray(feasible + self._lean(rows))
+
+    def _allowed(self, rows: Rows) -> NDArray[np.bool_]:
+        if not self._space.constraints:
+            return np.ones(len(rows), dtype=bool)
+        return np.array([self._space.allowed(self._space.decode(row)) for row in rows])
+
+    def _first_untried(self, rows: Rows) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+        known = np.vstack(self._known)
+        for row in rows:
+            gaps = np.max(np.abs(known - np.nan_to_num(row, nan=-1.0)), axis=1)
+            values = self._space.decode(row)
+            if gaps.min() > _SAME and self._space.key(values) not in self._tried:
+                return values, row
+        return self._drawn()
+
+    def _drawn(self) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+        other = untried(self._space, self._tried, self._generator)
+        return None if other is None else (other, self._space.encode(other))

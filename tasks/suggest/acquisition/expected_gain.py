@@ -1,0 +1,68 @@
+"""What a batch is expected to gain, what is left to gain at all, and what the batch costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+
+from tasks.suggest.surrogate.gp import Gp, lower_factor
+from tasks.suggest.surrogate.kernel import Features, covariance
+from tasks.suggest.surrogate.model import Surrogate
+from tasks.suggest.types import Forecast, Observation
+
+Vector = NDArray[np.float64]
+_DRAWS = 256
+
+
+def forecast(
+    model: Surrogate,
+    picks: Features,
+    others: Features,
+    observations: Sequence[Observation],
+    generator: np.random.Generator,
+) -> Forecast:
+    """By drawing whole functions from the model at the picks and at other promising points.
+
+    The gain of a draw is how much lower than the incumbent its lowest point lies, in the user's
+    units. Points that nobody looked at may lie lower still: `regret` is what is known to be left.
+    """
+    draws = _draws(model.loss, picks.join(others), generator)
+    incumbent = in_units(model, np.array([model.best]))[0]
+    lowest_pick = in_units(model, draws[: len(picks)].min(axis=0))
+    lowest = in_units(model, draws.min(axis=0))
+    seconds = [o.seconds for o in observations if o.seconds is not None]
+    return Forecast(
+        gain=float(np.mean(np.maximum(incumbent - lowest_pick, 0.0))),
+        regret=float(np.mean(np.maximum(incumbent - lowest, 0.0))),
+        seconds=float(np.mean(seconds)) * len(picks) if seconds else None,
+    )
+
+
+def _draws(process: Gp, at: Features, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Functions drawn from the process, shape (points, draws)."""
+    cross = covariance(process.points, at, process.theta)
+    half = solve_triangular(process.factor, cross, lower=True, check_finite=False)
+    mean = cross.T @ process.weights + process.level
+    spread = covariance(at, at, process.theta) - half.T @ half
+    spread[np.diag_indices_from(spread)] += 1e-6 * process.theta.signal
+    factor = lower_factor(spread)
+    return np.asarray(mean[:, None] + factor @ generator.standard_normal((len(at), _DRAWS)))
+
+
+def in_units(model: Surrogate, levels: Vector) -> Vector:
+    """Losses in the user's units that standardised ones stand for.
+
+    Between observed losses by interpolation; below the lowest along the line from the median of
+    the better half to the lowest, since nothing lower was seen.
+    """
+    known, first = np.unique(model.levels, return_index=True)
+    raw = model.raw[first]
+    inside = np.interp(levels, known, raw)
+    if len(known) < 2:
+        return np.asarray(inside)
+    quarter = max(1, len(known) // 4)
+    slope = (raw[quarter] - raw[0]) / (known[quarter] - known[0])
+    return np.asarray(np.where(levels < known[0], raw[0] + slope * (levels - known[0]), inside))

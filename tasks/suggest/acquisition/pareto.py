@@ -1,0 +1,84 @@
+"""Several objectives: made one for each step (ParEGO), and the front of those that none beats.
+
+The worst of the weighted objectives, and a little of their sum: every point of the front, also
+where it is dented, is the least of that for some weights. The weights go evenly over the steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.suggest.surrogate.output_transform import clip_outliers
+from tasks.suggest.types import Direction, Observation
+
+_SUM = 0.05
+_GOLDEN = 0.6180339887498949
+
+
+def scalarised(
+    losses: Mapping[int, float],
+    observations: Sequence[Observation],
+    also: Sequence[tuple[str, Direction]],
+    seed: int,
+    step: int,
+) -> dict[int, float]:
+    """One loss a trial, from the losses of the first objective and the measures of the others.
+
+    A measure that is missing, or no number, counts as the worst.
+    """
+    by_number = {o.number: o for o in observations}
+    numbers = sorted(losses)
+    if not numbers:
+        return {}
+    columns = [np.array([losses[number] for number in numbers])]
+    for name, direction in also:
+        sign = 1.0 if direction == "minimize" else -1.0
+        given = (by_number[number].measures.get(name, math.nan) for number in numbers)
+        columns.append(sign * np.fromiter(given, dtype=float, count=len(numbers)))
+    table = np.column_stack([_unit(column) for column in columns])
+    weighted = table * weights(len(columns), seed, step)
+    found = weighted.max(axis=1) + _SUM * weighted.sum(axis=1)
+    return {number: float(loss) for number, loss in zip(numbers, found, strict=True)}
+
+
+def weights(count: int, seed: int, step: int) -> NDArray[np.float64]:
+    """Weights that add up to 1, spread evenly over the steps: a function of seed and step."""
+    origin = np.random.default_rng([seed, count]).random(count - 1)
+    ratios = _GOLDEN ** np.arange(1, count)
+    cuts = np.sort((origin + (step + 1) * ratios) % 1.0)
+    return np.diff(np.concatenate([[0.0], cuts, [1.0]]))
+
+
+def _unit(column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Losses from 0, the best, to 1, the worst that is no outlier."""
+    known = np.isfinite(column)
+    if not known.any():
+        return np.ones_like(column)
+    clipped = clip_outliers(column[known])
+    low, high = float(clipped.min()), float(clipped.max())
+    unit = np.ones_like(column)
+    unit[known] = (clipped - low) / (high - low) if high > low else 0.0
+    return unit
+
+
+def front(points: Mapping[int, Sequence[float]]) -> list[int]:
+    """Numbers of the points that no other is at least as good as everywhere and better somewhere.
+
+    `points` are losses, less is better; the front is sorted by its first one. Of equal points all
+    are on it.
+    """
+    numbers = sorted(points, key=lambda number: (tuple(points[number]), number))
+    kept: list[int] = []
+    for number in numbers:
+        # Sorted by the first: only what came before can beat it.
+        if not any(_beats(points[other], points[number]) for other in kept):
+            kept.append(number)
+    return kept
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)

@@ -1,0 +1,1 @@
+"""Importance and partial dependence of the searched settings."""

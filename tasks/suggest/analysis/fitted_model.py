@@ -1,0 +1,70 @@
+"""What a process learns from all results of a study: to explain them, not to propose more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from tasks.suggest.problem import row_or_none
+from tasks.suggest.space.space import Rows, Space
+from tasks.suggest.surrogate.gp import Gp, condition, fit
+from tasks.suggest.surrogate.kernel import Features, features
+from tasks.suggest.surrogate.model import chosen_points
+from tasks.suggest.surrogate.output_transform import standardised
+from tasks.suggest.types import Values
+
+Vector = NDArray[np.float64]
+FEWEST = 8
+"""Results without which nothing is said."""
+_MOST = 200
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A process fitted to the results of a space, and the scale on which it speaks."""
+
+    space: Space
+    points: Features
+    levels: Vector
+    """The results as the process sees them: standardised, their skew removed."""
+    losses: Vector
+    """The same results as they were told."""
+    process: Gp
+    results: int
+    """Results that it rests on, before some were chosen."""
+
+    def expected(self, even: Rows) -> Vector:
+        """Expected levels of the configurations nearest to rows of positions in [0, 1]."""
+        return self.process.predict(features(self.space, self.space.snap(even)))[0]
+
+    def as_losses(self, levels: Vector) -> Vector:
+        """Levels on the scale of the results; beyond the best and the worst result, those."""
+        order = np.argsort(self.levels, kind="stable")
+        return np.interp(levels, self.levels[order], self.losses[order])
+
+
+def learnt(
+    space: Space, results: Sequence[tuple[Values, float]], generator: np.random.Generator
+) -> Learnt | None:
+    """The process of a quantity that should be small.
+
+    `results` are configurations and their values, in any fixed order; those of another space or
+    without a finite value are left out. None where fewer than `FEWEST` are left, or all values are
+    alike.
+    """
+    found = [(row_or_none(space, values), value) for values, value in results]
+    known = [(row, value) for row, value in found if row is not None and np.isfinite(value)]
+    losses = np.array([value for _, value in known])
+    if len(known) < FEWEST or np.ptp(losses) == 0:
+        return None
+    rows = np.array([row for row, _ in known])
+    levels = standardised(losses)
+    kept = chosen_points(levels, _MOST, generator)
+    points, levels = features(space, rows[kept]), levels[kept]
+    with threadpool_limits(1):
+        process = condition(fit(points, levels), points, levels)
+    return Learnt(space, points, levels, losses[kept], process, len(known))

@@ -1,0 +1,129 @@
+"""How a quantity goes with one setting or with two, all others drawn at random.
+
+Partial dependence (Friedman 2001) of the process that has learnt the results: its mean over many
+configurations that differ in all but the settings looked at. Where the quantity would stand after
+so many random configurations follows from the same process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from conf.schema.search import Scalar
+from tasks.suggest.analysis.fitted_model import Learnt
+from tasks.suggest.space.parameters import Parameter
+from tasks.suggest.space.space import grid_positions
+
+_DRAWS = 128
+_RANDOM = 2048
+_POINTS = 31
+_CELLS = 13
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What is expected along one setting."""
+
+    key: str
+    values: tuple[Scalar, ...]
+    expected: tuple[float, ...]
+    """Mean over the other settings, on the scale of the results."""
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    """What nine configurations of ten lie between, as the other settings vary."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """What is expected over two settings."""
+
+    keys: tuple[str, str]
+    values: tuple[tuple[Scalar, ...], tuple[Scalar, ...]]
+    expected: tuple[tuple[float, ...], ...]
+    """A row a value of the second, a column a value of the first."""
+
+
+def along(model: Learnt, key: str, generator: np.random.Generator) -> Slice:
+    """Partial dependence on one setting; configurations in which it is inactive do not count."""
+    i, positions = _axis(model, key, _POINTS)
+    found = _levels(model, ((i, positions),), generator)
+    mean, low, high = (
+        tuple(model.as_losses(level).tolist())
+        for level in (found.mean(axis=1), *np.quantile(found, (0.05, 0.95), axis=1))
+    )
+    return Slice(key, _values(model.space.parameters[i], positions), mean, low, high)
+
+
+def across(model: Learnt, first: str, second: str, generator: np.random.Generator) -> Plane:
+    """Partial dependence on two settings."""
+    (i, x), (j, y) = (_axis(model, key, _CELLS) for key in (first, second))
+    xs, ys = (grid.ravel() for grid in np.meshgrid(x, y))
+    means = model.as_losses(_levels(model, ((i, xs), (j, ys)), generator).mean(axis=1))
+    grid = means.reshape(len(y), len(x))
+    parameters = model.space.parameters
+    return Plane(
+        (first, second),
+        (_values(parameters[i], x), _values(parameters[j], y)),
+        tuple(map(tuple, grid.tolist())),
+    )
+
+
+def by_chance(model: Learnt, most: int, generator: np.random.Generator) -> tuple[float, ...]:
+    """The best loss to be expected after 1, 2, ... `most` random configurations.
+
+    By the process, its noise included: the mean of the least of n draws from what it expects over
+    the whole space.
+    """
+    with threadpool_limits(1):
+        drawn = model.expected(generator.random((_RANDOM, len(model.space))))
+    drawn = drawn + np.sqrt(model.process.theta.noise) * generator.standard_normal(_RANDOM)
+    ordered = np.sort(model.as_losses(drawn))
+    left = 1.0 - np.arange(_RANDOM + 1) / _RANDOM
+    counts = np.arange(1, most + 1)[:, None]
+    chance = left[None, :-1] ** counts - left[None, 1:] ** counts
+    return tuple((chance @ ordered).tolist())
+
+
+def _axis(model: Learnt, key: str, points: int) -> tuple[int, NDArray[np.float64]]:
+    """Index of a setting, and the positions to look at: all of a list's, else evenly spread."""
+    i = next(i for i, each in enumerate(model.space.parameters) if each.key == key)
+    parameter = model.space.parameters[i]
+    levels = parameter.levels
+    count = levels if levels is not None and (levels <= points or not parameter.ordered) else points
+    return i, np.array(grid_positions(parameter, count))
+
+
+def _levels(
+    model: Learnt,
+    fixed: tuple[tuple[int, NDArray[np.float64]], ...],
+    generator: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Expected levels, shape (points, draws): the same draws of the other settings at each point.
+
+    Conditions that switch the fixed settings on are made to hold.
+    """
+    points = len(fixed[0][1])
+    rows = np.tile(generator.random((_DRAWS, len(model.space))), (points, 1))
+    for i, _ in fixed:
+        for parent, position in _switches(model, i):
+            rows[:, parent] = position
+    for i, positions in fixed:
+        rows[:, i] = np.repeat(positions, _DRAWS)
+    with threadpool_limits(1):
+        return model.expected(rows).reshape(points, _DRAWS)
+
+
+def _switches(model: Learnt, i: int) -> list[tuple[int, float]]:
+    """Parents and positions that make a setting active, outermost first."""
+    found = []
+    for condition in model.space.conditions[i]:
+        found += [*_switches(model, condition.parent), (condition.parent, condition.positions[0])]
+    return found
+
+
+def _values(parameter: Parameter, positions: NDArray[np.float64]) -> tuple[Scalar, ...]:
+    return tuple(parameter.value(float(position)) for position in positions)

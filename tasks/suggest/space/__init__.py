@@ -1,0 +1,1 @@
+"""The search space: parameters, constraints, priors, initial design."""

@@ -1,0 +1,129 @@
+"""Points that no model chose: random, quasi-random and grid, never one that was tried before."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import lru_cache
+from math import gcd
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.schema.search import Scalar
+from tasks.suggest.space.space import Rows, Space
+from tasks.suggest.space.user_priors import bent
+
+_TRIES = 64
+_REDRAWS = 8
+
+
+def uniform(space: Space, count: int, generator: np.random.Generator) -> Rows:
+    """Random rows, every parameter uniform on its scale; fewer where constraints leave little."""
+    rows = space.admitted(space.snap(generator.random((count, len(space)))))
+    for _ in range(_REDRAWS):
+        if len(rows) >= count:
+            break
+        more = space.admitted(space.snap(generator.random((count, len(space)))))
+        rows = np.vstack([rows, more])
+    return rows[:count]
+
+
+def spread(space: Space, number: int, seed: int) -> NDArray[np.float64]:
+    """The row of that number in an even sequence over the whole space, from a seeded origin.
+
+    Multiples of powers of the generalised golden ratio, modulo 1: as even as Sobol's for the few
+    points of an initial design, in any dimension, and it costs no import of scipy's statistics.
+    """
+    d = len(space)
+    ratio = 2.0
+    for _ in range(50):  # the positive root of x^(d+1) = x + 1
+        ratio = (1.0 + ratio) ** (1.0 / (d + 1))
+    origin = np.random.default_rng([seed, d]).random(d)
+    point = (origin + (number + 1) * ratio ** -np.arange(1.0, d + 1)) % 1.0
+    rows = point[None, :]
+    if number % 2 == 0:  # every other point trusts what a person expects
+        rows = bent(space.beliefs, rows)
+    return np.asarray(space.snap(rows)[0])
+
+
+@lru_cache(maxsize=8)
+def _sobol_block(dimensions: int, seed: int, power: int) -> Rows:
+    from scipy.stats.qmc import Sobol
+
+    sampler = Sobol(dimensions, scramble=True, rng=np.random.default_rng([seed, dimensions]))
+    return np.asarray(sampler.random_base2(power))
+
+
+def sobol(space: Space, number: int, seed: int) -> Rows:
+    """The row of that number in the study's scrambled Sobol sequence, as a table of one row."""
+    power = max(7, int(number).bit_length())
+    return space.snap(_sobol_block(len(space), seed, power)[number : number + 1])
+
+
+def untried(
+    space: Space, tried: Collection[str], generator: np.random.Generator
+) -> dict[str, Scalar] | None:
+    """A random configuration that was not tried; None when the space is exhausted."""
+    for row in uniform(space, _TRIES, generator):
+        values = space.decode(row)
+        if space.key(values) not in tried:
+            return values
+    return _first_untried(space, tried, generator)
+
+
+def _first_untried(
+    space: Space, tried: Collection[str], generator: np.random.Generator
+) -> dict[str, Scalar] | None:
+    """What is left of a finite space, drawn evenly where it is small enough to lay out."""
+    if space.size is not None and space.size <= 20_000:
+        rows = space.all_rows()
+        left = [values for values in map(space.decode, rows) if space.key(values) not in tried]
+        return left[int(generator.integers(len(left)))] if left else None
+    if any(parameter.levels is None for parameter in space.parameters):
+        return _crowded(space, tried, generator)
+    for row in space.walk():
+        values = space.decode(row)
+        if space.key(values) not in tried and space.allowed(values):
+            return values
+    return None
+
+
+def _crowded(
+    space: Space, tried: Collection[str], generator: np.random.Generator
+) -> dict[str, Scalar] | None:
+    """A space with a real setting that is nearly always inactive, or very narrow."""
+    for row in uniform(space, 4096, generator):
+        values = space.decode(row)
+        if space.key(values) not in tried:
+            return values
+    return None
+
+
+def grid_rows(space: Space, seed: int, cursor: int) -> Iterator[tuple[int, dict[str, Scalar]]]:
+    """Configurations of the grid from a cursor on, each with the cursor after it.
+
+    The grid is walked in a shuffled order without laying it out: index i stands for
+    (a * i + b) mod N with a prime to N, which visits every point once.
+    """
+    axes = space.grid_axes()
+    total = int(np.prod([len(axis) for axis in axes], dtype=object))
+    generator = np.random.default_rng([seed, total % 2**63])
+    stride = _prime_to(total, int(generator.integers(1, min(total, 2**62) + 1)))
+    offset = int(generator.integers(0, min(total, 2**62)))
+    for index in range(cursor, total):
+        point = _digits((stride * index + offset) % total, axes)
+        yield index + 1, space.decode(space.snap(np.array([point]))[0])
+
+
+def _prime_to(total: int, start: int) -> int:
+    while gcd(start, total) != 1:
+        start += 1
+    return start
+
+
+def _digits(index: int, axes: list[list[float]]) -> list[float]:
+    point = []
+    for axis in axes:
+        index, digit = divmod(index, len(axis))
+        point.append(axis[digit])
+    return point

@@ -1,0 +1,72 @@
+"""A person's belief about where the best value of a setting lies, in positions.
+
+It bends the initial design and adds to the acquisition, by a weight that falls as results come in:
+a right belief saves trials, a wrong one is outvoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.schema.search import Prior
+from tasks.suggest.space.parameters import Parameter
+
+Column = NDArray[np.float64]
+_STRENGTH = 10.0
+"""Trials after which a belief weighs as much as one improvement by its own odds."""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """A normal density over positions, cut off at the ends of the interval."""
+
+    centre: float
+    deviation: float
+
+    def log_density(self, column: Column) -> Column:
+        """Up to a constant; 0 at the centre and where the setting is inactive (NaN)."""
+        return np.nan_to_num(-0.5 * ((column - self.centre) / self.deviation) ** 2, nan=0.0)
+
+    def bend(self, column: Column) -> Column:
+        """Evenly spread positions turned into positions spread by the density."""
+        from scipy.special import ndtr, ndtri
+
+        low, high = ndtr((np.array([0.0, 1.0]) - self.centre) / self.deviation)
+        return np.clip(self.centre + self.deviation * ndtri(low + column * (high - low)), 0.0, 1.0)
+
+
+def believed(parameter: Parameter, prior: Prior) -> Belief:
+    """The belief that a prior states about a parameter."""
+    below, above = prior.reach()
+    centre = _position(parameter, prior.around)
+    reach = [abs(_position(parameter, end) - centre) for end in (below, above)]
+    return Belief(centre, max(*reach, 0.02))
+
+
+def _position(parameter: Parameter, value: float) -> float:
+    """Where the value of the parameter nearest to a number lies."""
+    even = np.linspace(0.0, 1.0, 2001)
+    values = np.array([float(parameter.value(float(x))) for x in even])  # type: ignore[arg-type]
+    return float(parameter.snap(even[[int(np.argmin(np.abs(values - value)))]])[0])
+
+
+def log_belief(beliefs: Sequence[Belief | None], rows: NDArray[np.float64], told: int) -> Column:
+    """What the beliefs add to the logarithm of an acquisition after `told` results."""
+    total = np.zeros(len(rows))
+    for belief, column in zip(beliefs, rows.T, strict=True):
+        if belief is not None:
+            total += belief.log_density(column)
+    return total * _STRENGTH / (_STRENGTH + told**2 / _STRENGTH)
+
+
+def bent(beliefs: Sequence[Belief | None], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Even rows with every believed column spread by its density."""
+    columns = [
+        column if belief is None else belief.bend(column)
+        for belief, column in zip(beliefs, rows.T, strict=True)
+    ]
+    return np.column_stack(columns)

@@ -1,0 +1,204 @@
+"""Strategy `evolution`: differential evolution that learns its own steps (SHADE).
+
+Each child is a member of the population moved towards one of the best and along the difference of
+two others, crossed with the member; it takes the member's place if it is not worse. How far to
+move and how much to cross is drawn around what has lately led to better children. The population
+is a list of trial numbers: its genes are those of the record. Nothing waits for a generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.schema.search import Scalar
+from tasks.suggest.problem import Choice, Picked, Problem
+from tasks.suggest.space.initial_design import spread, untried
+from tasks.suggest.space.space import Space
+from tasks.suggest.types import Observation, Origin
+
+Vector = NDArray[np.float64]
+_MEMORY = 5
+_TRIES = 16
+_BEST = 0.2
+"""Share of the population that a child may be drawn towards."""
+
+
+class Population:
+    """The members, the children on their way, and the step sizes that paid, as of one step."""
+
+    def __init__(self, state: Mapping[str, Any], size: int) -> None:
+        self.size = size
+        self.members: list[int] = list(state.get("members", []))
+        self.open: dict[str, list[float]] = dict(state.get("open", {}))
+        """Child's number to (member it challenges, step, crossing)."""
+        self.steps: list[float] = list(state.get("steps", [0.5] * _MEMORY))
+        self.crossings: list[float] = list(state.get("crossings", [0.7] * _MEMORY))
+        self.turn: int = state.get("turn", 0)
+
+    def learn(self, losses: Mapping[int, float], ended: Iterable[int]) -> None:
+        """Let what has ended since the last step take the places that it earned."""
+        gains: list[tuple[float, float, float]] = []
+        for number in sorted(ended):
+            challenge = self.open.pop(str(number), None)
+            if number not in losses or number in self.members:  # failed, or promoted from a rung
+                continue
+            if challenge is None or int(challenge[0]) not in self.members:
+                self._welcome(number, losses)
+                continue
+            member = int(challenge[0])
+            gain = losses[member] - losses[number]
+            if gain >= 0:
+                self.members[self.members.index(member)] = number
+            if gain > 0:
+                gains.append((gain, challenge[1], challenge[2]))
+        self._remember(gains)
+
+    def _welcome(self, number: int, losses: Mapping[int, float]) -> None:
+        """A trial that challenges nobody joins while there is room, else replaces a worse one."""
+        if len(self.members) < self.size:
+            self.members.append(number)
+            return
+        worst = max(self.members, key=lambda member: (losses[member], member))
+        if losses[number] < losses[worst]:
+            self.members[self.members.index(worst)] = number
+
+    def _remember(self, gains: list[tuple[float, float, float]]) -> None:
+        """Means of the steps that led to something better, weighted by how much."""
+        if not gains:
+            return
+        gain, step, crossing = np.array(gains).T
+        weights = gain / gain.sum()
+        slot = self.turn % _MEMORY
+        self.steps[slot] = float(weights @ step**2 / (weights @ step))  # leans to long steps
+        self.crossings[slot] = float(weights @ crossing)
+        self.turn += 1
+
+    def state(self, problem: Problem) -> dict[str, Any]:
+        """For the next step: also which trials it is to look at, those that end from now on."""
+        return {
+            "first": problem.first,
+            "waiting": [number for number, _ in problem.pending],
+            "members": self.members,
+            "open": self.open,
+            "steps": [round(step, 6) for step in self.steps],
+            "crossings": [round(crossing, 6) for crossing in self.crossings],
+            "turn": self.turn,
+        }
+
+
+def population_size(space: Space) -> int:
+    """Members: few, since trials are dear."""
+    return int(min(24, max(8, 2 * len(space))))
+
+
+def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
+    """An even first population, then children of it."""
+    observations, rows = problem.encoded()
+    losses = problem.losses(observations)
+    population = Population(problem.state, population_size(problem.space))
+    population.members = [member for member in population.members if member in losses]
+    population.learn(losses, _ended(problem, observations))
+    genes = {
+        o.number: _whole(problem, o.number, row) for o, row in zip(observations, rows, strict=True)
+    }
+    order = sorted(population.members, key=lambda member: (losses[member], member))
+    generator = problem.generator
+    picked: Picked = []
+    known = len(population.members) + len(problem.pending)
+    for child in range(number, number + count):
+        young = known + len(picked) < population.size or len(order) < 4
+        if young:
+            found = _even(problem, child, tried)
+        else:
+            found = _born(problem.space, child, population, order, genes, tried, generator)
+        origin: Origin = "initial" if young else "model"
+        if found is None:
+            found, origin = untried(problem.space, tried, generator), "random"
+            if found is None:
+                break
+        tried.add(problem.space.key(found))
+        picked.append((found, origin))
+    return Choice(picked, population.state(problem))
+
+
+def _ended(problem: Problem, observations: Sequence[Observation]) -> list[int]:
+    """Numbers of the trials that have ended since the step before."""
+    before, waiting = problem.state.get("first", 0), set(problem.state.get("waiting", ()))
+    running = {number for number, _ in problem.pending}
+    return [
+        o.number
+        for o in observations
+        if o.number not in running and (o.number >= before or o.number in waiting)
+    ]
+
+
+def _whole(problem: Problem, number: int, row: Vector) -> Vector:
+    """A trial's genes: those of inactive settings are drawn, from its number alone."""
+    drawn = np.random.default_rng([problem.seed, number, 1]).random(len(row))
+    return np.where(np.isnan(row), drawn, row)
+
+
+def _even(problem: Problem, number: int, tried: set[str]) -> dict[str, Scalar] | None:
+    values = problem.space.decode(spread(problem.space, number, problem.seed))
+    fresh = problem.space.key(values) not in tried and problem.space.allowed(values)
+    return values if fresh else None
+
+
+def _born(
+    space: Space,
+    number: int,
+    population: Population,
+    order: list[int],
+    genes: Mapping[int, Vector],
+    tried: set[str],
+    generator: np.random.Generator,
+) -> dict[str, Scalar] | None:
+    """A child that was not tried; None when all tries gave what was."""
+    challenged = _next_member(population, order, generator)
+    for _ in range(_TRIES):
+        slot = int(generator.integers(_MEMORY))
+        step = float(np.clip(population.steps[slot] + 0.1 * generator.standard_cauchy(), 0.1, 1.0))
+        crossing = float(np.clip(generator.normal(population.crossings[slot], 0.1), 0.0, 1.0))
+        child = _child(space, genes, challenged, order, step, crossing, generator)
+        values = space.decode(space.snap(child[None, :])[0])
+        if space.key(values) not in tried and space.allowed(values):
+            population.open[str(number)] = [challenged, round(step, 6), round(crossing, 6)]
+            return values
+    return None
+
+
+def _next_member(population: Population, order: list[int], generator: np.random.Generator) -> int:
+    """The member that the fewest children on their way challenge; among these at random."""
+    busy = [int(challenge[0]) for challenge in population.open.values()]
+    least = min(busy.count(member) for member in order)
+    free = [member for member in order if busy.count(member) == least]
+    return free[int(generator.integers(len(free)))]
+
+
+def _child(
+    space: Space,
+    genes: Mapping[int, Vector],
+    challenged: int,
+    order: list[int],
+    step: float,
+    crossing: float,
+    generator: np.random.Generator,
+) -> Vector:
+    """Current-to-best mutation and binomial crossing; a category is taken over, not moved."""
+    best = order[int(generator.integers(max(2, round(_BEST * len(order)))))]
+    others = [member for member in order if member != challenged]
+    one, two = (others[int(i)] for i in generator.choice(len(others), size=2, replace=False))
+    start = genes[challenged]
+    moved = start + step * (genes[best] - start) + step * (genes[one] - genes[two])
+    moved = np.where(moved < 0.0, start / 2.0, np.where(moved > 1.0, (1.0 + start) / 2.0, moved))
+    taken = np.where(generator.random(len(start)) < step, genes[best], genes[one])
+    fresh = generator.random(len(start))
+    taken = np.where(generator.random(len(start)) < 1.0 / len(order), fresh, taken)
+    unordered = np.array([not parameter.ordered for parameter in space.parameters])
+    crossed = generator.random(len(start)) < crossing
+    crossed[int(generator.integers(len(start)))] = True
+    return np.where(crossed, np.where(unordered, taken, moved), start)

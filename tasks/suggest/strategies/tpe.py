@@ -1,0 +1,158 @@
+"""Strategy `tpe`: Optuna's tree-structured Parzen estimator, told everything anew at each step.
+
+Its study lives in memory for one step only, so that a suggestion depends on the record alone.
+Optuna is an extra: `pip install 'dense[tpe]'`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from conf.runtime.errors import BadInput
+from conf.schema.search import Scalar
+from tasks.suggest.problem import Choice, Picked, Problem
+from tasks.suggest.space.initial_design import untried
+from tasks.suggest.space.parameters import Integer, Listed, Parameter, Real
+from tasks.suggest.space.space import Space
+from tasks.suggest.types import Origin
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
+
+_TRIES = 16
+_STARTUP = 10
+
+
+def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
+    """`count` configurations by Optuna; random where it only repeats itself."""
+    study = _told(problem)
+    picked: Picked = []
+    generator = problem.generator
+    while len(picked) < count:
+        found = _asked(study, problem.space, tried)
+        origin: Origin = "model"
+        if found is None:
+            found, origin = untried(problem.space, tried, generator), "random"
+            if found is None:
+                break
+        tried.add(problem.space.key(found))
+        picked.append((found, origin))
+    return Choice(picked, {})
+
+
+def need_optuna() -> Any:
+    """The library; BadInput where it is not installed."""
+    try:
+        import optuna
+    except ImportError:
+        raise BadInput(
+            "search.strategy: tpe needs Optuna, which is not installed; "
+            "pip install 'dense[tpe]', or choose bayes"
+        ) from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna
+
+
+def _told(problem: Problem) -> optuna.Study:
+    """A study that knows all results, failures as the worst of them, and what is pending."""
+    optuna = need_optuna()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(
+            seed=int(problem.generator.integers(2**31)),
+            n_startup_trials=_STARTUP,
+            multivariate=True,
+            group=problem.space.conditional,
+            constant_liar=True,
+        )
+    study = optuna.create_study(sampler=sampler)
+    distributions = _distributions(problem.space)
+    observations, _ = problem.encoded()
+    losses = problem.losses(observations)
+    worst = max(losses.values(), default=0.0)
+    complete, running = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.RUNNING
+    told = [(o.values, losses.get(o.number, worst)) for o in observations if _says(o, losses)]
+    waiting = [(problem.space.decode(row), None) for row in problem.pending_rows()]
+    for values, loss in [*told, *waiting]:
+        trial = optuna.trial.create_trial(
+            state=running if loss is None else complete,
+            value=loss,
+            params=_params(problem.space, values),
+            distributions={key: distributions[key] for key in values},
+        )
+        study.add_trial(trial)
+    return study
+
+
+def _says(observation: Any, losses: Mapping[int, float]) -> bool:
+    return observation.number in losses or (observation.infeasible and bool(losses))
+
+
+def _asked(study: optuna.Study, space: Space, tried: set[str]) -> dict[str, Scalar] | None:
+    """What Optuna suggests; None where that was tried, or may not be, again and again."""
+    for _ in range(_TRIES):
+        trial = study.ask()
+        row = np.full(len(space), np.nan)
+        for i in space.order:
+            if space.active(i, row):
+                parameter = space.parameters[i]
+                row[i] = parameter.position(_suggested(parameter, trial))
+        values = space.decode(space.snap(row[None, :])[0])
+        if space.key(values) not in tried and space.allowed(values):
+            return values
+        study.tell(trial, state=need_optuna().trial.TrialState.FAIL)  # as if it had not been asked
+    return None
+
+
+def _distributions(space: Space) -> dict[str, BaseDistribution]:
+    return {parameter.key: _distribution(parameter) for parameter in space.parameters}
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    """Ranges as they are, logit ones as positions; ladders and lists by index."""
+    of = need_optuna().distributions
+    if isinstance(parameter, Listed):
+        last = parameter.levels - 1
+        ordered = parameter.ordered
+        return (
+            of.IntDistribution(0, last) if ordered else of.CategoricalDistribution(range(last + 1))
+        )
+    if isinstance(parameter, Real) and parameter.scale == "logit":
+        return of.FloatDistribution(0.0, 1.0)
+    kind = of.FloatDistribution if isinstance(parameter, Real) else of.IntDistribution
+    return kind(parameter.low, parameter.high, log=parameter.scale == "log")
+
+
+def _params(space: Space, values: Mapping[str, Scalar]) -> dict[str, Any]:
+    by_key = {parameter.key: parameter for parameter in space.parameters}
+    return {key: _param(by_key[key], value) for key, value in values.items()}
+
+
+def _param(parameter: Parameter, value: Scalar) -> Any:
+    if isinstance(parameter, Listed):
+        return min(int(parameter.position(value) * parameter.levels), parameter.levels - 1)
+    if isinstance(parameter, Real) and parameter.scale == "logit":
+        return parameter.position(value)
+    return int(value) if isinstance(parameter, Integer) else float(value)  # type: ignore[arg-type]
+
+
+def _suggested(parameter: Parameter, trial: optuna.Trial) -> Scalar:
+    """The value that Optuna suggests, of the same distribution as `_distribution` says."""
+    key = parameter.key
+    if isinstance(parameter, Listed):
+        last = parameter.levels - 1
+        if parameter.ordered:
+            return parameter.values[trial.suggest_int(key, 0, last)]
+        return parameter.values[trial.suggest_categorical(key, range(last + 1))]
+    log = parameter.scale == "log"
+    if isinstance(parameter, Integer):
+        return trial.suggest_int(key, parameter.low, parameter.high, log=log)
+    if parameter.scale == "logit":
+        return parameter.value(trial.suggest_float(key, 0.0, 1.0))
+    given = trial.suggest_float(key, parameter.low, parameter.high, log=log)
+    return parameter.value(parameter.position(given))

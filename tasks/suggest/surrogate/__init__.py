@@ -1,0 +1,1 @@
+"""Surrogate models: Gaussian process, kernel, Parzen densities, transfer."""

@@ -1,0 +1,222 @@
+"""A Gaussian process whose hyper-parameters are fitted once and kept while a batch is picked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
+from scipy.optimize import minimize
+
+from tasks.suggest.surrogate.kernel import (
+    Features,
+    Matrix,
+    Theta,
+    category_factor,
+    covariance,
+    squared_distances,
+    warped,
+)
+
+Vector = NDArray[np.float64]
+JITTER = 1e-8
+_NEAREST = 3
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Independent normal priors on the logarithms of the hyper-parameters."""
+
+    mean: Vector
+    deviation: Vector
+    low: Vector
+    high: Vector
+
+
+def prior(numeric: int, unordered: int, *, warp: bool = True) -> Prior:
+    """Length scales that grow with the dimension, warps near none, little noise."""
+    d, c = numeric, unordered
+    bend = 0.4 if warp else 1e-9
+    rows = (
+        [(np.log(0.5) + 0.5 * np.log(max(d, 1) / 3.0), 1.0, np.log(0.03), np.log(30.0))] * d
+        + [(0.0, bend, -1.5, 1.5)] * (2 * d)
+        + [(np.log(0.5), 1.0, np.log(1e-3), np.log(10.0))] * c
+        + [(0.0, 0.5, -3.0, 3.0), (np.log(0.01), 1.5, np.log(1e-5), np.log(1.0))]
+    )
+    table = np.array(rows)
+    return Prior(table[:, 0], table[:, 1], table[:, 2], table[:, 3])
+
+
+@dataclass(frozen=True)
+class Gp:
+    """A fitted process, conditioned on points."""
+
+    theta: Theta
+    points: Features
+    factor: Matrix
+    """Lower Cholesky factor of the points' covariance, noise included."""
+    weights: Vector
+    """Covariance inverse times values: the mean at a point is covariance times these."""
+    level: float = 0.0
+    """What is expected far from all points."""
+    told: Vector | None = None
+    """Values of the first points, where equal ones among neighbours mean a plateau."""
+
+    def predict(self, at: Features) -> tuple[Vector, Vector]:
+        """Mean and variance (noise apart) of the function; none to speak of on a plateau."""
+        cross = covariance(self.points, at, self.theta)
+        half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
+        variance = self.theta.signal - np.sum(half**2, axis=0)
+        variance = variance * self.unevenness(cross)
+        return cross.T @ self.weights + self.level, np.maximum(variance, 1e-12)
+
+    def unevenness(self, cross: Matrix) -> Vector | float:
+        """What share of the variance is left where the nearest results are exactly equal.
+
+        A loss with steps (trees, counts of errors) is flat there, which no stationary covariance
+        expresses: without this, picks map plateaus. `cross` are the covariances of the process's
+        points with those asked about; the nearer the three nearest, the less is left.
+        """
+        if self.told is None or len(self.told) < _NEAREST:
+            return 1.0
+        known = cross[: len(self.told)]
+        nearest = np.argpartition(-known, _NEAREST - 1, axis=0)[:_NEAREST]
+        tied = np.ptp(self.told[nearest], axis=0) < 1e-9
+        likeness = np.min(np.take_along_axis(known, nearest, axis=0), axis=0) / self.theta.signal
+        return np.where(tied, (1.0 - np.minimum(likeness, 1.0)) ** 2, 1.0)
+
+    def shifted(self, level: float) -> Gp:
+        """The same process of values that are greater by `level`."""
+        return replace(self, level=self.level + level)
+
+    def believe(self, at: Features) -> Gp:
+        """The process after observing its own mean at more points: they lose their uncertainty.
+
+        The factor is extended by the new rows, not computed again; hyper-parameters stay.
+        """
+        if len(at) == 0:
+            return self
+        cross = covariance(self.points, at, self.theta)
+        half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
+        noise = (self.theta.noise + JITTER) * np.eye(len(at))
+        rest = covariance(at, at, self.theta) + noise - half.T @ half
+        corner = lower_factor(rest)
+        n, m = len(self.points), len(at)
+        factor = np.zeros((n + m, n + m))
+        factor[:n, :n], factor[n:, :n], factor[n:, n:] = self.factor, half.T, corner
+        # Observing the mean changes no mean: the new points weigh nothing.
+        weights = np.concatenate([self.weights, np.zeros(m)])
+        return Gp(self.theta, self.points.join(at), factor, weights, self.level, self.told)
+
+
+def lower_factor(matrix: Matrix) -> Matrix:
+    """Lower Cholesky factor; where rounding left a covariance indefinite, of it plus a little."""
+    size = float(np.mean(np.diag(matrix)))
+    for share in (0.0, 1e-8, 1e-6, 1e-4):
+        try:
+            lifted = matrix + share * size * np.eye(len(matrix)) if share else matrix
+            return np.asarray(cholesky(lifted, lower=True, check_finite=False))
+        except np.linalg.LinAlgError:
+            continue
+    return np.diag(np.sqrt(np.maximum(np.diag(matrix), JITTER)))
+
+
+def condition(theta: Theta, points: Features, values: Vector) -> Gp:
+    """The process with given hyper-parameters after observing values at points."""
+    matrix = covariance(points, points, theta)
+    matrix[np.diag_indices_from(matrix)] += theta.noise + JITTER * theta.signal
+    factor = lower_factor(matrix)
+    half = solve_triangular(factor, values, lower=True, check_finite=False)
+    return Gp(theta, points, factor, solve_triangular(factor.T, half, check_finite=False))
+
+
+def fit(
+    points: Features,
+    values: Vector,
+    *,
+    start: Vector | None = None,
+    iterations: int = 30,
+    warp: bool = True,
+) -> Theta:
+    """The hyper-parameters of greatest posterior density, from those of the previous fit."""
+    d, c = points.numeric.shape[1], points.labels.shape[1]
+    beliefs = prior(d, c, warp=warp)
+    first = beliefs.mean
+    if start is not None and len(start) == Theta.size(d, c):
+        here = _loss_and_slope(start, points, values, beliefs)[0]
+        if here <= _loss_and_slope(beliefs.mean, points, values, beliefs)[0]:
+            first = start
+    found = minimize(
+        _loss_and_slope,
+        np.clip(first, beliefs.low, beliefs.high),
+        args=(points, values, beliefs),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=list(zip(beliefs.low, beliefs.high, strict=True)),
+        options={"maxiter": iterations},
+    )
+    return Theta(found.x, d, c)
+
+
+def _loss_and_slope(
+    vector: Vector, points: Features, values: Vector, beliefs: Prior
+) -> tuple[float, Vector]:
+    """Negative log posterior density and its gradient."""
+    theta = Theta(vector, points.numeric.shape[1], points.labels.shape[1])
+    z = warped(points.numeric, theta)
+    root = np.sqrt(5.0 * squared_distances(z, z))
+    decay = theta.signal * np.exp(-root) * category_factor(points.labels, points.labels, theta)
+    kernel = (1.0 + root + root**2 / 3.0) * decay
+    gap = (vector - beliefs.mean) / beliefs.deviation
+    prior_loss, prior_slope = 0.5 * float(gap @ gap), gap / beliefs.deviation
+    noisy = kernel.copy()
+    noisy[np.diag_indices_from(noisy)] += theta.noise + JITTER * theta.signal
+    try:
+        factor = cholesky(noisy, lower=True, check_finite=False)
+    except np.linalg.LinAlgError:
+        return 1e25, prior_slope
+    inverse = _inverse(factor)
+    weights = inverse @ values
+    loss = 0.5 * float(values @ weights) + float(np.sum(np.log(np.diag(factor))))
+    sensitivity = 0.5 * (inverse - np.outer(weights, weights))
+    slope = _slope(theta, points, z, sensitivity, kernel, -5.0 / 6.0 * (1.0 + root) * decay)
+    return loss + prior_loss, slope + prior_slope
+
+
+def _inverse(factor: Matrix) -> Matrix:
+    lower, _ = dpotri(factor, lower=1)
+    return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
+
+
+def _slope(
+    theta: Theta,
+    points: Features,
+    z: Matrix,
+    sensitivity: Matrix,
+    kernel: Matrix,
+    by_square: Matrix,
+) -> Vector:
+    """Gradient of the likelihood; sums over pairs are done as matrix products.
+
+    `by_square` is the kernel's derivative by the squared distance: for any change v of the columns
+    z, the sum over pairs of M_ij (z_i - z_j)(v_i - v_j) is 2 (s . zv - z . Mv), s the row sums.
+    """
+    pull = sensitivity * by_square
+    sums, spread = pull.sum(axis=1), pull @ z
+    a, b = theta.warp
+    x, inner = points.numeric, 1.0 - points.numeric**a
+    by_a = a * b * inner ** (b - 1.0) * (1.0 - inner) * np.log(x) / theta.lengths
+    by_b = -b * inner**b * np.log(inner) / theta.lengths
+
+    def along(change: Matrix) -> Vector:
+        return np.asarray(4.0 * np.sum(change * (sums[:, None] * z - spread), axis=0))
+
+    share = sensitivity * kernel
+    weights = [
+        -weight * float(np.sum(share * (column[:, None] != column[None, :])))
+        for weight, column in zip(theta.weights, points.labels.T, strict=True)
+    ]
+    noise = theta.noise * float(np.trace(sensitivity))
+    return np.concatenate([-along(z), along(by_a), along(by_b), weights, [np.sum(share), noise]])

@@ -1,0 +1,140 @@
+"""What the model believes after all results: the loss, and whether a configuration runs at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+from tasks.suggest.options import Options
+from tasks.suggest.problem import Problem
+from tasks.suggest.space.space import Rows
+from tasks.suggest.surrogate.gp import Gp, condition, fit
+from tasks.suggest.surrogate.kernel import Features, Theta, features
+from tasks.suggest.surrogate.output_transform import standardised
+from tasks.suggest.types import Observation
+
+Vector = NDArray[np.float64]
+_FITTED = 300
+"""Points whose likelihood is maximised: the cost of a fit grows with their cube."""
+_KEPT = 600
+"""Points that the process is conditioned on."""
+_FEASIBILITY = 200
+_MARGIN = 0.3
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """The fitted models of one step."""
+
+    loss: Gp
+    """Of the standardised loss, pending trials believed."""
+    feasibility: Gp | None
+    """Of 1 where a trial ended well and -1 where its configuration failed; None: none failed."""
+    best: float
+    """Smallest expected standardised loss of a configuration tried or pending, luck apart."""
+    incumbents: Rows
+    """Tried configurations, the best expected ones first."""
+    raw: Vector
+    """Losses in the user's units, sorted, beside `levels`."""
+    levels: Vector
+    """The same losses as the model sees them."""
+
+    def log_feasible(self, at: Features) -> Vector:
+        """Twice the logarithm of the chance that a configuration does not fail, with a margin.
+
+        Twice, since a failure costs its run and shows nothing of the loss.
+        """
+        if self.feasibility is None:
+            return np.zeros(len(at))
+        mean, variance = self.feasibility.predict(at)
+        return np.asarray(2.0 * log_ndtr((mean - _MARGIN) / np.sqrt(0.1 + variance)))
+
+
+def surrogate(
+    problem: Problem,
+    observations: Sequence[Observation],
+    rows: Rows,
+    losses: Vector,
+    options: Options,
+) -> tuple[Surrogate, dict[str, Any]]:
+    """Models of all observations, and their hyper-parameters as state for the next step.
+
+    `losses` has a number for each scored observation, in order.
+    """
+    scored = np.array([observation.scored for observation in observations])
+    levels = standardised(losses, options.transform)
+    points = features(problem.space, rows[scored])
+    kept = chosen_points(levels, _KEPT, problem.generator)
+    theta = _fitted(points.take(kept), levels[kept], problem.state.get("theta"), options, problem)
+    conditioned = condition(theta, points.take(kept), levels[kept])
+    if options.plateau:
+        conditioned = replace(conditioned, told=levels[kept])
+    expected = conditioned.predict(points.take(kept))[0]
+    order = np.argsort(expected, kind="stable")
+    pending = features(problem.space, problem.pending_rows())
+    hoped = conditioned.predict(pending)[0]
+    failed = np.array([observation.infeasible for observation in observations])
+    feasibility, state = _feasibility(problem, rows, scored, failed, options)
+    sorting = np.argsort(losses, kind="stable")
+    model = Surrogate(
+        loss=conditioned.believe(pending),
+        feasibility=feasibility,
+        best=float(min(expected[order[0]], *hoped)) if len(hoped) else float(expected[order[0]]),
+        incumbents=rows[scored][kept][order],
+        raw=losses[sorting],
+        levels=levels[sorting],
+    )
+    return model, {"theta": _rounded(theta), **state}
+
+
+def chosen_points(levels: Vector, most: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Indices, rising: all where few; else the best half, and others spread over the rest."""
+    if len(levels) <= most:
+        return np.arange(len(levels))
+    order = np.argsort(levels, kind="stable")
+    best, rest = order[: most // 2], order[most // 2 :]
+    others = generator.choice(rest, size=most - most // 2, replace=False)
+    return np.sort(np.concatenate([best, others]))
+
+
+def _fitted(
+    points: Features,
+    levels: Vector,
+    carried: Sequence[float] | None,
+    options: Options,
+    problem: Problem,
+) -> Theta:
+    chosen = chosen_points(levels, _FITTED, problem.generator)
+    start = None if carried is None else np.asarray(carried)
+    return fit(points.take(chosen), levels[chosen], start=start, warp=options.warp)
+
+
+def _feasibility(
+    problem: Problem,
+    rows: Rows,
+    scored: NDArray[np.bool_],
+    failed: NDArray[np.bool_],
+    options: Options,
+) -> tuple[Gp | None, Mapping[str, Any]]:
+    """A process through the labels: cheap, and smooth where the boundary is."""
+    if not options.feasibility or not failed.any():
+        return None, {}
+    told = np.flatnonzero(scored | failed)
+    labels = np.where(failed[told], -1.0, 1.0)
+    chosen = chosen_points(labels, _FEASIBILITY, problem.generator)
+    points = features(problem.space, rows[told[chosen]])
+    carried = problem.state.get("failures")
+    start = None if carried is None else np.asarray(carried)
+    theta = fit(points, labels[chosen] - 1.0, start=start, warp=False)
+    # Far from every result the label is 1: what was never tried is taken to run.
+    process = condition(theta, points, labels[chosen] - 1.0)
+    return process.shifted(1.0), {"failures": _rounded(theta)}
+
+
+def _rounded(theta: Theta) -> list[float]:
+    return [round(float(entry), 6) for entry in theta.vector]

@@ -1,0 +1,135 @@
+"""What earlier studies say: a model of their ranks, trusted as far as results bear it out.
+
+Objectives of two studies are in different units and on different data: of a trial only its rank
+within its own study is used, and only the settings that both search. A share of the first points is
+taken from the best of the earlier trials; after that their model bends the acquisition, by a weight
+that follows how well it orders the results so far and falls as these become many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from conf.runtime.errors import BadInput
+from conf.schema.search import Scalar
+from tasks.suggest.problem import Problem
+from tasks.suggest.space.space import Rows, Space
+from tasks.suggest.surrogate.gp import Gp, condition, fit
+from tasks.suggest.surrogate.kernel import Features, features
+from tasks.suggest.surrogate.model import chosen_points
+from tasks.suggest.types import Earlier
+
+Vector = NDArray[np.float64]
+_MOST = 200
+_TRUST, _TRUST_TRIALS = 0.5, 3.0
+"""The agreement that is taken for granted, and how many trials it counts as."""
+_WEIGHT, _FADE = 2.0, 20.0
+"""What a standard deviation of rank adds at full trust, and trials that halve it."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The model of earlier ranks as of one step."""
+
+    part: Space
+    """The settings that both search, without conditions."""
+    columns: list[int]
+    """Where they stand in a row of the whole space."""
+    process: Gp
+    weight: float
+    """0: the results so far do not bear it out."""
+
+    def expected(self, rows: Rows) -> Vector:
+        """Expected rank as a normal deviate: the lower the better."""
+        return self.process.predict(self._features(rows))[0]
+
+    def lean(self, rows: Rows) -> Vector:
+        """Towards what was good elsewhere."""
+        return -self.weight * self.expected(rows)
+
+    def _features(self, rows: Rows) -> Features:
+        return features(self.part, rows[:, self.columns])
+
+
+def transfer(problem: Problem, rows: Rows, losses: Vector) -> Transfer | None:
+    """The model of what earlier studies found; None where there is none.
+
+    `rows` and `losses` are this study's own results, which say how far to trust it.
+    """
+    earlier = problem.settings.earlier
+    if not earlier:
+        return None
+    keys = {key for one in earlier for key in one.values}
+    columns = [i for i, p in enumerate(problem.space.parameters) if p.key in keys]
+    part = _part(problem.space, columns)
+    points, levels = _told(part, earlier, problem.generator)
+    process = condition(fit(points, levels), points, levels)
+    found = Transfer(part, columns, process, 0.0)
+    trust = _agreement(found.expected(rows), losses)
+    weight = _WEIGHT * trust * _FADE / (_FADE + len(losses))
+    return Transfer(part, columns, process, weight)
+
+
+def _part(space: Space, columns: list[int]) -> Space:
+    """The settings that are shared; whether one is active is for the whole space to say."""
+    described = {
+        space.parameters[i].key: space.description[space.parameters[i].key] for i in columns
+    }
+    return Space({key: {**given, "when": None} for key, given in described.items()})
+
+
+def _told(
+    part: Space, earlier: Sequence[Earlier], generator: np.random.Generator
+) -> tuple[Features, Vector]:
+    rows = np.full((len(earlier), len(part)), np.nan)
+    for row, one in zip(rows, earlier, strict=True):
+        for i, parameter in enumerate(part.parameters):
+            if parameter.key in one.values:
+                row[i] = parameter.position(one.values[parameter.key])
+    levels = ndtri(np.clip([one.rank for one in earlier], 0.01, 0.99))
+    kept = chosen_points(levels, _MOST, generator)
+    return features(part, rows[kept]), levels[kept]
+
+
+def _agreement(expected: Vector, losses: Vector) -> float:
+    """Rank correlation with the results so far, drawn towards what is taken for granted; 0 to 1."""
+    count, correlation = len(losses), 0.0
+    if count > 1:
+        one, other = _ranks(expected), _ranks(losses)
+        spread = float(np.std(one) * np.std(other))
+        together = float(np.mean((one - one.mean()) * (other - other.mean())))
+        correlation = together / spread if spread > 0 else 0.0
+    shrunk = (_TRUST * _TRUST_TRIALS + correlation * count) / (_TRUST_TRIALS + count)
+    return float(np.clip(shrunk, 0.0, 1.0))
+
+
+def _ranks(values: Vector) -> Vector:
+    """Ranks, those of equal values their mean."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    return (ends - (counts - 1) / 2.0)[place]
+
+
+def seeds(problem: Problem) -> list[dict[str, Scalar]]:
+    """Earlier trials as configurations of this space, the best first, the studies in turn.
+
+    Settings that they did not have are those of trial 0.
+    """
+    queues: dict[str, list[Earlier]] = {}
+    for one in sorted(problem.settings.earlier, key=lambda one: (one.rank, sorted(one.values))):
+        queues.setdefault(one.study, []).append(one)
+    turns = [
+        (place, study, one) for study, queue in queues.items() for place, one in enumerate(queue)
+    ]
+    found = []
+    for _, _, one in sorted(turns, key=lambda turn: (turn[0], turn[1])):
+        try:
+            found.append(problem.space.complete(one.values, problem.start))
+        except BadInput:
+            continue  # it breaks a constraint of this study
+    return found

@@ -1,0 +1,226 @@
+"""The trial engine: runs attempts in processes of their own, and says how each ended."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from conf.runtime.closeable import Closing
+from conf.runtime.home import Home
+from conf.schema.model import Model
+from conf.schema.run import Resources
+from tasks.train.engine import locks
+from tasks.train.engine import oom as memory_facts
+from tasks.train.engine.capacity import slot_count, visible_gpus
+from tasks.train.engine.client import Attempt, TrialServer
+from tasks.train.engine.oom import Memory
+from tasks.train.engine.outcome import Outcome
+from tasks.train.engine.preload import modules_of
+from tasks.train.engine.recover import Ended, SentBy, outcome_of
+from tasks.train.folder import TrialFolder
+from tasks.train.spec import TrialSpec
+
+TICK_SECONDS = 1.0
+GRACE_SECONDS = 10.0
+
+
+@dataclass
+class Watch:
+    """One running attempt, as the thread that waits for it sees it."""
+
+    attempt: Attempt
+    server: TrialServer
+    limit: float
+    """Seconds from `began` after which the trial is killed."""
+    hang: float | None
+    """Seconds without a batch after which the trial is killed."""
+    began: float | None = None
+    beat: float = 0.0
+    sent: SentBy | None = None
+    memory: list[Memory] = field(default_factory=list)
+
+    def seconds(self) -> float:
+        """Seconds since the trial held its slot."""
+        return 0.0 if self.began is None else time.monotonic() - self.began
+
+    def end(self, why: SentBy) -> None:
+        """Kill the trial's group, and remember why."""
+        self.sent = self.sent or why
+        self.server.kill(self.attempt)
+
+
+class Engine(Closing):
+    """Runs attempts, each in a process forked by the trial server. Safe to use from many threads.
+
+    The slot locks are the trials' own, so that more threads may call `run` than there are slots.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        slots: int,
+        server: TrialServer | None = None,
+        hang_seconds: float | None = None,
+        lock_seconds: float = 30.0,
+    ) -> None:
+        """`slots` is how many trials run at once here; `hang_seconds` without a batch end a trial
+        (None: only its time limit does); `lock_seconds` is how long an earlier attempt's lock is
+        waited for."""
+        self._home = home
+        self.slots = slots
+        self.lock_seconds = lock_seconds
+        self._slots_dir = home.slots / socket.gethostname()
+        self._hang = hang_seconds
+        self._server_now = server
+        self._running: set[int] = set()
+        self._watches: dict[int, Watch] = {}
+        self._stopping = False
+        self._killing = False
+        self._lock = threading.RLock()
+        self._idle = threading.Condition(self._lock)
+
+    def run(self, spec: TrialSpec, folder: Path) -> Outcome:
+        """Run one attempt in a folder to its end, whatever that is.
+
+        Raises:
+            DenseError: the trial server cannot be started.
+            TimeoutError: an earlier attempt's processes cannot be ended.
+        """
+        place = TrialFolder(folder)
+        if place.lock.exists():
+            locks.end_holder(place.lock, wait=self.lock_seconds)
+        spec = spec.model_copy(update={"slots_dir": str(self._slots_dir), "slots": self.slots})
+        spec.write(folder)
+        watch = self._submit(spec, folder)
+        if watch is None:
+            return Outcome("interrupted", "user", message="stopped by the user")
+        try:
+            ended = self._wait(watch)
+        finally:
+            self._forget(watch)
+        if ended.status is None:
+            locks.end_holder(place.lock, wait=self.lock_seconds)
+        return outcome_of(place, spec.attempt, spec.until, ended)
+
+    def use(self, resources: Resources) -> None:
+        """Take other resources from here on."""
+        self.slots = slot_count(resources)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether trials run on GPUs."""
+        return bool(visible_gpus())
+
+    def warm(self, model: Model) -> None:
+        """Have the trial server import what trials of a model need, without waiting for it."""
+        with self._lock:
+            if self._server_now is not None and self._server_now.alive:
+                self._server_now.warm(modules_of(model, self._home))
+
+    def stop(self, grace: float = GRACE_SECONDS) -> None:
+        """Let running trials end after their present epoch, or kill them after `grace` seconds.
+
+        Nothing is lost but the epoch that a killed trial was in. Nothing starts any more.
+        """
+        with self._lock:
+            self._stopping = True
+            for watch in self._watches.values():
+                watch.sent = watch.sent or "user"
+                watch.server.stop(watch.attempt)
+        threading.Thread(target=self._kill_after, args=(grace,), daemon=True).start()
+
+    def kill(self) -> None:
+        """Kill all running trials now. Nothing starts any more."""
+        with self._lock:
+            self._stopping = self._killing = True
+            for watch in self._watches.values():
+                watch.end("user")
+
+    def close(self) -> None:
+        """End the trial server and with it every trial."""
+        with self._lock:
+            self._stopping = True
+            server = self._server_now
+        if server is not None:
+            server.close()
+
+    def server(self) -> TrialServer:
+        """The trial server, started anew if it has died.
+
+        Raises:
+            DenseError: it does not start.
+        """
+        with self._lock:
+            if self._server_now is None or not self._server_now.alive:
+                if self._server_now is not None:
+                    self._server_now.close()
+                self._server_now = TrialServer.start(self._home.logs / "trial-server.log")
+            server = self._server_now
+        server.wait_ready()
+        return server
+
+    def _submit(self, spec: TrialSpec, folder: Path) -> Watch | None:
+        server = self.server()
+        with self._lock:
+            if self._stopping:
+                return None
+            server.warm(modules_of(spec.config.model, self._home))
+            attempt = server.submit(folder)
+            watch = Watch(attempt, server, spec.trial_seconds, self._hang)
+            self._watches[id(watch)] = watch
+            return watch
+
+    def _forget(self, watch: Watch) -> None:
+        with self._idle:
+            self._watches.pop(id(watch), None)
+            self._idle.notify_all()
+
+    def _kill_after(self, grace: float) -> None:
+        with self._idle:
+            self._idle.wait_for(lambda: not self._watches, timeout=grace)
+            for watch in self._watches.values():
+                watch.end("user")
+
+    def _wait(self, watch: Watch) -> Ended:
+        """Follow one attempt's reports until its process is gone."""
+        groups = memory_facts.cgroup_folders()
+        before = memory_facts.look(groups)
+        while True:
+            report = watch.attempt.wait(self._patience(watch))
+            if report is None:
+                self._tick(watch)
+                watch.memory = [*watch.memory[-5:], memory_facts.look(groups)]
+                if watch.server.alive:
+                    continue
+                report = {"lost": True}
+            if "began" in report:
+                watch.began = watch.beat = time.monotonic()
+            elif "beat" in report:
+                watch.beat = time.monotonic()
+            elif "status" in report or "lost" in report:
+                seen = [*watch.memory, memory_facts.look(groups)]
+                return Ended(
+                    watch.seconds(),
+                    report.get("status"),
+                    watch.sent,
+                    memory_facts.was_short(before, seen),
+                )
+
+    def _patience(self, watch: Watch) -> float:
+        """Seconds until something is to be looked at."""
+        if watch.began is None:
+            return TICK_SECONDS
+        return min(TICK_SECONDS, max(watch.limit - watch.seconds(), 0.01))
+
+    def _tick(self, watch: Watch) -> None:
+        """Kill a trial whose time is up, or that hangs."""
+        if watch.began is None:
+            return
+        if watch.seconds() >= watch.limit:
+            watch.end("timeout")
+        elif watch.hang is not None and time.monotonic() - watch.beat >= watch.hang:
+            watch.end("hang")

@@ -1,0 +1,60 @@
+"""What the trial server imports ahead for the models of a study: only a study that needs a library
+waits for it, and none of its trials does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from conf.runtime.errors import BadInput
+from conf.runtime.home import Home
+from conf.schema.estimators import EstimatorKinds
+from conf.schema.model import Model
+from conf.schema.pretrained import Adapted, Head, PackageWeights
+
+LIBRARY = (
+    "transformers.modeling_utils",
+    "transformers.models.auto.modeling_auto",
+    "models.pretrained.text_classifier",
+    "models.pretrained.loading",
+)
+ADAPTERS = ("peft",)
+ESTIMATORS = (
+    "tasks.train.trial.fit_estimator",
+    "sklearn.ensemble",
+    "sklearn.neighbors",
+    "sklearn.svm",
+    "sklearn.linear_model",
+    "sklearn.feature_extraction.text",
+    "sklearn.pipeline",
+    "sklearn.calibration",
+    "sklearn.compose",
+    "skops.io",
+)
+ARCHITECTURE = re.compile(r"^[a-z0-9][a-z0-9_]*$")
+
+
+def modules_of(model: Model, home: Home) -> tuple[str, ...]:
+    """Names of the modules that a trial of this model imports beside those of every trial."""
+    if isinstance(model, EstimatorKinds):
+        return ESTIMATORS
+    if not isinstance(model, Adapted | Head):
+        return ()
+    return (*LIBRARY, *_architecture(model, home), *ADAPTERS)
+
+
+def _architecture(model: Adapted | Head, home: Home) -> Iterator[str]:
+    """The module of the network, where its weights are there already."""
+    from data.assets.pretrained import CONFIG, is_there, located
+
+    if isinstance(model.weights, PackageWeights) and not is_there(model.weights, home):
+        return
+    try:
+        folder = located(model.weights, home, offline=True)
+        found = json.loads((folder / CONFIG).read_bytes())["model_type"]
+    except (BadInput, OSError, ValueError, LookupError):
+        return  # the trial says what is wrong with them
+    name = str(found).replace("-", "_")
+    if ARCHITECTURE.match(name):
+        yield f"transformers.models.{name}.modeling_{name}"

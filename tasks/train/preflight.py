@@ -1,0 +1,170 @@
+"""What must stand before the first trial of a study: models that take its data, and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from conf.loading.trial_values import apply_values, is_active
+from conf.loading.validate_space import activations, probes
+from conf.runtime.errors import BadConfig, BadInput
+from conf.runtime.home import Home
+from conf.schema.evaluate import OF_TWO, Evaluate
+from conf.schema.model import Model
+from conf.schema.pretrained import Adapted, Head, PackageWeights, Transformer, Tuned
+from conf.schema.search import Choices
+from conf.schema.seq2seq import Causal, Seq2Seq
+from conf.schema.study import Study, TrialConfig
+from conf.schema.train import Train
+
+TAKES: dict[str, tuple[str, ...]] = {
+    "cnn": ("image",),
+    "mlp": ("image", "table"),
+    "text_cnn": ("text",),
+    "gru": ("pairs",),
+    "seq2seq": ("pairs",),
+    "causal": ("pairs",),
+    "transformer": ("text",),
+    "vision": ("image",),
+    "head": ("text", "image"),
+    **dict.fromkeys(("random_forest", "gradient_boosting", "svm", "knn"), ("table",)),
+    "linear": ("table", "text"),
+}
+"""What kinds of data each kind of model takes; one's own take what they take."""
+OF_CLASSES = ("label_smoothing", "class_weights", "adversarial")
+"""Settings of `train` that models which write texts do not know."""
+READS = {"minilm": ("text", "pairs"), "efficientnet-lite0": ("image",)}
+"""What the weights inside packages read."""
+DECIDING = ("kind", "tune", "tokens", "answer", "virtual", "pad", "head")
+"""Settings of `model` that decide whether files can be what they are used for."""
+LENGTHS = ("tokens", "answer", "virtual")
+"""Of which a model must have room for the largest together."""
+
+
+def make_ready(
+    study: Study, card: Mapping[str, Any], home: Home, say: Callable[[str], None]
+) -> None:
+    """Check the study's models against its data, and fetch the weights that they begin from.
+
+    Raises:
+        BadInput: a model, of trial 0 or searched, does not take the data, or its weights cannot be
+            had or cannot be what they are used for.
+    """
+    check_kinds(study, card["inputs"]["kind"])
+    check_metrics(study.evaluate, card)
+    if study.train.privacy is not None:
+        from models.modules.dp_sgd import check_installed
+
+        check_installed()
+    if card["inputs"]["kind"] == "pairs":
+        check_settings(study)
+    for model in tuned_models(study):
+        from data.assets.pretrained import is_there, located, said
+
+        if not is_there(model.weights, home):
+            say(f"model: fetching the weights {said(model.weights)}")
+        check_weights(model, located(model.weights, home), card)
+
+
+def check_weights(model: Adapted | Head, folder: Path, card: Mapping[str, Any]) -> None:
+    """BadInput where files tell already that a model cannot be what it is used for."""
+    from data.assets.pretrained import check_head, check_reader, check_writer, facts_of
+    from data.encoding.pair_tokenizer import pair_encoder
+    from data.encoding.tokenizer import encoder_of
+
+    kind, weights = card["inputs"]["kind"], model.weights
+    if isinstance(weights, PackageWeights) and kind not in READS[weights.name]:
+        fits = next((name for name, reads in READS.items() if kind in reads), "other weights")
+        raise BadInput(
+            f"model.weights.name: {weights.name} does not read data of kind {kind}; use {fits}"
+        )
+    if isinstance(weights, PackageWeights) and kind == "image":
+        return
+    facts = facts_of(folder)
+    if isinstance(model, Tuned | Head):
+        check_reader(model, facts, kind)
+    if isinstance(model, Tuned):
+        from models.networks.heads import outputs_of
+
+        check_head(model, facts, outputs_of(card))
+    if isinstance(model, Seq2Seq | Causal):
+        check_writer(model, facts)
+        pair_encoder(model, folder, facts)
+    if isinstance(model, Transformer | Head) and kind == "text":
+        encoder_of(model, folder, facts)
+
+
+def tuned_models(study: Study) -> list[Adapted | Head]:
+    """The pre-trained models of trial 0 and of every single value that may not fit the files, with
+    the largest of all lengths that are searched; each once."""
+    space, found = study.search.space, [study.model]
+    deciding = [key for key in space if _decides(key)]
+    for key in deciding:
+        for active in activations(key, space, study.trial_config):
+            for value in probes(space[key]):
+                found.append(_longest(apply_values(active, {key: value}), study))
+    different = {model.model_dump_json(): model for model in found}
+    return [model for model in different.values() if isinstance(model, Adapted | Head)]
+
+
+def _decides(key: str) -> bool:
+    section, _, name = key.partition(".")
+    return section == "model" and (name in DECIDING or name.startswith("weights."))
+
+
+def _longest(config: TrialConfig, study: Study) -> Model:
+    """The model of a configuration with the largest lengths that the space has for it."""
+    for name in LENGTHS:
+        key, space = f"model.{name}", study.search.space
+        if key in space and is_active(key, space, config):
+            with suppress(BadConfig):  # another kind has no such setting
+                most = max(value for value in probes(space[key]) if isinstance(value, int))
+                config = apply_values(config, {key: most})
+    return config.model
+
+
+def check_kinds(study: Study, kind: str) -> None:
+    """Refuse a kind of model, of trial 0 or searched, that does not take the data.
+
+    Raises:
+        BadInput: names the kinds that do.
+    """
+    searched = study.search.space.get("model.kind")
+    named = searched.choices if isinstance(searched, Choices) else ()
+    for model in dict.fromkeys([study.model.kind, *map(str, named)]):
+        if kind not in TAKES.get(model, (kind,)):
+            fits = [name for name, kinds in TAKES.items() if kind in kinds]
+            raise BadInput(
+                f"model.kind: {model} does not take data of kind {kind}; use {' or '.join(fits)}"
+            )
+
+
+def check_metrics(evaluate: Evaluate, card: Mapping[str, Any]) -> None:
+    """Refuse to search by what is of two classes alone where there are more.
+
+    Raises:
+        BadInput: names the metric.
+    """
+    classes = card["classes"]
+    if wrong := [name for name in evaluate.decisive if name in OF_TWO and len(classes) != 2]:
+        raise BadInput(
+            f"evaluate: {wrong[0]} is of the second of two classes, and there are {len(classes)}; "
+            f"use {wrong[0]}_macro"
+        )
+
+
+def check_settings(study: Study) -> None:
+    """Refuse settings of `train`, given or searched, that training to write texts does not know.
+
+    Raises:
+        BadInput: names the first.
+    """
+    for name in OF_CLASSES:
+        default = Train.model_fields[name].default
+        if getattr(study.train, name) != default or f"train.{name}" in study.search.space:
+            raise BadInput(
+                f"train.{name} is for models that classify, and {study.model.kind} writes texts; "
+                "leave it out (model.smoothing smooths what is to be written)"
+            )

@@ -1,0 +1,109 @@
+"""What a study keeps on one node of a Ray cluster: the trial server and the slots of that node."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from pathlib import Path
+
+import conf.runtime.environment
+from conf.runtime.errors import DenseError
+from conf.runtime.home import Home
+from conf.schema.model import Model
+from conf.schema.run import Resources
+from tasks.train.engine import locks
+from tasks.train.engine.capacity import slot_count
+from tasks.train.engine.engine import Engine
+from tasks.train.engine.outcome import Outcome
+from tasks.train.spec import TrialSpec
+
+LOCK_SECONDS = 180.0
+"""How long a trial's lock is waited for: until the storage lets go of what a dead node held."""
+
+
+def complaint_about(marker: Path, token: str) -> str:
+    """What is wrong with the storage that this node and the driver are to share; empty if nothing.
+
+    Args:
+        marker: a file in the home that the driver has written, and has locked.
+        token: what stands in it.
+    """
+    try:
+        seen = marker.read_text()
+    except OSError:
+        seen = ""
+    host, home = socket.gethostname(), marker.parent
+    if seen != token:
+        return (
+            f"resources.engine: node {host} does not see the home {home}; put DENSE_HOME on "
+            "storage that all nodes of the Ray cluster mount at the same path"
+        )
+    handle = locks.try_lock(marker)
+    if handle is not None:
+        os.close(handle)
+        return (
+            f"resources.engine: node {host} does not see locks that others hold in the home "
+            f"{home}; mount that storage with locks"
+        )
+    return ""
+
+
+class Keeper:
+    """An actor, one a node and study. It ends with the study's driver, its trials with it.
+
+    The trial server's guard is this process's end of a pipe, so that nothing need be done for that.
+    """
+
+    def __init__(self, resources: Resources, model: Model, places: int) -> None:
+        """`places` is how many trials Ray may give this node at once."""
+        self._resources = resources
+        self._model = model
+        self._places = places
+        self._engine: Engine | None = None
+
+    def open(self, marker: Path, token: str) -> str:
+        """Begin to start the trial server, unless there is a complaint about the storage."""
+        if complaint := complaint_about(marker, token):
+            return complaint
+        conf.runtime.environment.apply()
+        os.environ["DENSE_HOME"] = str(marker.parent)
+        # Ray divides the CPUs it was told of; the locks go by those that are there.
+        auto = self._resources.model_copy(update={"slots": "auto"})
+        self._engine = Engine(
+            Home.open(marker.parent),
+            slots=max(slot_count(auto), self._places),
+            hang_seconds=self._resources.hang_seconds,
+            lock_seconds=LOCK_SECONDS,
+        )
+        threading.Thread(target=self._warm, daemon=True).start()
+        return ""
+
+    def run(self, spec: TrialSpec, folder: Path) -> Outcome:
+        """Run one attempt here, as `Engine.run`."""
+        return self.engine.run(spec, folder)
+
+    def stop(self, grace: float) -> None:
+        """As `Engine.stop`."""
+        self.engine.stop(grace)
+
+    def kill(self) -> None:
+        """As `Engine.kill`."""
+        self.engine.kill()
+
+    def close(self) -> None:
+        """As `Engine.close`."""
+        self.engine.close()
+
+    @property
+    def engine(self) -> Engine:
+        """This node's engine, once `open` had nothing to complain of."""
+        if self._engine is None:
+            raise DenseError("the node's storage was not looked at yet")
+        return self._engine
+
+    def _warm(self) -> None:
+        with contextlib.suppress(DenseError):  # the first trial says why
+            self.engine.server()
+            self.engine.warm(self._model)

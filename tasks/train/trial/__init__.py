@@ -1,0 +1,1 @@
+"""Inside a trial process: server, fit, callbacks, checkpoints, Lightning."""

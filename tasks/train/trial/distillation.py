@@ -1,0 +1,84 @@
+"""A training that learns what another model says of each row, in place of the row's target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from conf.runtime.errors import BadInput
+from data.encoding.tokenizer import Encoder
+from data.loading.eval_loader import encoding_of
+from models.modules.predictor import Learner, logits
+from models.networks.heads import Batch, answer_of
+from models.serving import load_net
+from tasks.train.folder import TrialFolder
+from tasks.train.spec import TrialSpec
+
+
+class Taught(pl.Callback):
+    """Puts the teacher's answers into every batch, of the very rows that the student sees: changed
+    and blended ones, too."""
+
+    def __init__(self, net: nn.Module, answer: nn.Module, temperature: float) -> None:
+        self._net = net.eval().requires_grad_(False)
+        self._answer, self._temperature = answer, temperature
+
+    @classmethod
+    def by(cls, folder: Path, module: Learner, spec: TrialSpec, card: Mapping[str, Any]) -> Taught:
+        """The teacher that was trained in a folder; the module's loss is softened like its answers.
+
+        Args:
+            folder: of the teacher's training.
+            module: the student.
+            spec: the student's.
+            card: the data's.
+
+        Raises:
+            BadInput: the two read texts in different tokens.
+        """
+        config, parts = TrialSpec.read(folder).config, Path(spec.train).parent
+        theirs, ours = encoding_of(config, parts), encoding_of(spec.config, parts)
+        if isinstance(theirs, Encoder) and isinstance(ours, Encoder) and not _alike(theirs, ours):
+            raise BadInput(
+                "the recipe distill needs two models that read texts in the same tokens, and these "
+                "have other tokenizers or lengths; leave it out of champion.compress.recipes"
+            )
+        net = load_net(config, card, TrialFolder(folder).weights, parts)
+        answer: nn.Module = answer_of(card)
+        if "target" in card:
+            taught = cls(net, nn.Sequential(answer, nn.Flatten(0)), 1.0)
+        else:
+            taught = cls(net, answer, spec.temperature)
+        taught.soften(module)
+        return taught
+
+    def soften(self, module: Learner) -> None:
+        """Divide the student's logits, too; the square keeps the size of gradients as it was."""
+        plain, by = module.answer.loss, self._temperature
+
+        def softened(said: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+            return plain(said / by, batch) * by**2
+
+        module.answer.loss = softened  # type: ignore[method-assign]
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Go where the student is."""
+        self._net.to(pl_module.device)
+
+    @torch.no_grad()
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        """Ask the teacher."""
+        batch["y"] = self._answer(logits(self._net, batch).float() / self._temperature)
+
+
+def _alike(one: Encoder, other: Encoder) -> bool:
+    """Whether two tokenizers make the same of every text."""
+    same = one.tokenizer.to_str() == other.tokenizer.to_str()
+    return same and one.rules == other.rules

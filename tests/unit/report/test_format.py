@@ -1,0 +1,29 @@
+"""Numbers and settings as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.report import format
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0.0 s"), (8.24, "8.2 s"), (200, "3 min 20 s"), (119.6, "2 min 0 s"), (7500, "2 h 5 min")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert format.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.00012345, "0.000123"), (32, "32"), (True, "true"), (None, "null"), ("adam", "adam"),
+     (10.0, "10"), (12345.6, "12345.6")],
+)  # fmt: skip
+def test_settings(value: object, text: str) -> None:
+    assert format.setting(value) == text  # type: ignore[arg-type]
+
+
+def test_a_difference_has_its_sign() -> None:
+    assert (format.signed(0.01), format.signed(-0.01)) == ("+0.0100", "−0.0100")
+    assert format.signed(-1e-9) == "+0.0000"
