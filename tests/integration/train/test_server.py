@@ -28,7 +28,7 @@ import cv2, torch
 threads = len(os.listdir("/proc/self/task"))
 before = set(sys.modules)
 from torchmetrics.utilities.imports import _TRANSFORMERS_AVAILABLE
-from tasks.train import trial
+from tasks.train.trial import main as trial
 from tasks.train.engine.protocol import Reporter
 assert trial.main(Path(sys.argv[1]), Reporter(None, 0)) == 0
 print(json.dumps({

@@ -20,9 +20,7 @@ def _tests_are_found(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReq
 
 
 def ask(tmp_path: Path, seconds: float = 30, **request: object) -> dict[str, object]:
-    return child_child_process.call(
-        MODULE, request, log=tmp_path / "log", threads=1, seconds=seconds
-    )
+    return child_process.call(MODULE, request, log=tmp_path / "log", threads=1, seconds=seconds)
 
 
 def test_a_request_is_answered_and_what_libraries_print_is_not_the_answer(tmp_path: Path) -> None:
@@ -56,7 +54,7 @@ def test_a_crash_names_the_log(tmp_path: Path) -> None:
 def test_a_child_is_ended_when_the_user_wants_an_end(tmp_path: Path) -> None:
     pid, start = tmp_path / "pid", time.monotonic()
     with pytest.raises(child_process.Stopped):
-        child_child_process.call(
+        child_process.call(
             MODULE,
             {"sleep": 60, "pid": str(pid)},
             log=tmp_path / "log",
