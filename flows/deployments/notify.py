@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from flows.servers.programs import NOTIFY_VARIABLE
+
 if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.schemas.objects import FlowRun, State
 
-VARIABLE = "dense_notify"
 QUIET = ("Skipped",)
 """States that are no news."""
 
@@ -31,7 +32,7 @@ def tell(flow: Flow[Any, Any], flow_run: FlowRun, state: State) -> None:
             "Nobody could be told of it (%s: %s); see the variable %s",
             type(error).__name__,
             error,
-            VARIABLE,
+            NOTIFY_VARIABLE,
         )
 
 
@@ -47,7 +48,7 @@ def configured() -> Any:
 
     # In a worker's own loop, where hooks of crashed runs are called, too.
     variable, kinds = cast(Any, Variable), cast(Any, Block)
-    name = variable.get(VARIABLE, default="", _sync=True)
+    name = variable.get(NOTIFY_VARIABLE, default="", _sync=True)
     return kinds.load(str(name), _sync=True) if name else None
 
 

@@ -36,7 +36,7 @@ def deploy_changes(home: Home, api: str, postgres: str | None) -> bool:
     flows = Path(__file__).resolve().parents[1]
     deployed = (
         "study/flow",
-        "deployments/bootstrap",
+        "servers/bootstrap",
         "deployments/evaluate",
         "deployments/monitor",
     )
@@ -70,7 +70,7 @@ def main(pool: str) -> None:
     """
     from prefect.client.orchestration import get_client
 
-    from flows.deployments.bootstrap import active_schedules, bootstrap, resume
+    from flows.servers.bootstrap import active_schedules, bootstrap, resume
 
     if not FILE.is_file():
         raise BadInput(f"there is no {FILE}; install the project from its checkout")

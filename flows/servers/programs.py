@@ -16,6 +16,9 @@ from flows.servers.prefect import PrefectServer
 from flows.servers.state import Servers
 
 POOL = "dense"
+"""The work pool of the deployments."""
+NOTIFY_VARIABLE = "dense_notify"
+"""The Prefect variable that names the block to notify."""
 FLOW_GRACE = 30.0  # a flow run that is ended lets its trials save
 
 

@@ -12,7 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectAlreadyExists
 
-from flows.deployments.bootstrap import (
+from flows.servers.bootstrap import (
     HEARTBEAT,
     SILENT,
     active_schedules,
@@ -20,7 +20,7 @@ from flows.deployments.bootstrap import (
     resume,
     silence,
 )
-from flows.deployments.notify import VARIABLE
+from flows.servers.programs import NOTIFY_VARIABLE
 
 
 @dataclass
@@ -63,13 +63,15 @@ def test_twice_is_once_and_what_people_set_stays(capsys: pytest.CaptureFixture[s
     run(client)
     pool = client.pools["dense"]
     assert (pool.type, pool.concurrency_limit) == ("process", 8)
-    client.variables[VARIABLE] = "slack-webhook/lab"
+    client.variables[NOTIFY_VARIABLE] = "slack-webhook/lab"
     (watch,) = client.automations.values()
     assert watch.name == SILENT and watch.enabled
     off = watch.model_copy(update={"enabled": False, "description": "of an older version"})
     client.automations[watch.id] = off
     run(client)
-    assert client.pools == {"dense": pool} and client.variables == {VARIABLE: "slack-webhook/lab"}
+    assert client.pools == {"dense": pool} and client.variables == {
+        NOTIFY_VARIABLE: "slack-webhook/lab"
+    }
     (again,) = client.automations.values()
     assert not again.enabled and again.description == watch.description
     assert "the pool dense is there" in capsys.readouterr().out

@@ -57,4 +57,4 @@ def test_nobody_configured_is_nobody_told_and_trouble_is_a_line(
     apart = temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False})
     with apart, caplog.at_level(logging.WARNING):
         notify.tell(None, run, Failed(message="oom"))
-    assert "OSError: no way out" in caplog.text and notify.VARIABLE in caplog.text
+    assert "OSError: no way out" in caplog.text and notify.NOTIFY_VARIABLE in caplog.text

@@ -11,9 +11,9 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.logging.configuration import DEFAULT_LOGGING_SETTINGS_PATH, load_logging_config
 
 from conf.loading.load import SHIPPED, load_study, study_names
-from flows.deployments.bootstrap import HEARTBEAT
 from flows.deployments.evaluate import evaluate
 from flows.deployments.monitor import monitor
+from flows.servers.bootstrap import HEARTBEAT
 from flows.study.flow import study
 
 FILE = yaml.safe_load((Path(__file__).parents[3] / "prefect.yaml").read_text())

@@ -18,7 +18,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectAlreadyExists
 
-from flows.deployments.notify import VARIABLE
+from flows.servers.programs import NOTIFY_VARIABLE
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -43,8 +43,8 @@ def bootstrap(client: SyncPrefectClient, pool: str) -> None:
         )
     except ObjectAlreadyExists:
         print(f"the pool {pool} is there")
-    if client.read_variable_by_name(VARIABLE) is None:
-        client.create_variable(VariableCreate(name=VARIABLE, value="", tags=["dense"]))
+    if client.read_variable_by_name(NOTIFY_VARIABLE) is None:
+        client.create_variable(VariableCreate(name=NOTIFY_VARIABLE, value="", tags=["dense"]))
     watch(client, silence())
 
 
