@@ -24,7 +24,7 @@ from tasks.champion.training import train
 from tasks.monitor.look import Comparison, compare
 from tasks.packaging import drift_reference
 from tasks.packaging.benchmark import load
-from tasks.packaging.drift_features import Answers, features_of
+from tasks.packaging.drift_features import DriftPredictions, features_of
 from tasks.packaging.raw_rows import RawRows, read_rows
 from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared, prepare, test_path
@@ -93,7 +93,7 @@ def champion(home: Home) -> tuple[Prepared, Path]:
 
 
 def looks(
-    known: drift_reference.Reference,
+    known: drift_reference.DriftReference,
     model: Any,
     rows: RawRows,
     card: Any,
@@ -104,12 +104,12 @@ def looks(
     values = np.clip(change(rows.values), 0, 16)
     answered = model.predict(values)
     said = answered.filter(regex="^p_").to_numpy(dtype=np.float32)
-    answers = Answers(said.argmax(1), ("confidence",), said.max(1)[:, None])
+    answers = DriftPredictions(said.argmax(1), ("confidence",), said.max(1)[:, None])
     features, found = features_of(values, card["inputs"]), []
     for seed in range(count):
         some = np.random.default_rng(seed).permutation(len(values))[:ROWS]
         labels = None if answers.labels is None else answers.labels[some]
-        part = Answers(labels, answers.names, answers.values[some])
+        part = DriftPredictions(labels, answers.names, answers.values[some])
         found.append(
             compare(known, features.some(some), part, Monitor(), classes=CLASSES, seed=seed)
         )
@@ -124,8 +124,8 @@ def redivided(all_rows: list[np.ndarray], card: Any, count: int) -> float:
     alarms = 0
     for seed in range(count):
         order = np.random.default_rng(seed).permutation(len(features))
-        known = drift_reference.Reference(features.some(order[ROWS:]), None)
-        none = Answers(None, (), np.zeros((ROWS, 0), np.float32))
+        known = drift_reference.DriftReference(features.some(order[ROWS:]), None)
+        none = DriftPredictions(None, (), np.zeros((ROWS, 0), np.float32))
         found = compare(known, features.some(order[:ROWS]), none, Monitor(effect=0), seed=seed)
         alarms += any(test.raised for test in found.tests)
     return alarms / count

@@ -25,7 +25,7 @@ from conf.schema.study import Study
 from data.loading.datamodule import StudyData
 from models import build
 from tasks.champion.retest import compare
-from tasks.packaging.records import Entry
+from tasks.packaging.records import RetestEntry
 from tasks.prepare import prepare
 
 SPACE = {
@@ -108,7 +108,9 @@ def replayed(
         means = values[:, truth].mean(axis=1)
         ranked = np.argsort(-values[:, search], kind="stable")
         entries = [
-            Entry(number=int(n), values=tuple(values[n, fresh]), epochs=(1,), parameters=sizes[n])
+            RetestEntry(
+                number=int(n), values=tuple(values[n, fresh]), epochs=(1,), parameters=sizes[n]
+            )
             for n in ranked[:best]
         ]
         chosen = compare(entries, direction="maximize", alpha=alpha).chosen

@@ -14,7 +14,7 @@ from flows.cli.show import build_report
 from tasks.study.reader import StudyRecord
 
 if TYPE_CHECKING:
-    from tasks.compress.compress import Compressed
+    from tasks.compress.compress import CompressionResult
 
 
 def compress(name: str, recipes: Sequence[str]) -> None:
@@ -41,7 +41,7 @@ def compress(name: str, recipes: Sequence[str]) -> None:
     build_report(name)
 
 
-def lines(found: Compressed) -> list[str]:
+def lines(found: CompressionResult) -> list[str]:
     """A line a recipe, then the choice."""
     rows: list[tuple[str, ...]] = [
         ("", found.tradeoff.objective, "lost", "MB", "1 row ms (p95)", "32 rows ms (p95)", "")

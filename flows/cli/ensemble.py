@@ -11,8 +11,8 @@ from tasks.report import format as words
 from tasks.study.reader import StudyRecord
 
 if TYPE_CHECKING:
-    from tasks.champion.training import Run
-    from tasks.ensemble.build import Built
+    from tasks.champion.training import RunTrial
+    from tasks.ensemble.build import EnsembleResult
     from tasks.train.engine.engine import Engine
     from tasks.train.engine.outcome import Outcome
     from tasks.train.spec import TrialSpec
@@ -47,7 +47,7 @@ def ensemble(name: str) -> int:
     return 0 if found.decision.verdict == "keep" else 1
 
 
-def trainer(home: Home, stack: ExitStack, what: str) -> Run:
+def trainer(home: Home, stack: ExitStack, what: str) -> RunTrial:
     """Trains what is asked for, said by `what` of its number; the engine is opened for the first
     one."""
     opened: list[Engine] = []
@@ -63,7 +63,7 @@ def trainer(home: Home, stack: ExitStack, what: str) -> Run:
     return run
 
 
-def lines(found: Built, objective: str) -> list[str]:
+def lines(found: EnsembleResult, objective: str) -> list[str]:
     """The members, what they reach, the gate's reasons, and where the model is."""
     members = [f"trial {each.number} ({each.weight:.0%})" for each in found.members]
     test = found.score.metrics[objective]

@@ -23,7 +23,7 @@ from flows.study.checked_study import runnable
 from flows.study.launch import LAUNCH
 from flows.study.session import Session
 from flows.study.tasks import as_is, crown, evaluate, prepare, report, suggest, train
-from tasks.packaging.records import Crowned
+from tasks.packaging.records import ChampionResult
 from tasks.study.champion_state import last_verdict
 from tasks.study.events import Reason
 from tasks.study.policy import Ask, Promote, Start, Stop, Wait
@@ -114,7 +114,7 @@ def search(session: Session) -> Reason:
                 return session.stopped(reason)
 
 
-def last_state(session: Session, reason: Reason, champion: Crowned | None) -> State:
+def last_state(session: Session, reason: Reason, champion: ChampionResult | None) -> State:
     """What the flow run ends as; the record in MLflow is whole before it says `Completed`."""
     again = f"`dense run {session.study.name}` continues it"
     if complaint := session.end_record():
@@ -131,7 +131,7 @@ def last_state(session: Session, reason: Reason, champion: Crowned | None) -> St
     return Completed(message=f"{done} trials; {won}")
 
 
-def champion_is_new(champion: Crowned | None) -> bool:
+def champion_is_new(champion: ChampionResult | None) -> bool:
     """Whether this run crowned somebody."""
     return champion is not None and champion.decision.verdict == "crown"
 

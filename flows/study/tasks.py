@@ -20,7 +20,7 @@ from flows.study.attempts import AttemptEnd, Job, measured
 from flows.study.session import Session
 from tasks.champion.behaviour_cases import check_cases
 from tasks.champion.pipeline import crown as crown_winner
-from tasks.packaging.records import Crowned
+from tasks.packaging.records import ChampionResult
 from tasks.prepare import Prepared
 from tasks.prepare.store.pin import pinned
 from tasks.study.event_builders import enqueued, observations, pending
@@ -84,7 +84,7 @@ def suggest(session: Session, count: int) -> Proposal:
 
 
 @task(name="champion", task_run_name="champion of {session.study.name}", cache_policy=NO_CACHE)
-def crown(session: Session) -> Crowned | None:
+def crown(session: Session) -> ChampionResult | None:
     """Train, score and register the winner, if it is new and better than the champion."""
     record, uri = StudyRecord.read(session.home, session.study.name), session.tracker.uri
     session.doing("choosing the champion")

@@ -17,7 +17,7 @@ from conf.runtime import child_process
 from conf.runtime.home import Home
 from conf.schema.behaviour import Behaviour, Pair, Push
 from tasks.champion.behaviour_cases import pairs_of
-from tasks.packaging.records import Behaved
+from tasks.packaging.records import BehaviourResult
 from tasks.packaging.table_frame import picked
 from tasks.prepare import Prepared
 from tasks.scoring.test_score import PACKAGE
@@ -39,7 +39,7 @@ def behave(
     threads: int,
     seconds: float,
     stopping: child_process.Stopping = child_process.never,
-) -> tuple[Behaved, ...]:
+) -> tuple[BehaviourResult, ...]:
     """What a gate's directional cases came to; nothing where it has none.
 
     Args:
@@ -73,7 +73,7 @@ def behave(
         seconds=seconds,
         stopping=stopping,
     )
-    return tuple(Behaved.model_validate(each) for each in reply["behaved"])
+    return tuple(BehaviourResult.model_validate(each) for each in reply["behaved"])
 
 
 def handle(request: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     return {"behaved": [each.model_dump() for each in found]}
 
 
-def paired(model: PyFuncModel, pairs: Sequence[Pair], least: float) -> Behaved:
+def paired(model: PyFuncModel, pairs: Sequence[Pair], least: float) -> BehaviourResult:
     """How many pairs are scored as they say, and the one that is furthest from it."""
     of = [pair.of for pair in pairs]
     high, low = (
@@ -106,7 +106,7 @@ def paired(model: PyFuncModel, pairs: Sequence[Pair], least: float) -> Behaved:
         f"{_short(pair.higher)} has {high[worst]:.4g}{_of(pair.of)}, "
         f"{_short(pair.lower)} {low[worst]:.4g}"
     )
-    return Behaved(
+    return BehaviourResult(
         what=f"share of {len(pairs)} pairs of texts that are scored as they should be",
         share=float((ahead > 0).mean()),
         least=least,
@@ -114,7 +114,7 @@ def paired(model: PyFuncModel, pairs: Sequence[Pair], least: float) -> Behaved:
     )
 
 
-def pushed(model: PyFuncModel, push: Push, values: Any, column: int) -> Behaved:
+def pushed(model: PyFuncModel, push: Push, values: Any, column: int) -> BehaviourResult:
     """In how many rows an answer does not fall when a column is changed; gaps stay gaps."""
     changed = values.copy()
     place = changed.iloc if hasattr(changed, "iloc") else changed  # of words there is a frame
@@ -125,9 +125,9 @@ def pushed(model: PyFuncModel, push: Push, values: Any, column: int) -> Behaved:
     fall = before - after
     did = f"{'raising' if push.by > 0 else 'lowering'} {push.column!r} by {abs(push.by):g}"
     if not len(known):
-        return Behaved(what=f"{did}: no row has a value there", share=1.0, least=push.least)
+        return BehaviourResult(what=f"{did}: no row has a value there", share=1.0, least=push.least)
     worst = int(fall.argmax())
-    return Behaved(
+    return BehaviourResult(
         what=f"share of {len(known)} rows in which {did} does not lower the answer{_of(push.of)}"
         + (f" by more than {push.fall:g}" if push.fall else ""),
         share=float((fall <= push.fall + TOLERANCE).mean()),

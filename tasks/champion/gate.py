@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from conf.schema.evaluate import MINIMIZED
 from conf.schema.run import Gate
 from tasks.evaluate.evaluation import Interval
-from tasks.packaging.records import Behaved, Decision, Reason, Score
+from tasks.packaging.records import BehaviourResult, Decision, FinalScore, Reason
 
 
 def judge(
     gate: Gate,
-    score: Score,
+    score: FinalScore,
     *,
     metrics: Mapping[str, float],
     against: tuple[str, Interval] | None,
-    behaved: Sequence[Behaved] = (),
+    behaved: Sequence[BehaviourResult] = (),
 ) -> Decision:
     """Verdict and a reason a rule.
 
@@ -38,7 +38,7 @@ _OPEN = Reason(rule="gate", passed=True, why="champion.gate asks nothing")
 
 def _reasons(
     gate: Gate,
-    score: Score,
+    score: FinalScore,
     metrics: Mapping[str, float],
     against: tuple[str, Interval] | None,
 ) -> Iterator[Reason]:
@@ -84,7 +84,7 @@ def _invariance(share: float | None, least: float) -> Reason:
     return _bounded(what, share, least, rule="invariance")
 
 
-def _behaviour(found: Behaved) -> Reason:
+def _behaviour(found: BehaviourResult) -> Reason:
     reason = _bounded(found.what, found.share, found.least, rule="behaviour")
     if reason.passed or not found.worst:
         return reason

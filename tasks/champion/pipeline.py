@@ -18,12 +18,19 @@ from tasks.champion.decision import decide
 from tasks.champion.gate import judge
 from tasks.champion.paired_test import improvement
 from tasks.champion.retest import retest
-from tasks.champion.training import Run, train
+from tasks.champion.training import RunTrial, train
 from tasks.evaluate import metrics
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import read
 from tasks.packaging.model_card import model_card
-from tasks.packaging.records import Candidate, Crowned, Decision, Incumbent, Registered, Score
+from tasks.packaging.records import (
+    Candidate,
+    ChampionResult,
+    Decision,
+    FinalScore,
+    Incumbent,
+    RegisteredVersion,
+)
 from tasks.prepare import Prepared
 from tasks.registry import aliases
 from tasks.registry.register import Registration, register
@@ -41,13 +48,13 @@ RACES = 3  # how often another writer of the alias may come first
 def crown(
     record: StudyRecord,
     prepared: Prepared,
-    run: Run,
+    run: RunTrial,
     client: MlflowClient,
     note: Note,
     *,
     tags: Mapping[str, str] | None = None,
     stopping: Stopping = never,
-) -> Crowned | None:
+) -> ChampionResult | None:
     """Make the best trial of a study its champion, if it is new and better than the last.
 
     Args:
@@ -80,12 +87,12 @@ def crown(
 def _crown(
     record: StudyRecord,
     prepared: Prepared,
-    run: Run,
+    run: RunTrial,
     client: MlflowClient,
     tell: Note,
     tags: Mapping[str, str],
     stopping: Stopping,
-) -> Crowned | None:
+) -> ChampionResult | None:
     model = record.study.registered_model
     held = aliases.incumbent(client, model)
     candidate, rival = contend(record, prepared, run, held, tell)
@@ -129,7 +136,7 @@ def judged(
     prepared: Prepared,
     client: MlflowClient,
     candidate: Candidate,
-    taken: Score,
+    taken: FinalScore,
     held: Incumbent | None,
     stopping: Stopping = never,
 ) -> Decision:
@@ -151,7 +158,7 @@ def judged(
 
 
 def contend(
-    record: StudyRecord, prepared: Prepared, run: Run, held: Incumbent | None, tell: Note
+    record: StudyRecord, prepared: Prepared, run: RunTrial, held: Incumbent | None, tell: Note
 ) -> tuple[Candidate | None, Incumbent | None]:
     """Who competes, and the incumbent with the value that it is to be compared by.
 
@@ -189,10 +196,10 @@ def _scored(
     record: StudyRecord,
     candidate: Candidate,
     prepared: Prepared,
-    run: Run,
+    run: RunTrial,
     tell: Note,
     stopping: Stopping,
-) -> Score | None:
+) -> FinalScore | None:
     """Train the final model and score it; None when the user stopped one of them."""
     study = record.study
     folder = final_folder(record.home, candidate)
@@ -238,7 +245,7 @@ def _said(decision: Decision) -> dict[str, Any]:
     return {"verdict": decision.verdict, "why": decision.why}
 
 
-def incumbent_of(done: Registered, candidate: Candidate, taken: Score) -> Incumbent:
+def incumbent_of(done: RegisteredVersion, candidate: Candidate, taken: FinalScore) -> Incumbent:
     """A new champion, as its tags will tell it."""
     return Incumbent(
         version=done.version,
@@ -252,8 +259,8 @@ def incumbent_of(done: Registered, candidate: Candidate, taken: Score) -> Incumb
     )
 
 
-def _crowned(decision: Decision, model: str, held: Incumbent) -> Crowned:
-    return Crowned(
+def _crowned(decision: Decision, model: str, held: Incumbent) -> ChampionResult:
+    return ChampionResult(
         decision=decision,
         model=model,
         version=held.version,

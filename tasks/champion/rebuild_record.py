@@ -11,7 +11,7 @@ from conf.loading.digests import study_digest
 from conf.loading.trial_values import values_of
 from conf.runtime.errors import DenseError
 from tasks.packaging.model_card import model_card
-from tasks.packaging.records import Candidate, Decision, Retest, Score
+from tasks.packaging.records import Candidate, Decision, FinalScore, Retest
 from tasks.prepare.store.store import open_prepared
 from tasks.registry import aliases
 from tasks.registry.register import Registration, record_version
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Final:
+class FinalModel:
     """A final model that the journal says was judged."""
 
     number: int
@@ -46,7 +46,7 @@ class Final:
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoredVersions:
     """What the registry has of a study."""
 
     versions: int
@@ -55,7 +55,7 @@ class Restored:
     again."""
 
 
-def restore(record: StudyRecord, uri: str) -> Restored:
+def restore(record: StudyRecord, uri: str) -> RestoredVersions:
     """Record every final model that the journal says was judged, with its version.
 
     What the registry has stays as it is; an alias is set only where nobody holds it. The journal
@@ -77,7 +77,7 @@ def restore(record: StudyRecord, uri: str) -> Restored:
         ) from error
 
 
-def _restore(record: StudyRecord, client: MlflowClient) -> Restored:
+def _restore(record: StudyRecord, client: MlflowClient) -> RestoredVersions:
     versions, lost = 0, []
     champions: dict[str, str] = {}
     challengers: dict[str, str] = {}
@@ -97,10 +97,10 @@ def _restore(record: StudyRecord, client: MlflowClient) -> Restored:
             with aliases.held(record.home, model):
                 if aliases.aliased(client, model, alias) is None:
                     client.set_registered_model_alias(model, alias, version)
-    return Restored(versions, tuple(lost))
+    return RestoredVersions(versions, tuple(lost))
 
 
-def finals(record: StudyRecord) -> Iterator[Final]:
+def finals(record: StudyRecord) -> Iterator[FinalModel]:
     """The final models that were judged, in the order in which they were.
 
     A step that says what its last line said already has no second line, so each step's last line
@@ -121,7 +121,7 @@ def finals(record: StudyRecord) -> Iterator[Final]:
         value = again.mean if again else record.state.trials[number].value
         assert value is not None  # what was judged had won
         trained = last["trained"]
-        yield Final(
+        yield FinalModel(
             number=number,
             decision=Decision.model_validate(
                 {key: event.facts[key] for key in ("verdict", "reasons")}
@@ -139,8 +139,8 @@ def finals(record: StudyRecord) -> Iterator[Final]:
 def _record(
     record: StudyRecord,
     client: MlflowClient,
-    final: Final,
-    score: Score,
+    final: FinalModel,
+    score: FinalScore,
     card: Mapping[str, Any],
     previous: str | None,
 ) -> str:

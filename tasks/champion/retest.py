@@ -9,8 +9,8 @@ from typing import Literal
 
 from conf.loading.digests import derived_seed
 from conf.runtime.errors import DenseError
-from tasks.champion.training import Run, train
-from tasks.packaging.records import Entry, Reason, Retest
+from tasks.champion.training import RunTrial, train
+from tasks.packaging.records import Reason, Retest, RetestEntry
 from tasks.prepare import Prepared
 from tasks.scoring.final_training import training_folder
 from tasks.study.reader import StudyRecord, TrialRecord
@@ -21,7 +21,7 @@ AT_ONCE = 64  # threads that wait; the engine's slots bound what runs
 
 
 def retest(
-    record: StudyRecord, prepared: Prepared, run: Run, numbers: Sequence[int]
+    record: StudyRecord, prepared: Prepared, run: RunTrial, numbers: Sequence[int]
 ) -> Retest | None:
     """Train some trials again on fresh seeds, the same for all, and compare them.
 
@@ -60,7 +60,7 @@ def _seed(record: StudyRecord, n: int) -> int:
 
 
 def compare(
-    entries: Sequence[Entry],
+    entries: Sequence[RetestEntry],
     *,
     direction: Literal["minimize", "maximize"],
     alpha: float,
@@ -88,7 +88,7 @@ def compare(
     return Retest(entries=tuple(entries), chosen=chosen.number, reasons=(*reasons, *failed))
 
 
-def chance_of_luck(entry: Entry, best: Entry, sign: float) -> float:
+def chance_of_luck(entry: RetestEntry, best: RetestEntry, sign: float) -> float:
     """How likely seeds alone would put `best` so far ahead of `entry`, were they equally good."""
     import numpy as np
     from scipy.stats import ttest_1samp
@@ -99,7 +99,9 @@ def chance_of_luck(entry: Entry, best: Entry, sign: float) -> float:
     return float(ttest_1samp(ahead, 0.0, alternative="greater").pvalue)
 
 
-def _against(entry: Entry, best: Entry, chosen: Entry, chance: float, alpha: float) -> Reason:
+def _against(
+    entry: RetestEntry, best: RetestEntry, chosen: RetestEntry, chance: float, alpha: float
+) -> Reason:
     if chance < alpha:
         why = (
             f"trial {entry.number} is worse than trial {best.number} on fresh seeds "
@@ -144,7 +146,7 @@ def _folder(record: StudyRecord, spec: TrialSpec) -> Path:
     return training_folder(record.home, record.study.name, spec.digest, spec.seed)
 
 
-def _entry(record: StudyRecord, number: int, specs: Sequence[TrialSpec]) -> Entry | None:
+def _entry(record: StudyRecord, number: int, specs: Sequence[TrialSpec]) -> RetestEntry | None:
     """What a trial's re-tests came to; None when one of them failed."""
     results = [Result.read(_folder(record, spec)) for spec in specs]
     values, epochs, parameters = [], [], 0
@@ -156,7 +158,9 @@ def _entry(record: StudyRecord, number: int, specs: Sequence[TrialSpec]) -> Entr
         values.append(result.value)
         epochs.append(result.best_epoch)
         parameters = result.params_total
-    return Entry(number=number, values=tuple(values), epochs=tuple(epochs), parameters=parameters)
+    return RetestEntry(
+        number=number, values=tuple(values), epochs=tuple(epochs), parameters=parameters
+    )
 
 
 def _failures(jobs: Sequence[tuple[TrialSpec, Path]], outcomes: Sequence[Outcome]) -> list[Reason]:

@@ -19,10 +19,10 @@ SAME = (
     *("begin", "sparsity", "teacher", "temperature"),
 )
 """What two specifications have in common if they come to the same weights."""
-Run = Callable[[TrialSpec, Path], Outcome]
+RunTrial = Callable[[TrialSpec, Path], Outcome]
 
 
-def trained(run: Run, spec: TrialSpec, folder: Path, *, trouble: str, remedy: str) -> Path:
+def trained(run: RunTrial, spec: TrialSpec, folder: Path, *, trouble: str, remedy: str) -> Path:
     """The folder of a training that `train` brought to its end.
 
     Raises:
@@ -35,7 +35,7 @@ def trained(run: Run, spec: TrialSpec, folder: Path, *, trouble: str, remedy: st
     return folder
 
 
-def train(run: Run, spec: TrialSpec, folder: Path) -> Outcome:
+def train(run: RunTrial, spec: TrialSpec, folder: Path) -> Outcome:
     """Train what `spec` says, from where an earlier attempt left off; nothing if it is done.
 
     What memory or the machine ended is tried again as a trial of the search would be.

@@ -13,7 +13,7 @@ import numpy as np
 from conf.loading.digests import derived_seed
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.provenance import environment
-from tasks.champion.rebuild_record import Final, finals
+from tasks.champion.rebuild_record import FinalModel, finals
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import Said, read
 from tasks.prepare import Prepared
@@ -120,7 +120,7 @@ def champion_original(
     return _original(record, prepared, words, spec.model_copy(update=changes), result, final.folder)
 
 
-def champion_final(record: StudyRecord, digest: str | None = None) -> Final:
+def champion_final(record: StudyRecord, digest: str | None = None) -> FinalModel:
     """The final training that the journal names as the champion's, or one by its configuration.
 
     Raises:

@@ -22,12 +22,12 @@ from conf.runtime.errors import BadInput
 from conf.runtime.home import Home, write_atomically
 from conf.schema.compress import Compress, Recipe
 from tasks.champion.retest import retested_folder
-from tasks.champion.training import Run
+from tasks.champion.training import RunTrial
 from tasks.compress.distill import distilled, student_of
 from tasks.compress.narrow import narrowed, thin
 from tasks.compress.prune import pruned
 from tasks.packaging.model_card import model_card
-from tasks.packaging.records import Candidate, Decision, Reason, Registered, Score
+from tasks.packaging.records import Candidate, Decision, FinalScore, Reason, RegisteredVersion
 from tasks.packaging.tradeoff import PLAIN, TRADEOFF, Tradeoff, choose
 from tasks.prepare.store.store import open_prepared
 from tasks.registry import aliases
@@ -48,17 +48,19 @@ SMALL = "small"
 
 
 @dataclass(frozen=True)
-class Compressed:
+class CompressionResult:
     """What came of it."""
 
     tradeoff: Tradeoff
-    registered: Registered | None
+    registered: RegisteredVersion | None
     """None where no recipe was chosen."""
-    score: Score | None
+    score: FinalScore | None
     """Of the small model on the test part."""
 
 
-def compress(client: MlflowClient, record: StudyRecord, settings: Compress, run: Run) -> Compressed:
+def compress(
+    client: MlflowClient, record: StudyRecord, settings: Compress, run: RunTrial
+) -> CompressionResult:
     """Measure the recipes, apply the chosen one to the champion, register it as `small`.
 
     Called again it measures the trade-off anew and finds the version that is there.
@@ -87,11 +89,11 @@ def compress(client: MlflowClient, record: StudyRecord, settings: Compress, run:
             f"the data or the training of version {version.version} is no longer in this home; "
             f"`dense replay {record.study.name}` trains it again"
         )
-    bench = Bench(record, candidate, prepared, settings, run)
+    bench = RecipeBench(record, candidate, prepared, settings, run)
     found = _measured(bench, trial, final)
     write_atomically(final / TRADEOFF, found.model_dump_json() + "\n")
     if found.chosen is None:
-        return Compressed(found, None, None)
+        return CompressionResult(found, None, None)
     recipe: Recipe = TypeAdapter(Recipe).validate_python(found.chosen)
     small, folder = bench.applied(recipe, final)
     taken = score(
@@ -104,11 +106,11 @@ def compress(client: MlflowClient, record: StudyRecord, settings: Compress, run:
         trained=folder,
     )
     done = _register(client, record, version, small, prepared, final, found, taken)
-    return Compressed(found, done, taken)
+    return CompressionResult(found, done, taken)
 
 
 @dataclass(frozen=True)
-class Bench:
+class RecipeBench:
     """What every recipe is applied with."""
 
     record: StudyRecord
@@ -116,7 +118,7 @@ class Bench:
     """The champion."""
     prepared: Prepared
     settings: Compress
-    run: Run
+    run: RunTrial
 
     def applied(self, recipe: Recipe | None, folder: Path) -> tuple[Candidate, Path]:
         """What a recipe makes of the model trained in a folder, before it is packed, and where that
@@ -176,7 +178,7 @@ def _candidate(record: StudyRecord, version: ModelVersion) -> Candidate:
     )
 
 
-def _measured(bench: Bench, trial: Path, final: Path) -> Tradeoff:
+def _measured(bench: RecipeBench, trial: Path, final: Path) -> Tradeoff:
     """Every recipe and none, on the validation part and the model trained in `trial`."""
     study, candidate, prepared = bench.record.study, bench.candidate, bench.prepared
     tried: Sequence[Recipe | None] = (None, *bench.settings.recipes)
@@ -199,7 +201,7 @@ def _measured(bench: Bench, trial: Path, final: Path) -> Tradeoff:
         threads=study.resources.threads,
         seconds=study.champion.seconds * len(requests),
     )
-    scores = {recipe: Score.model_validate(reply) for recipe, reply in replies.items()}
+    scores = {recipe: FinalScore.model_validate(reply) for recipe, reply in replies.items()}
     return choose(
         {recipe: each.metrics[candidate.objective].value for recipe, each in scores.items()},
         {recipe: each.size_mb for recipe, each in scores.items()},
@@ -218,8 +220,8 @@ def _register(
     prepared: Prepared,
     final: Path,
     found: Tradeoff,
-    taken: Score,
-) -> Registered:
+    taken: FinalScore,
+) -> RegisteredVersion:
     """The small model's run and version, found or made, and the alias `small`."""
     decision = Decision(verdict="keep", reasons=(Reason(rule="small", passed=True, why=found.why),))
     card = model_card(small, taken, decision, prepared.card, champion.name)
@@ -245,4 +247,4 @@ def _register(
         client.set_model_version_tag(champion.name, number, "dense.recipe", str(found.chosen))
         client.log_artifact(version.run_id, str(final / TRADEOFF))
         client.set_registered_model_alias(champion.name, SMALL, number)
-    return Registered(model=champion.name, version=number, run_id=version.run_id or "")
+    return RegisteredVersion(model=champion.name, version=number, run_id=version.run_id or "")

@@ -9,7 +9,7 @@ from conf.schema.compress import Compress
 from conf.schema.estimators import EstimatorKinds
 from conf.schema.pretrained import Head
 from conf.schema.study import TrialConfig
-from tasks.champion.training import Run, trained
+from tasks.champion.training import RunTrial, trained
 from tasks.compress.anew import anew
 from tasks.packaging.tradeoff import check_shrinks
 from tasks.prepare import Prepared
@@ -46,7 +46,7 @@ def student_of(record: StudyRecord, folder: Path, settings: Compress) -> TrialRe
 
 
 def distilled(
-    run: Run, folder: Path, student: TrialRecord, prepared: Prepared, settings: Compress
+    run: RunTrial, folder: Path, student: TrialRecord, prepared: Prepared, settings: Compress
 ) -> Path:
     """The folder of the student's training; found if it is there.
 

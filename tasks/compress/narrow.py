@@ -8,7 +8,7 @@ from conf.runtime.errors import BadInput
 from conf.schema.compress import Compress
 from conf.schema.model import Cnn, Mlp
 from conf.schema.study import TrialConfig
-from tasks.champion.training import Run, trained
+from tasks.champion.training import RunTrial, trained
 from tasks.compress.anew import anew
 from tasks.packaging.tradeoff import check_shrinks
 from tasks.prepare import Prepared
@@ -42,7 +42,7 @@ def thin(config: TrialConfig, prepared: Prepared, settings: Compress) -> TrialCo
     return config.model_copy(update={"model": model.model_copy(update={"width": width})})
 
 
-def narrowed(run: Run, folder: Path, prepared: Prepared, settings: Compress) -> Path:
+def narrowed(run: RunTrial, folder: Path, prepared: Prepared, settings: Compress) -> Path:
     """The folder of a narrower training that goes on from another's weights; found if it is there.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 from conf.runtime.errors import BadInput
 from conf.schema.compress import Compress
 from conf.schema.pretrained import Adapted, Head
-from tasks.champion.training import Run, trained
+from tasks.champion.training import RunTrial, trained
 from tasks.compress.anew import anew
 from tasks.packaging.tradeoff import check_shrinks
 from tasks.prepare import Prepared
@@ -15,7 +15,7 @@ from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 
 
-def pruned(run: Run, folder: Path, prepared: Prepared, settings: Compress) -> Path:
+def pruned(run: RunTrial, folder: Path, prepared: Prepared, settings: Compress) -> Path:
     """The folder of a training that goes on from another's pruned weights; found if it is there.
 
     Args:

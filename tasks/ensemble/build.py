@@ -14,14 +14,20 @@ from typing import TYPE_CHECKING
 from conf.loading.digests import canonical_json, derived_seed, sha256_text, study_digest
 from conf.runtime.errors import BadInput
 from tasks.champion.pipeline import judged
-from tasks.champion.training import Run, trained
+from tasks.champion.training import RunTrial, trained
 from tasks.compare.replay import same_predictions, trial_original
 from tasks.evaluate import metrics
 from tasks.evaluate.ensemble_selection import Ensemble, Saved, combined, ensemble_of
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import read, write
 from tasks.packaging.model_card import model_card
-from tasks.packaging.records import Candidate, Decision, Member, Registered, Score
+from tasks.packaging.records import (
+    Candidate,
+    Decision,
+    EnsembleMember,
+    FinalScore,
+    RegisteredVersion,
+)
 from tasks.prepare import Prepared
 from tasks.registry import aliases
 from tasks.registry.register import Registration, record_version
@@ -37,26 +43,26 @@ ALIAS = "ensemble"
 
 
 @dataclass(frozen=True)
-class Built:
+class EnsembleResult:
     """What came of it."""
 
     found: Ensemble
     """As it was chosen by the saved predictions."""
-    members: Sequence[Member]
+    members: Sequence[EnsembleMember]
     again: Sequence[int]
     """Trials that were trained again, their weights being gone."""
     unlike: Sequence[int]
     """Of those, the ones whose predictions are not the same bits as the first time."""
     value: float
     """The objective on the validation part, with the weights that are packed."""
-    score: Score
+    score: FinalScore
     decision: Decision
-    registered: Registered
+    registered: RegisteredVersion
 
 
 def build(
-    client: MlflowClient, record: StudyRecord, prepared: Prepared, run: Run
-) -> Built | Ensemble:
+    client: MlflowClient, record: StudyRecord, prepared: Prepared, run: RunTrial
+) -> EnsembleResult | Ensemble:
     """Register the ensemble of a study's trials as a version of its model.
 
     Args:
@@ -101,12 +107,12 @@ def build(
     if decision.verdict == "crown":  # the champion's alias is not what it competes for
         decision = decision.model_copy(update={"verdict": "keep"})
     done = _register(client, record, prepared, candidate, members, taken, decision, folder)
-    return Built(found, members, again, unlike, value, taken, decision, done)
+    return EnsembleResult(found, members, again, unlike, value, taken, decision, done)
 
 
 def _members(
-    record: StudyRecord, prepared: Prepared, run: Run, found: Ensemble
-) -> tuple[list[Member], list[int], list[int]]:
+    record: StudyRecord, prepared: Prepared, run: RunTrial, found: Ensemble
+) -> tuple[list[EnsembleMember], list[int], list[int]]:
     """The members with folders that hold their weights; those that were trained for it."""
     members, again, unlike = [], [], []
     for number, weight in sorted(found.weights.items(), key=lambda item: (-item[1], item[0])):
@@ -118,7 +124,7 @@ def _members(
             if not same_predictions(trial.path, folder):
                 unlike.append(number)
         members.append(
-            Member(
+            EnsembleMember(
                 number=number,
                 digest=trial.trial.digest,
                 config=trial.config,
@@ -129,7 +135,7 @@ def _members(
     return members, again, unlike
 
 
-def _trained_again(record: StudyRecord, prepared: Prepared, run: Run, number: int) -> Path:
+def _trained_again(record: StudyRecord, prepared: Prepared, run: RunTrial, number: int) -> Path:
     """A folder in which a trial was trained as in the search; found if it is there."""
     original = trial_original(record, prepared, number)
     spec = original.spec
@@ -149,7 +155,7 @@ def _said(folder: Path) -> Saved:
 
 
 def _candidate(
-    record: StudyRecord, prepared: Prepared, members: Sequence[Member], value: float
+    record: StudyRecord, prepared: Prepared, members: Sequence[EnsembleMember], value: float
 ) -> Candidate:
     """The ensemble as whoever competes: its digest is of its members and their weights."""
     first = members[0]
@@ -172,11 +178,11 @@ def _register(
     record: StudyRecord,
     prepared: Prepared,
     candidate: Candidate,
-    members: Sequence[Member],
-    taken: Score,
+    members: Sequence[EnsembleMember],
+    taken: FinalScore,
     decision: Decision,
     folder: Path,
-) -> Registered:
+) -> RegisteredVersion:
     """The run and the version, found or made; then the alias, if the gate lets it through."""
     model = record.study.registered_model
     shares = {str(member.number): round(member.weight, 6) for member in members}
@@ -197,4 +203,4 @@ def _register(
             client.set_model_version_tag(model, version.version, name, value)
         if decision.verdict == "keep":
             client.set_registered_model_alias(model, ALIAS, version.version)
-    return Registered(model=model, version=str(version.version), run_id=version.run_id or "")
+    return RegisteredVersion(model=model, version=str(version.version), run_id=version.run_id or "")

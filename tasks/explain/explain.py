@@ -20,7 +20,7 @@ from tasks.evaluate.predictions import NumberPredictions
 from tasks.explain import image_maps, integrated_gradients, permutation, token_maps
 from tasks.explain.select_rows import Said, chosen, described, looked_at
 from tasks.packaging.benchmark import predict
-from tasks.packaging.explanations import EXPLAINED, Example, Explained, Piece
+from tasks.packaging.explanations import EXPLAINED, Attribution, ExplainedRow, Explanation
 from tasks.packaging.pack import trained
 from tasks.packaging.pack_text import TextReader, tokens_of
 from tasks.packaging.raw_rows import RawRows
@@ -89,12 +89,12 @@ def explain(subject: Subject, count: int) -> None:
     write_atomically(subject.folder / EXPLAINED, found.model_dump_json() + "\n")
 
 
-def _empty(subject: Subject, **given: Any) -> Explained:
+def _empty(subject: Subject, **given: Any) -> Explanation:
     objective = subject.candidate.objective
-    return Explained.model_validate({"kind": subject.kind, "objective": objective, **given})
+    return Explanation.model_validate({"kind": subject.kind, "objective": objective, **given})
 
 
-def _explained(subject: Subject, count: int) -> Explained:
+def _explained(subject: Subject, count: int) -> Explanation:
     classes = subject.card["classes"]
     right, wrong = chosen(subject.said, count)
     examples = [
@@ -109,7 +109,7 @@ def _explained(subject: Subject, count: int) -> Explained:
     return found.model_copy(update={"columns": lost})
 
 
-def _example(subject: Subject, place: int, plain: Example) -> Example:
+def _example(subject: Subject, place: int, plain: ExplainedRow) -> ExplainedRow:
     """One answer with what it rests on."""
     of = {"image": _pixels, "text": _tokens, "table": _columns}[subject.kind]
     return plain.model_copy(update=of(subject, place))
@@ -141,7 +141,7 @@ def _tokens(subject: Subject, place: int) -> dict[str, Any]:
     return {"pieces": token_maps.weighed(text, read, weights)}
 
 
-def _columns(subject: Subject, place: int) -> dict[str, tuple[Piece, ...]]:
+def _columns(subject: Subject, place: int) -> dict[str, tuple[Attribution, ...]]:
     answer = _answer(subject, place)
     found = permutation.counted(
         subject.table, place, lambda rows: answer(subject.raw(rows)), subject.candidate.seed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.packaging.explanations import Column, Piece
+from tasks.packaging.explanations import Attribution, ColumnImportance
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,7 +26,7 @@ Quality = Callable[["DataFrame", NDArray[np.int64]], float]
 """Of changed raw rows and their places among the test rows: the objective, more is better."""
 
 
-def importance(rows: DataFrame, quality: Quality, seed: int) -> tuple[Column, ...]:
+def importance(rows: DataFrame, quality: Quality, seed: int) -> tuple[ColumnImportance, ...]:
     """Objective lost when a column is shuffled, the mean of some shuffles; the greatest first."""
     random = np.random.default_rng([seed, 1])
     places = np.arange(len(rows))
@@ -42,11 +42,11 @@ def importance(rows: DataFrame, quality: Quality, seed: int) -> tuple[Column, ..
             changed.isetitem(column, random.permutation(some.iloc[:, column].to_numpy()))
             losses.append(before - quality(changed, places))
         loss, deviation = float(np.mean(losses)), float(np.std(losses, ddof=1))
-        found.append(Column(name=name, loss=loss, deviation=deviation))
+        found.append(ColumnImportance(name=name, loss=loss, deviation=deviation))
     return tuple(sorted(found, key=lambda one: -one.loss))
 
 
-def counted(rows: DataFrame, place: int, answer: Answer, seed: int) -> tuple[Piece, ...]:
+def counted(rows: DataFrame, place: int, answer: Answer, seed: int) -> tuple[Attribution, ...]:
     """Of one row: how far its answer falls when a column's value is that of some other row.
 
     Those that count most, for or against, come first.
@@ -58,7 +58,7 @@ def counted(rows: DataFrame, place: int, answer: Answer, seed: int) -> tuple[Pie
         changed = rows.iloc[np.repeat(place, len(others))].copy()
         changed.isetitem(column, rows.iloc[others, column].to_numpy())
         fall = float(before - answer(changed).mean())
-        found.append(Piece(shown=f"{name} {_shown(rows.iat[place, column])}", weight=fall))
+        found.append(Attribution(shown=f"{name} {_shown(rows.iat[place, column])}", weight=fall))
     return tuple(sorted(found, key=lambda piece: -abs(piece.weight)))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions
-from tasks.packaging.explanations import Example
+from tasks.packaging.explanations import ExplainedRow
 
 Said = Predictions | LabelPredictions | NumberPredictions
 
@@ -65,7 +65,7 @@ def _spread(targets: NDArray, places: NDArray, count: int) -> list[int]:
     return places[order][:count].tolist()
 
 
-def described(said: Said, place: int, *, right: bool, classes: Sequence[str]) -> Example:
+def described(said: Said, place: int, *, right: bool, classes: Sequence[str]) -> ExplainedRow:
     """An answer in words, not explained yet."""
 
     def named(answer: Any) -> str:
@@ -76,7 +76,7 @@ def described(said: Said, place: int, *, right: bool, classes: Sequence[str]) ->
         return ", ".join(str(classes[n]) for n in np.flatnonzero(answer).tolist()) or "none"
 
     labels = isinstance(said, LabelPredictions)
-    return Example(
+    return ExplainedRow(
         id=int(said.ids[place]),
         right=right,
         target=named(said.targets[place]),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from data.encoding.tokenizer import Encoder, shortened
 from data.transforms.texts import split_words
-from tasks.packaging.explanations import Piece
+from tasks.packaging.explanations import Attribution
 
 GAP = " … "
 """Where a long text was cut."""
@@ -41,25 +41,25 @@ def read(text: str, encoder: Encoder) -> Read:
     return Read(np.array(tokens, dtype=np.int64), special, spans)
 
 
-def weighed(text: str, read: Read, weights: NDArray[np.float64]) -> tuple[Piece, ...]:
+def weighed(text: str, read: Read, weights: NDArray[np.float64]) -> tuple[Attribution, ...]:
     """The text in pieces, each with the weight of its token; what stands between them has none."""
-    found: list[Piece] = []
+    found: list[Attribution] = []
     end = 0
     for (start, stop), weight in zip(read.spans, weights[~read.special], strict=True):
         between = text[end:start]
         if between:
-            found.append(Piece(shown=between if between.isspace() else GAP, weight=0.0))
+            found.append(Attribution(shown=between if between.isspace() else GAP, weight=0.0))
         if stop > start:
-            found.append(Piece(shown=text[start:stop], weight=float(weight)))
+            found.append(Attribution(shown=text[start:stop], weight=float(weight)))
         end = max(end, stop)
     if text[end:].strip():
-        found.append(Piece(shown=GAP, weight=0.0))
+        found.append(Attribution(shown=GAP, weight=0.0))
     return tuple(found)
 
 
 def left_out(
     text: str, answer: Callable[[Sequence[str]], NDArray[np.float64]]
-) -> tuple[Piece, ...]:
+) -> tuple[Attribution, ...]:
     """A text's words, of Chinese its characters, with how far the answer falls without them.
 
     Args:
@@ -71,10 +71,10 @@ def left_out(
     starts = range(0, len(words), size)
     without = [between.join(words[:start] + words[start + size :]) for start in starts]
     said = answer([between.join(words), *without])
-    found: list[Piece] = []
+    found: list[Attribution] = []
     for start, fall in zip(starts, said[0] - said[1:], strict=True):
         if found and between:
-            found.append(Piece(shown=between, weight=0.0))
+            found.append(Attribution(shown=between, weight=0.0))
         shown = between.join(words[start : start + size])
-        found.append(Piece(shown=shown, weight=float(fall)))
+        found.append(Attribution(shown=shown, weight=float(fall)))
     return tuple(found)

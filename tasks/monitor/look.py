@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict
 from conf.schema.monitor import Monitor
 from tasks.evaluate.evaluation import Interval
 from tasks.monitor import statistics
-from tasks.packaging.drift_features import CONFIDENCE, Answers, Features
-from tasks.packaging.drift_reference import Reference
+from tasks.packaging.drift_features import CONFIDENCE, DriftFeatures, DriftPredictions
+from tasks.packaging.drift_reference import DriftReference
 
 COMPARED = 1_000
 """Rows a side that features are compared on at most; drawn evenly."""
@@ -119,9 +119,9 @@ class Comparison(Record):
 
 
 def compare(
-    reference: Reference,
-    features: Features,
-    answers: Answers,
+    reference: DriftReference,
+    features: DriftFeatures,
+    answers: DriftPredictions,
     settings: Monitor,
     *,
     quality: Test | None = None,

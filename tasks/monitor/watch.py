@@ -96,7 +96,7 @@ def _too_few(place: Path, rows: int, wanted: int) -> Idle:
 
 def _reference(
     client: MlflowClient, version: ModelVersion, folder: str
-) -> drift_reference.Reference:
+) -> drift_reference.DriftReference:
     """What was kept with the version."""
     from mlflow.exceptions import MlflowException
 
@@ -114,7 +114,7 @@ def _reference(
 def _look(
     model: PyFuncModel,
     version: ModelVersion,
-    known: drift_reference.Reference,
+    known: drift_reference.DriftReference,
     rows: Rows,
     place: Path,
     files: int,

@@ -28,7 +28,7 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Features:
+class DriftFeatures:
     """Of some rows: `values` (float32[n, d]) has a column a name, `joint` (float32[n, e]) is for
     the comparison of rows as wholes."""
 
@@ -39,14 +39,14 @@ class Features:
     def __len__(self) -> int:
         return len(self.values)
 
-    def some(self, rows: NDArray[np.int64]) -> Features:
+    def some(self, rows: NDArray[np.int64]) -> DriftFeatures:
         """Those of some rows."""
-        return Features(self.names, self.values[rows], self.joint[rows])
+        return DriftFeatures(self.names, self.values[rows], self.joint[rows])
 
 
-def together(parts: Sequence[Features]) -> Features:
+def together(parts: Sequence[DriftFeatures]) -> DriftFeatures:
     """The features of several parts' rows, one part after the other."""
-    return Features(
+    return DriftFeatures(
         parts[0].names,
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.joint for part in parts]),
@@ -54,7 +54,7 @@ def together(parts: Sequence[Features]) -> Features:
 
 
 @dataclass(frozen=True)
-class Answers:
+class DriftPredictions:
     """What a model said of some rows: the classes it chose, where it chooses among any, and numbers
     (`values`, float32[n, k]) such as how sure it was."""
 
@@ -63,7 +63,7 @@ class Answers:
     values: NDArray[np.float32]
 
 
-def features_of(rows: Any, inputs: Mapping[str, Any]) -> Features:
+def features_of(rows: Any, inputs: Mapping[str, Any]) -> DriftFeatures:
     """Features of raw rows.
 
     Args:
@@ -80,22 +80,22 @@ def features_of(rows: Any, inputs: Mapping[str, Any]) -> Features:
     return _of_texts(list(rows))
 
 
-def answers_of(said: Said) -> Answers:
+def answers_of(said: Said) -> DriftPredictions:
     """What is compared of a model's answers."""
     if isinstance(said, Predictions):
         sure = said.probabilities.max(axis=1).astype(np.float32)
-        return Answers(said.predictions.astype(np.int64), CONFIDENCE, sure[:, None])
+        return DriftPredictions(said.predictions.astype(np.int64), CONFIDENCE, sure[:, None])
     if isinstance(said, LabelPredictions):
         sure = np.maximum(said.probabilities, 1 - said.probabilities).mean(axis=1)
-        return Answers(None, CONFIDENCE, sure.astype(np.float32)[:, None])
+        return DriftPredictions(None, CONFIDENCE, sure.astype(np.float32)[:, None])
     if isinstance(said, NumberPredictions):
-        return Answers(None, ("answer",), said.predictions.astype(np.float32)[:, None])
+        return DriftPredictions(None, ("answer",), said.predictions.astype(np.float32)[:, None])
     lengths = [(len(text), len(_WORD.findall(text))) for text in said.hypotheses]
     values = np.array(lengths, dtype=np.float32).reshape(-1, 2)
-    return Answers(None, ("characters", "words"), values)
+    return DriftPredictions(None, ("characters", "words"), values)
 
 
-def _of_images(rows: NDArray[np.float32], inputs: Mapping[str, Any]) -> Features:
+def _of_images(rows: NDArray[np.float32], inputs: Mapping[str, Any]) -> DriftFeatures:
     low, high = float(inputs["low"]), float(inputs["high"])
     pixels = (rows - low) / ((high - low) or 1.0)
     colours = pixels if pixels.ndim == 4 else pixels[..., None]
@@ -106,7 +106,7 @@ def _of_images(rows: NDArray[np.float32], inputs: Mapping[str, Any]) -> Features
     named |= _edges(grey) | _shape(grey)
     values = np.stack(list(named.values()), axis=1).astype(np.float32)
     joint = np.concatenate([values, _thumbnails(grey)], axis=1)
-    return Features(tuple(named), values, joint)
+    return DriftFeatures(tuple(named), values, joint)
 
 
 def _edges(grey: NDArray) -> dict[str, NDArray]:
@@ -153,14 +153,14 @@ def _thumbnails(grey: NDArray) -> NDArray[np.float32]:
     return grey.reshape(len(grey), -1).astype(np.float32)
 
 
-def _of_table(rows: NDArray[np.float64], inputs: Mapping[str, Any]) -> Features:
+def _of_table(rows: NDArray[np.float64], inputs: Mapping[str, Any]) -> DriftFeatures:
     names = tuple(inputs.get("names") or (f"column {k}" for k in range(rows.shape[1])))
     fill = np.asarray(inputs.get("fill") or np.zeros(rows.shape[1]), np.float64)
     whole = np.where(np.isnan(rows), fill, rows).astype(np.float32)
-    return Features(names, np.where(np.isnan(rows), GAP, rows).astype(np.float32), whole)
+    return DriftFeatures(names, np.where(np.isnan(rows), GAP, rows).astype(np.float32), whole)
 
 
-def _of_texts(texts: Sequence[str]) -> Features:
+def _of_texts(texts: Sequence[str]) -> DriftFeatures:
     names = ("characters", "words", "letters a word", "capitals", "digits", "marks", "beyond ASCII")
     values = np.array([_of_text(text) for text in texts], dtype=np.float32).reshape(-1, len(names))
     joint = np.zeros((len(texts), BUCKETS), dtype=np.float32)
@@ -168,7 +168,7 @@ def _of_texts(texts: Sequence[str]) -> Features:
         for word in _WORD.findall(text.lower()):
             joint[row, zlib.crc32(word.encode()) % BUCKETS] += 1
     joint = np.sqrt(joint / np.maximum(joint.sum(axis=1, keepdims=True), 1))
-    return Features(names, values, joint)
+    return DriftFeatures(names, values, joint)
 
 
 def _of_text(text: str) -> tuple[float, ...]:

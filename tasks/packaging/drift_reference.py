@@ -18,7 +18,13 @@ import numpy as np
 
 from conf.runtime.errors import BadInput
 from tasks.evaluate.predictions import Said
-from tasks.packaging.drift_features import Answers, Features, answers_of, features_of, together
+from tasks.packaging.drift_features import (
+    DriftFeatures,
+    DriftPredictions,
+    answers_of,
+    features_of,
+    together,
+)
 from tasks.packaging.table_frame import picked
 
 REFERENCE = "reference"
@@ -28,15 +34,15 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Reference:
+class DriftReference:
     """What new rows are compared with."""
 
-    features: Features
-    answers: Answers | None
+    features: DriftFeatures
+    answers: DriftPredictions | None
     """None where the winning trial's predictions were gone."""
 
 
-def build(parts: Sequence[Any], inputs: Mapping[str, Any], said: Said | None) -> Reference:
+def build(parts: Sequence[Any], inputs: Mapping[str, Any], said: Said | None) -> DriftReference:
     """The reference of some parts' raw rows; at most 2,000, drawn evenly.
 
     Args:
@@ -52,10 +58,10 @@ def build(parts: Sequence[Any], inputs: Mapping[str, Any], said: Said | None) ->
         features_of(picked(part, chosen[(chosen >= start) & (chosen < end)] - start), inputs)
         for part, start, end in zip(parts, offsets[:-1], offsets[1:], strict=True)
     ]
-    return Reference(together(some), None if said is None else answers_of(said))
+    return DriftReference(together(some), None if said is None else answers_of(said))
 
 
-def write(folder: Path, reference: Reference) -> None:
+def write(folder: Path, reference: DriftReference) -> None:
     """Write it as a folder, whole or not at all; one that is there is replaced."""
     scratch = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(scratch, ignore_errors=True)
@@ -74,7 +80,7 @@ def write(folder: Path, reference: Reference) -> None:
     scratch.rename(folder)
 
 
-def read(folder: Path) -> Reference:
+def read(folder: Path) -> DriftReference:
     """Read it back.
 
     Raises:
@@ -83,10 +89,12 @@ def read(folder: Path) -> Reference:
     try:
         facts = json.loads((folder / "reference.json").read_text())
         with np.load(folder / "rows.npz", allow_pickle=False) as arrays:
-            features = Features(tuple(facts["features"]), arrays["features"], arrays["joint"])
+            features = DriftFeatures(tuple(facts["features"]), arrays["features"], arrays["joint"])
             labels = arrays.get("labels")
             names = facts["answers"]
-            answers = None if names is None else Answers(labels, tuple(names), arrays["answers"])
+            answers = (
+                None if names is None else DriftPredictions(labels, tuple(names), arrays["answers"])
+            )
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(f"{folder} cannot be read as a champion's reference ({error})") from error
-    return Reference(features, answers)
+    return DriftReference(features, answers)

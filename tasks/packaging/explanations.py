@@ -5,18 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from tasks.packaging.records import ChampionRecord
 
 EXPLAINED = "explained.json"
 
 
-class Record(BaseModel):
-    """Frozen and closed: what is written is what is read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Piece(Record):
+class Attribution(ChampionRecord):
     """A piece of a text, or a column of a row, and what it counts for."""
 
     shown: str
@@ -25,7 +19,7 @@ class Piece(Record):
     """By how much it raises the answer that was given; below 0: it speaks against it."""
 
 
-class Example(Record):
+class ExplainedRow(ChampionRecord):
     """One answer on the test part."""
 
     id: int
@@ -38,7 +32,7 @@ class Example(Record):
     sure: float | None
     """Probability that the answer is right (of labels: about that one); None where it is a
     number."""
-    pieces: tuple[Piece, ...] = ()
+    pieces: tuple[Attribution, ...] = ()
     """Of a text its pieces in order, of a table's row its columns, those that count most first."""
     picture: str = ""
     """Of an image: a PNG in base64."""
@@ -46,7 +40,7 @@ class Example(Record):
     """What its pixels count for, a PNG in base64: `FOR` where they raise the answer."""
 
 
-class Column(Record):
+class ColumnImportance(ChampionRecord):
     """A table's column and what quality is lost when it is shuffled over the test part."""
 
     name: str
@@ -56,21 +50,21 @@ class Column(Record):
     """Of the shuffles."""
 
 
-class Explained(Record):
+class Explanation(ChampionRecord):
     """What explains a champion."""
 
     kind: Literal["image", "text", "table"]
     objective: str
     why_not: str = ""
     """Why there is nothing, with a remedy; empty where there is."""
-    examples: tuple[Example, ...] = ()
-    columns: tuple[Column, ...] = ()
+    examples: tuple[ExplainedRow, ...] = ()
+    columns: tuple[ColumnImportance, ...] = ()
     """Of a table, those that count most first."""
 
 
-def read_explained(folder: Path) -> Explained | None:
+def read_explained(folder: Path) -> Explanation | None:
     """What is kept in a folder; None where nothing was explained."""
     try:
-        return Explained.model_validate_json((folder / EXPLAINED).read_bytes())
+        return Explanation.model_validate_json((folder / EXPLAINED).read_bytes())
     except (OSError, ValueError):
         return None

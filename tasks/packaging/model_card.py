@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from data.encoding.one_hot import number_names
-from tasks.packaging.records import Candidate, Decision, Member, Score
+from tasks.packaging.records import Candidate, Decision, EnsembleMember, FinalScore
 from tasks.packaging.table_frame import has_words
 
 
 def model_card(
     candidate: Candidate,
-    score: Score,
+    score: FinalScore,
     decision: Decision,
     card: Mapping[str, Any],
     model: str,
-    members: Sequence[Member] = (),
+    members: Sequence[EnsembleMember] = (),
 ) -> str:
     """Markdown: use, data, quality with intervals, cost, and how it was chosen.
 
@@ -33,11 +33,11 @@ def model_card(
 
 def _lines(
     candidate: Candidate,
-    score: Score,
+    score: FinalScore,
     decision: Decision,
     card: Mapping[str, Any],
     model: str,
-    members: Sequence[Member],
+    members: Sequence[EnsembleMember],
 ) -> Iterator[str]:
     yield f"# {model}"
     yield ""
@@ -119,7 +119,7 @@ def _trained(rows: Mapping[str, int], parts: Sequence[str]) -> str:
     return f"{sum(rows[part] for part in parts)} ({' and '.join(parts)} part)"
 
 
-def _members(candidate: Candidate, members: Sequence[Member]) -> str:
+def _members(candidate: Candidate, members: Sequence[EnsembleMember]) -> str:
     shares = ", ".join(f"{member.number} ({member.weight:.0%})" for member in members)
     return (
         f"Trials {shares} of the study `{candidate.study}`, picked one after another by what they "

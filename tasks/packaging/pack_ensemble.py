@@ -11,14 +11,18 @@ from tasks.packaging import pyfunc_ensemble
 from tasks.packaging.pack import EXAMPLES, answered, metadata_of, pack
 from tasks.packaging.package import save_model, signature_of
 from tasks.packaging.raw_rows import read_rows
-from tasks.packaging.records import Candidate, Member
+from tasks.packaging.records import Candidate, EnsembleMember
 from tasks.packaging.table_frame import card as columns_card
 from tasks.packaging.torch_export import raw_shape
 from tasks.train.folder import file_fact
 
 
 def pack_ensemble(
-    candidate: Candidate, members: Sequence[Member], card: Path, train: Path, destination: Path
+    candidate: Candidate,
+    members: Sequence[EnsembleMember],
+    card: Path,
+    train: Path,
+    destination: Path,
 ) -> Path:
     """Write the package of an ensemble.
 

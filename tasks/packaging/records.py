@@ -10,13 +10,13 @@ from conf.schema.study import TrialConfig
 from tasks.evaluate.evaluation import Interval
 
 
-class Record(BaseModel):
+class ChampionRecord(BaseModel):
     """Frozen and closed: what is written is what is read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Candidate(Record):
+class Candidate(ChampionRecord):
     """The configuration that won the search, and what it reached on the validation part."""
 
     study: str
@@ -41,7 +41,7 @@ class Candidate(Record):
         return self.config.evaluate.objective
 
 
-class Member(Record):
+class EnsembleMember(ChampionRecord):
     """A trial that is part of an ensemble."""
 
     number: int
@@ -53,14 +53,14 @@ class Member(Record):
     """Its share of the answer; those of all members sum to 1."""
 
 
-class Latency(Record):
+class Latency(ChampionRecord):
     """Milliseconds of one call of the packed model, measured where it was scored."""
 
     p50: float
     p95: float
 
 
-class Score(Record):
+class FinalScore(ChampionRecord):
     """What the final model is worth on the test part; taken once and kept."""
 
     digest: str
@@ -86,7 +86,7 @@ class Score(Record):
     """Seconds since the epoch at which the score was taken."""
 
 
-class Behaved(Record):
+class BehaviourResult(ChampionRecord):
     """What one set of directional cases came to."""
 
     what: str
@@ -98,7 +98,7 @@ class Behaved(Record):
     """The case that is furthest from what it should be, in words."""
 
 
-class Incumbent(Record):
+class Incumbent(ChampionRecord):
     """The version under the alias `champion`, from its tags."""
 
     version: str
@@ -113,7 +113,7 @@ class Incumbent(Record):
     """Its metrics on the test part."""
 
 
-class Entry(Record):
+class RetestEntry(ChampionRecord):
     """One configuration in the re-test; its tuples have an item a fresh seed, in one order."""
 
     number: int
@@ -131,10 +131,10 @@ class Entry(Record):
         return sum(self.values) / len(self.values)
 
 
-class Retest(Record):
+class Retest(ChampionRecord):
     """The re-test and what it came to."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[RetestEntry, ...]
     """As the search's model ranked them."""
     chosen: int
     """Trial that won."""
@@ -142,12 +142,12 @@ class Retest(Record):
     """For each other entry, why it did not win."""
 
     @property
-    def winner(self) -> Entry:
+    def winner(self) -> RetestEntry:
         """The entry that won."""
         return next(entry for entry in self.entries if entry.number == self.chosen)
 
 
-class Reason(Record):
+class Reason(ChampionRecord):
     """One rule, whether it speaks for the candidate, and why, as a sentence."""
 
     rule: str
@@ -155,7 +155,7 @@ class Reason(Record):
     why: str
 
 
-class Decision(Record):
+class Decision(ChampionRecord):
     """What becomes of a candidate.
 
     `crown`: it takes the alias. `keep`: the incumbent keeps it. `unchanged`: the candidate is the
@@ -173,7 +173,7 @@ class Decision(Record):
         return "; ".join(failed or [self.reasons[-1].why])
 
 
-class Registered(Record):
+class RegisteredVersion(ChampionRecord):
     """A version in the registry."""
 
     model: str
@@ -181,7 +181,7 @@ class Registered(Record):
     run_id: str
 
 
-class Crowned(Record):
+class ChampionResult(ChampionRecord):
     """What the champion step came to."""
 
     decision: Decision

@@ -6,26 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from conf.runtime.errors import BadInput
 from conf.schema.compress import Compress
 from conf.schema.estimators import EstimatorKinds
 from conf.schema.study import TrialConfig
-from tasks.packaging.records import Latency
+from tasks.packaging.records import ChampionRecord, Latency
 
 PLAIN = "as it is"
 TRADEOFF = "small.json"
 
 
-class Record(BaseModel):
-    """Frozen and closed: what is written is what is read."""
+class RecipeMeasurement(ChampionRecord):
+    """One recipe on the validation split, applied to a model that was not trained on it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Measured(Record):
-    """One recipe on the validation part, applied to a model that has not learnt from it."""
+    # An objective need not be defined on the validation split.
+    model_config = ConfigDict(allow_inf_nan=True)
 
     recipe: str
     value: float
@@ -39,11 +36,11 @@ class Measured(Record):
     """Whether the loss is within the bound."""
 
 
-class Tradeoff(Record):
+class Tradeoff(ChampionRecord):
     """All recipes and the choice."""
 
     objective: str
-    rows: tuple[Measured, ...]
+    rows: tuple[RecipeMeasurement, ...]
     chosen: str | None
     why: str
 
@@ -63,7 +60,7 @@ def choose(
     """
     sign = 1.0 if direction == "minimize" else -1.0
     rows = tuple(
-        Measured(
+        RecipeMeasurement(
             recipe=recipe,
             value=value,
             loss=sign * (value - values[PLAIN]) + 0.0,  # no minus before a zero
@@ -101,11 +98,11 @@ def read_tradeoff(folder: Path) -> Tradeoff | None:
         return None
 
 
-def _cost(row: Measured, settings: Compress) -> float:
+def _cost(row: RecipeMeasurement, settings: Compress) -> float:
     return row.size_mb if settings.prefer == "size" else row.latency[1].p95
 
 
-def _why(best: Measured | None, plain: Measured, settings: Compress) -> str:
+def _why(best: RecipeMeasurement | None, plain: RecipeMeasurement, settings: Compress) -> str:
     unit = "MB" if settings.prefer == "size" else "ms for one row (p95)"
     bound = f"at most {settings.loss:g}"
     if best is None:

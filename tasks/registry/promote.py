@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
-from tasks.packaging.records import Registered
+from tasks.packaging.records import RegisteredVersion
 from tasks.registry import aliases as registry
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ PREVIOUS = "dense.previous"
 class Moved:
     """Where the alias went."""
 
-    now: Registered
+    now: RegisteredVersion
     before: str | None
     """Version that held it; None when none did."""
 
@@ -137,5 +137,7 @@ def no_champion(client: MlflowClient, model: str) -> str:
     return f"there is no registered model {model!r}; registered are: {names}"
 
 
-def _registered(version: ModelVersion) -> Registered:
-    return Registered(model=version.name, version=str(version.version), run_id=version.run_id or "")
+def _registered(version: ModelVersion) -> RegisteredVersion:
+    return RegisteredVersion(
+        model=version.name, version=str(version.version), run_id=version.run_id or ""
+    )

@@ -12,7 +12,7 @@ from conf.runtime.errors import DenseError
 from conf.runtime.home import Home
 from tasks.packaging.drift_reference import REFERENCE
 from tasks.packaging.explanations import EXPLAINED
-from tasks.packaging.records import Candidate, Decision, Registered, Score
+from tasks.packaging.records import Candidate, Decision, FinalScore, RegisteredVersion
 from tasks.registry import aliases
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PARAMS = 100  # as many as MLflow takes at once
 
 
-def tags_of(candidate: Candidate, score: Score, home: Home) -> dict[str, str]:
+def tags_of(candidate: Candidate, score: FinalScore, home: Home) -> dict[str, str]:
     """Tags of the champion's run and version: what it is, and what makes it the same."""
     return {
         "dense.kind": "champion",
@@ -52,7 +52,7 @@ class Registration:
 
     candidate: Candidate
     """What won."""
-    score: Score
+    score: FinalScore
     """What it is worth on the test part."""
     decision: Decision
     """Of the gate."""
@@ -70,7 +70,7 @@ class Registration:
 
 def register(
     client: MlflowClient, home: Home, given: Registration, *, expected: str | None
-) -> Registered:
+) -> RegisteredVersion:
     """Record the final run, register its package once, then move the aliases.
 
     `challenger` always comes to the new version, `champion` only if the decision is to crown it.
@@ -92,7 +92,7 @@ def register(
         client.set_registered_model_alias(model, aliases.CHALLENGER, version.version)
         if given.decision.verdict == "crown":
             client.set_registered_model_alias(model, aliases.CHAMPION, version.version)
-    return Registered(model=model, version=str(version.version), run_id=version.run_id)
+    return RegisteredVersion(model=model, version=str(version.version), run_id=version.run_id)
 
 
 def record_version(

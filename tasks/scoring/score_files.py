@@ -40,7 +40,7 @@ UNANSWERED = ("perplexity",)
 
 
 @dataclass(frozen=True)
-class Scored:
+class FileScore:
     """The metrics on one file."""
 
     place: str
@@ -54,7 +54,7 @@ def score_files(
     files: Sequence[Path],
     which: str = aliases.CHAMPION,
     metrics: Sequence[str] = (),
-) -> list[Scored]:
+) -> list[FileScore]:
     """Score a registered model on files of rows and their targets.
 
     Args:
@@ -77,7 +77,7 @@ def score_files(
         return [score_file(loaded, file, metrics) for file in files]
 
 
-def score_file(model: PyFuncModel, file: Path, metrics: Sequence[str] = ()) -> Scored:
+def score_file(model: PyFuncModel, file: Path, metrics: Sequence[str] = ()) -> FileScore:
     """Metrics on one file, with intervals: those of the model's own study, or others.
 
     Raises:
@@ -96,7 +96,7 @@ def score_file(model: PyFuncModel, file: Path, metrics: Sequence[str] = ()) -> S
     said = as_said(first, targets, facts, file)
     if other is not None and not isinstance(said, TextPredictions):
         said = replace(said, second=_second(other, facts, file))
-    return Scored(str(file), len(targets), of_said(said, section))
+    return FileScore(str(file), len(targets), of_said(said, section))
 
 
 def _section(config: Mapping[str, Any], asked: Sequence[str]) -> Evaluate:
@@ -221,7 +221,7 @@ def _cell(found: Interval) -> str:
     return f"{found.value:.4f} ({found.low:.4f} – {found.high:.4f})"
 
 
-def table_of(found: Sequence[Scored]) -> list[str]:
+def table_of(found: Sequence[FileScore]) -> list[str]:
     """A line a file: rows, and each metric with its 95 % interval."""
     metrics = list(found[0].metrics)
     table = [["", "rows", *metrics]]

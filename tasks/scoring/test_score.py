@@ -17,7 +17,7 @@ from conf.runtime import child_process
 from conf.runtime.errors import DenseError
 from conf.runtime.home import write_atomically
 from conf.schema.compress import Recipe
-from tasks.packaging.records import Candidate, Member, Score
+from tasks.packaging.records import Candidate, EnsembleMember, FinalScore
 from tasks.prepare import Prepared, test_path
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def score(
     stopping: child_process.Stopping = child_process.never,
     recipe: Recipe | None = None,
     explain: int = 0,
-    members: Sequence[Member] = (),
+    members: Sequence[EnsembleMember] = (),
     trained: Path | None = None,
-) -> Score:
+) -> FinalScore:
     """Score the final model of a candidate on the test part, once.
 
     Args:
@@ -102,10 +102,10 @@ def score(
     return taken
 
 
-def read_score(folder: Path) -> Score | None:
+def read_score(folder: Path) -> FinalScore | None:
     """The score kept in a folder; None when none was taken."""
     try:
-        return Score.model_validate_json((folder / SCORE).read_bytes())
+        return FinalScore.model_validate_json((folder / SCORE).read_bytes())
     except (OSError, ValueError):
         return None
 
@@ -131,7 +131,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     write(out / TEST / PREDICTIONS, predictions)
     evaluation = evaluate(out / TEST, candidate.config)
     each = zip(card["classes"], evaluation.classes, strict=True)
-    taken = Score(
+    taken = FinalScore(
         digest=candidate.digest,
         data=candidate.data,
         seed=candidate.seed,
@@ -162,7 +162,7 @@ def _packed(request: dict[str, Any], candidate: Candidate, destination: Path) ->
     if request.get("members"):
         from tasks.packaging.pack_ensemble import pack_ensemble
 
-        members = [Member.model_validate(each) for each in request["members"]]
+        members = [EnsembleMember.model_validate(each) for each in request["members"]]
         return pack_ensemble(candidate, members, card, train, destination)
     from tasks.packaging.pack import pack
 

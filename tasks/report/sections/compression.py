@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.packaging.tradeoff import PLAIN, Measured, Tradeoff, read_tradeoff
+from tasks.packaging.tradeoff import PLAIN, RecipeMeasurement, Tradeoff, read_tradeoff
 from tasks.report import format as words
 from tasks.report.figures.base import Figure, plain, readable_range
 from tasks.scoring.test_score import read_score
@@ -51,7 +51,7 @@ def small(folder: Path | None, sign: float) -> Small | None:
     )
 
 
-def _row(row: Measured, found: Tradeoff) -> dict[str, Any]:
+def _row(row: RecipeMeasurement, found: Tradeoff) -> dict[str, Any]:
     return {
         "recipe": row.recipe,
         "chosen": row.recipe == found.chosen,
@@ -97,7 +97,7 @@ def _figure(found: Tradeoff, sign: float, what: str, costs: Sequence[float]) -> 
     }  # fmt: skip
 
 
-def _colour(row: Measured, found: Tradeoff) -> str:
+def _colour(row: RecipeMeasurement, found: Tradeoff) -> str:
     if row.recipe == found.chosen:
         return "$good"
     return "$accent" if row.within else "$bad"

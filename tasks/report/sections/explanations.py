@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.champion.rebuild_record import finals
-from tasks.packaging.explanations import Example, Explained, read_explained
+from tasks.packaging.explanations import ExplainedRow, Explanation, read_explained
 from tasks.report import format
 from tasks.study.champion_state import Winner
 from tasks.study.reader import StudyRecord
@@ -43,7 +43,7 @@ def explained(folder: Path | None) -> dict[str, Any] | None:
     }
 
 
-def _groups(found: Explained) -> list[tuple[str, list[Example]]]:
+def _groups(found: Explanation) -> list[tuple[str, list[ExplainedRow]]]:
     numbers = any(each.sure is None for each in found.examples)
     titles = ("Nearest to their targets", "Furthest off") if numbers else ("Right", "Wrong")
     return [
@@ -52,7 +52,7 @@ def _groups(found: Explained) -> list[tuple[str, list[Example]]]:
     ]
 
 
-def _example(given: Example) -> dict[str, Any]:
+def _example(given: ExplainedRow) -> dict[str, Any]:
     strongest = max((abs(piece.weight) for piece in given.pieces), default=0.0) or 1.0
     return {
         "id": given.id,
@@ -73,14 +73,14 @@ def _example(given: Example) -> dict[str, Any]:
     }
 
 
-def _sure(given: Example) -> str:
+def _sure(given: ExplainedRow) -> str:
     if given.sure is None:
         return ""
     about = f" about {given.about}" if given.about else ""
     return f"{100 * given.sure:.0f} % sure{about}"
 
 
-def _columns(found: Explained) -> list[tuple[str, str, float]]:
+def _columns(found: Explanation) -> list[tuple[str, str, float]]:
     """Name, loss with its deviation, and the bar's length in percent."""
     shown = found.columns[:MOST_COLUMNS]
     most = max((each.loss for each in shown), default=0.0) or 1.0

@@ -12,7 +12,7 @@ from conf.loading.digests import study_digest
 from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.champion.training import train
-from tasks.packaging.records import Candidate, Score
+from tasks.packaging.records import Candidate, FinalScore
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.scoring.final_training import final_folder, final_seed, final_spec
 from tasks.scoring.test_score import score
@@ -30,7 +30,7 @@ class Scored:
     prepared: Prepared
     candidate: Candidate
     folder: Path
-    score: Score
+    score: FinalScore
 
 
 def trial_folder(home: Home, candidate: Candidate) -> Path:

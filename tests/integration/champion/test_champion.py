@@ -24,7 +24,7 @@ from tasks.monitor.record import Idle, Kept
 from tasks.monitor.watch import watch
 from tasks.packaging import drift_reference
 from tasks.packaging.explanations import read_explained
-from tasks.packaging.records import Candidate, Decision, Registered
+from tasks.packaging.records import Candidate, Decision, RegisteredVersion
 from tasks.prepare import test_path
 from tasks.registry import aliases
 from tasks.registry.promote import promote, rollback
@@ -56,7 +56,7 @@ def registered(
     candidate: Candidate,
     expected: str | None,
     decision: Decision = CROWN,
-) -> Registered:
+) -> RegisteredVersion:
     given = Registration(
         candidate,
         scored.score,

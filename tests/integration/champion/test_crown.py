@@ -22,7 +22,7 @@ from tasks.champion.pipeline import crown
 from tasks.champion.rebuild_record import restore
 from tasks.compare.replay import champion_original, replay, trial_original
 from tasks.compress.compress import compress
-from tasks.packaging.records import Crowned
+from tasks.packaging.records import ChampionResult
 from tasks.packaging.tradeoff import PLAIN
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.registry import aliases
@@ -54,7 +54,7 @@ class Stage:
         self.trained.append(folder)
         return self.engine.run(spec, folder)
 
-    def crown(self) -> Crowned:
+    def crown(self) -> ChampionResult:
         note = note_into(self.home, self.study)
         crowned = crown(self.record, self.prepared, self.run, self.client, note)
         self.record = StudyRecord.read(self.home, self.study.name)

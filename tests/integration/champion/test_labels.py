@@ -22,7 +22,7 @@ from tasks.packaging.drift_features import answers_of
 from tasks.packaging.explanations import read_explained
 from tasks.packaging.pack_ensemble import pack_ensemble
 from tasks.packaging.raw_rows import read_rows
-from tasks.packaging.records import Candidate, Member
+from tasks.packaging.records import Candidate, EnsembleMember
 from tasks.prepare import Prepared, prepare
 from tasks.scoring.predict import rows_of
 from tasks.scoring.score_files import score_file
@@ -120,7 +120,7 @@ def _with_others(
     candidate: Candidate, folder: Path, prepared: Prepared, model: Any, values: Any
 ) -> None:
     """As a member of an ensemble, alone in it: it answers as by itself."""
-    one = Member(
+    one = EnsembleMember(
         number=0, digest=candidate.digest, config=candidate.config, folder=str(folder), weight=1.0
     )
     place = folder / "together"

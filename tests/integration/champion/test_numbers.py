@@ -20,7 +20,7 @@ from tasks.packaging.benchmark import predict
 from tasks.packaging.explanations import read_explained
 from tasks.packaging.model_card import model_card
 from tasks.packaging.raw_rows import read_rows
-from tasks.packaging.records import Decision, Score
+from tasks.packaging.records import Decision, FinalScore
 from tasks.prepare import Prepared, prepare
 from tasks.scoring.score_files import as_said, score_file
 from tasks.train.engine.protocol import Reporter
@@ -108,7 +108,7 @@ def test_every_family_learns_and_is_served_as_it_was_scored(
 def test_a_model_card_speaks_of_numbers(prepared: Prepared) -> None:
     config = STUDY.trial_config
     candidate = candidate_of(config, prepared, study="diabetes", value=60.0)
-    score = Score.model_construct(
+    score = FinalScore.model_construct(
         rows=88, metrics={}, signatures={}, recall={}, invariance=None, size_mb=1.0, latency={}
     )
     text = model_card(candidate, score, Decision.model_construct(reasons=()), prepared.card, "d")

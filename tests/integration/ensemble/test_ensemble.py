@@ -21,14 +21,14 @@ from conf.loading.trial_values import apply_values
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.study import Study
-from tasks.ensemble.build import ALIAS, Built, build
+from tasks.ensemble.build import ALIAS, EnsembleResult, build
 from tasks.evaluate.ensemble_selection import combined
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import NumberPredictions, Predictions, read
 from tasks.packaging.benchmark import load, predict
 from tasks.packaging.pack_ensemble import pack_ensemble
 from tasks.packaging.raw_rows import read_rows
-from tasks.packaging.records import Candidate, Member
+from tasks.packaging.records import Candidate, EnsembleMember
 from tasks.prepare import Prepared, prepare
 from tasks.registry import aliases
 from tasks.study.reader import StudyRecord
@@ -43,13 +43,15 @@ from tests.integration.champion.study import opened, run_trials, small_study
 from tests.specs import spec_of
 
 
-def member(study: Study, prepared: Prepared, path: Path, number: int, **values: Any) -> Member:
+def member(
+    study: Study, prepared: Prepared, path: Path, number: int, **values: Any
+) -> EnsembleMember:
     """A trained member; members weigh 3 to 1."""
     config = apply_values(study.trial_config, {f"model.{k}": v for k, v in values.items()})
     folder = TrialFolder(path / str(number))
     result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopWish())
     assert result is not None and result.outcome == "complete", result
-    return Member(
+    return EnsembleMember(
         number=number,
         digest=trial_digest(config),
         config=config,
@@ -113,7 +115,7 @@ def test_a_studys_trials_become_one_registered_model(
         return engine.run(spec, folder)
 
     first = build(client, record, prepared, run)
-    assert isinstance(first, Built) and len(first.members) > 1 and not trained
+    assert isinstance(first, EnsembleResult) and len(first.members) > 1 and not trained
     assert first.value == first.found.value < first.found.single
     version = aliases.aliased(client, "digits", ALIAS)
     assert version is not None and str(version.version) == first.registered.version
@@ -127,7 +129,7 @@ def test_a_studys_trials_become_one_registered_model(
         shutil.rmtree(Path(each.folder) / "checkpoints")
     shutil.rmtree(next(home.trials("digits").glob("champion-*")))
     again = build(client, record, prepared, run)
-    assert isinstance(again, Built) and sorted(trained) == sorted(again.again) and trained
+    assert isinstance(again, EnsembleResult) and sorted(trained) == sorted(again.again) and trained
     assert not again.unlike and again.value == first.value
     assert again.score.metrics == first.score.metrics
     assert again.registered == first.registered
@@ -145,7 +147,7 @@ print(json.dumps(model.predict(np.load(sys.argv[3])).filter(regex="^p_").to_nump
 """
 
 
-def _answers_as_scored(client: MlflowClient, home: Home, built: Built) -> None:
+def _answers_as_scored(client: MlflowClient, home: Home, built: EnsembleResult) -> None:
     import mlflow
     from sklearn.datasets import load_digits
 
@@ -173,7 +175,7 @@ def _the_gate_is_asked(home: Home, client: MlflowClient, prepared: Prepared, run
     with opened(home, strict):
         pass
     refused = build(client, StudyRecord.read(home, "digits"), prepared, run)
-    assert isinstance(refused, Built) and refused.decision.verdict == "refused"
+    assert isinstance(refused, EnsembleResult) and refused.decision.verdict == "refused"
     assert aliases.aliased(client, "digits", ALIAS) is None
     tags = client.get_model_version("digits", refused.registered.version).tags
     assert tags["dense.verdict"] == "refused" and "failed minimum" in tags["dense.reasons"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from conf.schema.study import TrialConfig
 from tasks.evaluate.evaluation import Interval
-from tasks.packaging.records import Candidate, Incumbent, Latency, Score
+from tasks.packaging.records import Candidate, FinalScore, Incumbent, Latency
 
 
 def candidate(**changes: Any) -> Candidate:
@@ -38,9 +38,9 @@ def incumbent(**changes: Any) -> Incumbent:
     return Incumbent.model_validate({**facts, **changes})
 
 
-def scored(of: Candidate, value: float = 0.95) -> Score:
+def scored(of: Candidate, value: float = 0.95) -> FinalScore:
     interval = Interval(value=value, low=value - 0.02, high=value + 0.02)
-    return Score(
+    return FinalScore(
         digest=of.digest,
         data=of.data,
         seed=of.seed,

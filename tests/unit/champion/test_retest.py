@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from conf.runtime.errors import DenseError
 from tasks.champion.retest import chance_of_luck, compare
-from tasks.packaging.records import Entry
+from tasks.packaging.records import RetestEntry
 
 
-def entry(number: int, *values: float, parameters: int = 100) -> Entry:
-    return Entry(
+def entry(number: int, *values: float, parameters: int = 100) -> RetestEntry:
+    return RetestEntry(
         number=number, values=values, epochs=tuple(3 for _ in values), parameters=parameters
     )
 
@@ -31,7 +31,7 @@ POOR = entry(3, 0.90, 0.91, 0.92, parameters=10)
         pytest.param([POOR], 3, id="alone"),
     ],
 )
-def test_who_wins(entries: list[Entry], chosen: int) -> None:
+def test_who_wins(entries: list[RetestEntry], chosen: int) -> None:
     found = compare(entries, direction="maximize", alpha=0.2)
     assert found.chosen == chosen
     assert found.winner.number == chosen

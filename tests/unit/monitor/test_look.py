@@ -6,20 +6,22 @@ import pytest
 from conf.schema.monitor import Monitor
 from tasks.evaluate.evaluation import Interval
 from tasks.monitor.look import Comparison, compare, quality
-from tasks.packaging.drift_features import Answers, Features
-from tasks.packaging.drift_reference import Reference
+from tasks.packaging.drift_features import DriftFeatures, DriftPredictions
+from tasks.packaging.drift_reference import DriftReference
 
 CLASSES = ("a", "b")
 
 
 def sample(
     seed: int, rows: int, *, shift: float = 0.0, second: float = 0.5
-) -> tuple[Features, Answers]:
+) -> tuple[DriftFeatures, DriftPredictions]:
     random = np.random.default_rng(seed)
     values = (random.normal(size=(rows, 3)) + shift).astype(np.float32)
     sure = random.uniform(0.5, 1, size=(rows, 1)).astype(np.float32)
     labels = (random.random(rows) < second).astype(np.int64)
-    return Features(("x", "y", "z"), values, values), Answers(labels, ("confidence",), sure)
+    return DriftFeatures(("x", "y", "z"), values, values), DriftPredictions(
+        labels, ("confidence",), sure
+    )
 
 
 def looked(
@@ -33,7 +35,7 @@ def looked(
 ) -> Comparison:
     old = sample(begun, 800)
     new = sample(seed, rows, shift=shift, second=second)
-    return compare(Reference(*old), *new, settings, classes=CLASSES)
+    return compare(DriftReference(*old), *new, settings, classes=CLASSES)
 
 
 def raised(found: Comparison) -> set[str]:
@@ -49,9 +51,9 @@ def test_every_kind_of_change_raises_its_own_test() -> None:
 
 
 def test_to_be_surer_is_no_alarm_and_to_be_less_sure_is() -> None:
-    old, (features, answers) = Reference(*sample(0, 800)), sample(1, 200)
+    old, (features, answers) = DriftReference(*sample(0, 800)), sample(1, 200)
     for change, name in ((-0.2, {"answers: less sure"}), (0.2, set())):
-        moved = Answers(answers.labels, answers.names, answers.values + np.float32(change))
+        moved = DriftPredictions(answers.labels, answers.names, answers.values + np.float32(change))
         assert raised(compare(old, features, moved, Monitor(), classes=CLASSES)) == name
 
 
@@ -71,7 +73,7 @@ def test_the_alarm_is_shared_among_the_tests() -> None:
 
 def test_a_reference_without_answers_compares_inputs_alone() -> None:
     features, answers = sample(1, 100)
-    found = compare(Reference(sample(0, 100)[0], None), features, answers, Monitor())
+    found = compare(DriftReference(sample(0, 100)[0], None), features, answers, Monitor())
     assert len(found.tests) == 2 and not found.answers and not found.shares
 
 

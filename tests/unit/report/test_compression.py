@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 
 from tasks.packaging.records import Latency
-from tasks.packaging.tradeoff import PLAIN, TRADEOFF, Measured, Tradeoff
+from tasks.packaging.tradeoff import PLAIN, TRADEOFF, RecipeMeasurement, Tradeoff
 from tasks.report.sections.compression import small
 from tests.unit.champion.helpers import candidate, scored
 
 
-def measured(recipe: str, value: float, size: float, time: float, *, within: bool) -> Measured:
+def measured(
+    recipe: str, value: float, size: float, time: float, *, within: bool
+) -> RecipeMeasurement:
     times = {n: Latency(p50=n * time / 2, p95=n * time) for n in (1, 32)}
-    return Measured(
+    return RecipeMeasurement(
         recipe=recipe, value=value, loss=0.98 - value, size_mb=size, latency=times, within=within
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tasks.packaging.explanations import EXPLAINED, Explained
+from tasks.packaging.explanations import EXPLAINED, Explanation
 from tasks.report.sections.explanations import explained
 
 RIGHT = {"id": 3, "right": True, "target": "good", "said": "good", "sure": 0.9}
@@ -15,7 +15,7 @@ COLUMNS = [{"name": f"c{n}", "loss": 0.5 - n / 40, "deviation": 0.01} for n in r
 
 
 def shown(tmp_path: Path, **given: Any) -> dict[str, Any]:
-    found = Explained.model_validate({"kind": "text", "objective": "f1_macro", **given})
+    found = Explanation.model_validate({"kind": "text", "objective": "f1_macro", **given})
     (tmp_path / EXPLAINED).write_text(found.model_dump_json())
     laid_out = explained(tmp_path)
     assert laid_out is not None
