@@ -19,7 +19,7 @@ from scipy import ndimage
 from conf.loading.digests import trial_digest
 from conf.loading.load import load_study
 from conf.runtime.home import Home
-from conf.schema.monitor import Monitor
+from conf.schema.champion import Monitor
 from tasks.champion.training import train
 from tasks.monitor.look import Comparison, compare
 from tasks.packaging import drift_reference

@@ -7,10 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conf.loading.digests import study_digest
-from conf.loading.introspect import shape_of
-from conf.loading.minimal import differing
-from conf.loading.space_size import size
-from conf.loading.trial_values import values_of
+from conf.loading.introspect import differing, shape_of
+from conf.loading.trial_values import size, values_of
 from conf.runtime.home import Home
 from conf.schema.base import Section
 from conf.schema.evaluate import direction_of

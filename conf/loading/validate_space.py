@@ -13,8 +13,18 @@ from pydantic import ValidationError
 
 from conf.loading.introspect import leaf_keys, shape_of
 from conf.loading.merge import Layer, holds, value_at
-from conf.loading.space_size import Space, contains, levels, size
-from conf.loading.trial_values import apply_values, chooses_kind, is_active, lookup, options, same
+from conf.loading.trial_values import (
+    Space,
+    apply_values,
+    chooses_kind,
+    contains,
+    is_active,
+    levels,
+    lookup,
+    options,
+    same,
+    size,
+)
 from conf.loading.validate import Model, nearest_key, real_path, shown, validated
 from conf.loading.yaml import KeyPath
 from conf.runtime.errors import MOST_PROBLEMS, BadConfig, Problem

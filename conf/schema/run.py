@@ -1,4 +1,4 @@
-"""Sections that may change from run to run: stop, resources, champion, report, tracking."""
+"""Sections `stop`, `resources`, `report` and `tracking`, which may change from run to run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from conf.schema.base import Section
-from conf.schema.behaviour import Behaviour
-from conf.schema.compress import Compress
-from conf.schema.evaluate import MetricName
-
-ModelName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$")]
 
 
 class Stop(Section):
@@ -86,50 +81,6 @@ class Resources(Section):
     def share(self) -> int:
         """Trials at once on one GPU, as far as it is known: one, until their room was measured."""
         return 1 if self.gpu_share == "auto" else self.gpu_share
-
-
-class Gate(Section):
-    """What a final model must pass, on the test part, before the alias moves to it."""
-
-    minimum: dict[MetricName, float] = Field(default_factory=dict)
-    """Least value of a metric; the most where less is better."""
-    class_recall: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Least recall of every class."""
-    no_loss: bool = True
-    """Refuse what is significantly worse (95 %, paired by row) than the champion."""
-    invariance: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Least share of rows whose label stays under the study's own augmentations."""
-    behaviour: Behaviour = Behaviour()
-    """Which way answers must go when what is asked changes."""
-    latency_ms: Annotated[float, Field(gt=0)] | None = None
-    """Longest time for one row, in milliseconds: 95th percentile, on one thread."""
-    size_mb: Annotated[float, Field(gt=0)] | None = None
-    """Largest size of the registered model, in megabytes."""
-
-
-class Champion(Section):
-    """What becomes of the winner."""
-
-    enabled: bool = True
-    """Whether there is to be one; without it a run ends with the search."""
-    model: ModelName | None = None
-    """Registered model that the champion competes for; the study's name when absent."""
-    seconds: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds that scoring the final model on the test part may take."""
-    retest: Annotated[int, Field(ge=1, le=64)] = 1
-    """The most promising so many trials are trained again on fresh seeds; 1: none is."""
-    repeats: Annotated[int, Field(ge=2, le=32)] = 3
-    """Fresh seeds of each re-tested trial."""
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.4
-    """Re-tested trials that are not worse at this level (one-sided paired test) tie."""
-    gate: Gate = Gate()
-    """What the final model must pass."""
-    explain: Annotated[int, Field(ge=0, le=50)] = 3
-    """So many right and so many wrong answers on the test part are explained on the page, when a
-    champion is scored: networks of texts and images by Captum (the extra `dense[explain]`); 0:
-    none."""
-    compress: Compress = Compress()
-    """How `dense compress` makes the champion small."""
 
 
 class Report(Section):

@@ -9,12 +9,12 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from conf.schema.augment import Augment
 from conf.schema.base import Section
+from conf.schema.champion import Champion, Monitor
 from conf.schema.clean import Clean
 from conf.schema.data import BuiltinData, Data
 from conf.schema.evaluate import OF_TASK, Evaluate
 from conf.schema.model import Cnn, Model
-from conf.schema.monitor import Monitor
-from conf.schema.run import Champion, Report, Resources, Stop, Tracking
+from conf.schema.run import Report, Resources, Stop, Tracking
 from conf.schema.search import Search, StudyName
 from conf.schema.split import Split, Stratified
 from conf.schema.train import Train

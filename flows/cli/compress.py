@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
-from conf.schema.compress import Compress, Recipe
+from conf.schema.champion import Compress, Recipe
 from flows.cli.ensemble import trainer
 from flows.cli.show import build_report
 from tasks.study.reader import StudyRecord

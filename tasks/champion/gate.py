@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from conf.schema.champion import Gate
 from conf.schema.evaluate import MINIMIZED
-from conf.schema.run import Gate
 from tasks.evaluate.evaluation import Interval
 from tasks.packaging.records import BehaviourResult, Decision, FinalScore, Reason
 

@@ -20,7 +20,7 @@ from conf.loading.trial_values import values_of
 from conf.runtime import child_process
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home, write_atomically
-from conf.schema.compress import Compress, Recipe
+from conf.schema.champion import Compress, Recipe
 from tasks.champion.retest import retested_folder
 from tasks.champion.training import RunTrial
 from tasks.compress.distill import distilled, student_of

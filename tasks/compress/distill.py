@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conf.runtime.errors import BadInput
-from conf.schema.compress import Compress
+from conf.schema.champion import Compress
 from conf.schema.estimators import EstimatorKinds
 from conf.schema.pretrained import Head
 from conf.schema.study import TrialConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conf.runtime.errors import BadInput
-from conf.schema.compress import Compress
+from conf.schema.champion import Compress
 from conf.schema.model import Cnn, Mlp
 from conf.schema.study import TrialConfig
 from tasks.champion.training import RunTrial, trained

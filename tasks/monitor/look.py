@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from conf.schema.monitor import Monitor
+from conf.schema.champion import Monitor
 from tasks.evaluate.evaluation import Interval
 from tasks.monitor import statistics
 from tasks.packaging.drift_features import CONFIDENCE, DriftFeatures, DriftPredictions

@@ -13,8 +13,8 @@ import numpy as np
 
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
+from conf.schema.champion import Monitor
 from conf.schema.evaluate import Evaluate, direction_of
-from conf.schema.monitor import Monitor
 from tasks.evaluate.evaluation import Interval
 from tasks.evaluate.intervals import of_said
 from tasks.evaluate.predictions import Said

@@ -10,7 +10,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from conf.runtime.errors import DenseError
-from conf.schema.compress import Recipe
+from conf.schema.champion import Recipe
 from conf.schema.estimators import EstimatorKinds
 from models.networks.heads import has_labels
 from models.serving import Serving, TextServing, load_serving

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 
 from conf.runtime.errors import BadInput
-from conf.schema.compress import Compress
+from conf.schema.champion import Compress
 from conf.schema.estimators import EstimatorKinds
 from conf.schema.study import TrialConfig
 from tasks.packaging.records import ChampionRecord, Latency

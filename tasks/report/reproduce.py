@@ -13,9 +13,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, SequenceNode
 from ruamel.yaml.representer import SafeRepresenter
 
-from conf.loading.introspect import shape_of
+from conf.loading.introspect import differing, shape_of
 from conf.loading.load import SHIPPED, load_study
-from conf.loading.minimal import differing
 from conf.loading.validate import validated
 from conf.loading.yaml import read_yaml
 from conf.runtime.errors import BadInput

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from conf.runtime import child_process
 from conf.runtime.errors import DenseError
 from conf.runtime.home import write_atomically
-from conf.schema.compress import Recipe
+from conf.schema.champion import Recipe
 from tasks.packaging.records import Candidate, EnsembleMember, FinalScore
 from tasks.prepare import Prepared, test_path
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from conf.loading.space_size import contains
+from conf.loading.trial_values import contains
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home, write_atomically
 from conf.schema.base import Section

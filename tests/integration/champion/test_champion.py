@@ -15,8 +15,7 @@ from PIL import Image
 
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.home import Home
-from conf.schema.monitor import Monitor
-from conf.schema.run import Gate
+from conf.schema.champion import Gate, Monitor
 from tasks.champion.decision import decide
 from tasks.champion.gate import judge
 from tasks.evaluate.predictions import read

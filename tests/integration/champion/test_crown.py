@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from conf.runtime import child_process
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
-from conf.schema.compress import Compress
+from conf.schema.champion import Compress
 from conf.schema.study import Study
 from tasks.champion import pipeline as crowning
 from tasks.champion.pipeline import crown

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from conf.runtime.home import Home
-from conf.schema.compress import Compress
-from conf.schema.monitor import Monitor
+from conf.schema.champion import Compress, Monitor
 from conf.schema.study import Study
 from tasks.champion.pipeline import crown
 from tasks.compress.compress import compress

@@ -8,7 +8,7 @@ import numpy as np
 from mlflow import MlflowClient
 from PIL import Image
 
-from conf.schema.monitor import Monitor
+from conf.schema.champion import Monitor
 from tasks.monitor.record import Idle, Kept
 from tasks.monitor.watch import watch
 from tasks.packaging.raw_rows import read_rows

@@ -11,7 +11,7 @@ import pytest
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.behaviour import Behaviour, Pair, Push
-from conf.schema.run import Gate
+from conf.schema.champion import Gate
 from conf.schema.study import Study
 from tasks.champion.behaviour import paired, pushed
 from tasks.champion.behaviour_cases import check_cases, pairs_of, read_pairs

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conf.schema.run import Gate
+from conf.schema.champion import Gate
 from tasks.champion.gate import judge
 from tasks.evaluate.evaluation import Interval
 from tasks.packaging.records import Decision

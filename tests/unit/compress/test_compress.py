@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from conf.runtime.errors import BadInput
-from conf.schema.compress import Compress
+from conf.schema.champion import Compress
 from conf.schema.study import Study
 from tasks.compress.compress import compress
 from tasks.registry import aliases

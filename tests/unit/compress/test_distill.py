@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conf.runtime.errors import BadInput
-from conf.schema.compress import Compress
+from conf.schema.champion import Compress
 from conf.schema.study import TrialConfig
 from tasks.compress.distill import lesson, student_of
 from tasks.compress.prune import recovery

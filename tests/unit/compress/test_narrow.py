@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from conf.runtime.errors import BadInput
-from conf.schema.compress import Compress
+from conf.schema.champion import Compress
 from conf.schema.model import Cnn, Mlp
 from conf.schema.study import TrialConfig
 from models.networks.cnn import CnnNet

@@ -10,8 +10,7 @@ import pytest
 from conf.loading.auto_space import auto_space, tables
 from conf.loading.digests import study_digest
 from conf.loading.load import load_study, study_names
-from conf.loading.space_size import contains
-from conf.loading.trial_values import active_values, apply_values
+from conf.loading.trial_values import active_values, apply_values, contains
 from conf.runtime.errors import BadConfig
 from conf.schema.model import Model
 from conf.schema.search import Choices, Range, Search

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conf.loading.load import load_study
-from conf.loading.space_size import contains, levels, size
+from conf.loading.trial_values import contains, levels, size
 from conf.runtime.errors import BadConfig
 from conf.schema.search import Choices, Range
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from conf.schema.monitor import Monitor
+from conf.schema.champion import Monitor
 from tasks.evaluate.evaluation import Interval
 from tasks.monitor.look import Comparison, compare, quality
 from tasks.packaging.drift_features import DriftFeatures, DriftPredictions

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from conf.schema.run import Gate
+from conf.schema.champion import Gate
 from tasks.champion.gate import judge
 from tasks.packaging.model_card import model_card
 from tests.unit.champion.helpers import candidate, scored

@@ -4,7 +4,7 @@ from typing import Literal
 
 import pytest
 
-from conf.schema.compress import Compress
+from conf.schema.champion import Compress
 from tasks.packaging.records import Latency
 from tasks.packaging.tradeoff import PLAIN, Tradeoff, choose
 
