@@ -1,133 +1,65 @@
-"""From a configuration and a data card to a network, and to its LightningModule.
+"""Build the network of a trial's configuration, and the LightningModule that trains it.
 
-Lightning is imported where that is asked for: whoever serves a network needs none of it.
+Which function builds a network stands in its kind's row (`Capabilities.network`). Lightning is
+imported only by `build`: serving a network needs none of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from conf.runtime.errors import BadInput
-from conf.schema.model import Cnn, Gru, Mlp, TextCnn
-from conf.schema.pretrained import Head, Transformer, Tuned, Vision
-from conf.schema.seq2seq import Causal, Seq2Seq
+from conf.schema.model import Model, check_data_kind
+from conf.schema.pretrained import Head, Pretrained
 from conf.schema.study import TrialConfig
 from data.assets.pretrained import home_of, located
-from models.modules.seq2seq_loss import TOKENIZER, sizes
-from models.networks.cnn import CnnNet
-from models.networks.gru import GruNet
+from models.modules.seq2seq_loss import TOKENIZER
 from models.networks.heads import answer_of, outputs_of
-from models.networks.mlp import mlp_net
-from models.networks.text_cnn import TextCnnNet
-from models.pretrained.gradient_checkpointing import recompute
+from models.networks.mlp import head_net
+from models.pretrained.loading import recompute
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from conf.runtime.import_lightning import pl
-    from models.pretrained.seq2seq import WriterNet
 
 
 def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None = None) -> nn.Module:
     """The bare network: takes what the loaders give as `x`, of texts also the mask; gives logits.
 
-    `parts` is the folder of the prepared parts; pre-trained weights lie in the home around it.
+    A network that generates texts takes source and target; see `GruNet` and `WriterNet`.
+
+    Args:
+        config: the trial's configuration.
+        card: the data card.
+        parts: folder of the prepared parts; pre-trained weights lie in the home around it.
 
     Raises:
-        BadInput: the model does not take what the data are made of.
+        BadInput: the model does not take this kind of data, or its weights do not fit.
     """
-    inputs, classes, model = card["inputs"], outputs_of(card), config.model
-    kind = inputs["kind"]
-    if isinstance(model, Tuned | Head):
+    model = config.model
+    check_data_kind(model.kind, card["inputs"]["kind"])
+    if isinstance(model, Pretrained):
         assert parts is not None  # weights lie in a home
         return pretrained_net(model, located(model.weights, home_of(parts), offline=True), card)
-    if not isinstance(model, Cnn | Mlp | TextCnn):
-        return own_net(model, inputs, classes)
-    if kind == "image" and not isinstance(model, TextCnn):
-        size = (inputs["channels"], inputs["height"], inputs["width"])
-        if isinstance(model, Cnn):
-            return CnnNet(model, *size, classes)
-        return mlp_net(model, size[0] * size[1] * size[2], classes)
-    if kind == "table" and isinstance(model, Mlp):
-        return mlp_net(model, inputs["features"], classes)
-    if kind == "text" and isinstance(model, TextCnn):
-        return TextCnnNet(model, inputs["vocabulary"], inputs["pad"], classes)
-    fitting = "; use model.kind: mlp" if kind == "table" else ""
-    raise BadInput(f"model.kind {model.kind} does not take data of kind {kind}{fitting}")
-
-
-def pretrained_net(model: Tuned | Head, folder: Path, card: Mapping[str, Any]) -> nn.Module:
-    """The network that begins from the weights in a folder; its library loads with it."""
-    if isinstance(model, Transformer):
-        from models.pretrained.text_classifier import text_net
-
-        return text_net(model, folder, card)
-    if isinstance(model, Vision):
-        from models.pretrained.image_classifier import image_net
-
-        return image_net(model, folder, card)
-    from models.pretrained.frozen_features import Whole, body_of, frozen, head_net, width_of
-
-    assert isinstance(model, Head)
-    body = frozen(body_of(model, folder, card["inputs"]))
-    return Whole(body, head_net(model, width_of(body, card["inputs"]), outputs_of(card)))
-
-
-def head_on_features(model: Head, card: Mapping[str, Any], parts: Path) -> nn.Module:
-    """What is trained of a head on a frozen network: the head alone."""
-    from models.pretrained.frozen_features import features_of, head_net
-
-    width = features_of(model, card, parts / "train").shape[1]
-    return head_net(model, width, outputs_of(card))
-
-
-def frozen_features(
-    config: TrialConfig, card: Mapping[str, Any], parts: Sequence[Path]
-) -> dict[Path, Any] | None:
-    """What a frozen network makes of each part's rows, for a model that learns from that alone;
-    None where rows change from epoch to epoch, so that it runs in the trial."""
-    if not isinstance(config.model, Head) or config.changes_rows:
-        return None
-    from models.pretrained.frozen_features import features_of
-
-    return {part: features_of(config.model, card, part) for part in parts}
-
-
-def own_net(model: Any, inputs: Mapping[str, Any], classes: int) -> nn.Module:
-    """The network that `models/networks/own/<kind>.py` defines.
-
-    Names come from the closed union in `conf.schema.model`, so nothing else is ever imported.
-    """
-    net: nn.Module = import_module(f"models.networks.own.{model.kind}").net(model, inputs, classes)
+    net: nn.Module = model.capabilities.load_network()(model, card["inputs"], outputs_of(card))
     return net
 
 
-def build_writer(config: TrialConfig, inputs: Mapping[str, Any], parts: Path) -> GruNet | WriterNet:
-    """The bare network that writes texts; `parts` as for `build`.
-
-    Raises:
-        BadInput: the data are no pairs, or the weights are no writer's.
-    """
-    if isinstance(config.model, Seq2Seq | Causal):
-        from models.pretrained.seq2seq import writer_net
-
-        folder = located(config.model.weights, home_of(parts), offline=True)
-        return writer_net(config.model, folder, inputs)
-    if inputs["kind"] != "pairs" or not isinstance(config.model, Gru):
-        raise BadInput(
-            f"model.kind {config.model.kind} does not take data of kind {inputs['kind']}; "
-            "texts are written by model.kind: gru, seq2seq or causal, from pairs"
-        )
-    return GruNet(**sizes(config.model, inputs))
+def pretrained_net(model: Pretrained, folder: Path, card: Mapping[str, Any]) -> nn.Module:
+    """The network that begins from the weights in a folder; its library is imported with it."""
+    net: nn.Module = model.capabilities.load_network()(model, folder, card)
+    return net
 
 
 def build(
     config: TrialConfig, card: Mapping[str, Any], total_steps: int, parts: Path | None = None
 ) -> pl.LightningModule:
-    """The module that a trial trains.
+    """The LightningModule that a trial trains.
 
     Args:
         config: the trial's configuration.
@@ -137,27 +69,51 @@ def build(
             pre-trained weights lie.
 
     Raises:
-        BadInput: the model does not take what the data are made of.
+        BadInput: the model does not take this kind of data, or its weights do not fit.
     """
-    inputs = card["inputs"]
-    if isinstance(config.model, Gru | Seq2Seq | Causal) or inputs["kind"] == "pairs":
-        from models.modules.seq2seq import Writing
-
-        assert parts is not None  # texts have an encoding
-        writer = build_writer(config, inputs, parts)
-        if config.train.gradient_checkpointing:
-            recompute(writer)
-        own = getattr(writer, "tokenizer", parts / TOKENIZER)
-        return Writing(writer, config, inputs, total_steps, own)
-    from models.modules.predictor import Learner
-
-    if isinstance(config.model, Head) and not config.changes_rows:
+    if uses_cached_features(config):
         assert parts is not None  # features lie in a home
-        net = head_on_features(config.model, card, parts)
+        net: nn.Module = head_on_features(config.model, card, parts)
     else:
         net = build_net(config, card, parts)
     if config.train.gradient_checkpointing:
         recompute(net)
+    if config.model.capabilities.writes:
+        from models.modules.seq2seq import Writing
+
+        assert parts is not None  # texts have an encoding
+        own = getattr(net, "tokenizer", parts / TOKENIZER)
+        return Writing(net, config, card["inputs"], total_steps, own)  # type: ignore[arg-type]
+    from models.modules.predictor import Learner
+
     if config.train.compile:
         net.compile()  # in place, so that names of weights stay
     return Learner(net, config.train, total_steps, answer_of(card, config.train))
+
+
+def uses_cached_features(config: TrialConfig) -> bool:
+    """Whether a head is trained alone, on features that a frozen network gave once for each row;
+    where rows change from epoch to epoch, the frozen network runs in the trial."""
+    return isinstance(config.model, Head) and not config.changes_rows
+
+
+def head_on_features(model: Model, card: Mapping[str, Any], parts: Path) -> nn.Module:
+    """The head alone, for features of the width that the frozen network gives."""
+    from models.pretrained.frozen_features import features_of
+
+    assert isinstance(model, Head)
+    width = features_of(model, card, parts / "train").shape[1]
+    return head_net(model, width, outputs_of(card))
+
+
+def frozen_features(
+    config: TrialConfig, card: Mapping[str, Any], parts: Sequence[Path]
+) -> dict[Path, npt.NDArray[np.float32]] | None:
+    """Features of each part's rows, float32 of shape (rows, width), for a head that is trained on
+    them alone; None for every other model."""
+    model = config.model
+    if not uses_cached_features(config) or not isinstance(model, Head):
+        return None
+    from models.pretrained.frozen_features import features_of
+
+    return {part: features_of(model, card, part) for part in parts}

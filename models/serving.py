@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from conf.schema.pretrained import Head
 from conf.schema.study import TrialConfig
 from data.transforms.normalize import shift_and_scale
-from models.build import build_net
+from models.build import build_net, uses_cached_features
 from models.networks.heads import answer_of
 
 
@@ -83,8 +83,7 @@ def load_net(
 
     net = build_net(config, card, parts)
     # A head on kept features is trained alone, and served behind the network that makes them.
-    alone = isinstance(config.model, Head) and not config.changes_rows
-    prefix = "head." if alone else ""
+    prefix = "head." if uses_cached_features(config) else ""
     saved = {
         prefix + name.removeprefix("net."): tensor for name, tensor in load_file(weights).items()
     }

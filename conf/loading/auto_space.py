@@ -107,15 +107,10 @@ def _kinds(config: TrialConfig, named: Mapping[str, Any]) -> list[str]:
 
 def _of_kind(config: TrialConfig) -> Iterator[tuple[str, Dimension]]:
     """What the tables have for a kind of model, and for the changes of rows that are on."""
-    model = config.model
-    if model.kind not in tables():
-        yield from _table("tuned" if hasattr(model, "weights") else "networks")
-    else:
-        if model.kind in ("cnn", "mlp"):
-            yield from _table("networks")
-        yield from _table(model.kind)
-        if model.kind == "linear" and of_texts(config.data):
-            yield from _table("linear_texts")
+    for name in config.model.capabilities.search:
+        yield from _table(name)
+        if of_texts(config.data) and f"{name}_texts" in tables():
+            yield from _table(f"{name}_texts")
     yield from _table("augment")
 
 

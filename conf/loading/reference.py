@@ -1,6 +1,7 @@
 """Every section and field of a study as a page, from the typed sections themselves.
 
 python -m conf.loading.reference > docs/studies.md
+python -m conf.loading.reference kinds      # the table of docs/models.md
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from conf.loading.auto_space import tables
 from conf.loading.plan import describe
+from conf.schema.model import MODEL_KINDS
 from conf.schema.search import Search
 from conf.schema.study import SEARCHABLE, Study
 
@@ -72,6 +74,24 @@ def page() -> str:
         parts += [f"\n## {name}\n", _text(given), *_chapters(name, given, schema)]
     parts += [AUTO, *_ranges()]
     return "\n".join(parts) + "\n"
+
+
+DATA_WORDS = {"image": "images", "table": "tables", "text": "texts", "pairs": "pairs of texts"}
+
+
+def kinds() -> Iterator[str]:
+    """The table of the kinds of model, a row of capabilities each; it stands in docs/models.md."""
+    head = ("`model.kind`", "data", "auxiliary target", "privacy", "sharding", "compression")
+    yield f"| {' | '.join(head)} | trained by |"
+    yield "|---|---|---|---|---|---|---|"
+    for kind, settings in MODEL_KINDS.items():
+        row = settings.capabilities
+        cells = [f"`{kind}`", ", ".join(DATA_WORDS[name] for name in row.data)]
+        able = (row.auxiliary_target, row.private, row.sharded and row.epochs)
+        cells += ["yes" if each else "no" for each in able]
+        cells.append(", ".join(f"`{name}`" for name in row.recipes) or "none")
+        cells.append("epochs" if row.epochs else "one call of scikit-learn")
+        yield f"| {' | '.join(cells)} |"
 
 
 def _ranges() -> Iterator[str]:
@@ -182,4 +202,4 @@ def _text(given: Schema) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write("\n".join(kinds()) + "\n" if sys.argv[1:] == ["kinds"] else page())

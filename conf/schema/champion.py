@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from conf.schema.base import Section
+from conf.schema.base import Recipe, Section
 from conf.schema.behaviour import Behaviour
 from conf.schema.evaluate import MetricName
 
 ModelName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$")]
-Recipe = Literal["int8", "onnx", "onnx-int8", "prune", "narrow", "distill"]
 
 
 class Gate(Section):

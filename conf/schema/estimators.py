@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from conf.schema.base import Section
+from conf.schema.base import Capabilities, ModelSettings
+
+SKLEARN = (
+    "tasks.train.trial.fit_estimator",
+    "sklearn.ensemble",
+    "sklearn.neighbors",
+    "sklearn.svm",
+    "sklearn.linear_model",
+    "sklearn.feature_extraction.text",
+    "sklearn.pipeline",
+    "sklearn.calibration",
+    "sklearn.compose",
+    "skops.io",
+)
+"""What the trial server imports ahead for an estimator."""
+
+TABLES_ONLY = Capabilities(data=("table",), network="", epochs=False, preload=SKLEARN)
+"""What all estimators have in common but the function that builds them."""
 
 
-class RandomForest(Section):
+class RandomForest(ModelSettings):
     """Many trees, each grown on a resample of the rows."""
+
+    capabilities: ClassVar = replace(
+        TABLES_ONLY,
+        network="models.estimators.build:random_forest",
+        search=("random_forest",),
+    )
 
     kind: Literal["random_forest"] = "random_forest"
     """scikit-learn's random forest, for tables."""
@@ -25,8 +49,14 @@ class RandomForest(Section):
     regression all of them."""
 
 
-class GradientBoosting(Section):
+class GradientBoosting(ModelSettings):
     """Trees one after the other, each for what those before it leave to be told apart."""
+
+    capabilities: ClassVar = replace(
+        TABLES_ONLY,
+        network="models.estimators.build:gradient_boosting",
+        search=("gradient_boosting",),
+    )
 
     kind: Literal["gradient_boosting"] = "gradient_boosting"
     """scikit-learn's gradient boosting on histograms, for tables."""
@@ -42,8 +72,14 @@ class GradientBoosting(Section):
     """Weight of the squares of a tree's answers."""
 
 
-class Svm(Section):
+class Svm(ModelSettings):
     """A support vector machine; probabilities of classes are fitted on a cross-validation."""
+
+    capabilities: ClassVar = replace(
+        TABLES_ONLY,
+        network="models.estimators.build:svm",
+        search=("svm",),
+    )
 
     kind: Literal["svm"] = "svm"
     """scikit-learn's support vector machine, for tables."""
@@ -57,8 +93,14 @@ class Svm(Section):
     """Of the polynomial kernel."""
 
 
-class Knn(Section):
+class Knn(ModelSettings):
     """What the nearest training rows have, their classes or numbers."""
+
+    capabilities: ClassVar = replace(
+        TABLES_ONLY,
+        network="models.estimators.build:knn",
+        search=("knn",),
+    )
 
     kind: Literal["knn"] = "knn"
     """scikit-learn's nearest neighbours, for tables."""
@@ -70,10 +112,17 @@ class Knn(Section):
     """Of the Minkowski distance: 1 is city blocks, 2 a straight line."""
 
 
-class Linear(Section):
+class Linear(ModelSettings):
     """Logistic regression, of numbers ridge regression: on the scaled columns of a table, or on the
     n-grams of texts (TF-IDF, of a text's repetitions the logarithm), as `augment` changes them in
     one epoch. What everything larger has to beat."""
+
+    capabilities: ClassVar = replace(
+        TABLES_ONLY,
+        data=("table", "text"),
+        network="models.estimators.build:linear",
+        search=("linear",),
+    )
 
     kind: Literal["linear"] = "linear"
     """scikit-learn's logistic or ridge regression, for tables and texts."""
@@ -89,4 +138,3 @@ class Linear(Section):
 
 
 Estimator = RandomForest | GradientBoosting | Svm | Knn | Linear
-EstimatorKinds = (RandomForest, GradientBoosting, Svm, Knn, Linear)

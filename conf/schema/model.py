@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from conf.schema.base import Section
+from conf.runtime.errors import BadInput
+from conf.schema.base import (
+    ALL_BUT_NARROW,
+    Capabilities,
+    ModelSettings,
+)
 from conf.schema.estimators import Estimator
 from conf.schema.pretrained import Head, Transformer, Vision
 from conf.schema.seq2seq import Causal, Seq2Seq
 
 
-class Cnn(Section):
+class Cnn(ModelSettings):
     """A small convolutional network for images."""
+
+    capabilities: ClassVar = Capabilities(
+        data=("image",),
+        network="models.networks.cnn:cnn_net",
+        private=True,
+        recipes=(*ALL_BUT_NARROW, "narrow"),
+        search=("networks", "cnn"),
+    )
 
     kind: Literal["cnn"] = "cnn"
     """A small convolutional network."""
@@ -23,8 +37,17 @@ class Cnn(Section):
     """Dropout before the last layer."""
 
 
-class Mlp(Section):
+class Mlp(ModelSettings):
     """A network of fully connected layers, for tables (and for images, flattened)."""
+
+    capabilities: ClassVar = Capabilities(
+        data=("image", "table"),
+        network="models.networks.mlp:mlp_net",
+        auxiliary_target=True,
+        private=True,
+        recipes=(*ALL_BUT_NARROW, "narrow"),
+        search=("networks", "mlp"),
+    )
 
     kind: Literal["mlp"] = "mlp"
     """A network of fully connected layers."""
@@ -38,9 +61,17 @@ class Mlp(Section):
     """Layer normalisation in each hidden layer."""
 
 
-class TextCnn(Section):
+class TextCnn(ModelSettings):
     """A small network for texts that learns from scratch, on the encoding of `clean.text`, which
     the training part gives: for languages that no weights at hand know (Kim 2014)."""
+
+    capabilities: ClassVar = Capabilities(
+        data=("text",),
+        network="models.networks.text_cnn:text_cnn_net",
+        auxiliary_target=True,
+        recipes=ALL_BUT_NARROW,
+        search=("text_cnn",),
+    )
 
     kind: Literal["text_cnn"] = "text_cnn"
     """Convolutions over the vectors of a text's tokens."""
@@ -55,8 +86,15 @@ class TextCnn(Section):
     """Dropout of token vectors and before the last layer."""
 
 
-class Gru(Section):
+class Gru(ModelSettings):
     """An encoder-decoder that learns from scratch to write texts, for pairs."""
+
+    capabilities: ClassVar = Capabilities(
+        data=("pairs",),
+        network="models.modules.seq2seq_loss:gru_net",
+        sharded=False,
+        search=("gru",),
+    )
 
     kind: Literal["gru"] = "gru"
     """A recurrent encoder-decoder with attention."""
@@ -78,3 +116,26 @@ Model = Annotated[
     Cnn | Mlp | TextCnn | Gru | Seq2Seq | Causal | Transformer | Vision | Head | Estimator,
     Field(discriminator="kind"),
 ]
+
+MODEL_KINDS: dict[str, type[ModelSettings]] = {
+    settings.model_fields["kind"].default: settings for settings in get_args(get_args(Model)[0])
+}
+"""Every kind of model to its settings, in the order of the union."""
+
+
+def capable_kinds(able: Callable[[Capabilities], object]) -> list[str]:
+    """The kinds of model whose capabilities satisfy a condition."""
+    return [kind for kind, settings in MODEL_KINDS.items() if able(settings.capabilities)]
+
+
+def check_data_kind(kind: str, data: str) -> None:
+    """Refuse a kind of model that does not take a kind of data.
+
+    Raises:
+        BadInput: names the kinds of model that do.
+    """
+    if data not in MODEL_KINDS[kind].capabilities.data:
+        fits = capable_kinds(lambda row: data in row.data)
+        raise BadInput(
+            f"model.kind: {kind} does not take data of kind {data}; use {' or '.join(fits)}"
+        )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from conf.schema.base import Section
+from conf.schema.base import (
+    ALL_BUT_NARROW,
+    POST_TRAINING,
+    Capabilities,
+    DataKind,
+    ModelSettings,
+    Section,
+)
 
 
 class PackageWeights(Section):
@@ -37,6 +44,20 @@ class LocalWeights(Section):
     path: str
     """The folder, inside one of the folders that `DENSE_DATA` names."""
 
+
+PACKAGE_DATA: dict[str, tuple[DataKind, ...]] = {
+    "minilm": ("text", "pairs"),
+    "efficientnet-lite0": ("image",),
+}
+"""Kinds of data that the weights inside packages take."""
+LIBRARY = (
+    "transformers.modeling_utils",
+    "transformers.models.auto.modeling_auto",
+    "models.pretrained.text_classifier",
+    "models.pretrained.loading",
+    "peft",
+)
+"""What the trial server imports ahead for a pre-trained model, beside its architecture."""
 
 Weights = Annotated[PackageWeights | HubWeights | LocalWeights, Field(discriminator="source")]
 
@@ -69,12 +90,16 @@ class Adalora(Section):
     """Weight in the loss of what keeps a change's directions orthogonal."""
 
 
-class Adapted(Section):
-    """What all models that begin from weights, and may be tuned by small additions, have in
-    common."""
+class Pretrained(ModelSettings):
+    """Settings of every model that begins from pre-trained weights."""
 
     weights: Weights = PackageWeights()
-    """Where the weights lie."""
+    """Where the pre-trained weights come from."""
+
+
+class Adapted(Pretrained):
+    """Settings of models that are fine-tuned, whole or by parameter-efficient adapters."""
+
     tune: str
     """What is trained."""
     lora: Lora = Lora()
@@ -105,6 +130,19 @@ class Tuned(Adapted):
 class Transformer(Tuned):
     """A pre-trained transformer that classifies texts."""
 
+    capabilities: ClassVar = Capabilities(
+        data=("text",),
+        network="models.pretrained.text_classifier:text_net",
+        auxiliary_target=True,
+        private=True,
+        recomputes=True,
+        recipes=ALL_BUT_NARROW,
+        lengths=("tokens", "virtual"),
+        decisive=("tune", "pad", "head"),
+        search=("tuned",),
+        preload=LIBRARY,
+    )
+
     kind: Literal["transformer"] = "transformer"
     """Any encoder or decoder of `transformers` that can classify texts."""
     tune: Literal["full", "last", "frozen", "lora", "adalora", "ia3", "prefix", "prompt"] = "full"
@@ -125,6 +163,16 @@ class Transformer(Tuned):
 class Vision(Tuned):
     """A pre-trained network that classifies images."""
 
+    capabilities: ClassVar = Capabilities(
+        data=("image",),
+        network="models.pretrained.image_classifier:image_net",
+        recomputes=True,
+        recipes=ALL_BUT_NARROW,
+        decisive=("tune", "head"),
+        search=("tuned",),
+        preload=LIBRARY,
+    )
+
     kind: Literal["vision"] = "vision"
     """EfficientNet-Lite0, or any image classifier of `transformers`."""
     tune: Literal["full", "last", "frozen", "lora", "adalora", "ia3"] = "full"
@@ -138,14 +186,24 @@ class Vision(Tuned):
     """Dropout before the head (of transformers also in the layers); the model's own when absent."""
 
 
-class Head(Section):
+class Head(Pretrained):
     """A small network on what a frozen pre-trained one makes of texts or images: computed once and
     shared by all trials and studies, or, where `augment` changes rows, in every step."""
 
+    capabilities: ClassVar = Capabilities(
+        data=("text", "image"),
+        network="models.pretrained.frozen_features:net_with_head",
+        auxiliary_target=True,
+        private=True,
+        recipes=POST_TRAINING,
+        lengths=("tokens",),
+        decisive=("pad",),
+        search=("head",),
+        preload=LIBRARY,
+    )
+
     kind: Literal["head"] = "head"
     """Fully connected layers on the features of a frozen network."""
-    weights: Weights = PackageWeights()
-    """Where the weights of the frozen network lie."""
     tokens: Annotated[int, Field(ge=8, le=32_768)] = 128
     """Most tokens of a text, special ones included; longer texts are cut."""
     cut: Literal["end", "start", "middle"] = "end"

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from conf.schema.pretrained import Adapted
+from conf.schema.base import Capabilities
+from conf.schema.pretrained import LIBRARY, Adapted
+
+SEQ2SEQ = Capabilities(
+    data=("pairs",),
+    network="models.pretrained.seq2seq:writer_net",
+    sharded=False,
+    recomputes=True,
+    lengths=("tokens", "answer"),
+    decisive=("tune", "pad"),
+    search=("seq2seq",),
+    preload=LIBRARY,
+)
 
 
 class Writer(Adapted):
@@ -31,6 +44,8 @@ class Writer(Adapted):
 class Seq2Seq(Writer):
     """A pre-trained encoder-decoder, or an encoder joined with a decoder, for pairs."""
 
+    capabilities: ClassVar = SEQ2SEQ
+
     kind: Literal["seq2seq"] = "seq2seq"
     """Any encoder-decoder of `transformers`; of an encoder's weights both halves begin, and the
     decoder's attention to the source is new."""
@@ -43,6 +58,10 @@ class Seq2Seq(Writer):
 
 class Causal(Writer):
     """A pre-trained language model that learns to answer prompts, for pairs."""
+
+    capabilities: ClassVar = replace(
+        SEQ2SEQ, lengths=("tokens", "answer", "virtual"), search=("causal",)
+    )
 
     kind: Literal["causal"] = "causal"
     """Any causal language model of `transformers`; the loss is of the answer alone."""

@@ -13,7 +13,7 @@ from conf.schema.champion import Champion, Monitor
 from conf.schema.clean import Clean
 from conf.schema.data import BuiltinData, Data
 from conf.schema.evaluate import OF_TASK, Evaluate
-from conf.schema.model import Cnn, Model
+from conf.schema.model import Cnn, Model, capable_kinds
 from conf.schema.run import Report, Resources, Stop, Tracking
 from conf.schema.search import Search, StudyName
 from conf.schema.split import Split, Stratified
@@ -92,9 +92,6 @@ class TrialConfig(Section):
         return self
 
 
-TWOFOLD_KINDS = ("mlp", "text_cnn", "transformer", "head")
-"""Models that learn a second answer."""
-PRIVATE_KINDS = ("mlp", "cnn", "head", "transformer")
 FEWEST_PRIVATE = 16
 """Rows of a batch on average, so that one drawn by chance is as good as never empty."""
 OF_SEVERAL = (
@@ -113,10 +110,11 @@ def _not_of_two(config: TrialConfig) -> Iterator[str]:
         if config.evaluate.second:
             yield wrong.format("evaluate.second")
         return
-    if config.model.kind not in TWOFOLD_KINDS:
+    if not config.model.capabilities.auxiliary_target:
+        fits = capable_kinds(lambda row: row.auxiliary_target)
         yield (
             f"model.kind {config.model.kind} gives one answer, and data.second asks for another; "
-            f"use {' or '.join(TWOFOLD_KINDS)}, or drop data.second"
+            f"use {' or '.join(fits)}, or drop data.second"
         )
     made = augment.oversample is not None and augment.oversample.kind == "smote"
     for name, given in (
@@ -147,8 +145,9 @@ def _not_private(config: TrialConfig) -> Iterator[str]:
     if train.batch_size < FEWEST_PRIVATE:
         yield f"a train.batch_size below {FEWEST_PRIVATE}"
     tune = getattr(model, "tune", "frozen")
-    if model.kind not in PRIVATE_KINDS or tune not in ("frozen", "lora"):
-        yield f"model.kind {model.kind} (it takes {', '.join(PRIVATE_KINDS)}; tune frozen or lora)"
+    if not model.capabilities.private or tune not in ("frozen", "lora"):
+        kinds = ", ".join(capable_kinds(lambda row: row.private))
+        yield f"model.kind {model.kind} (it takes {kinds}; tune frozen or lora)"
 
 
 def _about_classes(config: TrialConfig) -> Iterator[tuple[str, str]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import DenseError
-from conf.schema.estimators import Estimator, GradientBoosting, Knn, Linear, RandomForest
+from conf.schema.estimators import GradientBoosting, Knn, Linear, RandomForest, Svm
+from conf.schema.model import Model
 
 WORD = r"(?u)\b\w+\b"
 """Of one letter, too, which scikit-learn would pass over."""
@@ -18,8 +20,31 @@ STEPS = 1_000
 """Most steps of a logistic regression; it ends as soon as they change nothing."""
 
 
+@dataclass(frozen=True)
+class FitContext:
+    """What an estimator is built for, beside its settings."""
+
+    targets: NDArray
+    """Of the training rows: classes (n,), or floats (n,) where numbers are predicted."""
+    seed: int
+    """Below 2**32, as scikit-learn takes it."""
+    threads: int
+    balanced: bool
+    """Whether all classes weigh the same in sum."""
+
+    @property
+    def regresses(self) -> bool:
+        """Whether numbers are predicted."""
+        return self.targets.dtype.kind == "f"
+
+    @property
+    def class_weight(self) -> dict[str, str]:
+        """The keyword argument that only classifiers take, where it is asked for."""
+        return {"class_weight": "balanced"} if self.balanced and not self.regresses else {}
+
+
 def build_estimator(
-    settings: Estimator,
+    settings: Model,
     seed: int,
     threads: int,
     targets: NDArray,
@@ -42,12 +67,11 @@ def build_estimator(
     Raises:
         DenseError: the training rows have too little of a class or label.
     """
-    from sklearn import ensemble, neighbors
-
     if texts:
         assert isinstance(settings, Linear)
-        linear = build_estimator(settings, seed, threads, targets, balanced=balanced)
-        return _on_ngrams(settings, linear)
+        return _on_ngrams(
+            settings, build_estimator(settings, seed, threads, targets, balanced=balanced)
+        )
     if targets.ndim == 2:
         from sklearn.multioutput import MultiOutputClassifier
 
@@ -61,58 +85,73 @@ def build_estimator(
         return MultiOutputClassifier(
             build_estimator(settings, seed, threads, whole, balanced=balanced)
         )
-    random, numbers = seed % 2**32, targets.dtype.kind == "f"
-    # What only classifiers know.
-    weights: dict[str, Any] = {"class_weight": "balanced"} if balanced and not numbers else {}
-    if isinstance(settings, RandomForest):
-        forest = ensemble.RandomForestRegressor if numbers else ensemble.RandomForestClassifier
-        return forest(
-            settings.trees,
-            max_depth=settings.depth,
-            min_samples_leaf=settings.leaf,
-            max_features=settings.features or (1.0 if numbers else "sqrt"),
-            random_state=random,
-            n_jobs=threads,
-            **weights,
-        )
-    if isinstance(settings, GradientBoosting):
-        boosting = (
-            ensemble.HistGradientBoostingRegressor
-            if numbers
-            else ensemble.HistGradientBoostingClassifier
-        )
-        return boosting(
-            max_iter=settings.rounds,
-            learning_rate=settings.rate,
-            max_leaf_nodes=settings.leaves,
-            min_samples_leaf=settings.leaf,
-            l2_regularization=settings.l2,
-            early_stopping=False,  # it would take rows away from the training
-            random_state=random,
-            **weights,
-        )
-    if isinstance(settings, Linear):
-        return _linear(settings, numbers, weights)
-    if isinstance(settings, Knn):
-        # Without a tree, which could not be kept in a file.
-        nearest = neighbors.KNeighborsRegressor if numbers else neighbors.KNeighborsClassifier
-        return nearest(
-            min(settings.neighbours, len(targets)),
-            weights=settings.vote,
-            p=settings.power,
-            algorithm="brute",
-        )
-    if numbers:
-        return _number_machine(settings)
-    return _machine(settings, random, targets, weights)
+    return settings.capabilities.load_network()(
+        settings, FitContext(targets, seed % 2**32, threads, balanced)
+    )
 
 
-def _linear(settings: Linear, numbers: bool, weights: dict[str, Any]) -> Any:
+def random_forest(settings: RandomForest, fit: FitContext) -> Any:
+    """Random forest."""
+    from sklearn import ensemble
+
+    forest = ensemble.RandomForestRegressor if fit.regresses else ensemble.RandomForestClassifier
+    return forest(
+        settings.trees,
+        max_depth=settings.depth,
+        min_samples_leaf=settings.leaf,
+        max_features=settings.features or (1.0 if fit.regresses else "sqrt"),
+        random_state=fit.seed,
+        n_jobs=fit.threads,
+        **fit.class_weight,
+    )
+
+
+def gradient_boosting(settings: GradientBoosting, fit: FitContext) -> Any:
+    """Histogram-based gradient boosting."""
+    from sklearn import ensemble
+
+    boosting = (
+        ensemble.HistGradientBoostingRegressor
+        if fit.regresses
+        else ensemble.HistGradientBoostingClassifier
+    )
+    return boosting(
+        max_iter=settings.rounds,
+        learning_rate=settings.rate,
+        max_leaf_nodes=settings.leaves,
+        min_samples_leaf=settings.leaf,
+        l2_regularization=settings.l2,
+        early_stopping=False,  # it would hold out training rows
+        random_state=fit.seed,
+        **fit.class_weight,
+    )
+
+
+def knn(settings: Knn, fit: FitContext) -> Any:
+    """k nearest neighbours by brute force: skops cannot store scikit-learn's search trees."""
+    from sklearn import neighbors
+
+    nearest = neighbors.KNeighborsRegressor if fit.regresses else neighbors.KNeighborsClassifier
+    return nearest(
+        min(settings.neighbours, len(fit.targets)),
+        weights=settings.vote,
+        p=settings.power,
+        algorithm="brute",
+    )
+
+
+def linear(settings: Linear, fit: FitContext) -> Any:
+    """Logistic regression, or ridge regression for numbers."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    if numbers:
-        return Ridge(alpha=1.0 / settings.c)  # errors against coefficients as in the other
-    return LogisticRegression(C=settings.c, max_iter=STEPS, **weights)
+    if fit.regresses:
+        return Ridge(alpha=1.0 / settings.c)  # `c` weighs errors as in logistic regression
+    return LogisticRegression(C=settings.c, max_iter=STEPS, **fit.class_weight)
+
+
+def svm(settings: Svm, fit: FitContext) -> Any:
+    """Support vector machine."""
+    return _regressing_svm(settings) if fit.regresses else _classifying_svm(settings, fit)
 
 
 def _on_ngrams(settings: Linear, linear: Any) -> Any:
@@ -129,8 +168,8 @@ def _on_ngrams(settings: Linear, linear: Any) -> Any:
     return Pipeline([("ngrams", ngrams), ("linear", linear)])
 
 
-def _number_machine(settings: Any) -> Any:
-    """Learns in deviations from the mean, so that one range of `c` serves all scales."""
+def _regressing_svm(settings: Svm) -> Any:
+    """On standardised targets, so that one range of `c` fits every scale."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVR
@@ -142,22 +181,23 @@ def _number_machine(settings: Any) -> Any:
     return TransformedTargetRegressor(machine, transformer=StandardScaler())
 
 
-def _machine(settings: Any, random: int, targets: NDArray, weights: dict[str, Any]) -> Any:
+def _classifying_svm(settings: Svm, fit: FitContext) -> Any:
+    """Probabilities are calibrated on a stratified cross-validation (Platt scaling)."""
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.model_selection import StratifiedKFold
     from sklearn.svm import SVC
 
     machine = SVC(
         C=settings.c, kernel=settings.kernel, gamma=settings.gamma or "scale",
-        degree=settings.degree, random_state=random, **weights,
+        degree=settings.degree, random_state=fit.seed, **fit.class_weight,
     )  # fmt: skip
-    fewest = _fewest(targets)
+    fewest = _fewest(fit.targets)
     if fewest < 2:
         raise DenseError(
             "model.kind svm: a class has one training row, so that its probabilities cannot be "
             "fitted; raise clean.class_floor or use another kind"
         )
-    folds = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=random)
+    folds = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=fit.seed)
     return CalibratedClassifierCV(machine, cv=folds, ensemble=False)
 
 

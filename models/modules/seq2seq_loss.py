@@ -28,6 +28,11 @@ def sizes(model: Gru, inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def gru_net(settings: Gru, inputs: Mapping[str, Any], outputs: int) -> GruNet:
+    """The encoder-decoder for the prepared vocabulary, which says its number of outputs itself."""
+    return GruNet(**sizes(settings, inputs))
+
+
 def row_losses(net: GruNet | WriterNet, batch: Mapping[str, Any], smoothing: float) -> Tensor:
     """Loss of each target of a batch, the sum over its tokens in nats, shape (n,)."""
     if isinstance(net, GruNet):

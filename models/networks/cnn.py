@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,3 +51,8 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
         nn.GroupNorm(math.gcd(8, outputs), outputs),
         nn.ReLU(inplace=True),
     )
+
+
+def cnn_net(settings: Cnn, inputs: Mapping[str, Any], outputs: int) -> CnnNet:
+    """The network for images of the data card's size."""
+    return CnnNet(settings, inputs["channels"], inputs["height"], inputs["width"], outputs)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -61,3 +64,8 @@ def _room(vectors: Tensor, filters: nn.Module) -> Tensor:
     """Zeros behind the texts, so that runs may begin at every token, also of a short text."""
     assert isinstance(filters, nn.Conv1d)
     return functional.pad(vectors, (0, filters.kernel_size[0] - 1))
+
+
+def text_cnn_net(settings: TextCnn, inputs: Mapping[str, Any], outputs: int) -> TextCnnNet:
+    """The network for the prepared vocabulary."""
+    return TextCnnNet(settings, inputs["vocabulary"], inputs["pad"], outputs)

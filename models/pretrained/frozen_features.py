@@ -27,6 +27,8 @@ from data.loading.collate_texts import padded
 from data.loading.eval_loader import part_loader
 from data.loading.part_reader import Part
 from models.networks.efficientnet import load_lite0
+from models.networks.heads import outputs_of
+from models.networks.mlp import head_net
 from models.pretrained.image_classifier import Colours, colours_of, resized
 from models.pretrained.loading import TOLD, drawn, quiet
 
@@ -200,10 +202,7 @@ def _images(
         yield rows, (batch["x"],)
 
 
-def head_net(model: Head, features: int, classes: int) -> nn.Sequential:
-    """Takes features (n, width), gives logits; with no hidden layer it is logistic regression."""
-    parts: list[nn.Module] = [nn.Dropout(model.dropout)]
-    for _ in range(model.depth):
-        parts += [nn.Linear(features, model.width), nn.ReLU(), nn.Dropout(model.dropout)]
-        features = model.width
-    return nn.Sequential(*parts, nn.Linear(features, classes))
+def net_with_head(model: Head, folder: Path, card: Mapping[str, Any]) -> Whole:
+    """The frozen network in a folder with a new head on it."""
+    body = frozen(body_of(model, folder, card["inputs"]))
+    return Whole(body, head_net(model, width_of(body, card["inputs"]), outputs_of(card)))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from conf.runtime.errors import BadInput
+from conf.schema.model import check_data_kind
 from conf.schema.pretrained import Head, PackageWeights, Vision
 from data.assets.pretrained import check_head, facts_of
 from data.transforms.normalize import shift_and_scale
@@ -132,8 +133,7 @@ def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
         BadInput: the data are no images, or the weights are no image classifier's.
     """
     inputs, outputs = card["inputs"], outputs_of(card)
-    if inputs["kind"] != "image":
-        raise BadInput(f"model.kind vision does not take data of kind {inputs['kind']}")
+    check_data_kind(model.kind, inputs["kind"])
     if isinstance(model.weights, PackageWeights):
         if model.tune in ADAPTERS:
             raise BadInput(

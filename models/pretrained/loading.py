@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from conf.runtime.errors import BadInput
+from conf.schema.model import capable_kinds
 from conf.schema.pretrained import Transformer, Tuned, Vision
 from models.pretrained.adapters import ADAPTERS, adapted
 from models.pretrained.freezing import freeze
@@ -162,3 +164,23 @@ def tuned(net: Any, prefix: str, model: Tuned, new: Collection[str]) -> Any:
         if name in heads or name in new:
             parameter.requires_grad_(True)
     return net
+
+
+def recompute(net: nn.Module) -> None:
+    """Enable gradient checkpointing: each layer keeps only its input and computes the rest again
+    in the backward pass, which saves memory for time and changes no value, dropout included.
+
+    Raises:
+        BadInput: the network has no layers that support it.
+    """
+    from transformers import PreTrainedModel
+
+    for module in net.modules():
+        if isinstance(module, PreTrainedModel) and module.supports_gradient_checkpointing:
+            module.activation_checkpointing_enable({"use_reentrant": False})
+            return
+    kinds = capable_kinds(lambda row: row.recomputes)
+    raise BadInput(
+        "train.gradient_checkpointing: goes with pre-trained networks whose layers can be computed "
+        f"again (model.kind: {' or '.join(kinds)}); leave it out"
+    )

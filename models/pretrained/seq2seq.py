@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from conf.runtime.errors import BadInput
+from conf.schema.model import check_data_kind
 from conf.schema.seq2seq import Causal, Seq2Seq
 from data.assets.pretrained import check_writer, facts_of, is_encoder
 from data.encoding.pair_tokenizer import PairEncoder, Writer, pair_encoder
@@ -109,14 +110,13 @@ def _each(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     )
 
 
-def writer_net(model: Writer, folder: Path, inputs: Mapping[str, Any]) -> WriterNet:
+def writer_net(model: Seq2Seq | Causal, folder: Path, card: Mapping[str, Any]) -> WriterNet:
     """The network of a study of pairs that begins from the weights in a folder.
 
     Raises:
         BadInput: the data are no pairs, or the weights are no writer's.
     """
-    if inputs["kind"] != "pairs":
-        raise BadInput(f"model.kind {model.kind} does not take data of kind {inputs['kind']}")
+    check_data_kind(model.kind, card["inputs"]["kind"])
     facts = facts_of(folder)
     check_writer(model, facts)
     encoder = pair_encoder(model, folder, facts)

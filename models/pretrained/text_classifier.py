@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from conf.runtime.errors import BadInput
+from conf.schema.model import check_data_kind
 from conf.schema.pretrained import Transformer
 from data.assets.pretrained import check_head, check_reader, facts_of, reads_last
 from models.networks.heads import outputs_of
@@ -75,10 +76,7 @@ def text_net(model: Transformer, folder: Path, card: Mapping[str, Any]) -> TextN
         BadInput: the data are no texts, the architecture cannot classify texts, or its head does
             not fit.
     """
-    if card["inputs"]["kind"] != "text":
-        raise BadInput(
-            f"model.kind transformer does not take data of kind {card['inputs']['kind']}"
-        )
+    check_data_kind(model.kind, card["inputs"]["kind"])
     facts, outputs = facts_of(folder), outputs_of(card)
     check_reader(model, facts, "text")
     check_head(model, facts, outputs)

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from conf.runtime.errors import BadInput
 from conf.schema.champion import Compress
-from conf.schema.estimators import EstimatorKinds
-from conf.schema.pretrained import Head
 from conf.schema.study import TrialConfig
 from tasks.champion.training import RunTrial, trained
 from tasks.compress.anew import anew
@@ -105,4 +103,4 @@ def _parameters(folder: Path) -> int:
 
 def learns(config: TrialConfig) -> bool:
     """Whether it can be taught: a head alone does not see the rows."""
-    return not isinstance(config.model, (*EstimatorKinds, Head))
+    return "distill" in config.model.capabilities.recipes

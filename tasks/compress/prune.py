@@ -6,7 +6,6 @@ from pathlib import Path
 
 from conf.runtime.errors import BadInput
 from conf.schema.champion import Compress
-from conf.schema.pretrained import Adapted, Head
 from tasks.champion.training import RunTrial, trained
 from tasks.compress.anew import anew
 from tasks.packaging.tradeoff import check_shrinks
@@ -42,8 +41,9 @@ def recovery(whole: TrialSpec, weights: Path, prepared: Prepared, settings: Comp
     """What the engine is told: the same rows and settings, a few epochs, no validation."""
     check_shrinks(whole.config, prepared.card)
     model = whole.config.model
-    if isinstance(model, Head) or (isinstance(model, Adapted) and model.tune != "full"):
-        how = "head" if isinstance(model, Head) else model.tune
+    tune = getattr(model, "tune", "full")
+    if "prune" not in model.capabilities.recipes or tune != "full":
+        how = model.kind if tune == "full" else tune
         raise BadInput(
             f"the recipe prune is for models that are trained whole, and of this one only a part "
             f"was ({how}); leave it out of champion.compress.recipes"

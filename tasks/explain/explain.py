@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
 from conf.runtime.home import write_atomically
-from conf.schema.estimators import EstimatorKinds
 from models.serving import Serving, TextServing
 from tasks.evaluate import metrics
 from tasks.evaluate.predictions import NumberPredictions
@@ -124,7 +123,7 @@ def _pixels(subject: Subject, place: int) -> dict[str, Any]:
 
 def _tokens(subject: Subject, place: int) -> dict[str, Any]:
     model = subject.candidate.config.model
-    if isinstance(model, EstimatorKinds):
+    if not model.capabilities.epochs:
         answer = _answer(subject, place)
         weighed = token_maps.left_out(
             str(subject.rows.values[place]), lambda texts: answer(np.array(texts, dtype=object))

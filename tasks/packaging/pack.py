@@ -11,7 +11,6 @@ from safetensors import SafetensorError
 
 from conf.runtime.errors import DenseError
 from conf.schema.champion import Recipe
-from conf.schema.estimators import EstimatorKinds
 from models.networks.heads import has_labels
 from models.serving import Serving, TextServing, load_serving
 from tasks.packaging import pack_estimator, pack_seq2seq, quantize, table_frame
@@ -62,7 +61,7 @@ def pack(
             train.parent,
             metadata_of(candidate, facts, []),
         )
-    if isinstance(candidate.config.model, EstimatorKinds):
+    if not candidate.config.model.capabilities.epochs:
         return pack_estimator.write_package(
             destination,
             TrialFolder(folder).estimator,

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,9 +127,9 @@ def load_network(
     """
     from safetensors.torch import load_file
 
-    from models.build import build_writer
+    from models.build import build_net
 
-    net = build_writer(config, card["inputs"], parts)
+    net = cast("GruNet | WriterNet", build_net(config, card, parts))
     try:
         named = {name.removeprefix("net."): each for name, each in load_file(weights).items()}
         known = set(net.state_dict()) - left_out(net)

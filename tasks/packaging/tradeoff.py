@@ -10,7 +10,6 @@ from pydantic import ConfigDict
 
 from conf.runtime.errors import BadInput
 from conf.schema.champion import Compress
-from conf.schema.estimators import EstimatorKinds
 from conf.schema.study import TrialConfig
 from tasks.packaging.records import ChampionRecord, Latency
 
@@ -83,7 +82,7 @@ def choose(
 
 def check_shrinks(config: TrialConfig, card: Mapping[str, Any]) -> None:
     """BadInput where a candidate is no network that the recipes are for; `card` is the data's."""
-    if card["inputs"]["kind"] == "pairs" or isinstance(config.model, EstimatorKinds):
+    if card["inputs"]["kind"] == "pairs" or not config.model.capabilities.recipes:
         raise BadInput(
             f"recipes to make a model small are for networks that read images, tables or texts; "
             f"this champion is a {config.model.kind}"

@@ -12,35 +12,22 @@ from conf.loading.validate_space import activations, probes
 from conf.runtime.errors import BadConfig, BadInput
 from conf.runtime.home import Home
 from conf.schema.evaluate import OF_TWO, Evaluate
-from conf.schema.model import Model
-from conf.schema.pretrained import Adapted, Head, PackageWeights, Transformer, Tuned
+from conf.schema.model import MODEL_KINDS, Model, check_data_kind
+from conf.schema.pretrained import (
+    PACKAGE_DATA,
+    Head,
+    PackageWeights,
+    Pretrained,
+    Transformer,
+    Tuned,
+)
 from conf.schema.search import Choices
 from conf.schema.seq2seq import Causal, Seq2Seq
 from conf.schema.study import Study, TrialConfig
 from conf.schema.train import Train
 
-TAKES: dict[str, tuple[str, ...]] = {
-    "cnn": ("image",),
-    "mlp": ("image", "table"),
-    "text_cnn": ("text",),
-    "gru": ("pairs",),
-    "seq2seq": ("pairs",),
-    "causal": ("pairs",),
-    "transformer": ("text",),
-    "vision": ("image",),
-    "head": ("text", "image"),
-    **dict.fromkeys(("random_forest", "gradient_boosting", "svm", "knn"), ("table",)),
-    "linear": ("table", "text"),
-}
-"""What kinds of data each kind of model takes; one's own take what they take."""
 OF_CLASSES = ("label_smoothing", "class_weights", "adversarial")
 """Settings of `train` that models which write texts do not know."""
-READS = {"minilm": ("text", "pairs"), "efficientnet-lite0": ("image",)}
-"""What the weights inside packages read."""
-DECIDING = ("kind", "tune", "tokens", "answer", "virtual", "pad", "head")
-"""Settings of `model` that decide whether files can be what they are used for."""
-LENGTHS = ("tokens", "answer", "virtual")
-"""Of which a model must have room for the largest together."""
 
 
 def make_ready(
@@ -68,15 +55,16 @@ def make_ready(
         check_weights(model, located(model.weights, home), card)
 
 
-def check_weights(model: Adapted | Head, folder: Path, card: Mapping[str, Any]) -> None:
+def check_weights(model: Pretrained, folder: Path, card: Mapping[str, Any]) -> None:
     """BadInput where files tell already that a model cannot be what it is used for."""
     from data.assets.pretrained import check_head, check_reader, check_writer, facts_of
     from data.encoding.pair_tokenizer import pair_encoder
     from data.encoding.tokenizer import encoder_of
 
     kind, weights = card["inputs"]["kind"], model.weights
-    if isinstance(weights, PackageWeights) and kind not in READS[weights.name]:
-        fits = next((name for name, reads in READS.items() if kind in reads), "other weights")
+    if isinstance(weights, PackageWeights) and kind not in PACKAGE_DATA[weights.name]:
+        names = [name for name, takes in PACKAGE_DATA.items() if kind in takes]
+        fits = names[0] if names else "other weights"
         raise BadInput(
             f"model.weights.name: {weights.name} does not read data of kind {kind}; use {fits}"
         )
@@ -96,7 +84,7 @@ def check_weights(model: Adapted | Head, folder: Path, card: Mapping[str, Any]) 
         encoder_of(model, folder, facts)
 
 
-def tuned_models(study: Study) -> list[Adapted | Head]:
+def tuned_models(study: Study) -> list[Pretrained]:
     """The pre-trained models of trial 0 and of every single value that may not fit the files, with
     the largest of all lengths that are searched; each once."""
     space, found = study.search.space, [study.model]
@@ -106,17 +94,19 @@ def tuned_models(study: Study) -> list[Adapted | Head]:
             for value in probes(space[key]):
                 found.append(_longest(apply_values(active, {key: value}), study))
     different = {model.model_dump_json(): model for model in found}
-    return [model for model in different.values() if isinstance(model, Adapted | Head)]
+    return [model for model in different.values() if isinstance(model, Pretrained)]
 
 
 def _decides(key: str) -> bool:
     section, _, name = key.partition(".")
-    return section == "model" and (name in DECIDING or name.startswith("weights."))
+    rows = [settings.capabilities for settings in MODEL_KINDS.values()]
+    deciding = {"kind", *(each for row in rows for each in (*row.lengths, *row.decisive))}
+    return section == "model" and (name in deciding or name.startswith("weights."))
 
 
 def _longest(config: TrialConfig, study: Study) -> Model:
     """The model of a configuration with the largest lengths that the space has for it."""
-    for name in LENGTHS:
+    for name in config.model.capabilities.lengths:
         key, space = f"model.{name}", study.search.space
         if key in space and is_active(key, space, config):
             with suppress(BadConfig):  # another kind has no such setting
@@ -134,11 +124,7 @@ def check_kinds(study: Study, kind: str) -> None:
     searched = study.search.space.get("model.kind")
     named = searched.choices if isinstance(searched, Choices) else ()
     for model in dict.fromkeys([study.model.kind, *map(str, named)]):
-        if kind not in TAKES.get(model, (kind,)):
-            fits = [name for name, kinds in TAKES.items() if kind in kinds]
-            raise BadInput(
-                f"model.kind: {model} does not take data of kind {kind}; use {' or '.join(fits)}"
-            )
+        check_data_kind(model, kind)
 
 
 def check_metrics(evaluate: Evaluate, card: Mapping[str, Any]) -> None:

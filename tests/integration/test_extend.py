@@ -131,6 +131,25 @@ def test_the_reference_page_tells_of_them(copy: Path) -> None:
     assert "`worst_recall`" in page
 
 
+def test_a_kind_of_model_is_known_by_its_row(copy: Path) -> None:
+    script = "from conf.loading.reference import kinds\nprint(*kinds(), sep='\\n')\n"
+    lines = run(copy, "-c", script).splitlines()
+    assert any(line.startswith("| `flat` | images | ") for line in lines)
+
+
+def test_a_kind_of_model_is_refused_for_other_data(copy: Path) -> None:
+    script = (
+        "from conf.runtime.errors import BadInput\n"
+        "from conf.schema.model import check_data_kind\n"
+        "try:\n"
+        "    check_data_kind('flat', 'table')\n"
+        "except BadInput as error:\n"
+        "    print(error)\n"
+    )
+    printed = run(copy, "-c", script)
+    assert "model.kind: flat does not take data of kind table; use mlp or" in printed
+
+
 def test_the_project_itself_knows_none_of_them() -> None:
     names = [ROOT / name for into, name, _ in blocks() if not into]
     assert len(names) == 4 and not any(path.exists() for path in names)

@@ -9,42 +9,19 @@ from collections.abc import Iterator
 
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
-from conf.schema.estimators import EstimatorKinds
 from conf.schema.model import Model
-from conf.schema.pretrained import Adapted, Head, PackageWeights
+from conf.schema.pretrained import PackageWeights, Pretrained
 
-LIBRARY = (
-    "transformers.modeling_utils",
-    "transformers.models.auto.modeling_auto",
-    "models.pretrained.text_classifier",
-    "models.pretrained.loading",
-)
-ADAPTERS = ("peft",)
-ESTIMATORS = (
-    "tasks.train.trial.fit_estimator",
-    "sklearn.ensemble",
-    "sklearn.neighbors",
-    "sklearn.svm",
-    "sklearn.linear_model",
-    "sklearn.feature_extraction.text",
-    "sklearn.pipeline",
-    "sklearn.calibration",
-    "sklearn.compose",
-    "skops.io",
-)
 ARCHITECTURE = re.compile(r"^[a-z0-9][a-z0-9_]*$")
 
 
 def modules_of(model: Model, home: Home) -> tuple[str, ...]:
     """Names of the modules that a trial of this model imports beside those of every trial."""
-    if isinstance(model, EstimatorKinds):
-        return ESTIMATORS
-    if not isinstance(model, Adapted | Head):
-        return ()
-    return (*LIBRARY, *_architecture(model, home), *ADAPTERS)
+    own = _architecture(model, home) if isinstance(model, Pretrained) else ()
+    return (*model.capabilities.preload, *own)
 
 
-def _architecture(model: Adapted | Head, home: Home) -> Iterator[str]:
+def _architecture(model: Pretrained, home: Home) -> Iterator[str]:
     """The module of the network, where its weights are there already."""
     from data.assets.pretrained import CONFIG, is_there, located
 

@@ -17,13 +17,12 @@ from threadpoolctl import threadpool_limits
 from conf.loading.digests import derived_seed
 from conf.runtime.atomic_write import write_durably
 from conf.runtime.errors import BadInput
-from conf.schema.estimators import EstimatorKinds
+from conf.schema.model import check_data_kind
 from data.loading.datamodule import StudyData
 from models.estimators.build import build_estimator, numbers, probabilities
 from models.estimators.skops_io import as_bytes
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import MetricLine, TrialFolder, as_text, file_fact
-from tasks.train.preflight import TAKES
 from tasks.train.spec import Result, TrialSpec
 from tasks.train.trial import resource_usage
 from tasks.train.trial.fit import save_predictions
@@ -69,14 +68,9 @@ def estimate(
     """
     started = time.monotonic()
     settings = spec.config.model
-    assert isinstance(settings, EstimatorKinds)
     card = json.loads(Path(spec.card).read_bytes())
     kind = card["inputs"]["kind"]
-    if kind not in TAKES[settings.kind]:
-        raise BadInput(
-            f"model.kind {settings.kind} does not take data of kind {kind}; it is for data of "
-            f"kind {' or '.join(TAKES[settings.kind])}"
-        )
+    check_data_kind(settings.kind, kind)
     if spec.config.augment.mixup is not None:
         raise BadInput(
             "augment.mixup: scikit-learn's estimators cannot learn from blended labels; leave it "

@@ -49,7 +49,7 @@ def strategy_of(spec: TrialSpec, module: pl.LightningModule) -> Any:
 def why_not(spec: TrialSpec) -> str:
     """The setting that the division of a model does not know; empty if there is none."""
     train, model = spec.config.train, spec.config.model
-    if model.kind in ("gru", "seq2seq", "causal"):
+    if not model.capabilities.sharded:
         return f"model.kind: {model.kind}"
     if getattr(model, "tune", "full") != "full":
         return f"model.tune: {getattr(model, 'tune', '')}"

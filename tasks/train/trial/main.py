@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from conf.schema.estimators import EstimatorKinds
 from tasks.train.engine import capacity, locks, slots
 from tasks.train.engine.failures import failure
 from tasks.train.engine.protocol import Reporter
@@ -98,7 +97,7 @@ def take_slot(spec: TrialSpec, wish: StopWish) -> slots.Slot | None:
 
 def training_of(spec: TrialSpec) -> Training:
     """How the trial's kind of model is trained."""
-    if isinstance(spec.config.model, EstimatorKinds):
+    if not spec.config.model.capabilities.epochs:
         from tasks.train.trial.fit_estimator import estimate
 
         return estimate

@@ -54,8 +54,9 @@ def test_what_has_no_width_is_said(model: dict[str, Any], sentence: str) -> None
 
 
 def test_where_the_other_units_do_nothing_the_answers_stay() -> None:
+    inputs = {"kind": "table", "features": 5}
     wide, narrow = (
-        mlp_net(Mlp(width=width, depth=6, norm=False, dropout=0.0), 5, 3) for width in (12, 4)
+        mlp_net(Mlp(width=width, depth=6, norm=False, dropout=0.0), inputs, 3) for width in (12, 4)
     )
     with torch.no_grad():
         for number, layer in enumerate(wide[1:-1:3]):

@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from conf.loading.reference import page
+from conf.loading.reference import kinds, page
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "studies.md"
+MODELS = PAGE.with_name("models.md")
 
 
 def test_the_page_is_up_to_date() -> None:
     remedy = "run: python -m conf.loading.reference > docs/studies.md"
     assert PAGE.read_text(encoding="utf-8") == page(), remedy
+
+
+def test_the_table_of_kinds_is_up_to_date() -> None:
+    remedy = "put what `python -m conf.loading.reference kinds` prints into docs/models.md"
+    assert "\n".join(kinds()) in MODELS.read_text(encoding="utf-8"), remedy
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def model_of(name: str, **model: Any) -> Any:
 
 def net_of(folder: Path, name: str, *, plain: bool = False, **model: Any) -> WriterNet:
     torch.manual_seed(0)
-    net = writer_net(model_of(name, **model), folder / name, INPUTS).eval()
+    net = writer_net(model_of(name, **model), folder / name, {"inputs": INPUTS}).eval()
     if plain:
         return net
     with torch.no_grad():
@@ -185,7 +185,7 @@ def test_it_learns_to_write_capitals(name: str, folder: Path) -> None:
 
 
 def test_an_encoder_is_joined_with_a_decoder_of_its_own_weights(folder: Path) -> None:
-    net = writer_net(model_of("bert"), folder / "bert", INPUTS).net
+    net = writer_net(model_of("bert"), folder / "bert", {"inputs": INPUTS}).net
     read, wrote = net.encoder.embeddings, net.decoder.bert.embeddings
     assert torch.equal(read.word_embeddings.weight, wrote.word_embeddings.weight)
     assert read.word_embeddings.weight is not wrote.word_embeddings.weight
@@ -193,7 +193,7 @@ def test_an_encoder_is_joined_with_a_decoder_of_its_own_weights(folder: Path) ->
 
 
 def test_of_weights_with_several_names_one_is_saved(folder: Path) -> None:
-    net = writer_net(model_of("t5"), folder / "t5", INPUTS)
+    net = writer_net(model_of("t5"), folder / "t5", {"inputs": INPUTS})
     kept = set(net.state_dict()) - left_out(net)
     assert "net.shared.weight" in kept and "net.lm_head.weight" not in kept
     # The untouched names are tied to the kept one again when they are loaded.
@@ -308,8 +308,8 @@ def test_what_takes_no_positions_is_not_packed(folder: Path, tmp_path: Path) -> 
     config = BloomConfig(vocab_size=21, hidden_size=16, n_layer=1, n_head=2, eos_token_id=END)
     BloomForCausalLM(config).save_pretrained(tmp_path / "bloom")
     with pytest.raises(BadInput, match=r"bloom carries on.*set model\.packing=false"):
-        writer_net(model_of("gpt2"), tmp_path / "bloom", INPUTS)
-    net = writer_net(model_of("gpt2", packing=False), tmp_path / "bloom", INPUTS)
+        writer_net(model_of("gpt2"), tmp_path / "bloom", {"inputs": INPUTS})
+    net = writer_net(model_of("gpt2", packing=False), tmp_path / "bloom", {"inputs": INPUTS})
     assert net.losses(*batch(folder, "gpt2", PAIRS), 0.0).shape == (4,)
 
 
@@ -340,7 +340,9 @@ def test_attention_that_is_new_is_trained_itself_and_saved(tune: str, folder: Pa
     nets = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        nets.append(writer_net(model_of("bert", tune=tune), folder / "bert", INPUTS).eval())
+        nets.append(
+            writer_net(model_of("bert", tune=tune), folder / "bert", {"inputs": INPUTS}).eval()
+        )
     new = {name for name, p in nets[0].named_parameters() if "crossattention" in name}
     assert new and all(dict(nets[0].named_parameters())[name].requires_grad for name in new)
     given = batch(folder, "bert", PAIRS)
@@ -364,7 +366,7 @@ def test_weights_of_another_architecture_are_refused(
     shutil.copytree(folder / name, tmp_path / name)
     shutil.copy(folder / "llama" / "model.safetensors", tmp_path / name)
     with pytest.raises(BadInput, match=r"of another architecture than its config\.json says"):
-        writer_net(model_of(name), tmp_path / name, INPUTS)
+        writer_net(model_of(name), tmp_path / name, {"inputs": INPUTS})
 
 
 @pytest.mark.parametrize("kind", ["seq2seq", "causal"])

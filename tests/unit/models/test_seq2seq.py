@@ -145,7 +145,7 @@ CARDS: dict[str, dict[str, Any]] = {
 )
 def test_a_network_for_other_data_is_refused(kind: str, data: str, tmp_path: Any) -> None:
     config = TrialConfig.model_validate({"model": {"kind": kind}})
-    with pytest.raises(BadInput, match=f"kind {kind} does not take data of kind {data}"):
+    with pytest.raises(BadInput, match=f"kind: {kind} does not take data of kind {data}"):
         build(config, CARDS[data], 10, tmp_path)
 
 
