@@ -28,6 +28,7 @@ def ensemble(name: str) -> int:
     Raises:
         BadInput: the study is not known, or has no trials whose answers can be averaged.
     """
+    from tasks.champion.context import ChampionContext
     from tasks.ensemble.build import build
     from tasks.evaluate.ensemble_selection import Ensemble
     from tasks.prepare.store.pin import pinned
@@ -38,7 +39,8 @@ def ensemble(name: str) -> int:
     prepared = pinned(record.study, home, print)
     uri = store.bootstrap(home)
     with store.at_work(uri, "give the command again when it answers"), ExitStack() as stack:
-        found = build(store.client(uri), record, prepared, trainer(home, stack, AGAIN))
+        run = trainer(home, stack, AGAIN)
+        found = build(ChampionContext(record, prepared, run, store.client(uri)))
     if isinstance(found, Ensemble):
         alone = next(iter(found.weights))
         print(f"no ensemble of the trials is better than trial {alone} alone; nothing registered")
@@ -73,10 +75,10 @@ def lines(found: EnsembleResult, objective: str) -> list[str]:
         f"members   {', '.join(members)}",
         *(
             f"unlike    trial {number}: its predictions are not the same bits as the first time"
-            for number in found.unlike
+            for number in found.differing
         ),
         f"reached   {objective} {found.value:.4f} on the validation part that they were picked on; "
-        f"the best alone {found.found.single:.4f}",
+        f"the best alone {found.selection.single:.4f}",
         f"test      {objective} {test.value:.4f} ({words.interval(test.low, test.high)})",
         *(
             f"gate      {'passed' if reason.passed else 'failed'} {reason.rule}: {reason.why}"

@@ -130,13 +130,13 @@ def stop_study(name: str) -> None:
 
 def sync_study(name: str) -> None:
     """Write the MLflow record from files: the study, its trials, its champions."""
-    from tasks.champion.rebuild_record import restore
+    from tasks.champion.rebuild_record import restore_versions
     from tasks.track.store import shown
     from tasks.track.sync import sync
 
     home = Home.open()
     done = sync(home, name)
-    champions = restore(StudyRecord.read(home, name), done.uri)
+    champions = restore_versions(StudyRecord.read(home, name), done.uri)
     runs = f"{words.count(done.trials, 'trial')} and {words.count(champions.versions, 'version')}"
     OUT.print(f"{runs} of {name!r} are in MLflow at {shown(done.uri)}")
     for folder in champions.lost:

@@ -27,9 +27,9 @@ def runnable(name: str, overrides: Sequence[str] = (), *, allow_path: bool = Fal
 
         need_optuna()
     if study.champion.gate.behaviour.file:
-        from tasks.champion.behaviour_cases import pairs_of
+        from tasks.champion.behaviour_cases import text_pairs
 
-        pairs_of(study.champion.gate.behaviour, Home.open())
+        text_pairs(study.champion.gate.behaviour, Home.open())
     if study.resources.engine == "ray":
         from tasks.train.ray.checks import need_ray
 

@@ -19,7 +19,8 @@ from flows.study.artifacts import show_report
 from flows.study.attempts import AttemptEnd, Job, measured
 from flows.study.session import Session
 from tasks.champion.behaviour_cases import check_cases
-from tasks.champion.pipeline import crown as crown_winner
+from tasks.champion.context import ChampionContext
+from tasks.champion.pipeline import run_champion_step
 from tasks.packaging.records import ChampionResult
 from tasks.prepare import Prepared
 from tasks.prepare.store.pin import pinned
@@ -89,7 +90,7 @@ def crown(session: Session) -> ChampionResult | None:
     record, uri = StudyRecord.read(session.home, session.study.name), session.tracker.uri
     session.doing("choosing the champion")
     with store.at_work(uri, f"`dense run {session.study.name}` goes on from there"):
-        return crown_winner(
+        context = ChampionContext(
             record,
             session.data,
             session.engine.run,
@@ -98,6 +99,7 @@ def crown(session: Session) -> ChampionResult | None:
             tags={"prefect.flow_run_id": session.flow_run},
             stopping=lambda: session.stopping,
         )
+        return run_champion_step(context)
 
 
 @task(name="train", task_run_name="{job.label}", cache_policy=NO_CACHE)

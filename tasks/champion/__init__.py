@@ -1,1 +1,1 @@
-"""The winner: trained, scored, registered."""
+"""The champion: re-test, final training, test score, gate decision, registration."""

@@ -1,36 +1,67 @@
-"""How a packed model behaves when what it is asked changes: directional cases, each a share.
+"""Behavioural tests of a packed model: directional expectations, each with the share that passes.
 
-Run as `python -m tasks.champion.behaviour` by `behave`. Columns are pushed in rows of the
-validation part: no target is needed, and the test part stays read once.
+Ribeiro et al., "Beyond Accuracy: Behavioral Testing of NLP Models with CheckList", 2020
+(arXiv:2005.04118), calls them directional expectation tests. Columns are changed in rows of the
+validation split: no target is needed, and the test split stays read only once.
+
+Run as `python -m tasks.champion.behaviour` by `check_behaviour`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from conf.runtime import child_process
 from conf.runtime.home import Home
 from conf.schema.behaviour import Behaviour, Pair, Push
-from tasks.champion.behaviour_cases import pairs_of
+from tasks.champion.behaviour_cases import text_pairs
 from tasks.packaging.records import BehaviourResult
-from tasks.packaging.table_frame import picked
+from tasks.packaging.table_frame import select_rows
 from tasks.prepare import Prepared
-from tasks.scoring.test_score import PACKAGE
+from tasks.scoring.score_request import PACKAGE
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
 
+    from tasks.packaging.table_frame import RawValues
+
 TOLERANCE = 1e-6
-"""Of a float32 answer that did not change."""
-SHOWN = 60
+"""Rounding error of an unchanged float32 prediction."""
+MAX_SHOWN = 60  # characters of a text in a message
 
 
-def behave(
+class BehaviourRequest(BaseModel):
+    """The request to the process that runs the tests."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: Path
+    """The model folder."""
+    rows: Path
+    """The validation split."""
+    inputs: Mapping[str, Any]
+    """Of the data set card."""
+    pairs: tuple[Pair, ...]
+    share: float
+    """Share of the pairs that must be ranked as expected."""
+    pushes: tuple[Push, ...]
+
+
+class BehaviourReply(BaseModel):
+    """The reply: one result for all pairs of texts, then one per pushed column."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    results: tuple[BehaviourResult, ...]
+
+
+def check_behaviour(
     behaviour: Behaviour,
     prepared: Prepared,
     folder: Path,
@@ -40,95 +71,112 @@ def behave(
     seconds: float,
     stopping: child_process.Stopping = child_process.never,
 ) -> tuple[BehaviourResult, ...]:
-    """What a gate's directional cases came to; nothing where it has none.
+    """Run a gate's behavioural tests in a process of their own; empty if the gate has none.
 
     Args:
-        behaviour: the cases.
+        behaviour: the tests.
         prepared: the data of the model.
-        folder: holds `model/`.
-        home: whose folders a file of cases may lie in.
+        folder: contains `model/`.
+        home: a file of cases may lie in its folders.
         threads: of the process.
-        seconds: after which it is ended.
-        stopping: whether the user wants an end.
+        seconds: time limit of the process.
+        stopping: whether the user asked to stop.
 
     Raises:
-        Stopped: the user wanted an end.
+        Stopped: the user asked to stop.
         BadInput: the file of cases cannot be read.
+        DenseError: the process failed or exceeded its time limit.
     """
     if not behaviour.asks:
         return ()
-    request = {
-        "pairs": [pair.model_dump() for pair in pairs_of(behaviour, home)],
-        "share": behaviour.share,
-        "pushes": [push.model_dump() for push in behaviour.pushes],
-        "model": str(folder / PACKAGE),
-        "rows": str(prepared.validation),
-        "inputs": prepared.card["inputs"],
-    }
+    request = BehaviourRequest(
+        model=folder / PACKAGE,
+        rows=prepared.validation,
+        inputs=prepared.card["inputs"],
+        pairs=text_pairs(behaviour, home),
+        share=behaviour.share,
+        pushes=behaviour.pushes,
+    )
     reply = child_process.call(
         "tasks.champion.behaviour",
-        request,
+        request.model_dump(mode="json"),
         log=folder / "behaviour.log",
         threads=threads,
         seconds=seconds,
         stopping=stopping,
     )
-    return tuple(BehaviourResult.model_validate(each) for each in reply["behaved"])
+    return BehaviourReply.model_validate(reply).results
 
 
-def handle(request: dict[str, Any]) -> dict[str, Any]:
-    """Ask the model for every case."""
+def run_tests(request: BehaviourRequest) -> BehaviourReply:
+    """Load the model and run every test of a request."""
     from tasks.packaging.benchmark import load
     from tasks.packaging.raw_rows import read_rows
 
-    model = load(Path(request["model"]))
-    found = []
-    if pairs := [Pair.model_validate(each) for each in request["pairs"]]:
-        found.append(paired(model, pairs, request["share"]))
-    if pushes := [Push.model_validate(each) for each in request["pushes"]]:
-        values = read_rows(Path(request["rows"]), request["inputs"]).values
-        names = list(request["inputs"]["names"])
-        found += [pushed(model, push, values, names.index(push.column)) for push in pushes]
-    return {"behaved": [each.model_dump() for each in found]}
+    model, results = load(request.model), []
+    if request.pairs:
+        results.append(score_pairs(model, request.pairs, request.share))
+    if request.pushes:
+        values = read_rows(request.rows, request.inputs).values
+        names = list(request.inputs["names"])
+        results += [score_push(model, p, values, names.index(p.column)) for p in request.pushes]
+    return BehaviourReply(results=tuple(results))
 
 
-def paired(model: PyFuncModel, pairs: Sequence[Pair], least: float) -> BehaviourResult:
-    """How many pairs are scored as they say, and the one that is furthest from it."""
-    of = [pair.of for pair in pairs]
+def handle(request: dict[str, Any]) -> dict[str, Any]:
+    """`run_tests` on JSON."""
+    return run_tests(BehaviourRequest.model_validate(request)).model_dump(mode="json")
+
+
+def score_pairs(model: PyFuncModel, pairs: Sequence[Pair], least: float) -> BehaviourResult:
+    """Share of the pairs whose `higher` text scores above the `lower` one, and the worst pair."""
+    classes = [pair.of for pair in pairs]
     high, low = (
-        _said(model, np.array(texts, dtype=object), of)
+        _predict(model, np.array(texts, dtype=object), classes)
         for texts in ([pair.higher for pair in pairs], [pair.lower for pair in pairs])
     )
-    ahead = high - low
-    worst = int(ahead.argmin())
+    margin = high - low
+    worst = int(margin.argmin())
     pair = pairs[worst]
-    what = (
-        f"{_short(pair.higher)} has {high[worst]:.4g}{_of(pair.of)}, "
+    shown = (
+        f"{_short(pair.higher)} has {high[worst]:.4g}{_for_class(pair.of)}, "
         f"{_short(pair.lower)} {low[worst]:.4g}"
     )
     return BehaviourResult(
-        what=f"share of {len(pairs)} pairs of texts that are scored as they should be",
-        share=float((ahead > 0).mean()),
+        what=f"share of {len(pairs)} pairs of texts that are ranked as expected",
+        share=float((margin > 0).mean()),
         least=least,
-        worst=what,
+        worst=shown,
     )
 
 
-def pushed(model: PyFuncModel, push: Push, values: Any, column: int) -> BehaviourResult:
-    """In how many rows an answer does not fall when a column is changed; gaps stay gaps."""
+def score_push(model: PyFuncModel, push: Push, values: RawValues, column: int) -> BehaviourResult:
+    """Share of the rows whose prediction does not fall when a column is changed.
+
+    Rows without a value in the column (NaN) are left out.
+
+    Args:
+        model: the packed model.
+        push: by how much the column changes, and how far the prediction may fall.
+        values: raw rows, which stay as they are.
+        column: position of the column.
+    """
     changed = values.copy()
-    place = changed.iloc if hasattr(changed, "iloc") else changed  # of words there is a frame
-    there = np.flatnonzero(~np.isnan(place[:, column]))
-    place[:, column] += push.by
-    known, changed = picked(values, there), picked(changed, there)
-    before, after = (_said(model, rows, [push.of] * len(rows)) for rows in (known, changed))
+    cells = changed if isinstance(changed, np.ndarray) else changed.iloc
+    present = np.flatnonzero(~np.isnan(cells[:, column]))
+    cells[:, column] += push.by
+    known, changed = select_rows(values, present), select_rows(changed, present)
+    before, after = (_predict(model, rows, [push.of] * len(rows)) for rows in (known, changed))
     fall = before - after
-    did = f"{'raising' if push.by > 0 else 'lowering'} {push.column!r} by {abs(push.by):g}"
+    change = f"{'raising' if push.by > 0 else 'lowering'} {push.column!r} by {abs(push.by):g}"
     if not len(known):
-        return BehaviourResult(what=f"{did}: no row has a value there", share=1.0, least=push.least)
+        return BehaviourResult(
+            what=f"{change}: no row has a value there", share=1.0, least=push.least
+        )
     worst = int(fall.argmax())
     return BehaviourResult(
-        what=f"share of {len(known)} rows in which {did} does not lower the answer{_of(push.of)}"
+        what=f"share of {len(known)} rows in which {change} does not lower the prediction"
+        + _for_class(push.of)
         + (f" by more than {push.fall:g}" if push.fall else ""),
         share=float((fall <= push.fall + TOLERANCE).mean()),
         least=push.least,
@@ -136,20 +184,22 @@ def pushed(model: PyFuncModel, push: Push, values: Any, column: int) -> Behaviou
     )
 
 
-def _said(model: PyFuncModel, rows: Any, of: Sequence[str | None]) -> NDArray[np.float64]:
-    """Of each row the probability of its class, or the number."""
-    answers = model.predict(rows)
-    columns = ["prediction" if name is None else f"p_{name}" for name in of]
-    places = answers.columns.get_indexer(columns)
-    return answers.to_numpy(dtype=object)[np.arange(len(rows)), places].astype(np.float64)
+def _predict(
+    model: PyFuncModel, rows: RawValues, classes: Sequence[str | None]
+) -> NDArray[np.float64]:
+    """The probability of each row's class, or the predicted number where the class is None."""
+    predictions = model.predict(rows)
+    columns = ["prediction" if name is None else f"p_{name}" for name in classes]
+    places = predictions.columns.get_indexer(columns)
+    return predictions.to_numpy(dtype=object)[np.arange(len(rows)), places].astype(np.float64)
 
 
-def _of(name: str | None) -> str:
+def _for_class(name: str | None) -> str:
     return f" for {name}" if name is not None else ""
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
+    return repr(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")
 
 
 if __name__ == "__main__":

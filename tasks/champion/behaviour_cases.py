@@ -1,4 +1,4 @@
-"""The directional cases of a gate: read, and held against the data before anything is trained."""
+"""Cases of a gate's behavioural tests: read, and checked against the data before training."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from data.encoding.one_hot import number_names
 KEY = "champion.gate.behaviour"
 
 
-def pairs_of(behaviour: Behaviour, home: Home) -> tuple[Pair, ...]:
-    """All pairs of texts: those of the study, then those of its file.
+def text_pairs(behaviour: Behaviour, home: Home) -> tuple[Pair, ...]:
+    """All pairs of texts: those of the study file, then those of its file of cases.
 
     Raises:
-        BadInput: the file is not there, may not be read, or holds something else.
+        BadInput: the file is missing, outside the allowed folders, or not a table of pairs.
     """
     if behaviour.file is None:
         return behaviour.pairs
@@ -34,17 +34,17 @@ def pairs_of(behaviour: Behaviour, home: Home) -> tuple[Pair, ...]:
 
 
 def read_pairs(file: Path) -> tuple[Pair, ...]:
-    """The pairs of a table with the columns `higher`, `lower` and, of classes, `of`.
+    """Pairs from a table with the columns `higher`, `lower` and, for classification, `of`.
 
     Raises:
-        BadInput: names the file, and the row or the columns that are wrong.
+        BadInput: the message names the file, and the row and column at fault.
     """
     try:
         rows = list(_rows(file))
     except (OSError, ValueError, csv.Error) as error:
-        raise BadInput(f"{KEY}.file: {file} cannot be read as cases: {error}") from error
+        raise BadInput(f"{KEY}.file: {file} cannot be read as test cases: {error}") from error
     if not rows:
-        raise BadInput(f"{KEY}.file: {file} has no rows; give at least one case, or leave it out")
+        raise BadInput(f"{KEY}.file: {file} has no rows; add at least one case, or remove the key")
     return tuple(_pair(row, number, file) for number, row in enumerate(rows, 1))
 
 
@@ -57,7 +57,7 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
             if line.strip():
                 yield json.loads(line)
     else:
-        raise ValueError("cases are in a .csv or .jsonl file")
+        raise ValueError("it must be a .csv or .jsonl file")
 
 
 def _pair(row: Any, number: int, file: Path) -> Pair:
@@ -67,34 +67,34 @@ def _pair(row: Any, number: int, file: Path) -> Pair:
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         column = ".".join(map(str, detail["loc"])) or "the row"
-        what = {"missing": "is missing", "extra_forbidden": "is no column of a case"}.get(
+        what = {"missing": "is missing", "extra_forbidden": "is not a column of a case"}.get(
             detail["type"], f"is wrong: {detail['msg']}"
         )
         raise BadInput(
             f"{KEY}.file: {file}, row {number}: {column} {what}; a case has the columns higher, "
-            "lower and, where classes are predicted, of"
+            "lower and, for classification, of"
         ) from error
 
 
 def check_cases(study: Study, card: Mapping[str, Any], home: Home) -> None:
-    """Refuse cases that the study's data cannot answer.
+    """Check that the behavioural tests of a study's gate fit its data.
 
     Args:
-        study: whose gate has them.
-        card: the data's card.
-        home: whose folders a file of cases may lie in.
+        study: its gate has the tests.
+        card: the data set card.
+        home: a file of cases may lie in its folders.
 
     Raises:
-        BadInput: they are of another kind of data, or name a class or column that is not there.
+        BadInput: the tests are for another kind of data, or name an unknown class or column.
     """
     behaviour = study.champion.gate.behaviour
     if not behaviour.asks:
         return
-    pairs, kind = pairs_of(behaviour, home), card["inputs"]["kind"]
+    pairs, kind = text_pairs(behaviour, home), card["inputs"]["kind"]
     for name, given, fits in (("pairs", pairs, "text"), ("pushes", behaviour.pushes, "table")):
         if given and kind != fits:
             other = {"text": "use pairs", "table": "use pushes"}.get(
-                kind, "use champion.gate.invariance, or leave them out"
+                kind, "use champion.gate.invariance, or remove them"
             )
             raise BadInput(f"{KEY}.{name} are for data of kind {fits}, and this is {kind}; {other}")
     _check_classes((*pairs, *behaviour.pushes), list(map(str, card["classes"])))
@@ -102,7 +102,7 @@ def check_cases(study: Study, card: Mapping[str, Any], home: Home) -> None:
     for push in behaviour.pushes:
         if push.column not in names:
             raise BadInput(
-                f"{KEY}.pushes: there is no column {push.column!r} of numbers; "
+                f"{KEY}.pushes: there is no numeric column {push.column!r}; "
                 f"{did_you_mean(push.column, names)}"
             )
 
@@ -111,9 +111,11 @@ def _check_classes(cases: Sequence[Pair | Push], classes: Sequence[str]) -> None
     for case in cases:
         if case.of is None and classes:
             raise BadInput(
-                f"{KEY}: a case has no `of`; name the class whose probability is meant "
+                f"{KEY}: a case has no `of`; name the class whose probability is compared "
                 f"({', '.join(classes[:12])})"
             )
         if case.of is not None and case.of not in classes:
-            remedy = did_you_mean(case.of, classes) if classes else "a number is predicted, drop it"
+            remedy = (
+                did_you_mean(case.of, classes) if classes else "this is a regression, remove `of`"
+            )
             raise BadInput(f"{KEY}: there is no class {case.of!r}; {remedy}")

@@ -1,4 +1,4 @@
-"""The candidate: the best trial of a study's record, by its value or by its re-test."""
+"""The candidate: the best trial of a study, by its objective or by its re-test."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tasks.scoring.final_training import final_seed
 from tasks.study.reader import StudyRecord, TrialRecord
 
 
-def candidate_of(record: StudyRecord, prepared: Prepared) -> Candidate | None:
-    """The head of the leaderboard; None while no trial has an objective."""
+def best_candidate(record: StudyRecord, prepared: Prepared) -> Candidate | None:
+    """The first trial of the leaderboard; None if no trial has an objective."""
     best = record.best
     if best is None or best.trial.value is None:
         return None
     return _candidate(record, prepared, best, best.trial.value, best_epoch(best))
 
 
-def retested_candidate(record: StudyRecord, prepared: Prepared, found: Retest) -> Candidate:
+def retested_candidate(record: StudyRecord, prepared: Prepared, result: Retest) -> Candidate:
     """The winner of a re-test, to be trained for the median of its best epochs."""
-    winner = found.winner
+    winner = result.winner
     epochs = sorted(winner.epochs)[len(winner.epochs) // 2]
     trial = record.trial(winner.number)
     candidate = _candidate(record, prepared, trial, winner.mean, epochs)
@@ -44,10 +44,10 @@ def _candidate(
 
 
 def best_epoch(trial: TrialRecord) -> int:
-    """Finished epochs at which a trial's objective was best, the first of equals.
+    """The epoch, counted from 1, at which a trial's objective was best; the first of ties.
 
     Raises:
-        DenseError: the trial's folder has no curve.
+        DenseError: the trial's folder has no learning curve of the objective.
     """
     evaluate = trial.study.evaluate
     name = f"val/{evaluate.objective}"
@@ -55,7 +55,7 @@ def best_epoch(trial: TrialRecord) -> int:
     lines = [line for line in trial.curve if name in line.metrics]
     if not lines:
         raise DenseError(
-            f"{trial.path} has no curve of {name}, so the length of the final training is not "
-            "known; remove the folder and run the study again to train the trial anew"
+            f"{trial.path} has no learning curve of {name}, so the number of epochs of the final "
+            "training is unknown; remove the folder and run the study again to retrain the trial"
         )
     return min(lines, key=lambda line: (sign * line.metrics[name], line.epoch)).epoch

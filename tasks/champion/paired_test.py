@@ -1,4 +1,4 @@
-"""A final model against the champion, on the same rows of the test part."""
+"""Paired comparison of a final model with the champion, on the same rows of the test split."""
 
 from __future__ import annotations
 
@@ -20,39 +20,42 @@ if TYPE_CHECKING:
 SAVED = "test/predictions.parquet"
 
 
-def improvement(
-    client: MlflowClient, candidate: Candidate, predictions: Said, held: Incumbent | None
+def gain_over_champion(
+    client: MlflowClient, candidate: Candidate, predictions: Said, incumbent: Incumbent | None
 ) -> tuple[str, Interval] | None:
-    """The champion's version, and how much better than it the candidate is on the test part.
+    """The champion's version, and the candidate's improvement over it on the test split.
 
-    None where there is no champion, or it was scored on other data.
+    Returns:
+        Version, and difference of the objective with its 95 % interval (positive: the candidate is
+        better). None if there is no champion, or if it was scored on other data.
 
     Raises:
-        DenseError: the champion's predictions are gone from its run.
+        DenseError: the champion's predictions cannot be read from its run, or are of other rows.
     """
-    if held is None or held.data != candidate.data:
+    if incumbent is None or incumbent.data != candidate.data:
         return None
-    theirs = saved_predictions(client, held)
-    if not np.array_equal(theirs.ids, predictions.ids):
+    champions = champion_predictions(client, incumbent)
+    if not np.array_equal(champions.ids, predictions.ids):
         raise DenseError(
-            f"the predictions of version {held.version} are of other rows than the test part's; "
-            "compare without them: champion.gate.no_loss=false"
+            f"the test predictions of version {incumbent.version} are of other rows than this test "
+            "split; to skip the comparison set champion.gate.no_loss=false"
         )
     sign = 1.0 if candidate.config.evaluate.direction == "minimize" else -1.0
     section = candidate.config.evaluate
-    gained = paired(candidate.objective, theirs, predictions, sign=sign, evaluate=section)
-    return held.version, gained
+    gain = paired(candidate.objective, champions, predictions, sign=sign, evaluate=section)
+    return incumbent.version, gain
 
 
-def saved_predictions(client: MlflowClient, held: Incumbent) -> Said:
-    """What the champion said about the test part, from its run."""
+def champion_predictions(client: MlflowClient, incumbent: Incumbent) -> Said:
+    """The champion's predictions on the test split, downloaded from its run."""
     from mlflow.exceptions import MlflowException
 
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return read(Path(client.download_artifacts(held.run_id, SAVED, folder)))
+            return read(Path(client.download_artifacts(incumbent.run_id, SAVED, folder)))
         except (MlflowException, OSError) as error:
             raise DenseError(
-                f"the test predictions of version {held.version} cannot be read from its run "
-                f"{held.run_id} ({error}); compare without them: champion.gate.no_loss=false"
+                f"the test predictions of version {incumbent.version} cannot be read from its run "
+                f"{incumbent.run_id} ({error}); to skip the comparison set "
+                "champion.gate.no_loss=false"
             ) from error

@@ -1,4 +1,4 @@
-"""The champions' part of the record made again from files: MLflow's database may be gone."""
+"""Rebuild the champions' runs and versions in MLflow from files, for a lost MLflow database."""
 
 from __future__ import annotations
 
@@ -26,54 +26,56 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FinalModel:
-    """A final model that the journal says was judged."""
+    """A final model with a gate decision in the journal."""
 
     number: int
-    """Its trial."""
+    """Of its trial."""
     decision: Decision
     model: str
     """Name of the registered model."""
     value: float
-    """Its objective on the validation part."""
+    """Its objective on the validation split."""
     repeats: int
-    """Trainings that `value` is the mean of."""
+    """Number of trainings that `value` is the mean of."""
     epochs: int
     seed: int
     time: float
-    """Seconds since the epoch at which it was judged."""
+    """Of the gate decision, in seconds since the Unix epoch."""
     folder: Path
-    """Of its training."""
+    """Of the final training."""
 
 
 @dataclass(frozen=True)
 class RestoredVersions:
-    """What the registry has of a study."""
+    """The versions that the registry now has of a study."""
 
     versions: int
     lost: tuple[Path, ...]
-    """Folders of final models that are gone, or whose data is; their versions cannot be made
-    again."""
+    """Folders of final models whose files or data are gone, so that they cannot be registered."""
 
 
-def restore(record: StudyRecord, uri: str) -> RestoredVersions:
-    """Record every final model that the journal says was judged, with its version.
+def restore_versions(record: StudyRecord, uri: str) -> RestoredVersions:
+    """Register every final model that has a gate decision in the journal.
 
-    What the registry has stays as it is; an alias is set only where nobody holds it. The journal
-    keeps the ids of the runs as they were when it was written: MLflow is made from it, never the
-    other way round.
+    Existing versions stay unchanged, and an alias is only set if no version has it. The journal is
+    not updated with new run ids: MLflow is derived from it, never the reverse.
+
+    Args:
+        record: the study, read back from its journal.
+        uri: of the MLflow server.
 
     Raises:
-        DenseError: MLflow at `uri` went away meanwhile; the same call goes on from there.
+        DenseError: MLflow became unreachable; calling again continues from there.
     """
     client = store.client(uri)
     try:
         return _restore(record, client)
     except DenseError:
         raise
-    except Exception as error:  # whatever the store raises
+    except Exception as error:  # MLflow's stores raise many types
         raise DenseError(
-            f"MLflow at {store.shown(uri)} went away ({store.short(error)}); "
-            f"run `dense sync {record.study.name}` again when it answers"
+            f"MLflow at {store.shown(uri)} became unreachable ({store.short(error)}); "
+            f"run `dense sync {record.study.name}` again when it is back"
         ) from error
 
 
@@ -81,7 +83,7 @@ def _restore(record: StudyRecord, client: MlflowClient) -> RestoredVersions:
     versions, lost = 0, []
     champions: dict[str, str] = {}
     challengers: dict[str, str] = {}
-    for final in finals(record):
+    for final in final_models(record):
         score = read_score(final.folder)
         prepared = open_prepared(record.home, score.data) if score else None
         if score is None or prepared is None:
@@ -92,34 +94,34 @@ def _restore(record: StudyRecord, client: MlflowClient) -> RestoredVersions:
         if final.decision.verdict == "crown":
             champions[final.model] = version
         versions += 1
-    for alias, held in ((aliases.CHALLENGER, challengers), (aliases.CHAMPION, champions)):
-        for model, version in held.items():
+    for alias, versions_of in ((aliases.CHALLENGER, challengers), (aliases.CHAMPION, champions)):
+        for model, version in versions_of.items():
             with aliases.held(record.home, model):
                 if aliases.aliased(client, model, alias) is None:
                     client.set_registered_model_alias(model, alias, version)
     return RestoredVersions(versions, tuple(lost))
 
 
-def finals(record: StudyRecord) -> Iterator[FinalModel]:
-    """The final models that were judged, in the order in which they were.
+def final_models(record: StudyRecord) -> Iterator[FinalModel]:
+    """The final models in the order of their gate decisions.
 
-    A step that says what its last line said already has no second line, so each step's last line
-    is what held when a model was judged.
+    The journal skips a step whose facts equal those of its last line, so the last line of each
+    step holds when a decision is made.
     """
-    told = record.state.champion
+    events = record.state.champion
     numbers = {trial.digest: trial.number for trial in reversed(record.state.trials)}
     last: dict[str, Mapping[str, Any]] = {}
-    for place, event in enumerate(told):
+    for place, event in enumerate(events):
         last[event.step] = event.facts
         if event.step != "judged":
             continue
         digest = event.facts["digest"]
         number = numbers[digest]
-        crowned = next((e.facts for e in told[place:] if e.step == "crowned"), {})
-        found = Retest.model_validate(last["retested"]) if "retested" in last else None
-        again = found.winner if found and found.chosen == number else None
-        value = again.mean if again else record.state.trials[number].value
-        assert value is not None  # what was judged had won
+        crowned = next((e.facts for e in events[place:] if e.step == "crowned"), {})
+        retest = Retest.model_validate(last["retested"]) if "retested" in last else None
+        winner = retest.winner if retest and retest.chosen == number else None
+        value = winner.mean if winner else record.state.trials[number].value
+        assert value is not None  # a trial without an objective is never a candidate
         trained = last["trained"]
         yield FinalModel(
             number=number,
@@ -128,7 +130,7 @@ def finals(record: StudyRecord) -> Iterator[FinalModel]:
             ),
             model=crowned.get("model", record.study.registered_model),
             value=value,
-            repeats=len(again.values) if again else 1,
+            repeats=len(winner.values) if winner else 1,
             epochs=trained["epochs"],
             seed=trained["seed"],
             time=event.time,
@@ -144,7 +146,7 @@ def _record(
     card: Mapping[str, Any],
     previous: str | None,
 ) -> str:
-    """The version of a final model, found or made again."""
+    """Version number of a final model, registered if it is missing."""
     trial = record.trial(final.number)
     candidate = Candidate(
         study=record.study.name,
@@ -160,7 +162,7 @@ def _record(
     )
     session = sessions.of(sessions.read(record.folder), final.time)
     flow_run = session.flow_run if session else None
-    given = Registration(
+    registration = Registration(
         candidate,
         score,
         final.decision,
@@ -171,5 +173,5 @@ def _record(
         extra_tags={"prefect.flow_run_id": flow_run} if flow_run else {},
     )
     with aliases.held(record.home, final.model):
-        version = record_version(client, record.home, given, previous=previous)
+        version = record_version(client, record.home, registration, previous=previous)
     return str(version.version)

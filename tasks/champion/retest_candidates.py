@@ -1,4 +1,4 @@
-"""Which trials deserve a re-test: ranked by what the search's model expects, luck apart."""
+"""Which trials to re-test: ranked by the posterior mean of the search's surrogate model."""
 
 from __future__ import annotations
 
@@ -16,53 +16,54 @@ from tasks.suggest.space.space import Space
 from tasks.suggest.surrogate.kernel import features
 from tasks.suggest.surrogate.model import surrogate
 
-FEWEST = 5
-"""Complete trials without which the model says less than the trials themselves."""
+MIN_COMPLETE = 5
+"""With fewer complete trials the surrogate adds nothing to the measured objectives."""
 
 
 def contenders(record: StudyRecord, count: int) -> list[int]:
     """Numbers of the most promising complete trials, best first.
 
-    By posterior mean: of many trials the luckiest has the best value, and a neighbourhood of good
-    ones says more. With few trials, or nothing to model, by value.
+    Ranked by posterior mean: the best of many noisy objectives is biased towards luck, and the
+    posterior mean shrinks it to its neighbours. With fewer than `MIN_COMPLETE` trials, or without
+    a search space, ranked by objective.
     """
     complete = [t.number for t in record.leaderboard() if t.trial.status == "complete"]
-    expected = posterior_means(record) if len(complete) >= FEWEST else {}
+    expected = posterior_means(record) if len(complete) >= MIN_COMPLETE else {}
     if expected:
-        # The leaderboard's order decides between equals: `sorted` is stable.
+        # `sorted` is stable, so the leaderboard breaks ties.
         complete = sorted(complete, key=lambda number: expected.get(number, np.inf))
     return complete[:count]
 
 
 def posterior_means(record: StudyRecord) -> Mapping[int, float]:
-    """Trial number to the loss that the model expects, in the model's own units, smallest best.
+    """Expected loss of each scored trial by its number, in the surrogate's units (less is better).
 
-    Empty where the study has no space to model.
+    Empty if the study has no search space.
     """
     study = record.study
     if not study.search.space:
         return {}
     problem = _problem(study, record)
-    found, rows = problem.encoded()
-    scored = [observation for observation in found if observation.scored]
-    losses = problem.losses(found)
-    with threadpool_limits(1):  # the order of sums depends on the threads
+    encoded, rows = problem.encoded()
+    scored = [observation for observation in encoded if observation.scored]
+    losses = problem.losses(encoded)
+    with threadpool_limits(1):  # the order of floating-point sums depends on the threads
         vector = np.array([losses[observation.number] for observation in scored])
-        model, _ = surrogate(problem, found, rows, vector, DEFAULTS)
-        kept = np.array([observation.scored for observation in found])
-        means = model.loss.predict(features(problem.space, rows[kept]))[0]
+        model, _ = surrogate(problem, encoded, rows, vector, DEFAULTS)
+        is_scored = np.array([observation.scored for observation in encoded])
+        means = model.loss.predict(features(problem.space, rows[is_scored]))[0]
     return {o.number: float(mean) for o, mean in zip(scored, means, strict=True)}
 
 
 def _problem(study: Study, record: StudyRecord) -> Problem:
-    told = observations(record.state)
+    finished = observations(record.state)
     return Problem(
         space=Space(study.model_dump(mode="json")["search"]["space"]),
         direction=study.evaluate.direction,
         seed=study.seed,
         first=record.state.asked,
-        observations=in_order(told),
-        reports=reports_of(told),
+        observations=in_order(finished),
+        reports=reports_of(finished),
         pending=(),
         start=None,
         state=record.state.memory,

@@ -1,4 +1,4 @@
-"""A training that the champion step asks for, run to its end, whatever it takes."""
+"""Run a training of the champion step to its end, with the retries of a trial of the search."""
 
 from __future__ import annotations
 
@@ -14,40 +14,44 @@ from tasks.train.engine.recover import of_result
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result, TrialSpec
 
-SAME = (
+IDENTITY = (
     *("digest", "seed", "until", "keep", "train", "also", "validation"),
     *("begin", "sparsity", "teacher", "temperature"),
 )
-"""What two specifications have in common if they come to the same weights."""
+"""Fields of a spec that determine the trained weights."""
 RunTrial = Callable[[TrialSpec, Path], Outcome]
+"""Runs one attempt of a spec in a folder: the trial engine's `run`."""
 
 
-def trained(run: RunTrial, spec: TrialSpec, folder: Path, *, trouble: str, remedy: str) -> Path:
-    """The folder of a training that `train` brought to its end.
+def train_or_raise(
+    run: RunTrial, spec: TrialSpec, folder: Path, *, problem: str, remedy: str
+) -> Path:
+    """Train with `train` and return the folder, or raise if the training did not complete.
 
     Raises:
-        DenseError: it did not come there; `trouble` and `remedy` begin and end the sentence.
+        DenseError: it failed or was stopped; the message starts with `problem`, ends with `remedy`.
     """
     outcome = train(run, spec, folder)
     if outcome.outcome != "complete":
         log = TrialFolder(folder).log
-        raise DenseError(f"{trouble} ({outcome.cause}: {outcome.message}); see {log}, {remedy}")
+        raise DenseError(f"{problem} ({outcome.cause}: {outcome.message}); see {log}, {remedy}")
     return folder
 
 
 def train(run: RunTrial, spec: TrialSpec, folder: Path) -> Outcome:
-    """Train what `spec` says, from where an earlier attempt left off; nothing if it is done.
+    """Train a spec, resuming an earlier attempt; return at once if it is already complete.
 
-    What memory or the machine ended is tried again as a trial of the search would be.
+    Attempts that ran out of memory, were killed or lost their machine are retried by the rules of
+    the search.
 
     Args:
-        run: the engine's `run`.
-        spec: its `attempt` and `halvings` are counted here.
+        run: runs one attempt.
+        spec: its `attempt` and `halvings` are set here.
         folder: of the training.
 
     Returns:
-        How the last attempt ended: `complete`, `failed`, or `interrupted` by a stop. A training
-        during which the driver died again and again without a new epoch has failed.
+        The outcome of the last attempt: `complete`, `failed`, or `interrupted` by the user. It is
+        `failed` if the driver died `MAX_DEATHS` times in a row without a new epoch.
     """
     done = finished(spec, folder)
     if done is not None:
@@ -58,7 +62,7 @@ def train(run: RunTrial, spec: TrialSpec, folder: Path) -> Outcome:
             "failed",
             "driver",
             message=f"the driver died {MAX_DEATHS} times in a row without a new epoch; "
-            f"remove {deaths.path} to try again",
+            f"remove {deaths.path} to retry",
         )
     attempt, halvings, fruitless, epochs = _attempts(folder), 0, 0, 0
     while True:
@@ -80,9 +84,9 @@ def train(run: RunTrial, spec: TrialSpec, folder: Path) -> Outcome:
 
 
 class _Deaths:
-    """How often the driver died during a training, without an epoch in between.
+    """Counts deaths of the driver during a training since the last new epoch.
 
-    The file is written before an attempt and removed when the driver sees its end.
+    The file is written before an attempt, and removed after it if the driver is still alive.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -98,31 +102,32 @@ class _Deaths:
         return int(deaths) if self._folder.finished_epochs() <= int(epochs) else 0
 
     def begin(self) -> None:
-        """Count this attempt as a death until it is seen to end."""
+        """Count this attempt as a death until `end` is called."""
         epochs = self._folder.finished_epochs()
         write_atomically(self.path, json.dumps([self.count() + 1, epochs]))
 
     def end(self) -> None:
-        """The driver lives."""
+        """The attempt is over and the driver is alive: reset the count."""
         self.path.unlink(missing_ok=True)
 
 
 def finished(spec: TrialSpec, folder: Path) -> Outcome | None:
-    """The outcome of this very training if it is complete and its weights are there."""
+    """The outcome of an earlier training of the same spec; None unless it is complete and its
+    weights are on disk."""
     result = Result.read(folder)
     if result is None or result.outcome != "complete" or not TrialFolder(folder).learnt.exists():
         return None
     try:
-        kept = TrialSpec.read(folder)
+        earlier = TrialSpec.read(folder)
     except DenseError:
-        return None  # damaged, or of another version: trained again
-    if any(getattr(kept, name) != getattr(spec, name) for name in SAME):
+        return None  # damaged, or written by another version: train again
+    if any(getattr(earlier, name) != getattr(spec, name) for name in IDENTITY):
         return None
-    return of_result(result) if result.answers(kept.attempt, kept.until) else None
+    return of_result(result) if result.answers(earlier.attempt, earlier.until) else None
 
 
 def _attempts(folder: Path) -> int:
-    """Attempts begun so far."""
+    """Attempts started so far."""
     try:
         return TrialSpec.read(folder).attempt
     except DenseError:

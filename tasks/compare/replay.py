@@ -13,7 +13,7 @@ import numpy as np
 from conf.loading.digests import derived_seed
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.provenance import environment
-from tasks.champion.rebuild_record import FinalModel, finals
+from tasks.champion.rebuild_record import FinalModel, final_models
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import Said, read
 from tasks.prepare import Prepared
@@ -130,7 +130,7 @@ def champion_final(record: StudyRecord, digest: str | None = None) -> FinalModel
     if winner is None:
         raise BadInput(f"the study {name!r} has no champion; `dense run` it to its end first")
     wanted = digest or winner.digest
-    same = [f for f in finals(record) if record.trial(f.number).trial.digest == wanted]
+    same = [f for f in final_models(record) if record.trial(f.number).trial.digest == wanted]
     if not same:
         raise BadInput(
             f"the champion of {name!r} (version {winner.version} of {winner.model}) comes from an "

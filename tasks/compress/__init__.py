@@ -1,1 +1,1 @@
-"""A champion made smaller or faster: recipes, what each costs in quality, and the one chosen."""
+"""A champion made smaller: quantization, pruning, distillation, and the measured trade-off."""

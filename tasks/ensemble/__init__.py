@@ -1,1 +1,1 @@
-"""Trials that are better together: chosen, packed into one model, scored, judged, registered."""
+"""Ensembles: trials selected, packed into one model, scored, gated, registered."""

@@ -1,7 +1,9 @@
-"""An ensemble, whole: chosen, its members' weights found or trained again, scored, registered.
+"""Ensemble of a study's trials: select members, find or retrain their weights, score, register.
 
-The alias `ensemble` comes to the version if the study's gate lets it through; `champion` stays
-where it is.
+Members are selected greedily from the saved predictions (Caruana et al., "Ensemble Selection from
+Libraries of Models", 2004, doi:10.1145/1015330.1015432; `tasks.evaluate.ensemble_selection`). The
+alias `ensemble` moves to the version if the study's gate lets it through; `champion` stays where it
+is.
 """
 
 from __future__ import annotations
@@ -9,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from conf.loading.digests import canonical_json, derived_seed, sha256_text, study_digest
 from conf.runtime.errors import BadInput
-from tasks.champion.pipeline import judged
-from tasks.champion.training import RunTrial, trained
+from tasks.champion.context import ChampionContext
+from tasks.champion.pipeline import gate_decision
+from tasks.champion.training import train_or_raise
 from tasks.compare.replay import same_predictions, trial_original
 from tasks.evaluate import metrics
 from tasks.evaluate.ensemble_selection import Ensemble, Saved, combined, ensemble_of
@@ -28,73 +30,65 @@ from tasks.packaging.records import (
     FinalScore,
     RegisteredVersion,
 )
-from tasks.prepare import Prepared
 from tasks.registry import aliases
 from tasks.registry.register import Registration, record_version
 from tasks.scoring.final_training import final_folder, training_folder
-from tasks.scoring.test_score import VALIDATION, score
-from tasks.study.reader import StudyRecord
+from tasks.scoring.score_request import VALIDATION
+from tasks.scoring.test_score import score
 from tasks.train.folder import TrialFolder
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 ALIAS = "ensemble"
 
 
 @dataclass(frozen=True)
 class EnsembleResult:
-    """What came of it."""
+    """The registered ensemble."""
 
-    found: Ensemble
-    """As it was chosen by the saved predictions."""
+    selection: Ensemble
+    """As selected from the saved predictions."""
     members: Sequence[EnsembleMember]
-    again: Sequence[int]
-    """Trials that were trained again, their weights being gone."""
-    unlike: Sequence[int]
-    """Of those, the ones whose predictions are not the same bits as the first time."""
+    retrained: Sequence[int]
+    """Trials that were trained again because their weights were gone."""
+    differing: Sequence[int]
+    """Retrained trials whose predictions are not bit for bit those of the search."""
     value: float
-    """The objective on the validation part, with the weights that are packed."""
+    """The objective on the validation split, with the weights that are packed."""
     score: FinalScore
     decision: Decision
     registered: RegisteredVersion
 
 
-def build(
-    client: MlflowClient, record: StudyRecord, prepared: Prepared, run: RunTrial
-) -> EnsembleResult | Ensemble:
+def build(context: ChampionContext) -> EnsembleResult | Ensemble:
     """Register the ensemble of a study's trials as a version of its model.
 
     Args:
-        client: of tracking store and registry.
-        record: the study, read back.
-        prepared: its data.
-        run: the trial engine's `run`; only called for members whose weights are gone.
+        context: its `run` is only called for members whose weights are gone.
 
     Returns:
-        What was registered; the choice alone where no ensemble is better than one trial.
+        The registered ensemble; the selection alone if no ensemble beats the best trial.
 
     Raises:
-        BadInput: the study has no two trials whose answers can be averaged.
-        DenseError: a member could not be trained again, or the whole could not be scored.
+        BadInput: the study has no two trials whose predictions can be averaged.
+        DenseError: a member could not be retrained, or the ensemble could not be scored.
     """
-    found = ensemble_of(record.complete(), record.study.evaluate)
-    if found is None:
+    record, prepared, client = context.record, context.prepared, context.client
+    selection = ensemble_of(record.complete(), record.study.evaluate)
+    if selection is None:
         raise BadInput(
             f"an ensemble needs two complete trials of {record.study.name!r} that predict "
-            "classes, labels or numbers, and no second answer; run more trials first"
+            "classes, labels or numbers, without an auxiliary target; run more trials first"
         )
-    if len(found.weights) < 2:
-        return found
-    members, again, unlike = _members(record, prepared, run, found)
-    saved = [_said(Path(member.folder)) for member in members]
-    together = combined(saved, [member.weight for member in members])
+    if len(selection.weights) < 2:
+        return selection
+    members, retrained, differing = _members(context, selection)
+    saved = [_read_predictions(Path(member.folder)) for member in members]
+    mean = combined(saved, [member.weight for member in members])
     objective = record.study.evaluate.objective
-    value = metrics.score(together, record.study.evaluate, [objective])[objective]
-    candidate = _candidate(record, prepared, members, value)
+    value = metrics.score(mean, record.study.evaluate, [objective])[objective]
+    candidate = _candidate(context, members, value)
     folder = final_folder(record.home, candidate)
-    write(folder / VALIDATION / PREDICTIONS, together)
-    taken = score(
+    write(folder / VALIDATION / PREDICTIONS, mean)
+    result = score(
         candidate,
         prepared,
         folder,
@@ -102,27 +96,29 @@ def build(
         seconds=record.study.champion.seconds,
         members=members,
     )
-    held = aliases.incumbent(client, record.study.registered_model)
-    decision = judged(record, prepared, client, candidate, taken, held)
-    if decision.verdict == "crown":  # the champion's alias is not what it competes for
+    incumbent = aliases.incumbent(client, record.study.registered_model)
+    decision = gate_decision(context, candidate, result, incumbent)
+    if decision.verdict == "crown":  # it passed, but does not compete for the champion's alias
         decision = decision.model_copy(update={"verdict": "keep"})
-    done = _register(client, record, prepared, candidate, members, taken, decision, folder)
-    return EnsembleResult(found, members, again, unlike, value, taken, decision, done)
+    registered = _register(context, candidate, members, result, decision, folder)
+    return EnsembleResult(
+        selection, members, retrained, differing, value, result, decision, registered
+    )
 
 
 def _members(
-    record: StudyRecord, prepared: Prepared, run: RunTrial, found: Ensemble
+    context: ChampionContext, selection: Ensemble
 ) -> tuple[list[EnsembleMember], list[int], list[int]]:
-    """The members with folders that hold their weights; those that were trained for it."""
-    members, again, unlike = [], [], []
-    for number, weight in sorted(found.weights.items(), key=lambda item: (-item[1], item[0])):
-        trial = record.trial(number)
+    """The members by descending weight, the retrained trials, and those of them that differ."""
+    members, retrained, differing = [], [], []
+    for number, weight in sorted(selection.weights.items(), key=lambda item: (-item[1], item[0])):
+        trial = context.record.trial(number)
         folder = trial.path
         if not TrialFolder(folder).learnt.exists():
-            folder = _trained_again(record, prepared, run, number)
-            again.append(number)
+            folder = _retrain(context, number)
+            retrained.append(number)
             if not same_predictions(trial.path, folder):
-                unlike.append(number)
+                differing.append(number)
         members.append(
             EnsembleMember(
                 number=number,
@@ -132,40 +128,41 @@ def _members(
                 weight=weight,
             )
         )
-    return members, again, unlike
+    return members, retrained, differing
 
 
-def _trained_again(record: StudyRecord, prepared: Prepared, run: RunTrial, number: int) -> Path:
-    """A folder in which a trial was trained as in the search; found if it is there."""
-    original = trial_original(record, prepared, number)
+def _retrain(context: ChampionContext, number: int) -> Path:
+    """The folder in which a trial was trained again as in the search; reused if it is complete."""
+    record = context.record
+    original = trial_original(record, context.prepared, number)
     spec = original.spec
-    return trained(
-        run,
+    return train_or_raise(
+        context.run,
         spec,
         training_folder(record.home, record.study.name, spec.digest, spec.seed),
-        trouble=f"{original.words} could not be trained again for the ensemble",
-        remedy="then give the command again",
+        problem=f"{original.words} could not be retrained for the ensemble",
+        remedy="then run the command again",
     )
 
 
-def _said(folder: Path) -> Saved:
-    said = read(folder / PREDICTIONS)
-    assert isinstance(said, Saved)  # others were not chosen from
-    return said
+def _read_predictions(folder: Path) -> Saved:
+    predictions = read(folder / PREDICTIONS)
+    assert isinstance(predictions, Saved)  # `ensemble_of` selects no others
+    return predictions
 
 
 def _candidate(
-    record: StudyRecord, prepared: Prepared, members: Sequence[EnsembleMember], value: float
+    context: ChampionContext, members: Sequence[EnsembleMember], value: float
 ) -> Candidate:
-    """The ensemble as whoever competes: its digest is of its members and their weights."""
-    first = members[0]
-    shares = {member.digest: member.weight for member in members}
+    """The ensemble as a candidate; its digest is that of its members and their weights."""
+    record, first = context.record, members[0]
+    weights = {member.digest: member.weight for member in members}
     return Candidate(
         study=record.study.name,
         study_digest=study_digest(record.study),
-        data=prepared.key,
+        data=context.prepared.key,
         number=first.number,
-        digest=sha256_text(canonical_json({"ensemble": shares})),
+        digest=sha256_text(canonical_json({"ensemble": weights})),
         config=first.config,
         value=value,
         epochs=max(record.trial(member.number).trial.epoch for member in members),
@@ -174,31 +171,30 @@ def _candidate(
 
 
 def _register(
-    client: MlflowClient,
-    record: StudyRecord,
-    prepared: Prepared,
+    context: ChampionContext,
     candidate: Candidate,
     members: Sequence[EnsembleMember],
-    taken: FinalScore,
+    result: FinalScore,
     decision: Decision,
     folder: Path,
 ) -> RegisteredVersion:
-    """The run and the version, found or made; then the alias, if the gate lets it through."""
+    """The run and version, existing or new; moves the alias if the gate lets the ensemble pass."""
+    record, client = context.record, context.client
     model = record.study.registered_model
-    shares = {str(member.number): round(member.weight, 6) for member in members}
-    tags = {"dense.kind": "ensemble", "dense.members": canonical_json(shares)}
-    given = Registration(
+    weights = {str(member.number): round(member.weight, 6) for member in members}
+    tags = {"dense.kind": "ensemble", "dense.members": canonical_json(weights)}
+    registration = Registration(
         candidate,
-        taken,
+        result,
         decision,
         folder,
         model,
-        card=model_card(candidate, taken, decision, prepared.card, model, members),
-        params={f"weight of trial {number}": share for number, share in shares.items()},
+        card=model_card(candidate, result, decision, context.prepared.card, model, members),
+        params={f"weight of trial {number}": weight for number, weight in weights.items()},
         extra_tags=tags,
     )
     with aliases.held(record.home, model):
-        version = record_version(client, record.home, given, previous=None)
+        version = record_version(client, record.home, registration, previous=None)
         for name, value in tags.items():
             client.set_model_version_tag(model, version.version, name, value)
         if decision.verdict == "keep":

@@ -26,7 +26,7 @@ from tasks.evaluate.predictions import (
 from tasks.packaging import requirements
 from tasks.packaging.raw_rows import RawRows
 from tasks.packaging.records import Candidate, Latency
-from tasks.packaging.table_frame import picked
+from tasks.packaging.table_frame import select_rows
 
 CALLS = 100  # of a latency; enough for a 95th percentile
 TEXT_CALLS = 20  # texts are written a token at a time
@@ -90,7 +90,7 @@ def latencies(model: PyFuncModel, values: Any) -> dict[int, Latency]:
     texts = isinstance(values, np.ndarray) and values.dtype == object
     calls = TEXT_CALLS if texts else CALLS
     return {
-        count: _latency(model, picked(values, np.resize(np.arange(len(values)), count)), calls)
+        count: _latency(model, select_rows(values, np.resize(np.arange(len(values)), count)), calls)
         for count in AT_ONCE
     }
 

@@ -25,7 +25,7 @@ from tasks.packaging.drift_features import (
     features_of,
     together,
 )
-from tasks.packaging.table_frame import picked
+from tasks.packaging.table_frame import select_rows
 
 REFERENCE = "reference"
 """Folder beside the model: in the final training's folder, and in the champion's run."""
@@ -55,7 +55,7 @@ def build(parts: Sequence[Any], inputs: Mapping[str, Any], said: Said | None) ->
     chosen = np.sort(random.permutation(sum(sizes))[:MOST])
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     some = [
-        features_of(picked(part, chosen[(chosen >= start) & (chosen < end)] - start), inputs)
+        features_of(select_rows(part, chosen[(chosen >= start) & (chosen < end)] - start), inputs)
         for part, start, end in zip(parts, offsets[:-1], offsets[1:], strict=True)
     ]
     return DriftReference(together(some), None if said is None else answers_of(said))

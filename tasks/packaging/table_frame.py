@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.types import Schema
 
+    RawValues: TypeAlias = NDArray[Any] | pd.DataFrame
+    """Raw rows as a packed model takes them: an array, a frame where columns are categorical."""
+
 CODE = Path(one_hot.__file__)
 """What a packed model reads its columns with, alone."""
 
@@ -25,9 +28,9 @@ def has_words(inputs: Mapping[str, Any]) -> bool:
     return bool(inputs.get("levels"))
 
 
-def picked(values: Any, rows: NDArray[np.int64]) -> Any:
-    """The raw rows of these numbers, be they an array or a frame."""
-    return values.iloc[rows] if hasattr(values, "iloc") else values[rows]
+def select_rows(values: RawValues, rows: NDArray[np.int64]) -> RawValues:
+    """The raw rows at these positions."""
+    return values[rows] if isinstance(values, np.ndarray) else values.iloc[rows]
 
 
 def frame(matrix: NDArray[Any], inputs: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,14 +1,16 @@
-"""The only step that reads the test part: it packs the final model and scores the package there.
+"""The only step that reads the test split: pack the final model and score the package there.
 
-Run as `python -m tasks.scoring.test_score` by `score`; taken once for each (digest, data key, seed)
-and kept as `score.json` in the final training's folder.
+A model is scored once for each (configuration digest, data key, seed); the score is kept as
+`score.json` in the folder of the final training.
+
+Run as `python -m tasks.scoring.test_score` by `score` and `score_batch`.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,16 @@ from conf.runtime.home import write_atomically
 from conf.schema.champion import Recipe
 from tasks.packaging.records import Candidate, EnsembleMember, FinalScore
 from tasks.prepare import Prepared, test_path
+from tasks.scoring.score_request import (
+    PACKAGE,
+    SCORE,
+    TEST,
+    VALIDATION,
+    ReferenceRequest,
+    ScoreBatch,
+    ScoreReply,
+    ScoreRequest,
+)
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
@@ -26,11 +38,7 @@ if TYPE_CHECKING:
     from tasks.evaluate.predictions import Said
     from tasks.packaging.raw_rows import RawRows
 
-SCORE = "score.json"
-PACKAGE = "model"
-TEST = "test"
-VALIDATION = "validation"
-REFERRED = ("train", VALIDATION)
+ONLY = "final"  # name of the request in a batch of one
 
 
 def score(
@@ -44,66 +52,98 @@ def score(
     recipe: Recipe | None = None,
     explain: int = 0,
     members: Sequence[EnsembleMember] = (),
-    trained: Path | None = None,
+    weights: Path | None = None,
 ) -> FinalScore:
-    """Score the final model of a candidate on the test part, once.
+    """Score the final model of a candidate on the test split, once.
 
     Args:
-        candidate: whose final training lies complete in `folder`.
+        candidate: its final training in `folder` is complete.
         prepared: the data it was trained on.
-        folder: gets `model/`, `reference/`, `test/predictions.parquet`, `test/evaluation.json`,
-            `score.json`.
+        folder: receives `model/`, `reference/`, `test/predictions.parquet`,
+            `test/evaluation.json`, `score.json`.
         threads: of the scoring process.
-        seconds: after which it is ended.
-        stopping: whether the user wants an end.
-        recipe: that makes it small; then the files lie in `small-<recipe>/` of the folder.
-        explain: so many right and so many wrong answers are explained, in `explained.json`.
-        members: of an ensemble; what they say together about the validation part then lies in
-            `validation/` of the folder.
-        trained: whose weights are packed, where it is another training than the folder's.
+        seconds: time limit of the scoring process.
+        stopping: whether the user asked to stop.
+        recipe: of the compression to apply; the files then lie in `small-<recipe>/` of the folder.
+        explain: number of right and of wrong predictions to explain in `explained.json`.
+        members: of an ensemble; its predictions on the validation split must lie in `validation/`
+            of the folder.
+        weights: folder of the training whose weights are packed, if it is not `folder`.
 
     Raises:
-        Stopped: the user wanted an end; the next call scores anew.
+        Stopped: the user asked to stop; the next call scores again.
         DenseError: the model could not be packed or scored.
     """
     out = folder if recipe is None else folder / f"small-{recipe}"
-    kept = read_score(out)
-    wanted = (candidate.digest, candidate.data, candidate.seed)
-    if kept and (kept.digest, kept.data, kept.seed) == wanted and (out / PACKAGE).is_dir():
-        return kept
-    request = {
-        "candidate": candidate.model_dump(mode="json"),
-        "folder": str(trained or folder),
-        "out": str(out),
-        "recipe": recipe,
-        "explain": explain,
-        "card": str(prepared.card_path),
-        "train": str(prepared.train),
-        "validation": str(prepared.validation),
-        "members": [member.model_dump(mode="json") for member in members],
-        "trial": str(
-            folder / VALIDATION
-            if members
-            else folder.parent / f"{candidate.number}-{candidate.digest[:8]}"
+    earlier = read_score(out)
+    identity = (candidate.digest, candidate.data, candidate.seed)
+    if (
+        earlier is not None
+        and (earlier.digest, earlier.data, earlier.seed) == identity
+        and (out / PACKAGE).is_dir()
+    ):
+        return earlier
+    trial = folder.parent / f"{candidate.number}-{candidate.digest[:8]}"
+    request = ScoreRequest(
+        candidate=candidate,
+        folder=weights or folder,
+        out=out,
+        card=prepared.card_path,
+        train=prepared.train,
+        test=test_path(prepared),
+        recipe=recipe,
+        members=tuple(members),
+        reference=None
+        if recipe
+        else ReferenceRequest(
+            splits=(prepared.train, prepared.validation),
+            trial=folder / VALIDATION if members else trial,
         ),
-        "test": str(test_path(prepared)),
-    }
-    child_process.call(
+        explain=explain,
+    )
+    log = folder / "score.log"
+    score_batch({ONLY: request}, log=log, threads=threads, seconds=seconds, stopping=stopping)
+    result = read_score(out)
+    if result is None:
+        raise DenseError(f"{out / SCORE} was not written; see {log}")
+    return result
+
+
+def score_batch(
+    requests: Mapping[str, ScoreRequest],
+    *,
+    log: Path,
+    threads: int,
+    seconds: float,
+    stopping: child_process.Stopping = child_process.never,
+) -> dict[str, FinalScore]:
+    """Pack and score several models in one process of their own; the scores by name.
+
+    Args:
+        requests: by a name of each.
+        log: file that receives the stderr of the process.
+        threads: of the process.
+        seconds: time limit of the process.
+        stopping: whether the user asked to stop.
+
+    Raises:
+        Stopped: the user asked to stop.
+        BadInput: a recipe is not for a model.
+        DenseError: a model could not be packed or scored.
+    """
+    reply = child_process.call(
         "tasks.scoring.test_score",
-        request,
-        log=folder / "score.log",
+        ScoreBatch(requests=dict(requests)).model_dump(mode="json"),
+        log=log,
         threads=threads,
         seconds=seconds,
         stopping=stopping,
     )
-    taken = read_score(out)
-    if taken is None:
-        raise DenseError(f"{out / SCORE} was not written; see {folder / 'score.log'}")
-    return taken
+    return ScoreReply.model_validate(reply).scores
 
 
 def read_score(folder: Path) -> FinalScore | None:
-    """The score kept in a folder; None when none was taken."""
+    """The score kept in a folder; None if there is none."""
     try:
         return FinalScore.model_validate_json((folder / SCORE).read_bytes())
     except (OSError, ValueError):
@@ -111,34 +151,39 @@ def read_score(folder: Path) -> FinalScore | None:
 
 
 def handle(request: dict[str, Any]) -> dict[str, Any]:
-    """Pack, predict, measure, evaluate, and write the score last."""
+    """Score every model of a batch, on JSON."""
+    batch = ScoreBatch.model_validate(request)
+    scores = {name: pack_and_score(each) for name, each in batch.requests.items()}
+    return ScoreReply(scores=scores).model_dump(mode="json")
+
+
+def pack_and_score(request: ScoreRequest) -> FinalScore:
+    """Pack, predict, measure and evaluate; `score.json` is written last."""
     from tasks.evaluate.evaluation import PREDICTIONS, evaluate
     from tasks.evaluate.predictions import TextPredictions, write
     from tasks.packaging.benchmark import invariance, latencies, load, megabytes
     from tasks.packaging.raw_rows import read_rows
     from tasks.train.folder import file_fact
 
-    candidate = Candidate.model_validate(request["candidate"])
-    folder, out = Path(request["folder"]), Path(request["out"])
-    card_path = Path(request["card"])
-    card = json.loads(card_path.read_text())
-    program = _packed(request, candidate, out / PACKAGE)
-    if out == folder:
-        _refer(request, folder, card)
+    candidate, out = request.candidate, request.out
+    card = json.loads(request.card.read_text())
+    program = _pack(request, out / PACKAGE)
+    if request.reference is not None:
+        _write_reference(request.reference, request.folder, card)
     model = load(out / PACKAGE)
-    rows = read_rows(Path(request["test"]), card["inputs"])
-    predictions = _said(model, rows, request, candidate, card)
+    rows = read_rows(request.test, card["inputs"])
+    predictions = _predict(model, rows, request, card)
     write(out / TEST / PREDICTIONS, predictions)
     evaluation = evaluate(out / TEST, candidate.config)
-    each = zip(card["classes"], evaluation.classes, strict=True)
-    taken = FinalScore(
+    by_class = zip(card["classes"], evaluation.classes, strict=True)
+    result = FinalScore(
         digest=candidate.digest,
         data=candidate.data,
         seed=candidate.seed,
         epochs=candidate.epochs,
         rows=evaluation.rows,
         metrics=evaluation.metrics,
-        recall={name: scores.recall for name, scores in each},
+        recall={name: scores.recall for name, scores in by_class},
         signatures=evaluation.signatures,
         package=file_fact(program).sha256,
         size_mb=megabytes(out / PACKAGE),
@@ -146,68 +191,72 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
         invariance=invariance(model, rows, predictions, card["inputs"], candidate),
         time=time.time(),
     )
-    if request.get("explain") and not isinstance(predictions, TextPredictions):
+    if request.explain and not isinstance(predictions, TextPredictions):
         from tasks.explain.explain import Subject, explain
 
-        parts = Path(request["train"]).parent
-        subject = Subject(candidate, card, folder, parts, model, rows, predictions)
-        explain(subject, request["explain"])
-    write_atomically(out / SCORE, taken.model_dump_json() + "\n")
-    return taken.model_dump(mode="json")
+        splits = request.train.parent
+        subject = Subject(candidate, card, request.folder, splits, model, rows, predictions)
+        explain(subject, request.explain)
+    write_atomically(out / SCORE, result.model_dump_json() + "\n")
+    return result
 
 
-def _packed(request: dict[str, Any], candidate: Candidate, destination: Path) -> Path:
-    """Write the package; what was learnt, inside it."""
-    card, train = Path(request["card"]), Path(request["train"])
-    if request.get("members"):
+def _pack(request: ScoreRequest, destination: Path) -> Path:
+    """Write the model folder; return a file in it that identifies the weights."""
+    if request.members:
         from tasks.packaging.pack_ensemble import pack_ensemble
 
-        members = [EnsembleMember.model_validate(each) for each in request["members"]]
-        return pack_ensemble(candidate, members, card, train, destination)
+        return pack_ensemble(
+            request.candidate, request.members, request.card, request.train, destination
+        )
     from tasks.packaging.pack import pack
 
-    folder = Path(request["folder"])
-    return pack(candidate, folder, card, train, destination, request["recipe"])
+    return pack(
+        request.candidate,
+        request.folder,
+        request.card,
+        request.train,
+        destination,
+        request.recipe,
+    )
 
 
-def _refer(request: dict[str, Any], folder: Path, card: dict[str, Any]) -> None:
-    """Keep what new rows will be compared with; of the other parts, never of the test part."""
+def _write_reference(request: ReferenceRequest, folder: Path, card: Mapping[str, Any]) -> None:
     from tasks.evaluate.evaluation import PREDICTIONS
     from tasks.evaluate.predictions import read
     from tasks.packaging import drift_reference
     from tasks.packaging.raw_rows import read_rows
 
-    parts = [read_rows(Path(request[name]), card["inputs"]).values for name in REFERRED]
-    said = Path(request["trial"]) / PREDICTIONS
-    known = read(said) if said.exists() else None
-    drift_reference.write(
-        folder / drift_reference.REFERENCE, drift_reference.build(parts, card["inputs"], known)
-    )
+    rows = [read_rows(split, card["inputs"]).values for split in request.splits]
+    path = request.trial / PREDICTIONS
+    predictions = read(path) if path.exists() else None
+    reference = drift_reference.build(rows, card["inputs"], predictions)
+    drift_reference.write(folder / drift_reference.REFERENCE, reference)
 
 
-def _said(
-    model: PyFuncModel,
-    rows: RawRows,
-    request: dict[str, Any],
-    candidate: Candidate,
-    card: dict[str, Any],
+def _predict(
+    model: PyFuncModel, rows: RawRows, request: ScoreRequest, card: Mapping[str, Any]
 ) -> Said:
-    """What the packed model says of the test rows; of texts also what the targets cost, which the
-    package does not answer and perplexity needs."""
+    """Predictions of the packed model; of generated texts with the losses for perplexity.
+
+    A package only generates text, so the losses of the targets come from the network itself.
+    """
     from tasks.packaging import benchmark
     from tasks.train.folder import TrialFolder
 
     if card["inputs"]["kind"] != "pairs":
         return benchmark.predict(model, rows)
-    said = benchmark.written(model, rows)
-    if "perplexity" not in candidate.config.evaluate.metrics:
-        return said
+    predictions = benchmark.written(model, rows)
+    config = request.candidate.config
+    if "perplexity" not in config.evaluate.metrics:
+        return predictions
     from tasks.packaging.pack_seq2seq import target_losses
 
-    weights = TrialFolder(Path(request["folder"])).weights
-    part, parts = Path(request["test"]), Path(request["train"]).parent
-    losses, tokens = target_losses(candidate.config, card, weights, part, rows.ids, parts)
-    return replace(said, losses=losses, tokens=tokens)
+    weights = TrialFolder(request.folder).weights
+    losses, tokens = target_losses(
+        config, card, weights, request.test, rows.ids, request.train.parent
+    )
+    return replace(predictions, losses=losses, tokens=tokens)
 
 
 if __name__ == "__main__":

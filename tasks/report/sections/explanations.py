@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tasks.champion.rebuild_record import finals
+from tasks.champion.rebuild_record import final_models
 from tasks.packaging.explanations import ExplainedRow, Explanation, read_explained
 from tasks.report import format
 from tasks.study.champion_state import Winner
@@ -20,7 +20,7 @@ def champion_folder(record: StudyRecord, winner: Winner | None) -> Path | None:
     """Folder of the final training that is champion; None where it is not of this study."""
     if winner is None:
         return None
-    same = (f for f in finals(record) if record.trial(f.number).trial.digest == winner.digest)
+    same = (f for f in final_models(record) if record.trial(f.number).trial.digest == winner.digest)
     return next(reversed([each.folder for each in same]), None)
 
 

@@ -17,7 +17,7 @@ from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.home import Home
 from conf.schema.champion import Gate, Monitor
 from tasks.champion.decision import decide
-from tasks.champion.gate import judge
+from tasks.champion.gate import apply_gate
 from tasks.evaluate.predictions import read
 from tasks.monitor.record import Idle, Kept
 from tasks.monitor.watch import watch
@@ -37,7 +37,7 @@ from tests.integration.champion.watching import fresh, looked, save
 from tests.unit.champion.helpers import candidate
 from tests.unit.champion.helpers import scored as scored_record
 
-CROWN = judge(Gate(), scored_record(candidate()), metrics={}, against=None)
+CROWN = apply_gate(Gate(), scored_record(candidate()), metrics={}, gain=None)
 FOREIGN = Path(__file__).with_name("foreign.py")
 
 

@@ -17,9 +17,10 @@ from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.champion import Compress
 from conf.schema.study import Study
-from tasks.champion import pipeline as crowning
-from tasks.champion.pipeline import crown
-from tasks.champion.rebuild_record import restore
+from tasks.champion import pipeline
+from tasks.champion.context import ChampionContext, Note
+from tasks.champion.pipeline import run_champion_step
+from tasks.champion.rebuild_record import restore_versions
 from tasks.compare.replay import champion_original, replay, trial_original
 from tasks.compress.compress import compress
 from tasks.packaging.records import ChampionResult
@@ -55,11 +56,13 @@ class Stage:
         return self.engine.run(spec, folder)
 
     def crown(self) -> ChampionResult:
-        note = note_into(self.home, self.study)
-        crowned = crown(self.record, self.prepared, self.run, self.client, note)
+        champion = run_champion_step(self.context(note_into(self.home, self.study)))
         self.record = StudyRecord.read(self.home, self.study.name)
-        assert crowned is not None
-        return crowned
+        assert champion is not None
+        return champion
+
+    def context(self, note: Note) -> ChampionContext:
+        return ChampionContext(self.record, self.prepared, self.run, self.client, note)
 
     def steps(self) -> list[str]:
         return [event.step for event in self.record.state.champion]
@@ -125,15 +128,13 @@ def test_stopped_or_killed_before_each_part_it_is_crowned_once_and_again_when_it
 def _stopped_and_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the user after the training, then before each part that follows."""
     note = note_into(stage.home, stage.study)
-    stopped = crown(
-        stage.record, stage.prepared, stage.run, stage.client, note, stopping=lambda: True
-    )
+    stopped = run_champion_step(replace(stage.context(note), stopping=lambda: True))
     assert stopped is None and aliases.aliased(stage.client, "digits") is None
     stage.record = StudyRecord.read(stage.home, "digits")
     assert stage.steps() == ["decided", "trained"]
     for part in ("score", "register"):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(crowning, part, _killed)
+            patch.setattr(pipeline, part, _killed)
             stage.crown()
         assert aliases.aliased(stage.client, "digits") is None
         stage.record = StudyRecord.read(stage.home, "digits")
@@ -144,7 +145,7 @@ def _stopped_and_killed(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         note(step, facts)
 
     with pytest.raises(KeyboardInterrupt):
-        crown(stage.record, stage.prepared, stage.run, stage.client, dying)
+        run_champion_step(stage.context(dying))
     stage.record = StudyRecord.read(stage.home, "digits")
 
 
@@ -159,7 +160,7 @@ def test_restored_in_another_mlflow_the_champion_is_there_and_the_journal_as_it_
     client = store.client(uri)
     client.create_experiment("digits", artifact_location=(stage.home.path / "other").as_uri())
     for _ in range(2):
-        assert restore(stage.record, uri).versions == 1
+        assert restore_versions(stage.record, uri).versions == 1
     held = aliases.incumbent(client, "digits")
     assert held is not None and held.digest == crowned.digest
     assert len(client.search_model_versions("name = 'digits'")) == 1

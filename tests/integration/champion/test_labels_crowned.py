@@ -11,7 +11,8 @@ import pytest
 from conf.runtime.home import Home
 from conf.schema.champion import Compress, Monitor
 from conf.schema.study import Study
-from tasks.champion.pipeline import crown
+from tasks.champion.context import ChampionContext
+from tasks.champion.pipeline import run_champion_step
 from tasks.compress.compress import compress
 from tasks.monitor.record import Kept
 from tasks.monitor.watch import watch
@@ -64,9 +65,10 @@ def proven(home: Home, engine: Engine) -> None:
     record = run_trials(home, labels, prepared, engine, [{"model.width": 64}, {"model.width": 8}])
     client = store.client(store.bootstrap(home))
     client.create_experiment(labels.name, artifact_location=(home.artifacts / "labels").as_uri())
-    crowned = crown(record, prepared, engine.run, client, note_into(home, labels))
-    assert crowned is not None and crowned.decision.verdict == "crown", crowned
-    rules = {reason.rule for reason in crowned.decision.reasons}
+    context = ChampionContext(record, prepared, engine.run, client, note_into(home, labels))
+    champion = run_champion_step(context)
+    assert champion is not None and champion.decision.verdict == "crown", champion
+    rules = {reason.rule for reason in champion.decision.reasons}
     assert {"minimum", "class_recall", "invariance", "behaviour"} <= rules
     record = StudyRecord.read(home, labels.name)
     recipes = Compress(loss=0.5, recipes=("int8", "onnx", "narrow", "distill"), student=0.999)

@@ -12,7 +12,8 @@ from conf.loading.load import load_study
 from conf.loading.trial_values import apply_values
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
-from tasks.champion.behaviour import handle
+from conf.schema.behaviour import Push
+from tasks.champion.behaviour import BehaviourRequest, run_tests
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import NumberPredictions, read
 from tasks.explain.explain import Subject, explain
@@ -86,11 +87,16 @@ def test_every_family_learns_and_is_served_as_it_was_scored(
     assert isinstance(said, NumberPredictions) and isinstance(saved, NumberPredictions)
     np.testing.assert_allclose(said.predictions, saved.predictions, rtol=1e-5)
     if kind == "mlp":
-        pushes = [{"column": "bmi", "by": by} for by in (0.05, -0.05)]
-        asked = {"pairs": [], "share": 1.0, "pushes": pushes, "model": str(tmp_path / "model")}
-        rows_at = {"rows": str(prepared.validation), "inputs": prepared.card["inputs"]}
-        up, down = handle({**asked, **rows_at})["behaved"]
-        assert up["share"] > 0.5 > down["share"]  # more weight for the height, worse a year later
+        request = BehaviourRequest(
+            model=tmp_path / "model",
+            rows=prepared.validation,
+            inputs=prepared.card["inputs"],
+            pairs=(),
+            share=1.0,
+            pushes=(Push(column="bmi", by=0.05), Push(column="bmi", by=-0.05)),
+        )
+        up, down = run_tests(request).results
+        assert up.share > 0.5 > down.share  # a higher body mass index, a worse disease later
         parts = prepared.train.parent
         explain(Subject(candidate, prepared.card, tmp_path, parts, model, rows, said), 2)
         why = read_explained(tmp_path)

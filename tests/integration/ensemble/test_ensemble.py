@@ -21,6 +21,7 @@ from conf.loading.trial_values import apply_values
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.study import Study
+from tasks.champion.context import ChampionContext
 from tasks.ensemble.build import ALIAS, EnsembleResult, build
 from tasks.evaluate.ensemble_selection import combined
 from tasks.evaluate.evaluation import PREDICTIONS
@@ -98,7 +99,7 @@ def engine(home: Home) -> Iterator[Engine]:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_a_studys_trials_become_one_registered_model(
+def test_the_ensemble_of_a_study_is_registered_and_reproducible(
     home: Home, engine: Engine, with_mlflow: Callable[[Home], Home]
 ) -> None:
     with_mlflow(home)
@@ -114,9 +115,10 @@ def test_a_studys_trials_become_one_registered_model(
         trained.append(spec.number)
         return engine.run(spec, folder)
 
-    first = build(client, record, prepared, run)
+    context = ChampionContext(record, prepared, run, client)
+    first = build(context)
     assert isinstance(first, EnsembleResult) and len(first.members) > 1 and not trained
-    assert first.value == first.found.value < first.found.single
+    assert first.value == first.selection.value < first.selection.single
     version = aliases.aliased(client, "digits", ALIAS)
     assert version is not None and str(version.version) == first.registered.version
     assert json.loads(version.tags["dense.members"]).keys() == {
@@ -128,9 +130,11 @@ def test_a_studys_trials_become_one_registered_model(
     for each in first.members:  # gone, and trained again to the bit
         shutil.rmtree(Path(each.folder) / "checkpoints")
     shutil.rmtree(next(home.trials("digits").glob("champion-*")))
-    again = build(client, record, prepared, run)
-    assert isinstance(again, EnsembleResult) and sorted(trained) == sorted(again.again) and trained
-    assert not again.unlike and again.value == first.value
+    again = build(context)
+    assert (
+        isinstance(again, EnsembleResult) and trained and sorted(trained) == sorted(again.retrained)
+    )
+    assert not again.differing and again.value == first.value
     assert again.score.metrics == first.score.metrics
     assert again.registered == first.registered
 
@@ -174,17 +178,18 @@ def _the_gate_is_asked(home: Home, client: MlflowClient, prepared: Prepared, run
     strict = small_study(**LOSS, champion={"gate": {"minimum": {"accuracy": 1.0}}})
     with opened(home, strict):
         pass
-    refused = build(client, StudyRecord.read(home, "digits"), prepared, run)
+    record = StudyRecord.read(home, "digits")
+    refused = build(ChampionContext(record, prepared, run, client))
     assert isinstance(refused, EnsembleResult) and refused.decision.verdict == "refused"
     assert aliases.aliased(client, "digits", ALIAS) is None
     tags = client.get_model_version("digits", refused.registered.version).tags
     assert tags["dense.verdict"] == "refused" and "failed minimum" in tags["dense.reasons"]
 
 
-def test_one_trial_is_no_ensemble(home: Home) -> None:
+def test_a_study_without_two_complete_trials_is_refused(home: Home) -> None:
     study = small_study()
     with opened(home, study):
         pass
-    nobody: Any = None
+    unused: Any = None
     with pytest.raises(BadInput, match="needs two complete trials of 'digits'"):
-        build(nobody, StudyRecord.read(home, "digits"), nobody, nobody)
+        build(ChampionContext(StudyRecord.read(home, "digits"), unused, unused, unused))

@@ -13,9 +13,9 @@ from conf.runtime.home import Home
 from conf.schema.behaviour import Behaviour, Pair, Push
 from conf.schema.champion import Gate
 from conf.schema.study import Study
-from tasks.champion.behaviour import paired, pushed
-from tasks.champion.behaviour_cases import check_cases, pairs_of, read_pairs
-from tasks.champion.gate import judge
+from tasks.champion.behaviour import score_pairs, score_push
+from tasks.champion.behaviour_cases import check_cases, read_pairs, text_pairs
+from tasks.champion.gate import apply_gate
 from tests.unit.champion.helpers import candidate, scored
 
 TEXTS = {"inputs": {"kind": "text"}, "classes": ["negative", "positive"]}
@@ -54,7 +54,7 @@ def pair(higher: str, lower: str, of: str | None = "positive") -> Pair:
     ],
 )
 def test_pairs_of_texts(pairs: list[Pair], share: float) -> None:
-    found = paired(Moods(), pairs, 1.0)  # type: ignore[arg-type]
+    found = score_pairs(Moods(), pairs, 1.0)  # type: ignore[arg-type]
     assert found.share == share and f"{len(pairs)} pairs" in found.what
     worst = pairs[-1]
     assert repr(worst.higher) in str(found.worst) and f"for {worst.of}" in str(found.worst)
@@ -71,22 +71,22 @@ def test_pairs_of_texts(pairs: list[Pair], share: float) -> None:
 )
 def test_pushed_columns(push: Push, share: float) -> None:
     rows = np.array([[1.0, -2.0], [2.0, 3.0], [np.nan, np.nan]])
-    found = pushed(Line(), push, rows, ["age", "dose"].index(push.column))  # type: ignore[arg-type]
+    found = score_push(Line(), push, rows, ["age", "dose"].index(push.column))  # type: ignore[arg-type]
     assert found.share == share and "share of 2 rows" in found.what
     assert np.isnan(rows[2]).all() and rows[0, 0] == 1  # the rows themselves stay
 
 
 def test_a_column_without_values_says_so() -> None:
-    found = pushed(Line(), Push(column="age", by=1), np.full((3, 2), np.nan), 0)  # type: ignore[arg-type]
+    found = score_push(Line(), Push(column="age", by=1), np.full((3, 2), np.nan), 0)  # type: ignore[arg-type]
     assert found.share == 1 and "no row has a value" in found.what
 
 
 def test_the_gate_gives_a_reason_for_each_set_and_names_the_worst_case() -> None:
-    pairs = paired(Moods(), [pair("awful", "great!!")], 0.9)  # type: ignore[arg-type]
+    pairs = score_pairs(Moods(), [pair("awful", "great!!")], 0.9)  # type: ignore[arg-type]
     rows = np.ones((4, 2))
-    rise = pushed(Line(), Push(column="age", by=1), rows, 0)  # type: ignore[arg-type]
+    rise = score_push(Line(), Push(column="age", by=1), rows, 0)  # type: ignore[arg-type]
     score = scored(candidate(), 0.95)
-    decision = judge(Gate(), score, metrics={}, against=None, behaved=[pairs, rise])
+    decision = apply_gate(Gate(), score, metrics={}, gain=None, behaviour=[pairs, rise])
     assert [(each.rule, each.passed) for each in decision.reasons] == [
         ("behaviour", False),
         ("behaviour", True),
@@ -128,9 +128,9 @@ def test_cases_that_fit(behaviour: dict[str, Any], card: dict[str, Any], tmp_pat
                      "no class 'positiv'; did you mean positive", id="a class misspelt"),
         pytest.param({"pairs": [{**GREAT, "of": None}]}, TEXTS, "has no `of`", id="no class"),
         pytest.param({"pushes": [{"column": "age", "by": 1, "of": "ill"}]}, NUMBERS,
-                     "a number is predicted, drop it", id="a class where a number is predicted"),
+                     "this is a regression, remove `of`", id="a class where a number is predicted"),
         pytest.param({"pushes": [{"column": "does", "by": 1, "of": "ill"}]}, TABLE,
-                     "no column 'does' of numbers; did you mean dose", id="a column misspelt"),
+                     "no numeric column 'does'; did you mean dose", id="a column misspelt"),
     ],
 )  # fmt: skip
 def test_cases_that_do_not_fit_are_refused_before_training(
@@ -149,9 +149,9 @@ def test_a_file_of_cases(suffix: str, tmp_path: Path, monkeypatch: pytest.Monkey
     file.write_text(csv if suffix == "csv" else json.dumps(line) + "\n")
     behaviour = Behaviour(pairs=(pair("a", "b"),), file=file.name)
     home = Home.open(tmp_path / "home")
-    assert pairs_of(behaviour, home) == (pair("a", "b"), pair("great, really", "awful"))
+    assert text_pairs(behaviour, home) == (pair("a", "b"), pair("great, really", "awful"))
     with pytest.raises(BadInput, match=r"behaviour.file: there is no file other.csv"):
-        pairs_of(Behaviour(file="other.csv"), home)
+        text_pairs(Behaviour(file="other.csv"), home)
 
 
 @pytest.mark.parametrize(
@@ -160,13 +160,13 @@ def test_a_file_of_cases(suffix: str, tmp_path: Path, monkeypatch: pytest.Monkey
         pytest.param("a.csv", "higher,lower,of\n", "has no rows", id="no rows"),
         pytest.param("a.csv", "", "has no rows", id="empty"),
         pytest.param("a.csv", "higher,of\ngreat,x\n", "row 1: lower is missing", id="no column"),
-        pytest.param("a.csv", "higher,lower,class\na,b,c\n", "row 1: class is no column of a case",
-                     id="another column"),
+        pytest.param("a.csv", "higher,lower,class\na,b,c\n",
+                     "row 1: class is not a column of a case", id="another column"),
         pytest.param("a.csv", "higher,lower,of\na,b,c\nd,,c\n", "row 2: lower is missing",
                      id="an empty cell"),
-        pytest.param("a.jsonl", "{higher: a}\n", "cannot be read as cases", id="no JSON"),
+        pytest.param("a.jsonl", "{higher: a}\n", "cannot be read as test cases", id="no JSON"),
         pytest.param("a.jsonl", "[1]\n", "row 1: the row", id="no object"),
-        pytest.param("a.txt", "a b", "in a .csv or .jsonl file", id="another kind of file"),
+        pytest.param("a.txt", "a b", "must be a .csv or .jsonl file", id="another kind of file"),
     ],
 )  # fmt: skip
 def test_a_bad_file_of_cases_is_named(

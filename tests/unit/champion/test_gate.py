@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from conf.schema.champion import Gate
-from tasks.champion.gate import judge
+from tasks.champion.gate import apply_gate
 from tasks.evaluate.evaluation import Interval
 from tasks.packaging.records import Decision
 from tests.unit.champion.helpers import candidate, scored
@@ -15,9 +15,9 @@ WORSE = ("1", Interval(value=-0.05, low=-0.08, high=-0.02))
 ALIKE = ("1", Interval(value=-0.01, low=-0.03, high=0.01))
 
 
-def judged(against: tuple[str, Interval] | None = None, **rules: Any) -> Decision:
+def judged(gain: tuple[str, Interval] | None = None, **rules: Any) -> Decision:
     metrics = {"accuracy": 0.95, "log_loss": 0.3}
-    return judge(Gate.model_validate(rules), SCORE, metrics=metrics, against=against)
+    return apply_gate(Gate.model_validate(rules), SCORE, metrics=metrics, gain=gain)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def judged(against: tuple[str, Interval] | None = None, **rules: Any) -> Decisio
         pytest.param({"minimum": {"log_loss": 0.2}}, "minimum", False, id="loss too high"),
         pytest.param({"class_recall": 0.95}, "class_recall", True, id="every class"),
         pytest.param({"class_recall": 0.96}, "class_recall", False, id="a class too poor"),
-        pytest.param({"against": ALIKE}, "no_loss", True, id="no loss"),
-        pytest.param({"against": WORSE}, "no_loss", False, id="a loss"),
+        pytest.param({"gain": ALIKE}, "no_loss", True, id="no loss"),
+        pytest.param({"gain": WORSE}, "no_loss", False, id="a loss"),
         pytest.param({"invariance": 0.9}, "invariance", True, id="steady"),
         pytest.param({"invariance": 0.95}, "invariance", False, id="unsteady"),
         pytest.param({"latency_ms": 2.0}, "latency", True, id="fast"),
@@ -59,7 +59,7 @@ def test_a_loss_may_be_allowed() -> None:
 
 def test_without_augmentation_no_label_can_change() -> None:
     score = SCORE.model_copy(update={"invariance": None})
-    assert judge(Gate(invariance=1.0), score, metrics={}, against=None).verdict == "crown"
+    assert apply_gate(Gate(invariance=1.0), score, metrics={}, gain=None).verdict == "crown"
 
 
 def test_a_gate_that_asks_nothing_is_open() -> None:

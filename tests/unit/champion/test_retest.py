@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.runtime.errors import DenseError
-from tasks.champion.retest import chance_of_luck, compare
+from tasks.champion.retest import compare, p_value
 from tasks.packaging.records import RetestEntry
 
 
@@ -44,7 +44,7 @@ def test_less_is_better_for_a_loss() -> None:
 
 def test_a_stricter_level_ties_more() -> None:
     near = entry(2, 0.975, 0.966, 0.982, parameters=100)
-    chance = chance_of_luck(near, GOOD, -1.0)
+    chance = p_value(near, GOOD, -1.0)
     assert 0.01 < chance < 0.2
     assert compare([GOOD, near], direction="maximize", alpha=0.2).chosen == 1
     assert compare([GOOD, near], direction="maximize", alpha=0.01).chosen == 2
@@ -60,5 +60,5 @@ def test_the_winner_is_never_worse_beyond_doubt(values: list[list[float]]) -> No
     entries = [entry(n, *v, parameters=n) for n, v in enumerate(values)]
     found = compare(entries, direction="maximize", alpha=0.2)
     best = max(entries, key=lambda e: e.mean)
-    assert found.winner == best or chance_of_luck(found.winner, best, -1.0) >= 0.2
+    assert found.winner == best or p_value(found.winner, best, -1.0) >= 0.2
     assert np.isfinite(found.winner.mean)

@@ -1,4 +1,4 @@
-"""Which champions the recipes are not for."""
+"""Champions that cannot be compressed."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ from tasks.registry import aliases
 
 
 @pytest.mark.parametrize(
-    ("tags", "said"),
+    ("tags", "message"),
     [
         pytest.param({"dense.members": '{"0":0.5,"3":0.5}'}, "is an ensemble", id="ensemble"),
-        pytest.param({"dense.recipe": "int8"}, "is made small by int8", id="small"),
+        pytest.param({"dense.recipe": "int8"}, "is compressed with int8", id="small"),
     ],
 )
-def test_a_champion_that_is_no_network_as_it_was_trained_is_refused(
-    tags: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+def test_ensembles_and_compressed_champions_are_refused(
+    tags: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = SimpleNamespace(name="digits", version="3", tags={"dense.trial": "0", **tags})
     monkeypatch.setattr(aliases, "aliased", lambda client, model: version)
-    nobody: Any = None
+    unused: Any = None
     record = cast(Any, SimpleNamespace(study=Study(name="digits")))
-    with pytest.raises(BadInput, match=rf"version 3 of 'digits', {said}.*`dense rollback digits`"):
-        compress(nobody, record, Compress(recipes=("distill",)), nobody)
+    with pytest.raises(
+        BadInput, match=rf"version 3 of 'digits', {message}.*`dense rollback digits`"
+    ):
+        compress(unused, record, Compress(recipes=("distill",)), unused)

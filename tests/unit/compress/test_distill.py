@@ -1,4 +1,4 @@
-"""Who is taught, and what the engine is told."""
+"""Knowledge distillation and pruning: which trial is the student, and the specs trained."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from conf.runtime.errors import BadInput
 from conf.schema.champion import Compress
 from conf.schema.study import TrialConfig
-from tasks.compress.distill import lesson, student_of
-from tasks.compress.prune import recovery
+from tasks.compress.distill import distillation_spec, select_student
+from tasks.compress.prune import pruning_spec
 from tasks.train.spec import Result, TrialSpec
 
 TABLE: dict[str, Any] = {"inputs": {"kind": "table"}}
@@ -47,7 +47,9 @@ def record_of(tmp_path: Path, *trials: tuple[int, str, dict[str, Any]]) -> Any:
     ("share", "number"),
     [pytest.param(0.5, 3, id="the best that fits"), pytest.param(0.2, 4, id="the smallest")],
 )
-def test_the_best_small_trial_is_taught(share: float, number: int, tmp_path: Path) -> None:
+def test_the_best_trial_that_is_small_enough_is_the_student(
+    share: float, number: int, tmp_path: Path
+) -> None:
     record = record_of(
         tmp_path,
         (900, "complete", PLAIN),
@@ -57,14 +59,14 @@ def test_the_best_small_trial_is_taught(share: float, number: int, tmp_path: Pat
         (200, "complete", PLAIN),
     )
     teacher = trained(tmp_path / "teacher", 1000)
-    assert student_of(record, teacher, Compress(student=share)).number == number
+    assert select_student(record, teacher, Compress(student=share)).number == number
 
 
-def test_where_none_is_small_the_remedies_are_named(tmp_path: Path) -> None:
+def test_without_a_small_trial_the_message_names_the_remedies(tmp_path: Path) -> None:
     record = record_of(tmp_path, (1000, "complete", PLAIN), (600, "complete", PLAIN))
     teacher = trained(tmp_path / "teacher", 1000)
     with pytest.raises(BadInput, match=r"at most 500 parameters, .* has 600; raise champion"):
-        student_of(record, teacher, Compress())
+        select_student(record, teacher, Compress())
 
 
 def spec(also: tuple[str, ...] = (), **config: Any) -> TrialSpec:
@@ -88,12 +90,16 @@ def prepared(card: dict[str, Any] = TABLE) -> Any:
 
 
 @pytest.mark.parametrize("also", [(), ("/data/validation",)], ids=["measured", "applied"])
-def test_it_learns_the_teachers_rows_for_all_of_its_epochs(also: tuple[str, ...]) -> None:
+def test_the_student_is_trained_on_the_teachers_rows_for_all_of_its_epochs(
+    also: tuple[str, ...],
+) -> None:
     config = TrialConfig.model_validate(
         {"model": {"kind": "mlp", "width": 4}, "train": {"epochs": 9, "patience": 2}}
     )
     student: Any = SimpleNamespace(number=2, config=config)
-    told = lesson(spec(also), Path("/teacher"), student, prepared(), Compress(temperature=3))
+    told = distillation_spec(
+        spec(also), Path("/teacher"), student, prepared(), Compress(temperature=3)
+    )
     assert (told.number, told.until, told.config.train.patience) == (2, 9, None)
     assert told.config.model == config.model and told.seed != 5
     assert (told.also, told.validation, told.keep) == (also, None, "last")
@@ -103,24 +109,24 @@ def test_it_learns_the_teachers_rows_for_all_of_its_epochs(also: tuple[str, ...]
 @pytest.mark.parametrize(
     ("card", "config", "sentence"),
     [
-        pytest.param(TABLE, {"model": {"kind": "head"}}, "sees features", id="features"),
+        pytest.param(TABLE, {"model": {"kind": "head"}}, "trained on features", id="features"),
         pytest.param(TABLE, {"model": {"kind": "knn"}}, "this champion is a knn", id="estimators"),
         pytest.param(
             {"inputs": {"kind": "pairs"}}, {}, "recipes to make a model small", id="pairs"
         ),
-        pytest.param({**TABLE, "second": {}}, {}, "has two", id="a second answer"),
+        pytest.param({**TABLE, "second": {}}, {}, "and this one has two", id="a second answer"),
         pytest.param(TABLE, {"train": {"privacy": {}}}, "train.privacy", id="private rows"),
     ],
 )
-def test_what_does_not_fit_is_said(
+def test_champions_that_cannot_be_distilled_are_refused(
     card: dict[str, Any], config: dict[str, Any], sentence: str
 ) -> None:
     student: Any = SimpleNamespace(number=2, config=spec().config)
     with pytest.raises(BadInput, match=sentence):
-        lesson(spec(**config), Path("/teacher"), student, prepared(card), Compress())
+        distillation_spec(spec(**config), Path("/teacher"), student, prepared(card), Compress())
 
 
-def test_private_rows_are_not_trained_on_for_pruning() -> None:
+def test_pruning_a_differentially_private_model_is_refused() -> None:
     private = spec(train={"privacy": {}})
     with pytest.raises(BadInput, match="prune trains on the rows once more"):
-        recovery(private, Path("/weights"), prepared(), Compress())
+        pruning_spec(private, Path("/weights"), prepared(), Compress())

@@ -1,4 +1,4 @@
-"""Which networks are made narrower, and what of their weights stays."""
+"""Structured pruning: which networks can be narrowed, and which weights remain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conf.schema.study import TrialConfig
 from models.networks.cnn import CnnNet
 from models.networks.mlp import mlp_net
 from models.networks.width_pruning import fitted
-from tasks.compress.narrow import thin
+from tasks.compress.narrow import narrow_config
 
 TABLE: Any = SimpleNamespace(card={"inputs": {"kind": "table"}})
 
@@ -32,9 +32,11 @@ def of(**model: Any) -> TrialConfig:
         pytest.param({"kind": "cnn", "width": 12}, 0.1, 4, id="least"),
     ],
 )
-def test_a_share_of_the_width_is_kept(model: dict[str, Any], keep: float, width: int) -> None:
+def test_the_width_is_reduced_to_the_share_of_keep(
+    model: dict[str, Any], keep: float, width: int
+) -> None:
     config = of(**model)
-    found = thin(config, TABLE, Compress(keep=keep))
+    found = narrow_config(config, TABLE, Compress(keep=keep))
     assert found.model.width == width  # type: ignore[union-attr]
     assert found.model_copy(update={"model": config.model}) == config
 
@@ -42,18 +44,18 @@ def test_a_share_of_the_width_is_kept(model: dict[str, Any], keep: float, width:
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        pytest.param({"kind": "cnn", "width": 4}, "of 4 that is all", id="least"),
+        pytest.param({"kind": "cnn", "width": 4}, "leaves 4 as it is", id="least"),
         pytest.param({"kind": "mlp", "depth": 0}, "is an mlp without", id="no hidden layer"),
         pytest.param({"kind": "head"}, "this champion is a head", id="another kind"),
         pytest.param({"kind": "knn"}, "this champion is a knn", id="no network"),
     ],
 )
-def test_what_has_no_width_is_said(model: dict[str, Any], sentence: str) -> None:
+def test_models_that_cannot_be_narrowed_are_refused(model: dict[str, Any], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
-        thin(of(**model), TABLE, Compress())
+        narrow_config(of(**model), TABLE, Compress())
 
 
-def test_where_the_other_units_do_nothing_the_answers_stay() -> None:
+def test_removing_dead_units_does_not_change_the_predictions() -> None:
     inputs = {"kind": "table", "features": 5}
     wide, narrow = (
         mlp_net(Mlp(width=width, depth=6, norm=False, dropout=0.0), inputs, 3) for width in (12, 4)
@@ -67,7 +69,7 @@ def test_where_the_other_units_do_nothing_the_answers_stay() -> None:
     assert torch.allclose(narrow(rows), wide(rows), atol=1e-6)
 
 
-def test_the_strongest_channels_stay_with_all_that_reads_them() -> None:
+def test_the_channels_with_the_largest_norms_stay_with_the_weights_that_read_them() -> None:
     wide, narrow = (CnnNet(Cnn(width=width), 1, 8, 8, 10) for width in (8, 4))
     found = fitted(wide.state_dict(), narrow.state_dict())
     narrow.load_state_dict(found)

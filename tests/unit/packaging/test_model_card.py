@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from conf.schema.champion import Gate
-from tasks.champion.gate import judge
+from tasks.champion.gate import apply_gate
 from tasks.packaging.model_card import model_card
 from tests.unit.champion.helpers import candidate, scored
 from tests.unit.packaging.test_package import IMAGE
@@ -17,8 +17,8 @@ CARD = {
 def test_the_card_says_what_it_takes_what_it_is_worth_and_why_it_won() -> None:
     who = candidate(repeats=3)
     score = scored(who, 0.95)
-    decision = judge(
-        Gate(minimum={"accuracy": 0.9}), score, metrics={"accuracy": 0.95}, against=None
+    decision = apply_gate(
+        Gate(minimum={"accuracy": 0.9}), score, metrics={"accuracy": 0.95}, gain=None
     )
     text = model_card(who, score, decision, CARD, "digits")
     for fact in (
@@ -39,14 +39,14 @@ def test_of_a_model_that_writes_texts_it_names_signatures_and_no_classes() -> No
         update={"recall": {}, "signatures": {"bleu": "nrefs:1|tok:13a"}}
     )
     card = {**CARD, "inputs": {"kind": "pairs"}, "classes": []}
-    decision = judge(Gate(class_recall=0.5), score, metrics={}, against=None)
+    decision = apply_gate(Gate(class_recall=0.5), score, metrics={}, gain=None)
     assert decision.verdict == "refused"
     text = model_card(who, score, decision, card, "en-es")
     for fact in (
         "that writes texts",
         "Rows are texts, as a list. The answer has a column `text`.",
         "bleu: nrefs:1|tok:13a",
-        "failed class_recall: champion.gate.class_recall is for classes",
+        "failed class_recall: champion.gate.class_recall needs classes",
     ):
         assert fact in text
     assert "Least recognised" not in text
@@ -58,7 +58,7 @@ def test_of_labels_and_words_it_says_how_they_are_given() -> None:
     card = {**CARD, "inputs": inputs, "source": source, "task": "multilabel", "classes": ["a", "b"]}
     who = candidate()
     score = scored(who, 0.95).model_copy(update={"recall": {"a": 0.5, "b": 0.6}})
-    decision = judge(Gate(), score, metrics={}, against=None)
+    decision = apply_gate(Gate(), score, metrics={}, gain=None)
     text = model_card(who, score, decision, card, "tags")
     assert "that finds any of 2 labels" in text
     assert "a frame with the columns x, city (1 words)" in text

@@ -6,23 +6,22 @@ from typing import Any
 import pytest
 
 from conf.runtime.home import Home
-from tasks.champion import pipeline as crowning
+from tasks.champion import pipeline
+from tasks.champion.context import ChampionContext
 from tasks.registry.aliases import AliasMoved, held
 
 
 @pytest.mark.parametrize("losses", [0, 1, 2])
-def test_who_loses_a_race_for_the_alias_compares_again(
-    monkeypatch: pytest.MonkeyPatch, losses: int
-) -> None:
+def test_a_lost_race_for_the_alias_is_retried(monkeypatch: pytest.MonkeyPatch, losses: int) -> None:
     assert crowned(monkeypatch, losses) == "crowned"
 
 
-def test_who_always_loses_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_step_gives_up_after_losing_every_race(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AliasMoved):
         crowned(monkeypatch, 3)
 
 
-def test_whatever_a_model_is_called_its_lock_lies_in_the_home(home: Home) -> None:
+def test_the_lock_of_a_model_lies_in_the_home_whatever_its_name(home: Home) -> None:
     with held(home, "../../up"):
         assert [path.parent.parent for path in home.path.parent.rglob("*.lock")] == [home.path]
 
@@ -35,7 +34,7 @@ def crowned(monkeypatch: pytest.MonkeyPatch, losses: int) -> Any:
             raise left.pop()
         return "crowned"
 
-    monkeypatch.setattr(crowning, "_crown", once)
+    monkeypatch.setattr(pipeline, "_run_once", once)
     record: Any = SimpleNamespace(state=SimpleNamespace(champion=()))
-    nobody: Any = None
-    return crowning.crown(record, nobody, nobody, nobody, nobody)
+    unused: Any = None
+    return pipeline.run_champion_step(ChampionContext(record, unused, unused, unused))

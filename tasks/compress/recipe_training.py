@@ -1,4 +1,4 @@
-"""What the recipes that train have in common."""
+"""The training spec that the recipes prune, narrow and distill start from."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from tasks.prepare import Prepared
 from tasks.train.spec import TrialSpec
 
 
-def anew(
+def recipe_spec(
     recipe: str, whole: TrialSpec, config: TrialConfig, prepared: Prepared, **changes: Any
 ) -> TrialSpec:
-    """What the engine is told: another training's rows, to the configuration's last epoch, no
-    validation.
+    """Spec of a recipe's training: the rows of another training, all epochs, no validation.
 
     Args:
-        recipe: whose training it is.
-        whole: the other training.
-        config: what is trained.
+        recipe: name of the recipe.
+        whole: spec of the uncompressed model's training.
+        config: configuration to train.
         prepared: the data.
-        changes: of other fields.
+        changes: other fields of the spec.
 
     Raises:
-        BadInput: the rows are private.
+        BadInput: the model is trained with differential privacy.
     """
     if whole.config.train.privacy or config.train.privacy:
         raise BadInput(
             f"the recipe {recipe} trains on the rows once more, which the epsilon of "
-            "train.privacy does not count; leave it out of champion.compress.recipes"
+            "train.privacy does not account for; remove it from champion.compress.recipes"
         )
-    endless = config.train.model_copy(update={"patience": None})
-    config = config.model_copy(update={"train": endless})
+    without_patience = config.train.model_copy(update={"patience": None})
+    config = config.model_copy(update={"train": without_patience})
     common = {
         "attempt": 1,
         "config": config,
@@ -45,6 +44,6 @@ def anew(
         "card": str(prepared.card_path),
         "until": config.train.epochs,
         "keep": "last",
-        "devices": 1,  # masks are of whole layers, and students are small
+        "devices": 1,  # pruning masks need whole layers, and small models need no more
     }
     return whole.model_copy(update={**common, **changes})
