@@ -17,9 +17,9 @@ from conf.schema.pretrained import Head, Pretrained
 from conf.schema.study import TrialConfig
 from data.assets.pretrained import home_of, located
 from models.modules.seq2seq_loss import TOKENIZER
-from models.networks.heads import answer_of, outputs_of
 from models.networks.mlp import head_net
-from models.pretrained.loading import recompute
+from models.networks.targets import output_count, target_of
+from models.pretrained.loading import enable_gradient_checkpointing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None = None) -> nn.Module:
     """The bare network: takes what the loaders give as `x`, of texts also the mask; gives logits.
 
-    A network that generates texts takes source and target; see `GruNet` and `WriterNet`.
+    A network that generates texts takes source and target; see `GruNet` and `PretrainedSeq2SeqNet`.
 
     Args:
         config: the trial's configuration.
@@ -46,7 +46,7 @@ def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None =
     if isinstance(model, Pretrained):
         assert parts is not None  # weights lie in a home
         return pretrained_net(model, located(model.weights, home_of(parts), offline=True), card)
-    net: nn.Module = model.capabilities.load_network()(model, card["inputs"], outputs_of(card))
+    net: nn.Module = model.capabilities.load_network()(model, card["inputs"], output_count(card))
     return net
 
 
@@ -77,18 +77,18 @@ def build(
     else:
         net = build_net(config, card, parts)
     if config.train.gradient_checkpointing:
-        recompute(net)
-    if config.model.capabilities.writes:
-        from models.modules.seq2seq import Writing
+        enable_gradient_checkpointing(net)
+    if config.model.capabilities.generates_text:
+        from models.modules.seq2seq import Seq2SeqModule
 
         assert parts is not None  # texts have an encoding
         own = getattr(net, "tokenizer", parts / TOKENIZER)
-        return Writing(net, config, card["inputs"], total_steps, own)  # type: ignore[arg-type]
-    from models.modules.predictor import Learner
+        return Seq2SeqModule(net, config, card["inputs"], total_steps, own)  # type: ignore[arg-type]
+    from models.modules.predictor import PredictorModule
 
     if config.train.compile:
         net.compile()  # in place, so that names of weights stay
-    return Learner(net, config.train, total_steps, answer_of(card, config.train))
+    return PredictorModule(net, config.train, total_steps, target_of(card, config.train))
 
 
 def uses_cached_features(config: TrialConfig) -> bool:
@@ -103,7 +103,7 @@ def head_on_features(model: Model, card: Mapping[str, Any], parts: Path) -> nn.M
 
     assert isinstance(model, Head)
     width = features_of(model, card, parts / "train").shape[1]
-    return head_net(model, width, outputs_of(card))
+    return head_net(model, width, output_count(card))
 
 
 def frozen_features(

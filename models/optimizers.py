@@ -96,7 +96,7 @@ def _between(start: float, end: float, done: float) -> float:
     return end + (start - end) * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-class Course(LambdaLR):
+class ReducibleSchedule(LambdaLR):
     """A learning rate that follows its schedule by step, times `reduction`, which whoever knows the
     losses of the epochs may lower."""
 
@@ -105,13 +105,13 @@ class Course(LambdaLR):
         super().__init__(optimizer, lambda step: self.reduction * factor(step))
 
 
-def build_schedule(train: Train, optimizer: Optimizer, total_steps: int) -> Course:
+def build_schedule(train: Train, optimizer: Optimizer, total_steps: int) -> ReducibleSchedule:
     """The schedule over all steps of a full trial, whatever epoch this attempt ends at."""
 
     def factor(step: int) -> float:
         return learning_rate_factor(train.schedule, step, total_steps, train.warmup)
 
-    return Course(optimizer, factor)
+    return ReducibleSchedule(optimizer, factor)
 
 
 def plateau_reduction(losses: Sequence[float]) -> float:

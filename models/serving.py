@@ -13,7 +13,7 @@ from conf.schema.pretrained import Head
 from conf.schema.study import TrialConfig
 from data.transforms.normalize import shift_and_scale
 from models.build import build_net, uses_cached_features
-from models.networks.heads import answer_of
+from models.networks.targets import target_of
 
 
 class Serving(nn.Module):
@@ -33,7 +33,7 @@ class Serving(nn.Module):
         self, net: nn.Module, inputs: Mapping[str, Any], card: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__()
-        self.net, self.says = net, answer_of(card or {})
+        self.net, self.says = net, target_of(card or {})
         self._image = inputs["kind"] == "image"
         shift, scale = shift_and_scale(inputs)
         self.register_buffer("shift", torch.from_numpy(shift.copy()))
@@ -61,7 +61,7 @@ class TextServing(nn.Module):
 
     def __init__(self, net: nn.Module, card: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.net, self.says = net, answer_of(card or {})
+        self.net, self.says = net, target_of(card or {})
         self.eval()
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:

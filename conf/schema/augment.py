@@ -132,7 +132,7 @@ class Synonyms(Change):
     """Language of the texts."""
 
 
-class Words(Section):
+class WordNoise(Section):
     """Words (of Chinese: characters) of a text swapped or deleted."""
 
     share: Share = 0.1
@@ -208,9 +208,9 @@ class Augment(Section):
     """Images: patches within a batch."""
     synonyms: Synonyms | None = None
     """Texts: synonyms."""
-    swap: Words | None = None
+    swap: WordNoise | None = None
     """Texts: neighbouring words swapped."""
-    delete: Words | None = None
+    delete: WordNoise | None = None
     """Texts: words left out."""
     typos: Typos | None = None
     """Texts: typing errors."""

@@ -75,7 +75,7 @@ class Capabilities:
         return builder
 
     @property
-    def writes(self) -> bool:
+    def generates_text(self) -> bool:
         """Generates texts, and is trained on pairs."""
         return "pairs" in self.data
 

@@ -57,7 +57,7 @@ class BuiltinData(Section):
         return self
 
 
-class Words(Section):
+class CategoricalColumns(Section):
     """Columns of words in a table: each word of the training part is an input, `column=word`, 1
     where a row has it. A word that turns up later counts as the rare ones, and where there were
     none as no word. Where `clean.missing` does not drop its row, a missing word is an input, too:
@@ -71,7 +71,7 @@ class Words(Section):
     """Words of one column that have an input; a column of more is refused."""
 
 
-def _one_choice(features: Sequence[str], without: Sequence[str], words: Words) -> None:
+def _one_choice(features: Sequence[str], without: Sequence[str], words: CategoricalColumns) -> None:
     if features and without:
         raise ValueError("give either features or without, not both")
     if features and (strange := [name for name in words.columns if name not in features]):
@@ -80,7 +80,7 @@ def _one_choice(features: Sequence[str], without: Sequence[str], words: Words) -
         raise ValueError(f"words.columns: {lost[0]!r} is left out by without; drop one of the two")
 
 
-class Second(Section):
+class AuxiliaryTarget(Section):
     """A second answer about every row, which `mlp`, `text_cnn`, `transformer` and `head` learn
     beside the first by outputs of their own on the same network. The search goes by the first
     alone; metrics, predictions and answers of the second are named `<its column>/...`."""
@@ -114,7 +114,7 @@ class TableData(Section):
     """Column of the class, of the labels, or of the number."""
     label_separator: Separator = "|"
     """Between the labels of a row (multilabel) where they are no list; nothing: none applies."""
-    second: Second | None = None
+    second: AuxiliaryTarget | None = None
     """A second answer that is learnt beside it."""
     text: Column | None = None
     """Column of the text; then the rows are texts, else numbers and words."""
@@ -122,7 +122,7 @@ class TableData(Section):
     """Columns of numbers and of words; all others when empty."""
     without: tuple[Column, ...] = ()
     """Columns that are not read, where `features` names none."""
-    words: Words = Words()
+    words: CategoricalColumns = CategoricalColumns()
     """Columns of words."""
     group: Column | None = None
     """Column of what must not be divided over parts (a patient, a document)."""
@@ -210,7 +210,7 @@ class HubData(Section):
     """Column of the class, or of the labels."""
     label_separator: Separator = "|"
     """Between the labels of a row (multilabel) where they are no list; nothing: none applies."""
-    second: Second | None = None
+    second: AuxiliaryTarget | None = None
     """A second answer that is learnt beside it, of texts and tables."""
     text: Column | None = None
     """Column of the text."""
@@ -220,7 +220,7 @@ class HubData(Section):
     """Columns of numbers and of words; with neither text nor image, all others when empty."""
     without: tuple[Column, ...] = ()
     """Columns that are not read, where `features` names none."""
-    words: Words = Words()
+    words: CategoricalColumns = CategoricalColumns()
     """Columns of words."""
     group: Column | None = None
     """Column of what must not be divided over parts."""

@@ -97,7 +97,7 @@ class Pretrained(ModelSettings):
     """Where the pre-trained weights come from."""
 
 
-class Adapted(Pretrained):
+class FineTuned(Pretrained):
     """Settings of models that are fine-tuned, whole or by parameter-efficient adapters."""
 
     tune: str
@@ -114,7 +114,7 @@ class Adapted(Pretrained):
     `train.lr` serves both."""
 
 
-class Tuned(Adapted):
+class PretrainedClassifier(FineTuned):
     """What all pre-trained classifiers have in common."""
 
     last: Annotated[int, Field(ge=1, le=200)] = 2
@@ -127,7 +127,7 @@ class Tuned(Adapted):
     """Keep the head that the weights come with where it fits, or begin a new one."""
 
 
-class Transformer(Tuned):
+class Transformer(PretrainedClassifier):
     """A pre-trained transformer that classifies texts."""
 
     capabilities: ClassVar = Capabilities(
@@ -160,7 +160,7 @@ class Transformer(Tuned):
     """Token that fills up shorter texts, for a tokenizer that names none itself."""
 
 
-class Vision(Tuned):
+class Vision(PretrainedClassifier):
     """A pre-trained network that classifies images."""
 
     capabilities: ClassVar = Capabilities(

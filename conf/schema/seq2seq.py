@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from conf.schema.base import Capabilities
-from conf.schema.pretrained import LIBRARY, Adapted
+from conf.schema.pretrained import LIBRARY, FineTuned
 
 SEQ2SEQ = Capabilities(
     data=("pairs",),
@@ -22,7 +22,7 @@ SEQ2SEQ = Capabilities(
 )
 
 
-class Writer(Adapted):
+class PretrainedSeq2Seq(FineTuned):
     """What all pre-trained models that write have in common."""
 
     tokens: Annotated[int, Field(ge=8, le=32_768)] = 128
@@ -41,7 +41,7 @@ class Writer(Adapted):
     """A text's log-likelihood is divided by its tokens to this power: more prefers longer texts."""
 
 
-class Seq2Seq(Writer):
+class Seq2Seq(PretrainedSeq2Seq):
     """A pre-trained encoder-decoder, or an encoder joined with a decoder, for pairs."""
 
     capabilities: ClassVar = SEQ2SEQ
@@ -56,7 +56,7 @@ class Seq2Seq(Writer):
     """Where a source that is too long is cut."""
 
 
-class Causal(Writer):
+class Causal(PretrainedSeq2Seq):
     """A pre-trained language model that learns to answer prompts, for pairs."""
 
     capabilities: ClassVar = replace(

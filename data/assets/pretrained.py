@@ -17,8 +17,8 @@ from conf.schema.pretrained import (
     HubWeights,
     LocalWeights,
     PackageWeights,
+    PretrainedClassifier,
     Transformer,
-    Tuned,
     Weights,
 )
 from conf.schema.seq2seq import Causal, Seq2Seq
@@ -132,7 +132,7 @@ def _is_known(model_type: str) -> bool:
     return model_type in CONFIG_MAPPING_NAMES
 
 
-def check_reader(model: Tuned | Head, facts: dict[str, Any], kind: str) -> None:
+def check_reader(model: PretrainedClassifier | Head, facts: dict[str, Any], kind: str) -> None:
     """BadInput where weights are of an architecture that does not read such data, or cannot tell
     classes of them apart."""
     name = facts["model_type"]
@@ -159,7 +159,7 @@ def reads_last(facts: Mapping[str, Any]) -> bool:
     return facts["model_type"] in can_be("CAUSAL_LM") - can_be("MASKED_LM")
 
 
-def check_head(model: Tuned, facts: dict[str, Any], classes: int) -> None:
+def check_head(model: PretrainedClassifier, facts: dict[str, Any], classes: int) -> None:
     """BadInput where the weights come with a head for another number of classes, or for tokens."""
     head = (facts.get("architectures") or [""])[0]
     if model.head == "new" or "Classification" not in head:

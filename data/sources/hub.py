@@ -11,7 +11,7 @@ from conf.runtime.allowed_paths import confined
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.clean import ImageRules
-from conf.schema.data import HubData, Second
+from conf.schema.data import AuxiliaryTarget, HubData
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     import numpy as np
@@ -96,7 +96,7 @@ class HubSource:
             return _said(found, data.label)
         return class_labels(given, (), data.label)
 
-    def _second(self, found: Any, second: Second) -> pa.Array:
+    def _second(self, found: Any, second: AuxiliaryTarget) -> pa.Array:
         from data.sources.labels import second_column
 
         is_class = _is_class(found.features[second.label])

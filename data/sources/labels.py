@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from conf.runtime.errors import BadInput
-from conf.schema.data import Band, Second
+from conf.schema.data import AuxiliaryTarget, Band
 from data.encoding.one_hot import MISSING
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
@@ -55,7 +55,7 @@ def numbers(values: Sequence[Any], column: str, key: str = "data.task") -> list[
     return [number if math.isfinite(number) else None for number in found]
 
 
-def second_column(given: Sequence[Any], second: Second) -> pa.Array:
+def second_column(given: Sequence[Any], second: AuxiliaryTarget) -> pa.Array:
     """A second answer as names of classes, or numbers."""
     import pyarrow as pa
 

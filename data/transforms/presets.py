@@ -17,7 +17,7 @@ from conf.schema.augment import (
     Shear,
     Shift,
     Typos,
-    Words,
+    WordNoise,
     Zoom,
 )
 
@@ -59,12 +59,12 @@ PRESETS: dict[tuple[str, str], dict[str, object]] = {
         "blur": Blur(sigma=1.2),
         "erase": Erase(holes=2, size=0.25),
     },
-    ("text", "light"): {"typos": Typos(share=0.01, p=0.2), "delete": Words(share=0.05, p=0.2)},
-    ("text", "medium"): {"typos": Typos(), "delete": Words(), "swap": Words()},
+    ("text", "light"): {"typos": Typos(share=0.01, p=0.2), "delete": WordNoise(share=0.05, p=0.2)},
+    ("text", "medium"): {"typos": Typos(), "delete": WordNoise(), "swap": WordNoise()},
     ("text", "heavy"): {
         "typos": Typos(share=0.05, p=0.5),
-        "delete": Words(share=0.2, p=0.5),
-        "swap": Words(share=0.2, p=0.5),
+        "delete": WordNoise(share=0.2, p=0.5),
+        "swap": WordNoise(share=0.2, p=0.5),
     },
     ("pairs", "light"): {"typos": Typos(share=0.01, p=0.2)},
     ("pairs", "medium"): {"typos": Typos()},

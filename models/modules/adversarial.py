@@ -12,7 +12,7 @@ from torch import Tensor, nn
 Loss = Callable[[Tensor, Mapping[str, Tensor]], Tensor]
 
 
-def moved(
+def adversarial_losses(
     net: nn.Module, batch: Mapping[str, Tensor], epsilon: float, loss: Loss
 ) -> tuple[Tensor, Tensor]:
     """The loss of a batch, and that of the batch moved by `epsilon`.
@@ -22,14 +22,14 @@ def moved(
     step is a function of the row, so that the division of a batch changes nothing.
     """
     if "mask" in batch:
-        return _moved_texts(net, batch, epsilon, loss)
+        return _adversarial_text_losses(net, batch, epsilon, loss)
     x = batch["x"].detach().requires_grad_()
     plain = loss(net(x), batch)
     (gradient,) = torch.autograd.grad(plain, x, retain_graph=True)
     return plain, loss(net((x + epsilon * gradient.sign()).detach()), batch)
 
 
-def _moved_texts(
+def _adversarial_text_losses(
     net: Any, batch: Mapping[str, Tensor], epsilon: float, loss: Loss
 ) -> tuple[Tensor, Tensor]:
     layer, x, mask = net.embeddings(), batch["x"], batch["mask"]

@@ -9,12 +9,12 @@ from torch.optim import Optimizer
 
 from conf.runtime.import_lightning import pl
 from conf.schema.train import Train
-from models.modules.weight_averaging import Average
+from models.modules.weight_averaging import WeightAverage
 from models.optimizers import build_optimizer, build_schedule
-from models.pretrained.adalora import RANKS, Allocation
+from models.pretrained.adalora import RANKS, RankAllocation
 
 
-class Trained(pl.LightningModule):
+class TrainableModule(pl.LightningModule):
     """A network with its optimiser, with AdaLoRA's ranks and an average of its weights where it has
     any.
 
@@ -29,15 +29,15 @@ class Trained(pl.LightningModule):
         self.net = net
         self._train_config = train
         self._total_steps = total_steps
-        self.allocation = Allocation.of(net, total_steps)
-        self.average: Average | None = None
+        self.allocation = RankAllocation.of(net, total_steps)
+        self.average: WeightAverage | None = None
         if train.average != "none":
-            self.average = Average(net, train, total_steps)
+            self.average = WeightAverage(net, train, total_steps)
         self.loss_weight = 1.0
         """Share of the batch in this micro-batch; set by `tasks.train.trial.accumulation`."""
 
     @property
-    def predicting(self) -> Any:
+    def inference_net(self) -> Any:
         """The network to predict with: the averaged one where there is any."""
         return self.net if self.average is None else self.average.net
 
@@ -45,11 +45,11 @@ class Trained(pl.LightningModule):
         """A step, and after it the ranks' and the average's."""
         super().optimizer_step(*args, **kwargs)
         if self.allocation is not None:
-            self.allocation.stepped()
+            self.allocation.after_step()
         if self.average is not None:
             self.average.update(self.net)
 
-    def kept_state(self) -> dict[str, Tensor]:
+    def inference_state(self) -> dict[str, Tensor]:
         """The weights to predict with, as `net.*`: the averaged ones where there are any."""
         state = self.state_dict()
         if self.average is None:
@@ -70,7 +70,7 @@ class Trained(pl.LightningModule):
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser, and its schedule by step."""
         factors: dict[nn.Parameter, float] = getattr(self.net, "lr_factors", dict)()
-        optimizer = self.equipped(
+        optimizer = self.wrapped_optimizer(
             build_optimizer(self._train_config, self.net.parameters(), factors)
         )
         schedule = build_schedule(self._train_config, optimizer, self._total_steps)
@@ -79,6 +79,6 @@ class Trained(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def equipped(self, optimizer: Optimizer) -> Optimizer:
+    def wrapped_optimizer(self, optimizer: Optimizer) -> Optimizer:
         """The optimiser with what a kind of training puts around it."""
         return optimizer

@@ -37,7 +37,7 @@ def check_installed() -> None:
 
 
 @dataclass(frozen=True)
-class Private:
+class PrivateTraining:
     """The promise of a trial, and the noise that keeps it over all of its steps."""
 
     epsilon: float
@@ -50,7 +50,7 @@ class Private:
     batch_size: int
 
     @classmethod
-    def of(cls, train: Train, steps: int) -> Private | None:
+    def of(cls, train: Train, steps: int) -> PrivateTraining | None:
         """What a configuration asks for; None where it asks for nothing."""
         if train.privacy is None:
             return None

@@ -10,13 +10,13 @@ from torch.optim import Optimizer
 
 from conf.runtime.errors import BadInput
 from conf.schema.train import Train
-from models.modules.adversarial import moved
-from models.modules.base import Trained
-from models.modules.dp_sgd import Private
-from models.networks.heads import Answer, Batch, Classes
+from models.modules.adversarial import adversarial_losses
+from models.modules.base import TrainableModule
+from models.modules.dp_sgd import PrivateTraining
+from models.networks.targets import Batch, ClassTarget, Target
 
 
-class Learner(Trained):
+class PredictorModule(TrainableModule):
     """Trains `net` by the loss of its answer; validates and predicts what that says."""
 
     def __init__(
@@ -24,13 +24,13 @@ class Learner(Trained):
         net: nn.Module,
         train: Train,
         total_steps: int,
-        answer: Answer | None = None,
+        answer: Target | None = None,
     ) -> None:
         """`total_steps` is the number of optimiser steps of a full trial; the answer is a class
         unless it is given."""
         super().__init__(net, train, total_steps)
-        self.answer = answer or Classes(train.label_smoothing)
-        self.private = Private.of(train, total_steps)
+        self.answer = answer or ClassTarget(train.label_smoothing)
+        self.private = PrivateTraining.of(train, total_steps)
 
     def forward(self, x: Tensor) -> Tensor:
         """What the network gives, (n, outputs)."""
@@ -47,7 +47,7 @@ class Learner(Trained):
         if epsilon is None:
             loss = self.answer.loss(logits(self.net, batch), batch)
         else:
-            plain, worst = moved(self.net, batch, epsilon, self.answer.loss)
+            plain, worst = adversarial_losses(self.net, batch, epsilon, self.answer.loss)
             loss = (plain + worst) / 2
         if self.allocation is not None:
             loss = loss + self.allocation.penalty()
@@ -59,7 +59,7 @@ class Learner(Trained):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Batch:
         """As `validation_step`; by the averaged weights where there are any."""
-        said = logits(self.predicting, batch)
+        said = logits(self.inference_net, batch)
         return {"id": batch["id"], **self.answer.columns(said, batch)}
 
     def on_train_epoch_start(self) -> None:
@@ -79,7 +79,7 @@ class Learner(Trained):
         frozen |= {name.replace("net.", "average.net.", 1) for name in frozen}
         return {name: value for name, value in state.items() if name not in frozen}
 
-    def equipped(self, optimizer: Optimizer) -> Optimizer:
+    def wrapped_optimizer(self, optimizer: Optimizer) -> Optimizer:
         """Of private training: by what clips and blurs the rows' gradients."""
         return optimizer if self.private is None else self.private.optimizer(self.net, optimizer)
 

@@ -12,22 +12,22 @@ from torch import Tensor
 from conf.schema.model import Gru
 from conf.schema.seq2seq import Causal, Seq2Seq
 from conf.schema.study import TrialConfig
-from models.modules.base import Trained
-from models.modules.seq2seq_loss import left_out, row_losses
+from models.modules.base import TrainableModule
+from models.modules.seq2seq_loss import sequence_losses, unsaved_parameters
 from models.networks.gru import GruNet, beam, greedy
 
 if TYPE_CHECKING:
-    from models.pretrained.seq2seq import WriterNet
+    from models.pretrained.seq2seq import PretrainedSeq2SeqNet
 
 
-class Writing(Trained):
+class Seq2SeqModule(TrainableModule):
     """Trains `net` to continue targets that it is given; validates by writing texts itself."""
 
-    net: GruNet | WriterNet
+    net: GruNet | PretrainedSeq2SeqNet
 
     def __init__(
         self,
-        net: GruNet | WriterNet,
+        net: GruNet | PretrainedSeq2SeqNet,
         config: TrialConfig,
         inputs: Mapping[str, Any],
         total_steps: int,
@@ -46,7 +46,7 @@ class Writing(Trained):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """Mean loss of a batch, times its weight among those of an optimiser step."""
-        losses = row_losses(self.net, batch, self._model.smoothing)
+        losses = sequence_losses(self.net, batch, self._model.smoothing)
         loss = losses.mean() / self._usual
         if self.allocation is not None:
             loss = loss + self.allocation.penalty()
@@ -59,7 +59,7 @@ class Writing(Trained):
             "id": batch["id"],
             "reference": batch["reference"],
             "hypothesis": self._texts(self._written(batch)),
-            "loss": row_losses(self.predicting, batch, 0.0),
+            "loss": sequence_losses(self.inference_net, batch, 0.0),
             "tokens": batch["y_mask"][:, 1:].sum(dim=1),
         }
 
@@ -69,7 +69,7 @@ class Writing(Trained):
 
     def _written(self, batch: dict[str, Any]) -> list[list[int]]:
         beams = self._model.beams if self._searches else 1
-        net: GruNet | WriterNet = self.predicting
+        net: GruNet | PretrainedSeq2SeqNet = self.inference_net
         if not isinstance(net, GruNet):
             return net.write(batch["x"], batch["mask"], beams)
         memory = net.encode(batch["x"], batch["mask"])
@@ -85,5 +85,7 @@ class Writing(Trained):
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """All but the frozen weights, and of what has several names only the first."""
         state = super().state_dict(*args, **kwargs)
-        gone = {f"{of}net.{name}" for name in left_out(self.net) for of in ("", "average.")}
+        gone = {
+            f"{of}net.{name}" for name in unsaved_parameters(self.net) for of in ("", "average.")
+        }
         return {name: each for name, each in state.items() if name not in gone}

@@ -11,13 +11,13 @@ from conf.schema.model import Gru
 from models.networks.gru import GruNet
 
 if TYPE_CHECKING:
-    from models.pretrained.seq2seq import WriterNet
+    from models.pretrained.seq2seq import PretrainedSeq2SeqNet
 
 TOKENIZER = "tokenizer.json"
 """The encoding of the prepared texts, beside the parts."""
 
 
-def sizes(model: Gru, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def gru_arguments(model: Gru, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """What a `GruNet` is built from, as plain numbers; `inputs` is the card's."""
     return {
         "vocabulary": int(inputs["vocabulary"]),
@@ -30,10 +30,12 @@ def sizes(model: Gru, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def gru_net(settings: Gru, inputs: Mapping[str, Any], outputs: int) -> GruNet:
     """The encoder-decoder for the prepared vocabulary, which says its number of outputs itself."""
-    return GruNet(**sizes(settings, inputs))
+    return GruNet(**gru_arguments(settings, inputs))
 
 
-def row_losses(net: GruNet | WriterNet, batch: Mapping[str, Any], smoothing: float) -> Tensor:
+def sequence_losses(
+    net: GruNet | PretrainedSeq2SeqNet, batch: Mapping[str, Any], smoothing: float
+) -> Tensor:
     """Loss of each target of a batch, the sum over its tokens in nats, shape (n,)."""
     if isinstance(net, GruNet):
         memory = net.encode(batch["x"], batch["mask"])
@@ -41,7 +43,7 @@ def row_losses(net: GruNet | WriterNet, batch: Mapping[str, Any], smoothing: flo
     return net.losses(batch["x"], batch["mask"], batch["y"], batch["y_mask"], smoothing)
 
 
-def left_out(module: nn.Module) -> set[str]:
+def unsaved_parameters(module: nn.Module) -> set[str]:
     """Names of parameters that need no saving: frozen ones, and further names of one."""
     first = dict(module.named_parameters())
     every = module.named_parameters(remove_duplicate=False)

@@ -13,7 +13,7 @@ SWA_FROM = 0.5
 """Share of all steps after which `swa` begins to average."""
 
 
-class Average(nn.Module):
+class WeightAverage(nn.Module):
     """A copy of a network whose weights follow those of the network that is trained.
 
     All of it is state, so that a training that is resumed averages on.
@@ -30,7 +30,7 @@ class Average(nn.Module):
             parameter.requires_grad_(False)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
-    def train(self, mode: bool = True) -> Average:
+    def train(self, mode: bool = True) -> WeightAverage:
         """Never in training mode: it only predicts."""
         return super().train(False)
 

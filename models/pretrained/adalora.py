@@ -14,7 +14,7 @@ RANKS = "ranks"
 KNOWN = ("ipt", "exp_avg_ipt", "exp_avg_unc")
 
 
-class Allocation:
+class RankAllocation:
     """Follows the worth of every rank, and takes from layers what others need more.
 
     What it knows is part of a trial's state, so that an interrupted one goes on as if it had not
@@ -29,7 +29,7 @@ class Allocation:
         config.total_step, config.tinit, config.tfinal = total_steps, starting, ending
 
     @classmethod
-    def of(cls, net: nn.Module, total_steps: int) -> Allocation | None:
+    def of(cls, net: nn.Module, total_steps: int) -> RankAllocation | None:
         """Of a network of ours around the library's; None where nothing is to be allocated."""
         adapter = getattr(getattr(net, "net", None), "base_model", None)
         return cls(adapter, total_steps) if hasattr(adapter, "rankallocator") else None
@@ -47,7 +47,7 @@ class Allocation:
                 far.append(torch.linalg.norm(square - torch.eye(len(square), device=each.device)))
         return self._config.orth_reg_weight * torch.stack(far).mean()
 
-    def stepped(self) -> None:
+    def after_step(self) -> None:
         """After an optimiser step, while its gradients are there."""
         self._step += 1
         self._adapter.update_and_allocate(self._step)

@@ -8,20 +8,20 @@ from typing import Any
 from torch import nn
 
 from conf.runtime.errors import BadInput
-from conf.schema.pretrained import Adapted
+from conf.schema.pretrained import FineTuned
 from models.optimizers import UNDECAYED
 from models.pretrained.adalora import PARTS
 
-MERGED = ("lora", "adalora", "ia3")
+MERGEABLE = ("lora", "adalora", "ia3")
 """Additions to layers, which they are merged into at the end."""
-LEARNT = ("prefix", "prompt")
+VIRTUAL_TOKENS = ("prefix", "prompt")
 """Tokens that are learnt, and stay beside the network."""
-ADAPTERS = (*MERGED, *LEARNT)
+ADAPTERS = (*MERGEABLE, *VIRTUAL_TOKENS)
 USUAL = "_TARGET_MODULES_MAPPING"
 INNER = "TRANSFORMERS_MODELS_TO_IA3_FEEDFORWARD_MODULES_MAPPING"
 
 
-def adapted(net: Any, model: Adapted, whole: Collection[str], task: str) -> nn.Module:
+def with_adapters(net: Any, model: FineTuned, whole: Collection[str], task: str) -> nn.Module:
     """The network with small additions to be trained, everything else frozen.
 
     Args:
@@ -38,15 +38,15 @@ def adapted(net: Any, model: Adapted, whole: Collection[str], task: str) -> nn.M
 
     own = {name: parameter for name, parameter in net.named_parameters() if name in whole}
     beside: dict[str, Any] = {"task_type": task}
-    if model.tune in MERGED:
+    if model.tune in MERGEABLE:
         # Of a task it would train copies of what it takes for the head, and only of that.
         beside = {"exclude_modules": [*{name.rpartition(".")[0] for name in own}] or None}
     try:
-        found = peft.get_peft_model(net, _addition(net, model, beside))
+        found = peft.get_peft_model(net, _adapter_config(net, model, beside))
     # The last is Transformers' word for a network that does not say which layer embeds its tokens.
     except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
         first = (str(error).splitlines() or [""])[0].split(". ")[0][:120]
-        if model.tune in LEARNT:
+        if model.tune in VIRTUAL_TOKENS:
             raise BadInput(
                 f"model.tune: {model.tune} does not go with this network ({first}); use lora"
             ) from error
@@ -76,7 +76,7 @@ def _linear_names(net: nn.Module) -> str:
     return ", ".join([*names[:MOST_NAMES], *(["..."] if len(names) > MOST_NAMES else [])])
 
 
-def _addition(net: Any, model: Adapted, beside: dict[str, Any]) -> Any:
+def _adapter_config(net: Any, model: FineTuned, beside: dict[str, Any]) -> Any:
     """What is added, as the library describes it."""
     import peft
 

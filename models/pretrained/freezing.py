@@ -9,7 +9,7 @@ from typing import TypeGuard
 from torch import nn
 
 from conf.runtime.errors import BadInput
-from conf.schema.pretrained import Tuned
+from conf.schema.pretrained import PretrainedClassifier
 from models.pretrained.adapters import ADAPTERS
 
 LAYERS = ("Layer", "Block")
@@ -50,7 +50,7 @@ def _layers(module: nn.Module, name: str) -> Iterator[str]:
             yield from _layers(child, f"{name}{own}.")
 
 
-def depths(net: nn.Module, prefix: str) -> dict[str, int]:
+def layer_depths(net: nn.Module, prefix: str) -> dict[str, int]:
     """In which layer each weight below the head is, counted from 0 at the bottom: what stands
     between two layers or on the last one belongs to the lower one, and -1 is below them all."""
     layers, found, place = layer_names(net, prefix), {}, -1
@@ -63,7 +63,7 @@ def depths(net: nn.Module, prefix: str) -> dict[str, int]:
     return found
 
 
-def freeze(net: nn.Module, prefix: str, model: Tuned) -> None:
+def freeze(net: nn.Module, prefix: str, model: PretrainedClassifier) -> None:
     """Leave to train what `tune` says; `prefix` is the part below the head.
 
     Raises:
@@ -73,7 +73,7 @@ def freeze(net: nn.Module, prefix: str, model: Tuned) -> None:
         return
     depth, lowest = {}, 0
     if model.tune == "last":
-        depth, count = depths(net, prefix), len(layer_names(net, prefix))
+        depth, count = layer_depths(net, prefix), len(layer_names(net, prefix))
         lowest = count - model.last
         if lowest < 0:
             raise BadInput(f"model.last: {model.last} is more than the {count} layers")
@@ -82,12 +82,14 @@ def freeze(net: nn.Module, prefix: str, model: Tuned) -> None:
             parameter.requires_grad_(depth.get(name, -1) >= lowest)
 
 
-def lr_factors(net: nn.Module, prefix: str, model: Tuned) -> dict[nn.Parameter, float]:
+def lr_factors(
+    net: nn.Module, prefix: str, model: PretrainedClassifier
+) -> dict[nn.Parameter, float]:
     """Each trained parameter's learning rate as a multiple of `train.lr`."""
     if model.tune in ADAPTERS:
         return {p: model.adapter_lr for p in net.parameters() if p.requires_grad}
     named = dict(net.named_parameters())
-    depth = depths(net, prefix) if model.layer_decay < 1.0 else {}
+    depth = layer_depths(net, prefix) if model.layer_decay < 1.0 else {}
     top = max(depth.values(), default=-1)
     return {
         parameter: model.layer_decay ** (top - depth.get(name, top))

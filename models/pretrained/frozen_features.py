@@ -27,10 +27,10 @@ from data.loading.collate_texts import padded
 from data.loading.eval_loader import part_loader
 from data.loading.part_reader import Part
 from models.networks.efficientnet import load_lite0
-from models.networks.heads import outputs_of
 from models.networks.mlp import head_net
-from models.pretrained.image_classifier import Colours, colours_of, resized
-from models.pretrained.loading import TOLD, drawn, quiet
+from models.networks.targets import output_count
+from models.pretrained.image_classifier import PretrainedScaling, pretrained_scaling, resized
+from models.pretrained.loading import LOADING_INFO, newly_initialised, silence_transformers
 
 Floats = npt.NDArray[np.float32]
 VERSION = 2
@@ -56,7 +56,7 @@ class TextBody(nn.Module):
 class ImageBody(nn.Module):
     """Images as the study scales them in, features (n, width) out."""
 
-    def __init__(self, colours: Colours, net: Any, size: int | None = None) -> None:
+    def __init__(self, colours: PretrainedScaling, net: Any, size: int | None = None) -> None:
         """`size` is what images are brought to, where it is not the network's own."""
         super().__init__()
         self.colours, self.net, self._given = colours, net, resized(net, size)
@@ -70,7 +70,7 @@ class ImageBody(nn.Module):
         return pooled.flatten(1)
 
 
-class Whole(nn.Module):
+class NetWithHead(nn.Module):
     """The frozen network and the head on it: what is served, and what trains where rows change from
     epoch to epoch."""
 
@@ -83,7 +83,7 @@ class Whole(nn.Module):
         logits: Tensor = self.head(self.body(*inputs))
         return logits
 
-    def train(self, mode: bool = True) -> Whole:
+    def train(self, mode: bool = True) -> NetWithHead:
         """The frozen network never trains: it has no dropout, and its norms stay as they are."""
         super().train(mode)
         self.body.eval()
@@ -98,24 +98,24 @@ class Whole(nn.Module):
 def body_of(model: Head, folder: Path, inputs: Mapping[str, Any]) -> nn.Module:
     """The frozen network below a head, in evaluation mode."""
     if isinstance(model.weights, PackageWeights) and model.weights.name != "minilm":
-        return ImageBody(Colours(inputs, model.size), load_lite0(folder)).eval()
+        return ImageBody(PretrainedScaling(inputs, model.size), load_lite0(folder)).eval()
     from transformers import AutoModel
 
-    quiet()
+    silence_transformers()
     net, told = AutoModel.from_pretrained(
         folder,
         local_files_only=True,
         use_safetensors=True,
         dtype=torch.float32,
-        **TOLD,
+        **LOADING_INFO,
     )
-    new = drawn(told, folder)
+    new = newly_initialised(told, folder)
     if inputs["kind"] == "text":
         whole = net.config.is_encoder_decoder
         return TextBody(net.get_encoder() if whole else net, model.pool).eval()
     if any(name.startswith("pooler.") for name in new):
         net.pooler = None  # it would be another one each time
-    colours = colours_of(model, folder, facts_of(folder), inputs)
+    colours = pretrained_scaling(model, folder, facts_of(folder), inputs)
     return ImageBody(colours, net, model.size).eval()
 
 
@@ -202,7 +202,7 @@ def _images(
         yield rows, (batch["x"],)
 
 
-def net_with_head(model: Head, folder: Path, card: Mapping[str, Any]) -> Whole:
+def net_with_head(model: Head, folder: Path, card: Mapping[str, Any]) -> NetWithHead:
     """The frozen network in a folder with a new head on it."""
     body = frozen(body_of(model, folder, card["inputs"]))
-    return Whole(body, head_net(model, width_of(body, card["inputs"]), outputs_of(card)))
+    return NetWithHead(body, head_net(model, width_of(body, card["inputs"]), output_count(card)))

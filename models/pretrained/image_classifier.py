@@ -18,8 +18,8 @@ from conf.schema.pretrained import Head, PackageWeights, Vision
 from data.assets.pretrained import check_head, facts_of
 from data.transforms.normalize import shift_and_scale
 from models.networks.efficientnet import FEATURES, load_lite0
-from models.networks.heads import outputs_of
-from models.pretrained.adapters import ADAPTERS, MERGED
+from models.networks.targets import output_count
+from models.pretrained.adapters import ADAPTERS, MERGEABLE
 from models.pretrained.freezing import lr_factors
 from models.pretrained.loading import load_classifier, prefix_of, tuned
 
@@ -27,7 +27,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours, in 0 to 1."""
 
 
-class Colours(nn.Module):
+class PretrainedScaling(nn.Module):
     """From images as the study scales them to images as the weights were trained: undo the one
     scale, grey to colours, another size where one is given, the other scale. Their channels lie
     last in memory, and so do those of all that follows: convolutions are half as quick again."""
@@ -72,7 +72,12 @@ class ImageNet(nn.Module):
     """Images as the study scales them (n, channels, height, width) in, logits out."""
 
     def __init__(
-        self, colours: Colours, net: Any, prefix: str, model: Vision, new: Collection[str] = ()
+        self,
+        colours: PretrainedScaling,
+        net: Any,
+        prefix: str,
+        model: Vision,
+        new: Collection[str] = (),
     ) -> None:
         """`prefix` begins the names of everything below the head; `new` are those of the weights
         that nobody has trained yet."""
@@ -103,7 +108,7 @@ class ImageNet(nn.Module):
 
     def merged(self) -> ImageNet:
         """The same network with what was added to layers merged into them, to be served."""
-        if self._model.tune in MERGED:
+        if self._model.tune in MERGEABLE:
             self.net = self.net.merge_and_unload()
         return self
 
@@ -132,7 +137,7 @@ def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
     Raises:
         BadInput: the data are no images, or the weights are no image classifier's.
     """
-    inputs, outputs = card["inputs"], outputs_of(card)
+    inputs, outputs = card["inputs"], output_count(card)
     check_data_kind(model.kind, inputs["kind"])
     if isinstance(model.weights, PackageWeights):
         if model.tune in ADAPTERS:
@@ -142,7 +147,7 @@ def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
             )
         dropout = 0.2 if model.dropout is None else model.dropout
         whole = WithHead(load_lite0(folder), FEATURES, dropout, outputs)
-        return ImageNet(Colours(inputs, model.size), whole, "body.", model)
+        return ImageNet(PretrainedScaling(inputs, model.size), whole, "body.", model)
     facts = facts_of(folder)
     check_head(model, facts, outputs)
     net, new = load_classifier(
@@ -153,7 +158,9 @@ def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
         of="images",
         form="image-classification",
     )
-    return ImageNet(colours_of(model, folder, facts, inputs), net, prefix_of(net), model, new)
+    return ImageNet(
+        pretrained_scaling(model, folder, facts, inputs), net, prefix_of(net), model, new
+    )
 
 
 def resized(net: Any, size: int | None) -> dict[str, bool]:
@@ -165,9 +172,9 @@ def resized(net: Any, size: int | None) -> dict[str, bool]:
     return {"interpolate_pos_encoding": True} if other and asks else {}
 
 
-def colours_of(
+def pretrained_scaling(
     model: Vision | Head, folder: Path, facts: Mapping[str, Any], inputs: Mapping[str, Any]
-) -> Colours:
+) -> PretrainedScaling:
     """How a `transformers` model wants its images: by its own files, else as ImageNet's."""
     file = folder / "preprocessor_config.json"
     said = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -177,4 +184,4 @@ def colours_of(
     own = facts.get("image_size")
     square = own[0] if isinstance(own, list) and len(set(own)) == 1 else own
     size = model.size or square
-    return Colours(inputs, size if isinstance(size, int) else None, mean, deviation)
+    return PretrainedScaling(inputs, size if isinstance(size, int) else None, mean, deviation)

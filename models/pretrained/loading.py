@@ -12,15 +12,15 @@ from torch import nn
 
 from conf.runtime.errors import BadInput
 from conf.schema.model import capable_kinds
-from conf.schema.pretrained import Transformer, Tuned, Vision
-from models.pretrained.adapters import ADAPTERS, adapted
+from conf.schema.pretrained import PretrainedClassifier, Transformer, Vision
+from models.pretrained.adapters import ADAPTERS, with_adapters
 from models.pretrained.freezing import freeze
 
 NUMBERED = re.compile(r"\.\d+\.")
 """In the name of a weight, that it belongs to one of many layers."""
 
 
-def quiet() -> None:
+def silence_transformers() -> None:
     """Keep the library's reports of what it loads out of a trial's log; errors stay."""
     from transformers.utils import logging
 
@@ -55,7 +55,7 @@ def load_classifier(
     """
     import transformers
 
-    quiet()
+    silence_transformers()
     try:
         config = transformers.AutoConfig.from_pretrained(
             folder, local_files_only=True, num_labels=classes
@@ -70,7 +70,7 @@ def load_classifier(
             use_safetensors=True,
             trust_remote_code=False,
             dtype=torch.float32,
-            **TOLD,
+            **LOADING_INFO,
         )
     except (ValueError, OSError, RuntimeError, KeyError) as error:
         reason = (str(error).splitlines() or [""])[0][:200]
@@ -80,14 +80,14 @@ def load_classifier(
         ) from error
     if model.head == "new":
         begin_head(net)
-    return net, drawn(told, folder, prefix_of(net))
+    return net, newly_initialised(told, folder, prefix_of(net))
 
 
-TOLD = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+LOADING_INFO = {"output_loading_info": True, "ignore_mismatched_sizes": True}
 """What lets the library say how it has loaded weights, and leave it to `drawn` to judge."""
 
 
-def drawn(told: Mapping[str, Any], folder: Path, below: str = "") -> set[str]:
+def newly_initialised(told: Mapping[str, Any], folder: Path, below: str = "") -> set[str]:
     """Names of the weights that the files in a folder do not give: a new head, a pooler.
 
     Args:
@@ -143,7 +143,7 @@ def prefix_of(net: Any) -> str:
     return f"{named}."
 
 
-def tuned(net: Any, prefix: str, model: Tuned, new: Collection[str]) -> Any:
+def tuned(net: Any, prefix: str, model: PretrainedClassifier, new: Collection[str]) -> Any:
     """The classifier with what `tune` says to be trained, beside its head and weights that are
     new: what was drawn and stays as it was drawn would spoil what stands on it.
 
@@ -158,7 +158,7 @@ def tuned(net: Any, prefix: str, model: Tuned, new: Collection[str]) -> Any:
     """
     heads = {name for name, _ in net.named_parameters() if not name.startswith(prefix)}
     if model.tune in ADAPTERS:
-        return adapted(net, model, heads | set(new), "SEQ_CLS")
+        return with_adapters(net, model, heads | set(new), "SEQ_CLS")
     freeze(net, prefix, model)
     for name, parameter in net.named_parameters():
         if name in heads or name in new:
@@ -166,7 +166,7 @@ def tuned(net: Any, prefix: str, model: Tuned, new: Collection[str]) -> Any:
     return net
 
 
-def recompute(net: nn.Module) -> None:
+def enable_gradient_checkpointing(net: nn.Module) -> None:
     """Enable gradient checkpointing: each layer keeps only its input and computes the rest again
     in the backward pass, which saves memory for time and changes no value, dropout included.
 

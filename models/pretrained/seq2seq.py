@@ -15,13 +15,18 @@ from conf.schema.model import check_data_kind
 from conf.schema.seq2seq import Causal, Seq2Seq
 from data.assets.pretrained import check_writer, facts_of, is_encoder
 from data.encoding.pair_tokenizer import PairEncoder, Writer, pair_encoder
-from models.pretrained.adapters import ADAPTERS, LEARNT, MERGED, adapted
+from models.pretrained.adapters import ADAPTERS, MERGEABLE, VIRTUAL_TOKENS, with_adapters
 from models.pretrained.decoding import settings, written
-from models.pretrained.loading import TOLD, drawn, quiet, set_dropout
+from models.pretrained.loading import (
+    LOADING_INFO,
+    newly_initialised,
+    set_dropout,
+    silence_transformers,
+)
 from models.pretrained.sequence_packing import Rows, packed
 
 
-class WriterNet(nn.Module):
+class PretrainedSeq2SeqNet(nn.Module):
     """A network of `transformers` that writes an answer to what it reads.
 
     Takes tokens int64[n, length] and masks bool[n, length], both filled up at the right; targets go
@@ -43,12 +48,14 @@ class WriterNet(nn.Module):
             penalty=model.length_penalty,
             joined=isinstance(model, Seq2Seq),
             # What fills up shorter prompts would stand between them and the learnt tokens.
-            alike=model.tune in LEARNT,
+            alike=model.tune in VIRTUAL_TOKENS,
         )
-        self._packs = isinstance(model, Causal) and model.packing and model.tune not in LEARNT
+        self._packs = (
+            isinstance(model, Causal) and model.packing and model.tune not in VIRTUAL_TOKENS
+        )
         self.net: Any = net
         if model.tune in ADAPTERS:
-            self.net = adapted(net, model, new, "CAUSAL_LM")
+            self.net = with_adapters(net, model, new, "CAUSAL_LM")
         self.train()  # the library hands out networks without dropout, and Lightning leaves it so
 
     def losses(
@@ -93,7 +100,7 @@ class WriterNet(nn.Module):
     def merged(self) -> Any:
         """The library's own network, with what was added to layers merged into them; tokens that
         were learnt stay beside it."""
-        return self.net.merge_and_unload() if self.model.tune in MERGED else self.net
+        return self.net.merge_and_unload() if self.model.tune in MERGEABLE else self.net
 
 
 OF_BEAMS = ("length_penalty", "early_stopping")
@@ -110,7 +117,9 @@ def _each(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     )
 
 
-def writer_net(model: Seq2Seq | Causal, folder: Path, card: Mapping[str, Any]) -> WriterNet:
+def writer_net(
+    model: Seq2Seq | Causal, folder: Path, card: Mapping[str, Any]
+) -> PretrainedSeq2SeqNet:
     """The network of a study of pairs that begins from the weights in a folder.
 
     Raises:
@@ -121,9 +130,9 @@ def writer_net(model: Seq2Seq | Causal, folder: Path, card: Mapping[str, Any]) -
     check_writer(model, facts)
     encoder = pair_encoder(model, folder, facts)
     net, new = _loaded(model, folder, facts, encoder)
-    if isinstance(model, Causal) and model.packing and model.tune not in LEARNT:
+    if isinstance(model, Causal) and model.packing and model.tune not in VIRTUAL_TOKENS:
         check_packing(net, model.tokens + model.answer)
-    return WriterNet(net, model, encoder, new)
+    return PretrainedSeq2SeqNet(net, model, encoder, new)
 
 
 def _loaded(
@@ -132,18 +141,18 @@ def _loaded(
     """The network, and the names of the weights that its files do not give, which are drawn."""
     import transformers
 
-    quiet()
+    silence_transformers()
     common: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         config = transformers.AutoConfig.from_pretrained(folder, **common)
         set_dropout(config, model.dropout)
-        common |= {"use_safetensors": True, "dtype": torch.float32, **TOLD}
+        common |= {"use_safetensors": True, "dtype": torch.float32, **LOADING_INFO}
         if isinstance(model, Seq2Seq) and is_encoder(facts):
             net, new = _joined(folder, model, common)
         else:
             auto = "AutoModelForSeq2SeqLM" if isinstance(model, Seq2Seq) else "AutoModelForCausalLM"
             net, told = getattr(transformers, auto).from_pretrained(folder, config=config, **common)
-            new = drawn(told, folder)
+            new = newly_initialised(told, folder)
     except (ValueError, OSError, RuntimeError, KeyError) as error:
         reason = (str(error).splitlines() or [""])[0][:200]
         raise BadInput(
@@ -172,7 +181,7 @@ def _joined(folder: Path, model: Seq2Seq, common: dict[str, Any]) -> tuple[Any, 
         config = AutoConfig.from_pretrained(folder, local_files_only=True, **role)
         set_dropout(config, model.dropout)
         halves[name], told = auto.from_pretrained(folder, config=config, **common)
-        new |= {f"{name}.{each}" for each in drawn(told, folder)}
+        new |= {f"{name}.{each}" for each in newly_initialised(told, folder)}
     if getattr(halves["encoder"], "pooler", None) is not None:
         halves["encoder"].pooler = None  # nobody asks it: its weights would wait for gradients
     return EncoderDecoderModel(**halves), new

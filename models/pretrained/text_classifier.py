@@ -13,8 +13,8 @@ from conf.runtime.errors import BadInput
 from conf.schema.model import check_data_kind
 from conf.schema.pretrained import Transformer
 from data.assets.pretrained import check_head, check_reader, facts_of, reads_last
-from models.networks.heads import outputs_of
-from models.pretrained.adapters import LEARNT, MERGED
+from models.networks.targets import output_count
+from models.pretrained.adapters import MERGEABLE, VIRTUAL_TOKENS
 from models.pretrained.decoding import to_the_right
 from models.pretrained.freezing import lr_factors
 from models.pretrained.loading import load_classifier, prefix_of, tuned
@@ -59,7 +59,7 @@ class TextNet(nn.Module):
 
     def merged(self) -> TextNet:
         """The same network with what was added to layers merged into them, to be served."""
-        if self._model.tune in MERGED:
+        if self._model.tune in MERGEABLE:
             self.net = self.net.merge_and_unload()
         return self
 
@@ -77,12 +77,12 @@ def text_net(model: Transformer, folder: Path, card: Mapping[str, Any]) -> TextN
             not fit.
     """
     check_data_kind(model.kind, card["inputs"]["kind"])
-    facts, outputs = facts_of(folder), outputs_of(card)
+    facts, outputs = facts_of(folder), output_count(card)
     check_reader(model, facts, "text")
     check_head(model, facts, outputs)
     loaded, new = _loaded(model, folder, facts, outputs)
     net = TextNet(loaded, model, new)
-    if model.tune in LEARNT:
+    if model.tune in VIRTUAL_TOKENS:
         try_out(net, model)
     return net
 

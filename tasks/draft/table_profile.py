@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from conf.runtime.errors import BadInput
-from conf.schema.data import Words
+from conf.schema.data import CategoricalColumns
 from data.encoding.one_hot import MISSING
 from data.sources.categories import is_number
 from data.sources.tabular_files import Broken, batches, columns_of
@@ -26,7 +26,7 @@ SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 DATE = re.compile(r"\s*(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})\b(?!\.)")
 AMOUNT = re.compile(r"[-+]?[$€£¥]?\s?\d[\d.,\u202f ]*\s?[$€£¥%]?")
 """A number that is written for people: 1.234,50 or $5 or 12 %."""
-RARE, MOST_WORDS = Words().rare, Words().most
+RARE, MOST_WORDS = CategoricalColumns().rare, CategoricalColumns().most
 BETWEEN = "|;,"
 """What may stand between the labels of a cell."""
 SOME = 5_000

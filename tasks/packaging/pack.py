@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from conf.runtime.errors import DenseError
 from conf.schema.champion import Recipe
-from models.networks.heads import has_labels
+from models.networks.targets import has_labels
 from models.serving import Serving, TextServing, load_serving
 from tasks.packaging import pack_estimator, pack_seq2seq, quantize, table_frame
 from tasks.packaging.pack_text import TextReader, export_texts, text_card, tokens_of

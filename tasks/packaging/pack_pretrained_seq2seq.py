@@ -12,18 +12,18 @@ from conf.schema.seq2seq import Causal
 from data.assets.pretrained import facts_of, home_of, located
 from data.encoding.pair_tokenizer import Writer, pair_encoder
 from models.pretrained import decoding
-from models.pretrained.adapters import LEARNT
-from models.pretrained.seq2seq import WriterNet
+from models.pretrained.adapters import VIRTUAL_TOKENS
+from models.pretrained.seq2seq import PretrainedSeq2SeqNet
 
 REQUIRED = ("mlflow", "numpy", "pandas", "torch", "safetensors", "tokenizers", "transformers")
 
 
 def required(model: Writer) -> tuple[str, ...]:
     """Packages that the served code needs."""
-    return (*REQUIRED, "peft") if model.tune in LEARNT else REQUIRED
+    return (*REQUIRED, "peft") if model.tune in VIRTUAL_TOKENS else REQUIRED
 
 
-def artifacts(net: WriterNet, folder: Path, parts: Path) -> dict[str, Path]:
+def artifacts(net: PretrainedSeq2SeqNet, folder: Path, parts: Path) -> dict[str, Path]:
     """Write everything that the served code reads into a folder; by the names it knows it by.
 
     Args:
@@ -36,7 +36,7 @@ def artifacts(net: WriterNet, folder: Path, parts: Path) -> dict[str, Path]:
     encoder = pair_encoder(model, weights, facts_of(weights))
     found = {name: folder / name for name in ("card.json", "tokenizer.json", "network")}
     whole = net.merged()
-    if model.tune in LEARNT:
+    if model.tune in VIRTUAL_TOKENS:
         whole.peft_config["default"].base_model_name_or_path = None  # a folder of this machine
         whole.save_pretrained(folder / "adapter", safe_serialization=True)
         found["adapter"], whole = folder / "adapter", whole.get_base_model()

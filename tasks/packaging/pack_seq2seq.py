@@ -16,7 +16,12 @@ from safetensors import SafetensorError
 from conf.runtime.errors import DenseError
 from conf.schema.model import Gru
 from conf.schema.study import TrialConfig
-from models.modules.seq2seq_loss import TOKENIZER, left_out, row_losses, sizes
+from models.modules.seq2seq_loss import (
+    TOKENIZER,
+    gru_arguments,
+    sequence_losses,
+    unsaved_parameters,
+)
 from models.networks import gru
 from models.networks.gru import GruNet
 from tasks.packaging import pyfunc_seq2seq
@@ -25,7 +30,7 @@ from tasks.packaging.package import Artifacts, save_model
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
-    from models.pretrained.seq2seq import WriterNet
+    from models.pretrained.seq2seq import PretrainedSeq2SeqNet
 
 REQUIRED = ("mlflow", "numpy", "pandas", "torch", "safetensors", "tokenizers")
 UNKNOWN = 1  # the token of a text that has none
@@ -69,7 +74,7 @@ def write_package(
 
 def _served(
     scratch: Path,
-    net: GruNet | WriterNet,
+    net: GruNet | PretrainedSeq2SeqNet,
     config: TrialConfig,
     inputs: Mapping[str, Any],
     parts: Path,
@@ -81,7 +86,7 @@ def _served(
         return pyfunc_seq2seq, REQUIRED, found
     from tasks.packaging import pack_pretrained_seq2seq
 
-    assert isinstance(net, pack_pretrained_seq2seq.WriterNet)
+    assert isinstance(net, pack_pretrained_seq2seq.PretrainedSeq2SeqNet)
     return (
         pyfunc_seq2seq,
         pack_pretrained_seq2seq.required(net.model),
@@ -95,7 +100,7 @@ def _artifacts(
     from safetensors.torch import save_file
 
     facts = {
-        "sizes": {**sizes(model, inputs), "dropout": 0.0},
+        "sizes": {**gru_arguments(model, inputs), "dropout": 0.0},
         "longest": int(inputs["longest"]),
         "beams": model.beams,
         "length_penalty": model.length_penalty,
@@ -119,7 +124,7 @@ def _signature() -> ModelSignature:
 
 def load_network(
     config: TrialConfig, card: Mapping[str, Any], weights: Path, parts: Path
-) -> GruNet | WriterNet:
+) -> GruNet | PretrainedSeq2SeqNet:
     """The trained network, for use; `parts` is the folder of the prepared parts.
 
     Raises:
@@ -129,10 +134,10 @@ def load_network(
 
     from models.build import build_net
 
-    net = cast("GruNet | WriterNet", build_net(config, card, parts))
+    net = cast("GruNet | PretrainedSeq2SeqNet", build_net(config, card, parts))
     try:
         named = {name.removeprefix("net."): each for name, each in load_file(weights).items()}
-        known = set(net.state_dict()) - left_out(net)
+        known = set(net.state_dict()) - unsaved_parameters(net)
         net.load_state_dict(named, strict=not known <= set(named))  # strict: to say what is absent
         if strange := set(named) - set(net.state_dict()):
             raise RuntimeError(f"{min(strange)} is no weight of this network")
@@ -175,7 +180,7 @@ def target_losses(
     found: dict[int, tuple[float, int]] = {}
     with torch.inference_mode():
         for batch in part_loader(card, part, AT_ONCE, encoder):
-            losses = row_losses(net, batch, 0.0)
+            losses = sequence_losses(net, batch, 0.0)
             tokens = batch["y_mask"][:, 1:].sum(dim=1)
             columns = (batch["id"].tolist(), losses.tolist(), tokens.tolist())
             found |= {row: (loss, count) for row, loss, count in zip(*columns, strict=True)}

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from conf.schema.data import Words
+from conf.schema.data import CategoricalColumns
 from conf.schema.study import Study
 from data.sources import Source
 from data.sources.rows import Report, Rows
@@ -92,7 +92,7 @@ def _fitted(
     """The rules that are fitted on the training part, in turn."""
     reports = []
     if rows.words:
-        rules: Words = getattr(study.data, "words", Words())
+        rules: CategoricalColumns = getattr(study.data, "words", CategoricalColumns())
         rows = as_inputs(rows, parts == TRAIN, rules)
     filling = fitted_cleaning.fill_values(rows, parts, study.clean)
     if filling is not None and study.clean.missing != "keep":

@@ -18,8 +18,8 @@ from conf.schema.pretrained import (
     Head,
     PackageWeights,
     Pretrained,
+    PretrainedClassifier,
     Transformer,
-    Tuned,
 )
 from conf.schema.search import Choices
 from conf.schema.seq2seq import Causal, Seq2Seq
@@ -71,12 +71,12 @@ def check_weights(model: Pretrained, folder: Path, card: Mapping[str, Any]) -> N
     if isinstance(weights, PackageWeights) and kind == "image":
         return
     facts = facts_of(folder)
-    if isinstance(model, Tuned | Head):
+    if isinstance(model, PretrainedClassifier | Head):
         check_reader(model, facts, kind)
-    if isinstance(model, Tuned):
-        from models.networks.heads import outputs_of
+    if isinstance(model, PretrainedClassifier):
+        from models.networks.targets import output_count
 
-        check_head(model, facts, outputs_of(card))
+        check_head(model, facts, output_count(card))
     if isinstance(model, Seq2Seq | Causal):
         check_writer(model, facts)
         pair_encoder(model, folder, facts)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.runtime.errors import BadInput
-from conf.schema.data import Words
+from conf.schema.data import CategoricalColumns
 from data.encoding.one_hot import GAP, OTHER, encoded, input_names
 from data.sources.categories import LEAVE_OUT
 from data.sources.rows import Rows, fixed_list
@@ -19,7 +19,7 @@ Column = Sequence[str | None]
 """Of words."""
 
 
-def as_inputs(rows: Rows, train: npt.NDArray[np.bool_], rules: Words) -> Rows:
+def as_inputs(rows: Rows, train: npt.NDArray[np.bool_], rules: CategoricalColumns) -> Rows:
     """The rows with an input a word in place of the numbers of words; numbers come first.
 
     Args:
@@ -62,7 +62,7 @@ def _refuse_identifier(name: str, column: Column) -> None:
         )
 
 
-def _levels(name: str, trained: Column, rules: Words) -> tuple[str, ...]:
+def _levels(name: str, trained: Column, rules: CategoricalColumns) -> tuple[str, ...]:
     """The words that get an input, by alphabet; after them what rare and missing ones share."""
     counts: Counter[str | None] = Counter(trained)
     missing = counts.pop(None, 0)

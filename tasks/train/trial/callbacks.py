@@ -302,7 +302,7 @@ def is_over(spec: TrialSpec, progress: Progress) -> bool:
 
 def copy_weights(module: pl.LightningModule) -> dict[str, Tensor]:
     """The weights and buffers that the module predicts with as they are now, on the CPU."""
-    state = getattr(module, "kept_state", module.state_dict)()
+    state = getattr(module, "inference_state", module.state_dict)()
     return {
         name: whole(tensor.detach()).to("cpu", copy=True).contiguous()
         for name, tensor in state.items()

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from conf.runtime.errors import BadInput
 from data.encoding.tokenizer import Encoder
 from data.loading.eval_loader import encoding_of
-from models.modules.predictor import Learner, logits
-from models.networks.heads import Batch, answer_of
+from models.modules.predictor import PredictorModule, logits
+from models.networks.targets import Batch, target_of
 from models.serving import load_net
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
@@ -29,7 +29,9 @@ class Taught(pl.Callback):
         self._answer, self._temperature = answer, temperature
 
     @classmethod
-    def by(cls, folder: Path, module: Learner, spec: TrialSpec, card: Mapping[str, Any]) -> Taught:
+    def by(
+        cls, folder: Path, module: PredictorModule, spec: TrialSpec, card: Mapping[str, Any]
+    ) -> Taught:
         """The teacher that was trained in a folder; the module's loss is softened like its answers.
 
         Args:
@@ -49,7 +51,7 @@ class Taught(pl.Callback):
                 "have other tokenizers or lengths; leave it out of champion.compress.recipes"
             )
         net = load_net(config, card, TrialFolder(folder).weights, parts)
-        answer: nn.Module = answer_of(card)
+        answer: nn.Module = target_of(card)
         if "target" in card:
             taught = cls(net, nn.Sequential(answer, nn.Flatten(0)), 1.0)
         else:
@@ -57,7 +59,7 @@ class Taught(pl.Callback):
         taught.soften(module)
         return taught
 
-    def soften(self, module: Learner) -> None:
+    def soften(self, module: PredictorModule) -> None:
         """Divide the student's logits, too; the square keeps the size of gradients as it was."""
         plain, by = module.answer.loss, self._temperature
 

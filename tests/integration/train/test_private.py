@@ -11,7 +11,7 @@ import torch
 from conf.loading.trial_values import apply_values
 from conf.runtime.home import Home
 from conf.schema.study import Study
-from models.modules.dp_sgd import Private
+from models.modules.dp_sgd import PrivateTraining
 from tasks.prepare import Prepared, prepare
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
@@ -73,7 +73,7 @@ def test_less_epsilon_is_more_noise() -> None:
         given = STUDY.train.model_copy(
             update={"privacy": STUDY.train.privacy.model_copy(update={"epsilon": epsilon})}  # type: ignore[union-attr]
         )
-        private = Private.of(given, 66)
+        private = PrivateTraining.of(given, 66)
         assert private is not None and private.spent(66) <= epsilon
         noises.append(private.noise)
     assert noises[0] < noises[1]
@@ -83,7 +83,7 @@ def test_one_row_moves_a_step_by_no_more_than_its_share() -> None:
     """Without noise, what a row of any size adds to the gradient is at most `clip`."""
     torch.manual_seed(0)
     net = torch.nn.Linear(3, 2)
-    private = Private(epsilon=1.0, delta=1e-5, clip=0.5, rate=0.1, steps=10, batch_size=4)
+    private = PrivateTraining(epsilon=1.0, delta=1e-5, clip=0.5, rate=0.1, steps=10, batch_size=4)
     object.__setattr__(private, "__dict__", {**private.__dict__, "noise": 0.0})
     optimizer = private.optimizer(net, torch.optim.SGD(net.parameters(), lr=1.0))
     x = torch.cat([torch.zeros(3, 3), torch.full((1, 3), 1e6)])
@@ -99,7 +99,7 @@ def test_a_network_that_mixes_rows_is_refused() -> None:
     from conf.runtime.errors import BadInput
 
     net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
-    private = Private(epsilon=1.0, delta=1e-5, clip=0.5, rate=0.1, steps=10, batch_size=4)
+    private = PrivateTraining(epsilon=1.0, delta=1e-5, clip=0.5, rate=0.1, steps=10, batch_size=4)
     with pytest.raises(BadInput, match=r"train\.privacy: .*BatchNorm"):
         private.optimizer(net, torch.optim.SGD(net.parameters(), lr=1.0))
 

@@ -10,7 +10,7 @@ from conf.loading.load import load_study
 from conf.loading.plan import plan, plan_text
 from conf.runtime.home import Home
 from conf.schema.base import Section
-from conf.schema.data import Band, BuiltinData, TableData, Words
+from conf.schema.data import Band, BuiltinData, CategoricalColumns, TableData
 from conf.schema.model import Cnn
 from conf.schema.pretrained import LocalWeights, Lora, Transformer
 from conf.schema.seq2seq import Causal
@@ -64,7 +64,7 @@ TABLE = {"path": "texts.csv", "label": "topic", "text": "text"}
         (BuiltinData(), "builtin, name digits"),
         (TableData(**TABLE), "table, path texts.csv, label topic, text text"),
         (
-            TableData(**TABLE, bands=(Band(name="few", high=2),), words=Words(rare=2)),
+            TableData(**TABLE, bands=(Band(name="few", high=2),), words=CategoricalColumns(rare=2)),
             'table, path texts.csv, label topic, text text, words.rare 2, bands [{"name": "few", '
             '"low": null, "high": 2.0}]',
         ),

@@ -18,11 +18,16 @@ from conf.schema.train import Train
 from data.assets.architectures import can_be
 from data.encoding.tokenizer import longest_read
 from models.build import pretrained_net
-from models.modules.predictor import Learner
+from models.modules.predictor import PredictorModule
 from models.optimizers import build_optimizer
-from models.pretrained.freezing import depths, layer_names
+from models.pretrained.freezing import layer_depths, layer_names
 from models.pretrained.frozen_features import body_of
-from models.pretrained.image_classifier import Colours, ImageNet, colours_of, image_net
+from models.pretrained.image_classifier import (
+    ImageNet,
+    PretrainedScaling,
+    image_net,
+    pretrained_scaling,
+)
 from models.pretrained.loading import prefix_of
 from models.pretrained.text_classifier import text_net
 from tasks.train.preflight import make_ready
@@ -86,7 +91,7 @@ def test_whatever_is_no_pre_trained_weight_is_trained_and_saved(
     given = (torch.rand(2, 1, 32, 32),) if image else (X, MASK)
     said = first.eval()(*given)
     assert not torch.allclose(second.eval()(*given), said)
-    state = Learner(first, Train(), 4).state_dict()
+    state = PredictorModule(first, Train(), 4).state_dict()
     found = second.load_state_dict(
         {key.removeprefix("net."): value for key, value in state.items()}, strict=False
     )
@@ -131,7 +136,7 @@ def test_layers_are_counted_through_stages_and_halves(
     below = {name for name in trained(net) if name.startswith(f"net.{prefix}")}
     assert all(name.startswith(f"net.{names[-1]}") or "norm" in name for name in below)
     assert below and len(trained(net)) > len(below)
-    depth = depths(net.net, prefix)
+    depth = layer_depths(net.net, prefix)
     assert {depth[name] for name in depth if "embed" in name} <= {-1}
     assert set(depth.values()) == set(range(-1, layers))
     factors = {name: net.lr_factors()[p] for name, p in net.net.named_parameters()}
@@ -209,8 +214,8 @@ def test_images_come_as_the_files_say(
     said: dict[str, Any], size: Any, mean: float, tmp_path: Path
 ) -> None:
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
-    found = colours_of(Vision(), tmp_path, {"image_size": size}, GREY)
-    assert isinstance(found, Colours) and float(found.mean[0]) == pytest.approx(mean)
+    found = pretrained_scaling(Vision(), tmp_path, {"image_size": size}, GREY)
+    assert isinstance(found, PretrainedScaling) and float(found.mean[0]) == pytest.approx(mean)
     height = 32 if size == [16, 24] else 16
     assert found(torch.rand(1, 1, 32, 32)).shape == (1, 3, height, height)
 

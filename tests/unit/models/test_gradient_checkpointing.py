@@ -12,7 +12,7 @@ from torch import Tensor
 from conf.runtime.errors import BadInput
 from conf.schema.study import Study
 from models.networks.mlp import mlp_net
-from models.pretrained.loading import recompute
+from models.pretrained.loading import enable_gradient_checkpointing
 from models.pretrained.text_classifier import text_net
 from tests.tiny import study_of, tiny_bert
 
@@ -32,7 +32,7 @@ def step(bert: Path, model: dict[str, Any], again: bool) -> tuple[Tensor, dict[s
     found = Study.model_validate(study_of(**model)).model
     net = text_net(found, bert, CARD)  # type: ignore[arg-type]
     if again:
-        recompute(net)
+        enable_gradient_checkpointing(net)
     calls: list[int] = []
     layer = next(m for name, m in net.named_modules() if name.endswith("layer.0.attention"))
     layer.register_forward_pre_hook(lambda *_: calls.append(1))
@@ -61,4 +61,4 @@ def test_a_step_has_the_same_values(bert: Path, model: dict[str, Any]) -> None:
 def test_a_network_without_such_layers_is_refused() -> None:
     mlp = Study(name="made", model={"kind": "mlp"}).model
     with pytest.raises(BadInput, match="gradient_checkpointing"):
-        recompute(mlp_net(mlp, {"kind": "table", "features": 4}, 2))  # type: ignore[arg-type]
+        enable_gradient_checkpointing(mlp_net(mlp, {"kind": "table", "features": 4}, 2))  # type: ignore[arg-type]

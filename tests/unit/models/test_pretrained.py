@@ -18,13 +18,13 @@ from conf.schema.study import Study
 from conf.schema.train import Train
 from data.assets.pretrained import facts_of, located
 from data.encoding.tokenizer import encoder_of, shortened
-from models.modules.adversarial import moved
-from models.modules.predictor import Learner
-from models.modules.weight_averaging import Average
+from models.modules.adversarial import adversarial_losses
+from models.modules.predictor import PredictorModule
+from models.modules.weight_averaging import WeightAverage
 from models.networks.efficientnet import EfficientNetLite0
-from models.networks.heads import Classes, class_weights
+from models.networks.targets import ClassTarget, class_weights
 from models.optimizers import build_optimizer, learning_rate_factor
-from models.pretrained.image_classifier import Colours, ImageNet, WithHead, image_net
+from models.pretrained.image_classifier import ImageNet, PretrainedScaling, WithHead, image_net
 from models.pretrained.text_classifier import TextNet, text_net
 from models.serving import Serving, TextServing
 from tasks.packaging.pack_text import export_texts
@@ -133,7 +133,7 @@ def test_ranks_are_taken_away_until_they_are_what_was_asked_for(bert: Path) -> N
     torch.manual_seed(0)
     steps, config = 20, Train(lr=1e-2)
     net = net_of(bert, tune="adalora", lora={"rank": 2}, adalora={"begin": 3.0})
-    module = Learner(net, config, steps)
+    module = PredictorModule(net, config, steps)
     assert module.allocation is not None
     optimizer = build_optimizer(config, net.parameters(), net.lr_factors())
     for step in range(steps):
@@ -144,13 +144,13 @@ def test_ranks_are_taken_away_until_they_are_what_was_asked_for(bert: Path) -> N
         optimizer.zero_grad()
         module.training_step({"x": X, "mask": MASK, "y": torch.tensor([0, 1])}, step).backward()
         optimizer.step()
-        module.allocation.stepped()
+        module.allocation.after_step()
     values = [p for name, p in net.named_parameters() if "lora_E" in name]
     assert values[0].shape == (6, 1)
     assert sum(int((p != 0).sum()) for p in values) <= 2 * len(values)
     assert net.net.peft_config["default"].total_step == steps
     other = net_of(bert, tune="adalora", lora={"rank": 2}, adalora={"begin": 3.0})
-    resumed = Learner(other, config, steps)
+    resumed = PredictorModule(other, config, steps)
     other.load_state_dict(kept)
     resumed.on_load_checkpoint(checkpoint)
     assert resumed.allocation is not None
@@ -266,18 +266,18 @@ def test_tokens_are_those_of_the_models_own_tokenizer(bert: Path) -> None:
 
 
 def test_the_state_leaves_out_what_is_frozen(bert: Path) -> None:
-    module = Learner(net_of(bert, tune="frozen"), Train(average="ema"), 4)
+    module = PredictorModule(net_of(bert, tune="frozen"), Train(average="ema"), 4)
     assert {name for name in module.state_dict() if name.startswith("net.")} == {
         "net.net.classifier.weight",
         "net.net.classifier.bias",
     }
-    assert set(module.kept_state()) == {"net.net.classifier.weight", "net.net.classifier.bias"}
+    assert set(module.inference_state()) == {"net.net.classifier.weight", "net.net.classifier.bias"}
 
 
 @pytest.mark.parametrize("kind", ["ema", "swa"])
 def test_averages_follow_the_weights(kind: Any) -> None:
     net = torch.nn.Linear(1, 1, bias=False)
-    average = Average(net, Train(average=kind, average_decay=0.9), 4)
+    average = WeightAverage(net, Train(average=kind, average_decay=0.9), 4)
     seen = []
     for value in (1.0, 2.0, 3.0, 5.0):
         with torch.no_grad():
@@ -294,7 +294,7 @@ def test_a_moving_average_is_torchs_own_once_it_has_begun() -> None:
     from torch.optim.swa_utils import get_ema_avg_fn
 
     net, theirs = torch.nn.Linear(3, 2), get_ema_avg_fn(0.9)
-    average = Average(net, Train(average="ema", average_decay=0.9), 200)
+    average = WeightAverage(net, Train(average="ema", average_decay=0.9), 200)
     for step in range(120):
         before = average.net.weight.clone()  # type: ignore[union-attr]
         with torch.no_grad():
@@ -306,17 +306,19 @@ def test_a_moving_average_is_torchs_own_once_it_has_begun() -> None:
 
 
 def test_adversarial_steps_hurt_and_are_a_rows_own(bert: Path) -> None:
-    net, loss = net_of(bert, tune="frozen").eval(), Classes().loss
+    net, loss = net_of(bert, tune="frozen").eval(), ClassTarget().loss
     y = torch.tensor([0, 1])
-    plain, worst = moved(net, {"x": X, "mask": MASK, "y": y}, 0.05, loss)
+    plain, worst = adversarial_losses(net, {"x": X, "mask": MASK, "y": y}, 0.05, loss)
     assert worst > plain
     halves = [
-        moved(net, {"x": X[r], "mask": MASK[r], "y": y[r]}, 0.05, loss)[1]
+        adversarial_losses(net, {"x": X[r], "mask": MASK[r], "y": y[r]}, 0.05, loss)[1]
         for r in (slice(0, 1), slice(1, 2))
     ]
     torch.testing.assert_close(sum(halves) / 2, worst)
     image = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
-    plain, worst = moved(image, {"x": torch.randn(3, 1, 2, 2), "y": torch.arange(3) % 2}, 0.1, loss)
+    plain, worst = adversarial_losses(
+        image, {"x": torch.randn(3, 1, 2, 2), "y": torch.arange(3) % 2}, 0.1, loss
+    )
     assert worst > plain
 
 
@@ -360,7 +362,7 @@ GREY |= {"shift": [0.0], "scale": [16.0]}
 def test_efficientnet_learns_the_same_however_a_batch_is_divided(tune: Any) -> None:
     torch.manual_seed(0)
     whole = WithHead(EfficientNetLite0(), 1280, 0.0, 3)
-    net = ImageNet(Colours(GREY, 48), whole, "body.", Vision(tune=tune, last=1)).train()
+    net = ImageNet(PretrainedScaling(GREY, 48), whole, "body.", Vision(tune=tune, last=1)).train()
     x = torch.rand(4, 1, 32, 32)
     torch.testing.assert_close(net(x)[:2], net(x[:2]))
     shares = {"full": 1.0, "last": 0.4, "frozen": 0.01}
@@ -370,7 +372,7 @@ def test_efficientnet_learns_the_same_however_a_batch_is_divided(tune: Any) -> N
 
 def test_images_of_any_scale_come_to_the_weights_as_they_were_trained() -> None:
     raw = torch.randint(0, 17, (2, 1, 32, 32)).float()
-    scaled = Colours(GREY, None)(raw / 16.0)
+    scaled = PretrainedScaling(GREY, None)(raw / 16.0)
     mean, deviation = torch.tensor((0.485, 0.456, 0.406)), torch.tensor((0.229, 0.224, 0.225))
     expected = (raw / 16.0 - mean.view(-1, 1, 1)) / deviation.view(-1, 1, 1)
     torch.testing.assert_close(scaled, expected)
@@ -380,7 +382,7 @@ def test_images_of_any_scale_come_to_the_weights_as_they_were_trained() -> None:
 def test_a_vision_model_is_served_as_a_graph(size: int | None, tmp_path: Path) -> None:
     torch.manual_seed(0)
     whole = WithHead(EfficientNetLite0(), 1280, 0.1, 3)
-    net = ImageNet(Colours(GREY, size), whole, "body.", Vision(tune="frozen")).eval()
+    net = ImageNet(PretrainedScaling(GREY, size), whole, "body.", Vision(tune="frozen")).eval()
     export_program(Serving(net, GREY), (32, 32), tmp_path / "program.pt2")
     program = torch.export.load(tmp_path / "program.pt2").module()
     raw = torch.randint(0, 17, (5, 32, 32)).double()

@@ -22,8 +22,8 @@ from conf.schema.study import Study
 from data.assets.pretrained import facts_of
 from data.encoding.pair_tokenizer import pair_encoder
 from data.loading.collate_texts import padded
-from models.modules.seq2seq_loss import left_out
-from models.pretrained.seq2seq import WriterNet, check_packing, writer_net
+from models.modules.seq2seq_loss import unsaved_parameters
+from models.pretrained.seq2seq import PretrainedSeq2SeqNet, check_packing, writer_net
 from models.pretrained.sequence_packing import packed, placed
 from tasks.train.preflight import make_ready
 from tests.tiny_writers import END, PAD, START, study_of, tiny_writer
@@ -52,7 +52,7 @@ def model_of(name: str, **model: Any) -> Any:
     return Study.model_validate(study_of(KINDS[name], name, **model)).model
 
 
-def net_of(folder: Path, name: str, *, plain: bool = False, **model: Any) -> WriterNet:
+def net_of(folder: Path, name: str, *, plain: bool = False, **model: Any) -> PretrainedSeq2SeqNet:
     torch.manual_seed(0)
     net = writer_net(model_of(name, **model), folder / name, {"inputs": INPUTS}).eval()
     if plain:
@@ -194,7 +194,7 @@ def test_an_encoder_is_joined_with_a_decoder_of_its_own_weights(folder: Path) ->
 
 def test_of_weights_with_several_names_one_is_saved(folder: Path) -> None:
     net = writer_net(model_of("t5"), folder / "t5", {"inputs": INPUTS})
-    kept = set(net.state_dict()) - left_out(net)
+    kept = set(net.state_dict()) - unsaved_parameters(net)
     assert "net.shared.weight" in kept and "net.lm_head.weight" not in kept
     # The untouched names are tied to the kept one again when they are loaded.
     with torch.no_grad():
@@ -252,7 +252,7 @@ def test_learnt_tokens_alone_are_trained_and_decide_what_is_written(
 
 
 @torch.no_grad()
-def likeliest(net: WriterNet, x: Tensor) -> list[int]:
+def likeliest(net: PretrainedSeq2SeqNet, x: Tensor) -> list[int]:
     """Token after token from whole texts, without the library's own way to write."""
     found: list[int] = []
     for _ in range(12):
@@ -348,7 +348,7 @@ def test_attention_that_is_new_is_trained_itself_and_saved(tune: str, folder: Pa
     given = batch(folder, "bert", PAIRS)
     wanted = nets[0].losses(*given, 0.0)
     assert not torch.allclose(nets[1].losses(*given, 0.0), wanted)
-    saved = {n: p for n, p in nets[0].state_dict().items() if n not in left_out(nets[0])}
+    saved = {n: p for n, p in nets[0].state_dict().items() if n not in unsaved_parameters(nets[0])}
     nets[1].load_state_dict(saved, strict=False)
     torch.testing.assert_close(nets[1].losses(*given, 0.0), wanted)
 

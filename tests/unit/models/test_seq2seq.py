@@ -169,7 +169,7 @@ def test_texts_are_written_and_weights_kept_by_the_average(tmp_path: Any) -> Non
     memory = averaged.encode(x, mask)
     assert said == greedy(averaged, memory, 9)
     torch.testing.assert_close(found["loss"], averaged.losses(memory, x, mask, 0.0))
-    kept, plain = module.kept_state(), config.model_copy(update={"train": Train()})
+    kept, plain = module.inference_state(), config.model_copy(update={"train": Train()})
     assert kept.keys() == build(plain, card, 2, tmp_path).state_dict().keys()
     lower = module.net.embedding.weight - kept["net.embedding.weight"]
     torch.testing.assert_close(lower, torch.full_like(lower, 0.5))  # of steps 2 and 3 of 3

@@ -9,7 +9,7 @@ import pytest
 
 from conf.runtime.errors import BadInput
 from conf.schema.clean import Clean, Interquartile, NearDuplicates
-from conf.schema.data import Words
+from conf.schema.data import CategoricalColumns
 from data.sources.rows import Rows
 from tasks.prepare.cleaning.near_duplicates import near_duplicates
 from tasks.prepare.cleaning.privacy import anonymity
@@ -31,7 +31,7 @@ def wordy(words: list[str | None], numbers: list[float] | None = None) -> Rows:
 
 def fitted(words: list[str | None], train: int | None = None, **rules: int) -> Rows:
     mask = np.arange(len(words)) < (len(words) if train is None else train)
-    return as_inputs(wordy(words), mask, Words(**rules))
+    return as_inputs(wordy(words), mask, CategoricalColumns(**rules))
 
 
 def test_the_training_part_alone_says_which_words_there_are() -> None:
@@ -103,7 +103,7 @@ def test_a_table_of_nothing_but_words() -> None:
     rows = wordy(list("ab") * 6)
     alone = table_rows(rows.features()[:, 1:], ["a"] * 12)
     alone = replace(alone, names=("city",), words=rows.words)
-    made = as_inputs(alone, np.ones(12, bool), Words())
+    made = as_inputs(alone, np.ones(12, bool), CategoricalColumns())
     clean = Clean(missing="median", outliers=Interquartile())
     assert inputs(made, clean)["shift"] == [0.0, 0.0]
     assert fill_values(made, np.zeros(12, np.int8), clean).tolist() == [0.0, 0.0]  # type: ignore[union-attr]

@@ -17,7 +17,7 @@ from conf.schema.model import Mlp
 from conf.schema.study import TrialConfig
 from data.encoding.tokenizer import Encoder, Rules
 from models.build import build
-from models.modules.predictor import Learner
+from models.modules.predictor import PredictorModule
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 from tasks.train.trial.distillation import Taught
@@ -57,14 +57,16 @@ def spec_of(folder: Path, **fields: Any) -> TrialSpec:
     return TrialSpec.model_validate({**given, **fields})
 
 
-def taught_by_itself(kind: str, folder: Path, temperature: float) -> tuple[Learner, dict[str, Any]]:
+def taught_by_itself(
+    kind: str, folder: Path, temperature: float
+) -> tuple[PredictorModule, dict[str, Any]]:
     """A student with the teacher's own weights, and a batch that the teacher has answered."""
     torch.manual_seed(0)
     module = build(CONFIG, CARDS[kind], 10).eval()
-    assert isinstance(module, Learner)
+    assert isinstance(module, PredictorModule)
     spec_of(folder).write(folder)
     TrialFolder(folder).checkpoints.mkdir()
-    save_file(dict(module.kept_state()), TrialFolder(folder).weights)
+    save_file(dict(module.inference_state()), TrialFolder(folder).weights)
     taught = Taught.by(folder, module, spec_of(folder, temperature=temperature), CARDS[kind])
     batch = {"id": torch.arange(6), "x": torch.randn(6, 3), "y": TARGETS[kind](6)}
     taught.on_train_batch_start(None, module, batch, 0)

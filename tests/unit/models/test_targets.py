@@ -14,7 +14,7 @@ from conf.schema.study import TrialConfig
 from conf.schema.train import Train
 from data.transforms.mixup import Mixer
 from models.build import build
-from models.networks.heads import Labels, answer_of
+from models.networks.targets import LabelTarget, target_of
 from models.serving import Serving
 
 CARD = {
@@ -31,12 +31,12 @@ def test_the_loss_is_the_mean_log_loss_of_the_labels() -> None:
     said, target = torch.randn(20, 2), (torch.rand(20, 2) < 0.5).float()
     chances = torch.sigmoid(said).double().numpy()
     wanted = np.mean([log_loss(target[:, k], chances[:, k], labels=[0, 1]) for k in range(2)])
-    assert float(Labels().loss(said, {"y": target})) == pytest.approx(wanted, rel=1e-5)
+    assert float(LabelTarget().loss(said, {"y": target})) == pytest.approx(wanted, rel=1e-5)
 
 
 def test_balanced_weights_make_having_a_label_weigh_as_much_as_having_it_not() -> None:
-    answer = answer_of(CARD, Train(class_weights="balanced"))
-    assert isinstance(answer, Labels) and answer.positive is not None
+    answer = target_of(CARD, Train(class_weights="balanced"))
+    assert isinstance(answer, LabelTarget) and answer.positive is not None
     assert answer.positive.tolist() == [3.0, 1.0]
 
 
@@ -51,7 +51,7 @@ def test_it_predicts_and_is_served_by_sigmoids() -> None:
 @pytest.mark.parametrize("card", [CARD, {**CARD, "task": "classification"}], ids=["all", "one"])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
 def test_a_batch_of_one_label_is_learnt_from_in_float32(card: Any, precision: torch.dtype) -> None:
-    answer = answer_of(card, Train(class_weights="balanced"))
+    answer = target_of(card, Train(class_weights="balanced"))
     said = torch.randn(3, 2, dtype=precision, requires_grad=True)
     y = torch.ones((3, 2)) if card is CARD else torch.ones(3, dtype=torch.int64)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):

@@ -18,10 +18,10 @@ from conf.schema.train import Train
 Batch = dict[str, Tensor]
 
 
-def outputs_of(card: Mapping[str, Any]) -> int:
+def output_count(card: Mapping[str, Any]) -> int:
     """Numbers that a network gives for a row: one a class, or the one that is predicted; after them
     those of a second answer."""
-    second = outputs_of(card["second"]) if "second" in card else 0
+    second = output_count(card["second"]) if "second" in card else 0
     return (len(card["classes"]) or 1) + second
 
 
@@ -30,7 +30,7 @@ def has_labels(card: Mapping[str, Any]) -> bool:
     return bool(card.get("task") == "multilabel")
 
 
-class Classes(nn.Module):
+class ClassTarget(nn.Module):
     """A class: learnt by cross-entropy, said by a softmax."""
 
     weights: Tensor | None
@@ -63,7 +63,7 @@ class Classes(nn.Module):
         return {"target": batch[self._target], "probabilities": self(said.float())}
 
 
-class Labels(nn.Module):
+class LabelTarget(nn.Module):
     """Any number of labels: each learnt by its own cross-entropy, said by sigmoids."""
 
     positive: Tensor | None
@@ -88,7 +88,7 @@ class Labels(nn.Module):
         return {"target": batch["y"], "probabilities": self(said.float())}
 
 
-class Number(nn.Module):
+class NumberTarget(nn.Module):
     """A number: learnt by squared error, in deviations of the training part's targets from their
     mean, so that one range of learning rates serves all scales; said as it is."""
 
@@ -117,14 +117,14 @@ class Number(nn.Module):
         return {"target": batch[self._target], "prediction": self(said.float()).squeeze(1)}
 
 
-class Both(nn.Module):
+class TwoTargets(nn.Module):
     """Two answers: the first outputs are the one's, the rest the other's."""
 
     def __init__(
         self,
-        first: Classes | Labels | Number,
+        first: ClassTarget | LabelTarget | NumberTarget,
         outputs: int,
-        second: Classes | Labels | Number,
+        second: ClassTarget | LabelTarget | NumberTarget,
         *,
         name: str,
         weight: float,
@@ -155,10 +155,10 @@ class Both(nn.Module):
         return said[:, : self._outputs], said[:, self._outputs :]
 
 
-Answer = Classes | Labels | Number | Both
+Target = ClassTarget | LabelTarget | NumberTarget | TwoTargets
 
 
-def answer_of(card: Mapping[str, Any], train: Train | None = None) -> Answer:
+def target_of(card: Mapping[str, Any], train: Train | None = None) -> Target:
     """What a network of such data answers; the card alone says how that is served, `train` also how
     it is learnt."""
     train = train or Train()
@@ -166,18 +166,20 @@ def answer_of(card: Mapping[str, Any], train: Train | None = None) -> Answer:
     if second is None:
         return first
     outputs, other = len(card["classes"]) or 1, _one(second, train, "second")
-    return Both(first, outputs, other, name=second["name"], weight=train.second_weight)
+    return TwoTargets(first, outputs, other, name=second["name"], weight=train.second_weight)
 
 
-def _one(card: Mapping[str, Any], train: Train, target: str) -> Classes | Labels | Number:
+def _one(
+    card: Mapping[str, Any], train: Train, target: str
+) -> ClassTarget | LabelTarget | NumberTarget:
     if "target" in card:
-        return Number(card["target"], target)
+        return NumberTarget(card["target"], target)
     if not has_labels(card):
-        return Classes(train.label_smoothing, _balanced(card, train), target)
+        return ClassTarget(train.label_smoothing, _balanced(card, train), target)
     if train.class_weights != "balanced":
-        return Labels()
+        return LabelTarget()
     having = torch.tensor([*card["counts"]["train"].values()], dtype=torch.float32).clamp(min=1)
-    return Labels((card["rows"]["train"] - having).clamp(min=1) / having)
+    return LabelTarget((card["rows"]["train"] - having).clamp(min=1) / having)
 
 
 def _balanced(card: Mapping[str, Any], train: Train) -> Tensor | None:
