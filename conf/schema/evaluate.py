@@ -1,4 +1,4 @@
-"""Section `evaluate`: what is measured, and which of it the search optimises."""
+"""Section `evaluate`: the metrics, and which of them the search optimises."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ MINIMIZED: frozenset[str] = frozenset(
     for name in get_args(less)
 )
 OF_TWO = get_args(OfTwoMoreIsBetter)
-"""Of the second of two classes, by alphabet: of 1 against 0, of yes against no."""
+"""Metrics of the positive class, the second of two in alphabetical order: 1 of 0 and 1, yes of no
+and yes."""
 OF_CLASSES = (*get_args(MoreIsBetter), *get_args(LessIsBetter), *OF_TWO)
 NOT_OF_LABELS = ("balanced_accuracy", "matthews")
 OF_LABELS = (
@@ -60,7 +61,7 @@ OF_LABELS = (
     *get_args(LabelMoreIsBetter),
     *get_args(LabelLessIsBetter),
 )
-"""`accuracy` is the share of rows whose labels are all right."""
+"""`accuracy` is subset accuracy: the share of rows with all labels right."""
 OF_TEXTS = (*get_args(TextMoreIsBetter), *get_args(TextLessIsBetter))
 OF_NUMBERS = (*get_args(NumberMoreIsBetter), *get_args(NumberLessIsBetter))
 OF_TASK: dict[str, tuple[str, ...]] = {
@@ -70,22 +71,22 @@ OF_TASK: dict[str, tuple[str, ...]] = {
     "summarization": OF_TEXTS,
     "regression": OF_NUMBERS,
 }
-"""Task to the metrics that score it."""
+"""Task to the metrics that are defined for it."""
 
 
 MeasureName = Literal["latency_ms", "params"]
-"""What is measured of a model itself, at the end of its trial; less is better."""
+"""Measurements of a model itself, taken at the end of its trial; all are minimised."""
 
 
 class Limit(Section):
-    """What an outcome has to keep."""
+    """A constraint on the outcome of a trial."""
 
     name: str
     at_most: bool
     value: float
 
     def kept(self, value: float) -> bool:
-        """Whether a value keeps it."""
+        """Whether a value satisfies the constraint."""
         return value <= self.value if self.at_most else value >= self.value
 
 
@@ -93,57 +94,60 @@ _LIMIT = re.compile(r"\s*([A-Za-z]\w*)\s*([<>]=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[
 
 
 class Texts(Section):
-    """How written texts are compared, and how many are written at the end of an epoch."""
+    """How generated texts are scored, and how many are generated in each epoch."""
 
     tokenize: Literal["13a", "intl", "zh", "char", "none"] = "13a"
-    """sacreBLEU's way to divide texts into words."""
+    """Tokenizer of sacreBLEU."""
     lowercase: bool = False
-    """Compare without regard to case (BLEU and chrF)."""
+    """Ignore case (BLEU and chrF)."""
     rows: Annotated[int, Field(ge=1, le=1_000_000)] | None = 500
-    """Validation rows, evenly chosen, that a trial writes texts for; all of them when absent."""
+    """Number of validation rows, evenly spaced, for which a trial generates texts; all rows when
+    absent."""
     search: Literal["greedy", "beam"] = "greedy"
-    """How a trial writes them: always the likeliest next token, or as the model's `beams` say. The
-    champion's test is always taken with the model's `beams`."""
+    """Decoding during a trial: greedy, or beam search with the model's `beams`. The champion's test
+    always uses the model's `beams`."""
 
 
 class Evaluate(Section):
-    """Metrics, computed by one function from (targets, predictions) everywhere."""
+    """Metrics, computed by the same function of targets and predictions everywhere."""
 
     objective: MetricName = "accuracy"
-    """The metric that the search optimises; its direction follows from the metric."""
+    """Metric that the search optimises; whether it is minimised or maximised follows from the
+    metric."""
     metrics: Annotated[tuple[MetricName, ...], Field(min_length=1)] = ("accuracy", "f1_macro")
-    """The metrics that are computed for every trial; plain `precision`, `recall` and `f1` are of
-    the second of two classes, by alphabet: of 1 against 0, of yes against no."""
+    """Metrics computed for every trial. Plain `precision`, `recall` and `f1` are those of the
+    positive class: the second of two in alphabetical order (1 of 0 and 1, yes of no and yes)."""
     second: tuple[MetricName, ...] = ()
-    """Metrics of the second answer (`data.second`); when empty accuracy and f1_macro of a class,
-    rmse and mae of a number."""
+    """Metrics of the auxiliary target (`data.second`); when empty, accuracy and f1_macro of a
+    class, rmse and mae of a number."""
     also: tuple[MetricName | MeasureName, ...] = ()
-    """Further objectives: the search follows all of them, the first decides who is best. Short:
-    `objective: [accuracy, latency_ms]`."""
+    """Further objectives: the search looks for the Pareto front of all objectives, and the first
+    decides which trial is best. Short form: `objective: [accuracy, latency_ms]`."""
     constraints: tuple[str, ...] = ()
-    """What a trial's outcome has to keep, like `latency_ms <= 20`; one that does not is never best.
-    `latency_ms` is the median of 20 passes of one row, on the CPU with the trial's threads."""
+    """Constraints on the outcome of a trial, like `latency_ms <= 20`; a trial that violates one is
+    never best. `latency_ms` is the median of 20 forward passes of one row, on the CPU with the
+    threads of the trial."""
     texts: Texts = Texts()
-    """Of tasks whose answer is a text."""
+    """Scoring of generated texts."""
 
     @property
     def direction(self) -> Literal["minimize", "maximize"]:
-        """Whether the objective is to fall or to rise."""
+        """Whether the objective is minimised or maximised."""
         return direction_of(self.objective)
 
     @property
     def limits(self) -> tuple[Limit, ...]:
-        """The constraints, read."""
+        """The parsed constraints."""
         return tuple(map(_limit, self.constraints))
 
     @property
     def decisive(self) -> tuple[str, ...]:
-        """What the search goes by: a trial of which that is not known has failed."""
+        """Names that the search depends on: a trial without one of these values has failed."""
         return (self.objective, *self.needed)
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """What is to be known of a trial's outcome beside its objective."""
+        """Names that the search depends on beside the objective."""
         names = (*self.also, *(limit.name for limit in self.limits))
         return tuple(dict.fromkeys(name for name in names if name != self.objective))
 
@@ -162,7 +166,7 @@ class Evaluate(Section):
 
 
 def _limit(text: str) -> Limit:
-    """The limit that a text states; ValueError when it states none."""
+    """Parse a constraint; raises ValueError if it is none."""
     found = _LIMIT.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is no constraint; write one like latency_ms <= 20")
@@ -171,6 +175,7 @@ def _limit(text: str) -> Limit:
 
 
 def direction_of(name: str) -> Literal["minimize", "maximize"]:
-    """Whether a metric or measure is to fall or to rise; that of a second answer as the first's."""
+    """Whether a metric or measurement is minimised or maximised; metrics of an auxiliary target
+    like those of the main target."""
     name = name.rpartition("/")[2]
     return "minimize" if name in MINIMIZED or name in get_args(MeasureName) else "maximize"

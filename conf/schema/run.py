@@ -10,26 +10,27 @@ from conf.schema.base import Section
 
 
 class Stop(Section):
-    """When a study ends before its last trial."""
+    """Stopping criteria: when a study ends before its last trial."""
 
     seconds: Annotated[float, Field(gt=0)] | None = None
-    """Wall-clock seconds of this run after which nothing new is asked or started."""
+    """Wall-clock seconds of this run after which no new trial is proposed or started."""
     target: float | None = None
-    """Value of the objective that is good enough."""
+    """Value of the objective at which the study stops."""
     plateau: Annotated[int, Field(ge=1)] | None = None
-    """Finished trials in a row without a better one."""
+    """Number of consecutive finished trials without an improvement."""
     regret: Annotated[float, Field(ge=0)] | None = None
-    """What is left to gain, in units of the objective, below which the search ends: by the model of
-    strategy `bayes`, twice in a row."""
+    """Expected remaining improvement (simple regret), in units of the objective, below which the
+    search ends, as estimated by the model of strategy `bayes` twice in a row."""
     gpu_hours: Annotated[float, Field(gt=0)] | None = None
-    """Hours of training after which nothing new is asked or started, over all runs of the study: a
-    trial's, times its devices, by the trials that share one."""
+    """GPU-hours of training, over all runs of the study, after which no new trial is proposed or
+    started. A trial counts its seconds times its devices, divided by the trials that share a
+    device."""
     cost_per_gpu_hour: Annotated[float, Field(gt=0)] | None = None
-    """What such an hour costs, in any currency."""
+    """Price of a GPU-hour, in any currency."""
     money: Annotated[float, Field(gt=0)] | None = None
-    """What the trials may cost, in that currency."""
+    """Budget for the trials, in that currency."""
     failures: Annotated[int, Field(ge=1)] | None = 5
-    """Failed trials, none having succeeded, after which a run gives up; null: never."""
+    """Number of failed trials, with none succeeded, after which a run gives up; null: never."""
 
     @model_validator(mode="after")
     def _money_has_a_price(self) -> Stop:
@@ -39,37 +40,38 @@ class Stop(Section):
 
 
 class Resources(Section):
-    """What one trial may use, and how many run at once."""
+    """Resources of a trial, and how many trials run at once."""
 
     engine: Literal["local", "ray"] = "local"
-    """Where trials run: on this machine, or on the nodes of a Ray cluster that share the home (the
-    extra `dense[ray]`)."""
+    """Where trials run: on this machine, or on the nodes of a Ray cluster that share the home
+    directory (extra `dense[ray]`)."""
     address: Annotated[str, Field(pattern=r"^(auto|[A-Za-z0-9.-]+:[0-9]{1,5})$")] = "auto"
-    """The Ray cluster, `host:port`; `auto` is the one that this machine is a node of."""
+    """Address of the Ray cluster, `host:port`; `auto`: the cluster that this machine belongs to."""
     slots: Literal["auto"] | Annotated[int, Field(ge=1, le=1_024)] = "auto"
-    """Trials at once on this machine, or on the whole Ray cluster; `auto`: cores divided by
-    threads, or what fits on the GPUs."""
+    """Concurrent trials on this machine, or on the whole Ray cluster; `auto`: cores divided by
+    threads, or as many as fit on the GPUs."""
     threads: Annotated[int, Field(ge=1, le=256)] = 1
     """CPU threads of one trial."""
     workers: Annotated[int, Field(ge=0, le=64)] = 0
-    """Processes that load a trial's batches; 0 loads in the trial's own, best for small data."""
+    """Processes that load a trial's batches; 0 loads in the trial's own process, best for small
+    data."""
     trial_seconds: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds that one trial may train, summed over its attempts."""
+    """Time limit of a trial in seconds of training, summed over its attempts."""
     hang_seconds: Annotated[float, Field(ge=1)] | None = 300.0
-    """Seconds without a finished batch after which a trial is ended and tried again."""
+    """Seconds without a finished batch after which a trial is killed and retried."""
     devices: Annotated[int, Field(ge=1, le=1_024)] = 1
-    """Processes that train one trial together, each on a GPU of its own, or on the CPU."""
+    """Processes that train one trial together, each on its own GPU, or on the CPU."""
     strategy: Literal["auto", "ddp", "fsdp"] = "auto"
-    """How several devices train one trial: each with the whole model (`ddp`), or with a part of it
-    (`fsdp`); `auto` divides what has no room on one."""
+    """Parallelism over devices: replicate the model (`ddp`) or shard it (`fsdp`); `auto` shards
+    models that do not fit on one device."""
     gpu_share: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = 1
-    """Trials at once on one GPU; `auto`: as many as have room, by the memory that a few steps of
-    trial 0 take. One that runs out of memory is tried again with a GPU to itself."""
+    """Concurrent trials on one GPU; `auto`: as many as fit, by the memory that a few steps of trial
+    0 take. A trial that runs out of memory is retried with a GPU to itself."""
     weights: Annotated[int, Field(ge=0, le=100_000)] = 5
-    """The best so many trials keep their weights when they have ended."""
+    """Number of best trials that keep their weights after they end."""
     disk_gib: Annotated[float, Field(gt=0)] | None = None
-    """Most GiB for checkpoints and weights of a study's trials that do not run: beyond it the worst
-    paused ones lose their checkpoints, and begin again if they are promoted."""
+    """Limit in GiB for the checkpoints and weights of a study's idle trials: beyond it the worst
+    paused trials lose their checkpoints, and start again if they are promoted."""
 
     @model_validator(mode="after")
     def _ray_gives_whole_gpus_or_parts_of_one(self) -> Resources:
@@ -79,16 +81,16 @@ class Resources(Section):
 
     @property
     def share(self) -> int:
-        """Trials at once on one GPU, as far as it is known: one, until their room was measured."""
+        """Concurrent trials on one GPU as far as known: 1 until memory was measured."""
         return 1 if self.gpu_share == "auto" else self.gpu_share
 
 
 class Report(Section):
-    """The page about the study."""
+    """The report page of the study."""
 
 
 class Tracking(Section):
-    """How patiently the record is written."""
+    """Tracking in MLflow."""
 
     patience: Annotated[float, Field(ge=0, le=86_400)] = 60.0
-    """Seconds to wait at the end for an MLflow that does not answer."""
+    """Seconds to wait at the end for an MLflow server that does not respond."""

@@ -1,4 +1,4 @@
-"""Section `search`: the space of settings, and how it is searched."""
+"""Section `search`: the search space, and the search strategy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ Scalar = StrictBool | StrictInt | StrictFloat | str | None
 
 
 def _as_tuple(given: Any) -> Any:
-    """A validator that runs before turns JSON into Python, where a strict tuple takes no list."""
+    """Lists as tuples: a "before" validator sees Python data, where a strict tuple field refuses
+    lists."""
     return tuple(given) if isinstance(given, list) else given
 
 
@@ -32,12 +33,13 @@ DottedKey = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)
 
 
 class Prior(Section):
-    """Where a person expects the best value; the search leans there while it is young."""
+    """A prior belief about the best value; the search favours it in its early trials."""
 
     around: float
-    """The value expected to be best."""
+    """Value expected to be best."""
     width: Annotated[float, Field(gt=0)] | Annotated[str, Field(pattern=r"^\d+(\.\d+)?x$")] = "10x"
-    """How sure: a distance, or a factor like `10x`; two times out of three the best is so near."""
+    """Uncertainty: a distance, or a factor like `10x`, within which the best value lies with a
+    probability of about two thirds."""
 
     def reach(self) -> tuple[float, float]:
         """The values one width below and above."""
@@ -57,13 +59,13 @@ class Range(Section):
     type: Literal["float", "int"] = "float"
     """Whether values are whole numbers."""
     scale: Literal["linear", "log", "logit"] = "linear"
-    """On which scale values are drawn and compared."""
+    """Scale on which values are sampled and compared."""
     step: Annotated[float, Field(gt=0)] | None = None
     """Distance between permitted values, counted from `low`."""
     prior: Prior | None = None
-    """Where the best value is expected."""
+    """Prior belief about the best value."""
     when: dict[str, Wanted] | None = None
-    """Settings under which this one is active."""
+    """Condition: values of other searched settings for which this one is active."""
 
     @model_validator(mode="before")
     @classmethod
@@ -103,14 +105,14 @@ class Range(Section):
 
 
 class Choices(Section):
-    """A closed list of values."""
+    """A closed list of values (categorical)."""
 
     choices: Annotated[tuple[Scalar, ...], Field(min_length=1)]
     """The permitted values."""
     ordered: bool = False
-    """Whether neighbours in the list are alike (an ordinal setting)."""
+    """Whether the list is ordinal: neighbours are similar."""
     when: dict[str, Wanted] | None = None
-    """Settings under which this one is active."""
+    """Condition: values of other searched settings for which this one is active."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Choices:
@@ -132,15 +134,18 @@ Dimension = Annotated[
 
 
 class Rungs(Section):
-    """Early stopping: trials pause at numbers of epochs, and only the best of each go on."""
+    """Early stopping by successive halving (ASHA, arXiv:1810.05934): trials pause at rungs, and
+    only the best of each rung are promoted."""
 
     first: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Epochs at the lowest rung."""
     factor: Annotated[int, Field(ge=2, le=16)] = 3
-    """One of so many goes on, to a rung of so many times the epochs."""
+    """Reduction factor: one of so many trials is promoted, and each rung has so many times the
+    epochs of the one below."""
 
     brackets: Annotated[int, Field(ge=1, le=8)] = 1
-    """Groups of trials, each of which starts a rung higher than the one before (Hyperband)."""
+    """Number of brackets, each of which starts one rung higher than the one before (Hyperband,
+    arXiv:1603.06560)."""
 
     def levels(self, epochs: int, bracket: int = 0) -> tuple[int, ...]:
         """Epochs at which a trial of `epochs` epochs ends its process; the last is `epochs`."""
@@ -151,7 +156,7 @@ class Rungs(Section):
         return (*levels[bracket:], epochs)
 
     def bracket(self, number: int, epochs: int) -> int:
-        """The bracket of a trial, or of a batch: so that each costs about as many epochs.
+        """Bracket of a trial, or of a batch: each bracket costs about as many epochs.
 
         A function of the number alone; the golden ratio spreads the brackets evenly.
         """
@@ -169,29 +174,30 @@ class Rungs(Section):
 
 
 class Search(Section):
-    """How many configurations are tried, and how they are chosen."""
+    """Number of trials, and how they are proposed."""
 
     strategy: Literal["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe"] = "bayes"
-    """How configurations are proposed: `forest` suits many conditions and thousands of trials, and
-    `tpe` is Optuna's (the extra `dense[tpe]`)."""
+    """Search strategy: Bayesian optimisation, random, grid, Sobol sequence, evolution (SHADE),
+    random-forest surrogate (suits many conditions and thousands of trials), or `tpe` of Optuna
+    (extra `dense[tpe]`)."""
     trials: Annotated[int, Field(ge=1, le=100_000)] = 16
-    """Configurations in all, trial 0 (the YAML as written) included."""
+    """Number of trials, trial 0 (the study file as written) included."""
     batch_size: Annotated[int, Field(ge=1, le=1_024)] | None = None
-    """Configurations proposed together; the number of slots when absent."""
+    """Trials proposed together; the number of slots when absent."""
     synchronous: bool = False
-    """Propose the next batch only when the whole last one has ended."""
+    """Propose the next batch only after the whole previous batch has ended."""
     space: dict[DottedKey, Dimension] = Field(default_factory=dict)
     """Dotted key of `augment`, `model` or `train` to the values it may take; `auto` stands for the
-    usual ranges (see `space: auto` at the end)."""
+    recommended ranges (see `space: auto` at the end)."""
     constraints: tuple[str, ...] = ()
-    """What every configuration keeps, like `model.width * train.batch_size <= 4096`."""
+    """Constraints on every configuration, like `model.width * train.batch_size <= 4096`."""
     cost_aware: bool = False
-    """Weigh improvement by the seconds that a trial is expected to take (strategy `bayes`)."""
+    """Divide the expected improvement by the expected duration of a trial (strategy `bayes`)."""
     learn_from: tuple[StudyName, ...] = ()
-    """Earlier studies whose trials are looked at, as far as both search the same settings; copied
-    when the study begins (strategy `bayes`)."""
+    """Transfer from earlier studies whose search spaces overlap; their trials are copied when the
+    study begins (strategy `bayes`)."""
     rungs: Rungs | None = None
-    """Epochs at which trials are compared and only the best go on; absent: all train in full."""
+    """Early stopping at rungs; when absent, every trial trains all epochs."""
 
     @model_validator(mode="after")
     def _options_of_bayes(self) -> Search:

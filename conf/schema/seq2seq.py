@@ -1,4 +1,4 @@
-"""Settings of pre-trained models that write texts."""
+"""Settings of pre-trained models for text generation."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ SEQ2SEQ = Capabilities(
 
 
 class PretrainedSeq2Seq(FineTuned):
-    """What all pre-trained models that write have in common."""
+    """Settings of all pre-trained models for text generation."""
 
     tokens: Annotated[int, Field(ge=8, le=32_768)] = 128
-    """Most tokens of what is read, special ones included; longer texts are cut."""
+    """Most tokens of the source, special tokens included; longer texts are truncated."""
     answer: Annotated[int, Field(ge=2, le=32_768)] = 128
-    """Most tokens of what is written, its end included; longer targets are cut in training."""
+    """Most tokens of the generated text, end token included; longer targets are truncated in
+    training."""
     dropout: Annotated[float, Field(ge=0.0, le=0.9)] | None = None
     """Dropout in the layers; the model's own when absent."""
     pad: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    """Token that fills up shorter texts, for a tokenizer that names none itself."""
+    """Padding token, for a tokenizer that defines none."""
     smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    """Share of a target token's probability that is given to all tokens."""
+    """Label smoothing: share of a target token's probability that is spread over the vocabulary."""
     beams: Annotated[int, Field(ge=1, le=64)] = 4
-    """Alternatives that are followed when a text is written; 1 takes the likeliest next token."""
+    """Beam width of the beam search; 1 is greedy decoding."""
     length_penalty: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
-    """A text's log-likelihood is divided by its tokens to this power: more prefers longer texts."""
+    """Exponent of the length normalisation in beam search: a text's log-likelihood is divided by
+    its number of tokens to this power; larger values prefer longer texts."""
 
 
 class Seq2Seq(PretrainedSeq2Seq):
@@ -47,36 +49,36 @@ class Seq2Seq(PretrainedSeq2Seq):
     capabilities: ClassVar = SEQ2SEQ
 
     kind: Literal["seq2seq"] = "seq2seq"
-    """Any encoder-decoder of `transformers`; of an encoder's weights both halves begin, and the
-    decoder's attention to the source is new."""
+    """Any encoder-decoder of `transformers`; from an encoder's weights both halves are initialised,
+    with new cross-attention (arXiv:1907.12461)."""
     tune: Literal["full", "lora", "adalora", "ia3"] = "full"
-    """What is trained: everything, or small additions (LoRA, AdaLoRA, IA3) that are merged into
-    the layers at the end; new attention is trained itself."""
+    """Parameters that are trained: all, or adapters that are merged into the layers at the end
+    (LoRA, AdaLoRA, IA3); new cross-attention is always trained."""
     cut: Literal["end", "start", "middle"] = "end"
-    """Where a source that is too long is cut."""
+    """Where a source that is too long is truncated."""
 
 
 class Causal(PretrainedSeq2Seq):
-    """A pre-trained language model that learns to answer prompts, for pairs."""
+    """A pre-trained causal language model that is fine-tuned on prompts and answers, for pairs."""
 
     capabilities: ClassVar = replace(
         SEQ2SEQ, lengths=("tokens", "answer", "virtual"), search=("causal",)
     )
 
     kind: Literal["causal"] = "causal"
-    """Any causal language model of `transformers`; the loss is of the answer alone."""
+    """Any causal language model of `transformers`; only the tokens of the answer enter the loss."""
     tune: Literal["full", "lora", "adalora", "ia3", "prefix", "prompt"] = "full"
-    """What is trained: everything, small additions (LoRA, AdaLoRA, IA3) that are merged into the
-    layers at the end, or tokens before every text: their vectors in all layers (prefix) or in the
-    first (prompt)."""
+    """Parameters that are trained: all, adapters that are merged into the layers at the end (LoRA,
+    AdaLoRA, IA3), or virtual tokens in front of every text: in all layers (`prefix`) or as input
+    embeddings (`prompt`)."""
     prompt: Annotated[str, Field(pattern=r"\{source\}", max_length=4_000)] = "{source}\n"
-    """What is read before the target is written; `{source}` stands for the source."""
+    """Template of the prompt; `{source}` is replaced by the source."""
     cut: Literal["end", "start", "middle"] = "middle"
-    """Where a prompt that is too long is cut."""
+    """Where a prompt that is too long is truncated."""
     packing: bool = True
-    """Train on several pairs in one row, none of which sees another; otherwise shorter rows are
-    filled up. The loss is the same. Prefixes and prompts are learnt on single ones."""
+    """Sequence packing: train on several pairs in one row, with attention masked between them, in
+    place of padding. The loss is the same. Not applied with virtual tokens."""
     smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    """Share of a target token's probability that is given to all tokens."""
+    """Label smoothing: share of a target token's probability that is spread over the vocabulary."""
     beams: Annotated[int, Field(ge=1, le=64)] = 1
-    """Alternatives that are followed when a text is written; 1 takes the likeliest next token."""
+    """Beam width of the beam search; 1 is greedy decoding."""

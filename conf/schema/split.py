@@ -13,20 +13,20 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Shares(Section):
-    """The parts by their share of the rows."""
+    """Splits by their share of the rows."""
 
     validation: Share = 0.2
-    """Share of the rows that compares trials."""
+    """Share of the rows in the validation split, which compares trials."""
     test: Share = 0.2
-    """Share of the rows that only the champion step reads."""
+    """Share of the rows in the test split, which only the champion step reads."""
     seed: Seed | None = None
-    """Seed of the division; the study's when absent."""
+    """Seed of the split; the study's seed when absent."""
     folds: Annotated[int, Field(ge=2, le=50)] | None = None
-    """Divide all rows but the test part into so many folds, kept with each row: one is the
-    validation part, what is fitted is fitted on the others."""
+    """Divide all rows but the test split into this many folds, stored with each row: one fold is
+    the validation split, and everything fitted is fitted on the others."""
     fold: Annotated[int, Field(ge=0, le=49)] | None = None
-    """Which fold is the validation part, counted from 0, the first when absent: a study a fold,
-    each under a name of its own."""
+    """Index of the validation fold, counted from 0; 0 when absent. Each fold is a study of its own,
+    with its own name."""
 
     @model_validator(mode="after")
     def _something_left(self) -> Shares:
@@ -41,46 +41,46 @@ class Shares(Section):
 
 
 class Stratified(Shares):
-    """Each class is divided in the same proportions."""
+    """Each class is split in the same proportions."""
 
     by: Literal["stratified"] = "stratified"
-    """Each class in the same proportions."""
+    """Stratified by class."""
 
 
 class Random(Shares):
-    """Rows are divided by chance; for data without classes."""
+    """Rows are split at random; for data without classes."""
 
     by: Literal["random"] = "random"
-    """By chance."""
+    """At random."""
 
 
 class Grouped(Shares):
-    """Rows of one group (`data.group`, or equal sources of a pair) are in one part."""
+    """Rows of one group (`data.group`, or equal sources of pairs) are in the same split."""
 
     by: Literal["group"] = "group"
     """By group."""
 
 
 class InTime(Section):
-    """The last rows in time are the test part, those before them the validation part."""
+    """The latest rows are the test split, and the rows before them the validation split."""
 
     by: Literal["time"] = "time"
     """By `data.time`."""
     validation: Share = 0.2
-    """Share of the rows that compares trials."""
+    """Share of the rows in the validation split, which compares trials."""
     test: Share = 0.2
-    """Share of the rows that only the champion step reads."""
+    """Share of the rows in the test split, which only the champion step reads."""
     seed: Seed | None = None
-    """Not used by this division; there so that all kinds have it."""
+    """Unused; present so that every kind of split has it."""
 
 
 class Given(Section):
-    """The data says which part a row is in (`data.part`)."""
+    """A column of the data names the split of each row (`data.part`)."""
 
     by: Literal["given"] = "given"
     """By `data.part`."""
     seed: Seed | None = None
-    """Not used by this division; there so that all kinds have it."""
+    """Unused; present so that every kind of split has it."""
 
 
 Split = Annotated[Stratified | Random | Grouped | InTime | Given, Field(discriminator="by")]

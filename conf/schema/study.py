@@ -24,32 +24,33 @@ TRIAL_SECTIONS = ("data", "clean", "split", "augment", "model", "train", "evalua
 
 
 class TrialConfig(Section):
-    """What one trial is: everything that could change its result, but the seed."""
+    """The configuration of one trial: everything that could change its result, except the seed."""
 
     data: Data = BuiltinData()
     """Where the rows come from."""
     clean: Clean = Clean()
-    """Which rows are removed or mended."""
+    """Which rows are removed or repaired."""
     split: Split = Stratified()
-    """How rows are divided."""
+    """How rows are divided into train, validation and test."""
     augment: Augment = Augment()
     """Random changes of the training rows."""
     model: Model = Cnn()
-    """What is trained."""
+    """The model."""
     train: Train = Train()
-    """How it is trained."""
+    """How the model is trained."""
     evaluate: Annotated[Evaluate, Field(validate_default=True)] = Evaluate()
-    """What is measured."""
+    """Metrics and objective."""
 
     @property
     def changes_rows(self) -> bool:
-        """Whether training rows are others in each epoch; to repeat some is no change."""
+        """Whether training rows differ from epoch to epoch; repeating rows does not count."""
         return any(value is not None for name, value in self.augment if name != "oversample")
 
     @field_validator("evaluate")
     @classmethod
     def _metrics_are_of_the_task(cls, evaluate: Evaluate, earlier: ValidationInfo) -> Evaluate:
-        """Before the objective is looked for among the metrics: one of another task is no help."""
+        """Checks the task before it looks for the objective among the metrics: adding a metric of
+        another task would be no remedy."""
         data = earlier.data.get("data")
         if data is not None:
             _check_scores(evaluate, data)
@@ -82,8 +83,7 @@ class TrialConfig(Section):
 
     @model_validator(mode="after")
     def _classes_are_there(self) -> Self:
-        """What is about classes has no meaning where a number is predicted, and some of it none
-        where a row has any number of labels."""
+        """Refuses settings of classes in regression, and some of them in multilabel tasks."""
         task = self.data.task
         sense: dict[str, tuple[str, ...]] = {"regression": (), "multilabel": OF_SEVERAL}
         for name, remedy in _about_classes(self) if task in sense else ():
@@ -93,15 +93,15 @@ class TrialConfig(Section):
 
 
 FEWEST_PRIVATE = 16
-"""Rows of a batch on average, so that one drawn by chance is as good as never empty."""
+"""Smallest mean batch size at which a Poisson sample is practically never empty."""
 OF_SEVERAL = (
     "split.by: stratified", "clean.class_floor", "augment.mixup", "train.class_weights",
 )  # fmt: skip
-"""What is about classes and as well about labels of which a row has several."""
+"""Settings of classes that also apply to multilabel tasks."""
 
 
 def _not_of_two(config: TrialConfig) -> Iterator[str]:
-    """What is about a second answer where there is none, or does not go with one."""
+    """Settings of an auxiliary target where there is none, or that conflict with one."""
     augment = config.augment
     if getattr(config.data, "second", None) is None:
         wrong = "{} is about a second answer; name its column in data.second, or drop it"
@@ -127,7 +127,7 @@ def _not_of_two(config: TrialConfig) -> Iterator[str]:
 
 
 def _not_private(config: TrialConfig) -> Iterator[str]:
-    """What does not go with private training."""
+    """Settings that conflict with differentially private training."""
     augment, train, model = config.augment, config.train, config.model
     for name in ("mixup", "cutmix", "oversample"):
         if getattr(augment, name) is not None:
@@ -151,7 +151,7 @@ def _not_private(config: TrialConfig) -> Iterator[str]:
 
 
 def _about_classes(config: TrialConfig) -> Iterator[tuple[str, str]]:
-    """The settings that are about classes, each with its remedy."""
+    """The settings of classes that are in use, each with its remedy."""
     clean, augment, train = config.clean, config.augment, config.train
     if config.split.by == "stratified":
         yield "split.by: stratified", "set split.by=random"
@@ -170,7 +170,7 @@ def _about_classes(config: TrialConfig) -> Iterator[tuple[str, str]]:
 
 
 def _check_scores(evaluate: Evaluate, data: Data) -> None:
-    """Raises ValueError for a metric that does not score the task of its answer."""
+    """Raise ValueError for a metric that is not defined for the task of its target."""
     second = getattr(data, "second", None)
     asked = [((evaluate.objective, *evaluate.metrics), data.task, "")]
     asked += [(evaluate.second, second.task, " (second)")] if second else []
@@ -183,26 +183,26 @@ def _check_scores(evaluate: Evaluate, data: Data) -> None:
 
 
 class Study(TrialConfig):
-    """One search, as the YAML names it, resolved."""
+    """One study: the resolved YAML file."""
 
     name: StudyName
-    """Folder, experiment and registered model."""
+    """Name of the folder, the MLflow experiment and the registered model."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    """Everything random in the study follows from it."""
+    """Random seed; everything random in the study derives from it."""
     search: Search = Search()
-    """The space and how it is searched."""
+    """Search space and strategy."""
     stop: Stop = Stop()
-    """When to end early."""
+    """Stopping criteria."""
     resources: Resources = Resources()
-    """What a trial may use."""
+    """Resources of a trial."""
     champion: Champion = Champion()
-    """What becomes of the winner."""
+    """Gate, compression and registration of the best model."""
     monitor: Monitor = Monitor()
-    """When new rows count as drifted."""
+    """Drift monitoring of the champion."""
     report: Report = Report()
-    """The page about the study."""
+    """The report page."""
     tracking: Tracking = Tracking()
-    """How patiently the record is written."""
+    """Tracking in MLflow."""
 
     @model_validator(mode="after")
     def _several_objectives_are_of_whole_trials(self) -> Self:
@@ -219,7 +219,7 @@ class Study(TrialConfig):
 
     @property
     def trial_config(self) -> TrialConfig:
-        """The configuration of trial 0: the YAML as written."""
+        """The configuration of trial 0: the study file as written."""
         return TrialConfig(**{name: getattr(self, name) for name in TRIAL_SECTIONS})
 
     @property

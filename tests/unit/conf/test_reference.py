@@ -25,8 +25,8 @@ def test_the_table_of_kinds_is_up_to_date() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "| `trials` | whole number, at least 1, at most 100,000 | `16` | Configurations in all, "
-        "trial 0 (the YAML as written) included. |",
+        "| `trials` | whole number, at least 1, at most 100,000 | `16` | Number of trials, "
+        "trial 0 (the study file as written) included. |",
         "### data: `source: builtin`",
         "### model: `kind: cnn`",
         "### augment.rotate",
@@ -35,5 +35,5 @@ def test_the_table_of_kinds_is_up_to_date() -> None:
     ],
     ids=["bounds", "source", "kind", "nested", "space", "required"],
 )
-def test_it_says_what_a_setting_may_be(line: str) -> None:
+def test_a_row_has_values_default_and_meaning(line: str) -> None:
     assert line in page().splitlines()
