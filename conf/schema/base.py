@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 DataKind = Literal["image", "table", "text", "pairs"]
 """The kind of rows that `prepare` makes of a source; `pairs` are source and target texts."""
+PackerName = Literal["network", "estimator", "seq2seq"]
+"""A way to write the served form of a model (`tasks.packaging.pack.PACKERS`)."""
 Recipe = Literal["int8", "onnx", "onnx-int8", "prune", "narrow", "distill"]
 """A way to make a trained model smaller."""
 
@@ -73,6 +75,13 @@ class Capabilities:
         module, _, function = self.network.partition(":")
         builder: Callable[..., Any] = getattr(import_module(module), function)
         return builder
+
+    @property
+    def packer(self) -> PackerName:
+        """Name of the packer that writes the served form of a trained model."""
+        if not self.epochs:
+            return "estimator"
+        return "seq2seq" if self.generates_text else "network"
 
     @property
     def generates_text(self) -> bool:

@@ -20,8 +20,7 @@ from tasks.explain import image_maps, integrated_gradients, permutation, token_m
 from tasks.explain.select_rows import Said, chosen, described, looked_at
 from tasks.packaging.benchmark import predict
 from tasks.packaging.explanations import EXPLAINED, Attribution, ExplainedRow, Explanation
-from tasks.packaging.pack import trained
-from tasks.packaging.pack_text import TextReader, tokens_of
+from tasks.packaging.pack_network import TextReader, load_trained, text_encoder
 from tasks.packaging.raw_rows import RawRows
 from tasks.packaging.records import Candidate
 from tasks.train.folder import TrialFolder
@@ -56,7 +55,7 @@ class Subject:
     @cached_property
     def serving(self) -> Serving | TextServing:
         """The network, whose gradients the packed graph does not give."""
-        return trained(self.candidate, self.card, TrialFolder(self.folder).weights, self.parts)
+        return load_trained(self.candidate, self.card, TrialFolder(self.folder).weights, self.parts)
 
     @cached_property
     def table(self) -> DataFrame:
@@ -131,7 +130,7 @@ def _tokens(subject: Subject, place: int) -> dict[str, Any]:
         return {"pieces": weighed}
     serving = subject.serving
     assert isinstance(model, TextReader) and isinstance(serving, TextServing)
-    encoder = tokens_of(model, subject.parts)
+    encoder = text_encoder(model, subject.parts)
     text = str(subject.rows.values[place])
     read = token_maps.read(text, encoder)
     weights = integrated_gradients.of_tokens(

@@ -23,7 +23,7 @@ from tasks.evaluate.predictions import (
     Second,
     TextPredictions,
 )
-from tasks.packaging import requirements
+from tasks.packaging.package import compare_requirements_by_name
 from tasks.packaging.raw_rows import RawRows
 from tasks.packaging.records import Candidate, Latency
 from tasks.packaging.table_frame import select_rows
@@ -36,7 +36,7 @@ SAMPLE = 2_000  # rows that are augmented at most
 
 def load(package: Path) -> PyFuncModel:
     """A model folder, loaded as any user of the registry loads it."""
-    requirements.by_name()
+    compare_requirements_by_name()
     return mlflow.pyfunc.load_model(str(package))
 
 

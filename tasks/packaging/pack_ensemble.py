@@ -1,80 +1,64 @@
-"""The model folder of an ensemble: its members' folders, their weights, one signature."""
+"""The packer of ensembles: the model folders of the members, and the weights of their mean."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tasks.packaging import pyfunc_ensemble
-from tasks.packaging.pack import EXAMPLES, answered, metadata_of, pack
-from tasks.packaging.package import save_model, signature_of
-from tasks.packaging.raw_rows import read_rows
-from tasks.packaging.records import Candidate, EnsembleMember
-from tasks.packaging.table_frame import card as columns_card
-from tasks.packaging.torch_export import raw_shape
+from tasks.packaging import pyfunc_ensemble, table_frame
+from tasks.packaging.package import ModelFiles, output_card, signature_of
+from tasks.packaging.packer import PackJob
+from tasks.packaging.raw_rows import raw_shape
+from tasks.packaging.records import EnsembleMember
 from tasks.train.folder import file_fact
 
 
-def pack_ensemble(
-    candidate: Candidate,
-    members: Sequence[EnsembleMember],
-    card: Path,
-    train: Path,
-    destination: Path,
-) -> Path:
-    """Write the package of an ensemble.
+class EnsemblePacker:
+    """Packs each member as a model of its own, with the packer of its kind."""
 
-    Args:
-        candidate: the ensemble.
-        members: its trials, trained.
-        card: the data's card.
-        train: training part, from which the input example comes.
-        destination: the model folder.
+    def __init__(self, pack: Callable[[PackJob, Path], Path]) -> None:
+        """Keep the function that packs a member: `tasks.packaging.pack.pack`."""
+        self._pack = pack
 
-    Returns:
-        A file inside the package that follows from all that was learnt.
-    """
-    facts = json.loads(card.read_text())
-    scratch = destination.with_name(f".{destination.name}.members")
-    shutil.rmtree(scratch, ignore_errors=True)
-    names = [f"member_{member.number}" for member in members]
-    programs = []
-    for name, member in zip(names, members, strict=True):
-        given = {"number": member.number, "digest": member.digest, "config": member.config}
-        each = candidate.model_copy(update=given)
-        program = pack(each, Path(member.folder), card, train, _place(scratch, name))
-        programs.append(file_fact(program).sha256)
-    answers, inputs = answered(facts), facts["inputs"]
-    shape = {} if inputs["kind"] == "text" else {"shape": list(raw_shape(inputs))}
-    served = {
-        **answers,
-        "members": names,
-        "weights": [member.weight for member in members],
-        "programs": programs,
-    }
-    (scratch / "card.json").write_text(json.dumps(served))
-    example = read_rows(train, inputs).values[:EXAMPLES]
-    save_model(
-        destination,
-        pyfunc_ensemble,
-        {"card": scratch / "card.json", **{name: _place(scratch, name) for name in names}},
-        signature_of({**answers, **shape, **columns_card(inputs)}),
-        example.tolist() if inputs["kind"] == "text" else example,
-        _required([_place(scratch, name) for name in names]),
-        metadata_of(candidate, facts, answers["labels"]),
-    )
-    shutil.rmtree(scratch)
-    return destination / "artifacts" / "card.json"
+    def files(self, job: PackJob, scratch: Path) -> ModelFiles:
+        """The members' model folders and the card, whose digest covers all weights."""
+        # Each member has a folder of its own, because packing leaves scratch files beside it.
+        models = {f"member_{member.number}": member for member in job.members}
+        folders = {name: scratch / f"of_{name}" / name for name in models}
+        programs = [
+            file_fact(self._pack(_member_job(job, member), folders[name])).sha256
+            for name, member in models.items()
+        ]
+        output, inputs = output_card(job.card), job.card["inputs"]
+        texts = inputs["kind"] == "text"
+        shape = {} if texts else {"shape": list(raw_shape(inputs))}
+        card = {
+            **output,
+            "members": list(models),
+            "weights": [member.weight for member in job.members],
+            "programs": programs,
+        }
+        path = scratch / "card.json"
+        path.write_text(json.dumps(card))
+        example = job.example()
+        return ModelFiles(
+            code=pyfunc_ensemble,
+            artifacts={"card": path, **folders},
+            signature=signature_of({**output, **shape, **table_frame.card(inputs)}),
+            example=example.tolist() if texts else example,
+            required=_required(list(folders.values())),
+            weights=path.name,
+        )
 
 
-def _place(scratch: Path, name: str) -> Path:
-    """A member's own folder, named as in the package, apart from what packing leaves beside it."""
-    return scratch / f"of_{name}" / name
+def _member_job(job: PackJob, member: EnsembleMember) -> PackJob:
+    changes = {"number": member.number, "digest": member.digest, "config": member.config}
+    candidate = job.candidate.model_copy(update=changes)
+    return PackJob(candidate, Path(member.folder), job.card, job.train)
 
 
 def _required(models: Sequence[Path]) -> list[str]:
-    """Packages that the members need, by name."""
+    """Names of the packages that the members need."""
     lines = [line for model in models for line in (model / "requirements.txt").read_text().split()]
     return sorted({line.partition("==")[0] for line in lines})

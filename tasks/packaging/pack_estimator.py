@@ -1,50 +1,59 @@
-"""The served form of a scikit-learn estimator: its skops file, and how raw numbers are scaled."""
+"""The packer of scikit-learn estimators: their skops file, and how raw numbers are scaled."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.estimators.skops_io import TRUSTED, load_estimator
 from tasks.packaging import pyfunc_predictor, table_frame
-from tasks.packaging.package import save_model, signature_of
+from tasks.packaging.package import ModelFiles, output_card, signature_of
+from tasks.packaging.packer import PackJob
+from tasks.train.folder import TrialFolder
+
+if TYPE_CHECKING:
+    from tasks.packaging.table_frame import RawValues
 
 REQUIRED = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 
 
-def write_package(
-    destination: Path,
+class EstimatorPacker:
+    """Copies the estimator as it was saved by the training."""
+
+    def files(self, job: PackJob, scratch: Path) -> ModelFiles:
+        """The skops file and the card."""
+        return estimator_files(
+            TrialFolder(job.folder).estimator,
+            output_card(job.card),
+            job.card["inputs"],
+            job.example(),
+            scratch,
+        )
+
+
+def estimator_files(
     estimator: Path,
-    answered: Mapping[str, Any],
+    output: Mapping[str, Any],
     inputs: Mapping[str, Any],
-    example: Any,
-    metadata: Mapping[str, Any],
-) -> Path:
-    """Write the model folder, whole or not at all.
+    example: RawValues,
+    scratch: Path,
+) -> ModelFiles:
+    """The files of an estimator; `card.json` is written to a scratch folder.
 
     Args:
-        destination: the folder; one that is there is replaced.
         estimator: the training's skops file.
-        answered: what the served code is to know of its answers (`pack.answered`).
-        inputs: the card's: of tables how many features, their shift and scale, what fills gaps, and
-            words.
+        output: what `package.output_card` returns.
+        inputs: of the data set card.
         example: two raw rows or more.
-        metadata: what the model says of itself in its `MLmodel` file.
-
-    Returns:
-        The estimator inside the package.
+        scratch: an existing folder.
 
     Raises:
-        DenseError: the file is gone, or holds no estimator of ours.
+        DenseError: the file is missing, or holds another type of estimator.
     """
     load_estimator(estimator)
-    scratch = destination.with_name(f".{destination.name}.parts")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    card = {**answered, "trusted": TRUSTED}
+    card = {**output, "trusted": TRUSTED}
     texts = inputs["kind"] == "text"
     if not texts:
         card |= {
@@ -53,15 +62,13 @@ def write_package(
             **{name: inputs[name] for name in ("shift", "scale")},
             **table_frame.card(inputs),
         }
-    (scratch / "card.json").write_text(json.dumps(card))
-    save_model(
-        destination,
-        pyfunc_predictor,
-        {"estimator": estimator, "card": scratch / "card.json", **table_frame.artifacts(card)},
-        signature_of(card),
-        example.tolist() if texts else example,
-        REQUIRED,
-        metadata,
+    path = scratch / "card.json"
+    path.write_text(json.dumps(card))
+    return ModelFiles(
+        code=pyfunc_predictor,
+        artifacts={"estimator": estimator, "card": path, **table_frame.artifacts(card)},
+        signature=signature_of(card),
+        example=example.tolist() if texts else example,
+        required=REQUIRED,
+        weights=estimator.name,
     )
-    shutil.rmtree(scratch)
-    return destination / "artifacts" / estimator.name

@@ -1,4 +1,4 @@
-"""The served form of a pre-trained network that writes: the library's own folder, and how."""
+"""The served files of a pre-trained text generation model, in the format of `transformers`."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ REQUIRED = ("mlflow", "numpy", "pandas", "torch", "safetensors", "tokenizers", "
 
 
 def required(model: Writer) -> tuple[str, ...]:
-    """Packages that the served code needs."""
+    """Packages that the served model needs."""
     return (*REQUIRED, "peft") if model.tune in VIRTUAL_TOKENS else REQUIRED
 
 
 def artifacts(net: PretrainedSeq2SeqNet, folder: Path, parts: Path) -> dict[str, Path]:
-    """Write everything that the served code reads into a folder; by the names it knows it by.
+    """Write the artifacts that `pyfunc_seq2seq` reads.
 
     Args:
         net: the trained network.
-        folder: an empty one.
-        parts: folder of the prepared parts, in the home where weights lie.
+        folder: an empty folder.
+        parts: folder of the prepared splits, in the home that holds the pre-trained weights.
     """
     model = net.model
     weights = located(model.weights, home_of(parts), offline=True)
     encoder = pair_encoder(model, weights, facts_of(weights))
-    found = {name: folder / name for name in ("card.json", "tokenizer.json", "network")}
+    paths = {name: folder / name for name in ("card.json", "tokenizer.json", "network")}
     whole = net.merged()
     if model.tune in VIRTUAL_TOKENS:
-        whole.peft_config["default"].base_model_name_or_path = None  # a folder of this machine
+        whole.peft_config["default"].base_model_name_or_path = None  # a path on this machine
         whole.save_pretrained(folder / "adapter", safe_serialization=True)
-        found["adapter"], whole = folder / "adapter", whole.get_base_model()
-    whole.save_pretrained(found["network"], safe_serialization=True)
-    encoder.source.tokenizer.save(str(found["tokenizer.json"]))
+        paths["adapter"], whole = folder / "adapter", whole.get_base_model()
+    whole.save_pretrained(paths["network"], safe_serialization=True)
+    encoder.source.tokenizer.save(str(paths["tokenizer.json"]))
     facts: Mapping[str, Any] = {
         "auto": "AutoModelForCausalLM" if isinstance(model, Causal) else "AutoModelForSeq2SeqLM",
         "prompt": encoder.prompt,
         "rules": asdict(encoder.source.rules),
         "settings": net.settings,
     }
-    found["card.json"].write_text(json.dumps(facts))
-    return {path.stem: path for path in found.values()} | {"code": Path(decoding.__file__)}
+    paths["card.json"].write_text(json.dumps(facts))
+    return {path.stem: path for path in paths.values()} | {"code": Path(decoding.__file__)}

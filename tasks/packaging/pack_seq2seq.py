@@ -1,12 +1,10 @@
-"""The served form of a network that writes texts: its file, its weights, its encoding."""
+"""The packer of text generation (sequence to sequence): network, weights and encoding."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -25,7 +23,8 @@ from models.modules.seq2seq_loss import (
 from models.networks import gru
 from models.networks.gru import GruNet
 from tasks.packaging import pyfunc_seq2seq
-from tasks.packaging.package import Artifacts, save_model
+from tasks.packaging.package import Artifacts, ModelFiles
+from tasks.packaging.packer import PackJob
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -33,83 +32,53 @@ if TYPE_CHECKING:
     from models.pretrained.seq2seq import PretrainedSeq2SeqNet
 
 REQUIRED = ("mlflow", "numpy", "pandas", "torch", "safetensors", "tokenizers")
-UNKNOWN = 1  # the token of a text that has none
-AT_ONCE = 64
+UNKNOWN = 1  # stands for a text without tokens
+BATCH_SIZE = 64
 
 
-def write_package(
-    destination: Path,
-    config: TrialConfig,
-    card: Mapping[str, Any],
-    weights: Path,
-    parts: Path,
-    metadata: Mapping[str, Any],
-) -> Path:
-    """Write the model folder, whole or not at all.
+class Seq2SeqPacker:
+    """Saves the weights and the encoding, and the network's code where it is the project's own."""
 
-    Args:
-        destination: the folder; one that is there is replaced.
-        config: of the training.
-        card: the data's.
-        weights: of the training.
-        parts: folder of the prepared parts, which holds the encoding.
-        metadata: what the model says of itself in its `MLmodel` file.
+    def files(self, job: PackJob, scratch: Path) -> ModelFiles:
+        """Of a GRU its own files; of a pre-trained network those of the library."""
+        config, inputs = job.candidate.config, job.card["inputs"]
+        net = load_network(config, job.card, job.weights, job.splits)
+        if isinstance(config.model, Gru):
+            assert isinstance(net, GruNet)
+            artifacts = _gru_artifacts(scratch, net, config.model, inputs, job.splits)
+            required: Sequence[str] = REQUIRED
+        else:
+            from tasks.packaging import pack_pretrained_seq2seq
 
-    Returns:
-        The weights inside the package.
-
-    Raises:
-        DenseError: the weights are gone or are another network's.
-    """
-    net = load_network(config, card, weights, parts)
-    scratch = destination.with_name(f".{destination.name}.parts")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    code, required, artifacts = _served(scratch, net, config, card["inputs"], parts)
-    example = np.array(["a text", "another"], dtype=object)
-    save_model(destination, code, artifacts, _signature(), example, required, metadata)
-    shutil.rmtree(scratch)
-    return next(iter(sorted((destination / "artifacts").rglob("*.safetensors"))))
+            assert isinstance(net, pack_pretrained_seq2seq.PretrainedSeq2SeqNet)
+            artifacts = pack_pretrained_seq2seq.artifacts(net, scratch, job.splits)
+            required = pack_pretrained_seq2seq.required(net.model)
+        return ModelFiles(
+            code=pyfunc_seq2seq,
+            artifacts=artifacts,
+            signature=_signature(),
+            example=np.array(["a text", "another"], dtype=object),
+            required=required,
+            weights="*.safetensors",
+        )
 
 
-def _served(
-    scratch: Path,
-    net: GruNet | PretrainedSeq2SeqNet,
-    config: TrialConfig,
-    inputs: Mapping[str, Any],
-    parts: Path,
-) -> tuple[ModuleType, tuple[str, ...], Artifacts]:
-    """The code that answers, what it needs, and what it reads."""
-    if isinstance(config.model, Gru):
-        assert isinstance(net, GruNet)
-        found = _artifacts(scratch, net, config.model, inputs, parts)
-        return pyfunc_seq2seq, REQUIRED, found
-    from tasks.packaging import pack_pretrained_seq2seq
-
-    assert isinstance(net, pack_pretrained_seq2seq.PretrainedSeq2SeqNet)
-    return (
-        pyfunc_seq2seq,
-        pack_pretrained_seq2seq.required(net.model),
-        pack_pretrained_seq2seq.artifacts(net, scratch, parts),
-    )
-
-
-def _artifacts(
-    scratch: Path, net: GruNet, model: Gru, inputs: Mapping[str, Any], parts: Path
+def _gru_artifacts(
+    scratch: Path, net: GruNet, model: Gru, inputs: Mapping[str, Any], splits: Path
 ) -> Artifacts:
     from safetensors.torch import save_file
 
-    facts = {
+    card = {
         "sizes": {**gru_arguments(model, inputs), "dropout": 0.0},
         "longest": int(inputs["longest"]),
         "beams": model.beams,
         "length_penalty": model.length_penalty,
         "unknown": UNKNOWN,
     }
-    found = {"weights": scratch / "weights.safetensors", "card": scratch / "card.json"}
-    save_file(net.state_dict(), found["weights"])
-    found["card"].write_text(json.dumps(facts))
-    return {**found, "code": Path(gru.__file__), "tokenizer": parts / TOKENIZER}
+    artifacts = {"weights": scratch / "weights.safetensors", "card": scratch / "card.json"}
+    save_file(net.state_dict(), artifacts["weights"])
+    artifacts["card"].write_text(json.dumps(card))
+    return {**artifacts, "code": Path(gru.__file__), "tokenizer": splits / TOKENIZER}
 
 
 def _signature() -> ModelSignature:
@@ -125,10 +94,10 @@ def _signature() -> ModelSignature:
 def load_network(
     config: TrialConfig, card: Mapping[str, Any], weights: Path, parts: Path
 ) -> GruNet | PretrainedSeq2SeqNet:
-    """The trained network, for use; `parts` is the folder of the prepared parts.
+    """The trained network in evaluation mode; `parts` is the folder of the prepared splits.
 
     Raises:
-        DenseError: the weights are gone or are another network's.
+        DenseError: the weights are missing or do not fit the network.
     """
     from safetensors.torch import load_file
 
@@ -138,13 +107,13 @@ def load_network(
     try:
         named = {name.removeprefix("net."): each for name, each in load_file(weights).items()}
         known = set(net.state_dict()) - unsaved_parameters(net)
-        net.load_state_dict(named, strict=not known <= set(named))  # strict: to say what is absent
-        if strange := set(named) - set(net.state_dict()):
-            raise RuntimeError(f"{min(strange)} is no weight of this network")
+        net.load_state_dict(named, strict=not known <= set(named))  # names a missing weight
+        if unknown := set(named) - set(net.state_dict()):
+            raise RuntimeError(f"{min(unknown)} is not a weight of this network")
     except (OSError, RuntimeError, SafetensorError) as error:
         raise DenseError(
             f"{weights} cannot be read as the champion's weights ({error}); delete its folder and "
-            "run the study again to train it anew"
+            "run the study again to retrain it"
         ) from error
     return net.eval()
 
@@ -157,19 +126,21 @@ def target_losses(
     ids: NDArray[np.int64],
     parts: Path,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """What perplexity follows from: each target's loss in nats and its number of tokens, in the
-    order of `ids`.
+    """Loss of each target in nats and its number of tokens, from which perplexity follows.
 
     Args:
         config: of the training.
         card: the data's.
         weights: of the training.
-        part: whose rows are asked for.
-        ids: of these rows.
-        parts: folder of the prepared parts.
+        part: the split to evaluate.
+        ids: of its rows, in the order of the result.
+        parts: folder of the prepared splits.
+
+    Returns:
+        float32[n] and int64[n].
 
     Raises:
-        DenseError: the weights are gone or are another network's.
+        DenseError: the weights are missing or do not fit the network.
     """
     import torch
 
@@ -177,14 +148,14 @@ def target_losses(
 
     net = load_network(config, card, weights, parts)
     encoder = encoding_of(config, parts)
-    found: dict[int, tuple[float, int]] = {}
+    by_id: dict[int, tuple[float, int]] = {}
     with torch.inference_mode():
-        for batch in part_loader(card, part, AT_ONCE, encoder):
+        for batch in part_loader(card, part, BATCH_SIZE, encoder):
             losses = sequence_losses(net, batch, 0.0)
             tokens = batch["y_mask"][:, 1:].sum(dim=1)
             columns = (batch["id"].tolist(), losses.tolist(), tokens.tolist())
-            found |= {row: (loss, count) for row, loss, count in zip(*columns, strict=True)}
-    pairs = [found[int(row)] for row in ids]
+            by_id |= {row: (loss, count) for row, loss, count in zip(*columns, strict=True)}
+    pairs = [by_id[int(row)] for row in ids]
     return (
         np.array([loss for loss, _ in pairs], dtype=np.float32),
         np.array([count for _, count in pairs], dtype=np.int64),

@@ -1,14 +1,14 @@
-"""The model folder that is registered: program, card, signature, example, requirements.
+"""The model folder that is registered: code, artifacts, signature, example, requirements.
 
-What is scored on the test part is this folder, loaded as any user of the registry loads it, so
-what was measured and what is served cannot differ.
+The test split is scored with this folder, loaded as any user of the registry loads it, so the
+measured and the served model cannot differ.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -16,130 +16,133 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.packaging import pyfunc_predictor, requirements, table_frame
+from models.networks.targets import has_labels
+from tasks.packaging import table_frame
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
-
-Artifacts = Mapping[str, Path]
-REQUIRED = ("mlflow", "numpy", "pandas", "torch")
-
-
-def labels_of(classes: Sequence[str]) -> list[str] | list[int]:
-    """Names of the classes as they are answered: numbers where every name is a whole number."""
-    numbers = all(name.isdecimal() and str(int(name)) == name for name in classes)
-    return [int(name) for name in classes] if numbers else list(classes)
-
-
-def signature_of(card: Mapping[str, Any]) -> ModelSignature:
-    """Raw float64 rows in, or columns where some are words, or texts where there is no shape; the
-    label and the probability of every class out, or without labels the predicted number; likewise
-    a second answer.
-
-    `card` is the served one.
-    """
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema, TensorSpec
-
-    answers = _answers(card)
-    if second := card.get("second"):
-        answers += _answers(second, f"{second['name']}/")
-    if "levels" in card:
-        rows = table_frame.schema(card)
-    elif "shape" in card:
-        rows = Schema([TensorSpec(np.dtype("float64"), (-1, *card["shape"]))])
-    else:
-        rows = Schema([ColSpec("string")])
-    return ModelSignature(inputs=rows, outputs=Schema(answers))
-
-
-def _answers(card: Mapping[str, Any], begin: str = "") -> list[Any]:
-    """The columns of one answer."""
     from mlflow.types import ColSpec
 
-    labels = card["labels"]
-    if not labels:
-        return [ColSpec("double", f"{begin}prediction")]
-    kind = "long" if isinstance(labels[0], int) else "string"
-    said = ("string", "labels") if "between" in card else (kind, "label")
-    names = [said, *(("float", f"p_{name}") for name in labels)]
-    return [ColSpec(kind, f"{begin}{name}") for kind, name in names]
+    from tasks.packaging.table_frame import RawValues
+
+Artifacts = Mapping[str, Path]
+"""Files and folders of a model, by the names by which its code looks them up."""
 
 
-def write_package(
-    destination: Path,
-    program: Path,
-    card: Mapping[str, Any],
-    example: Any,
-    metadata: Mapping[str, Any],
-    *,
-    tokenizer: Path | None = None,
-) -> None:
-    """Write the model folder, whole or not at all.
+@dataclass(frozen=True)
+class ModelFiles:
+    """Everything that goes into a model folder."""
 
-    Args:
-        destination: the folder; one that is there is replaced.
-        program: the exported graph (`models.serving.export_program`).
-        card: read by the served code: what `pack.answered` gives, `shape` of one raw row, `fills`,
-            whether the model fills gaps (NaN) itself, and of tables with words what `columns.card`
-            gives.
-        example: two raw rows or more.
-        metadata: what the model says of itself in its `MLmodel` file.
-        tokenizer: of a model of texts, its tokenizer's file; its card has `labels` and `rules`.
-    """
-    facts = program.with_name("card.json")
-    facts.write_text(json.dumps(dict(card)))
-    artifacts = {"program": program, "card": facts, **table_frame.artifacts(card)}
-    runs = "onnxruntime" if program.suffix == ".onnx" else "torch"
-    required = tuple(runs if name == "torch" else name for name in REQUIRED)
-    texts = tokenizer is not None
-    if tokenizer is not None:
-        artifacts["tokenizer"] = tokenizer
-    save_model(
-        destination,
-        pyfunc_predictor,
-        artifacts,
-        signature_of(card),
-        example.tolist() if texts else example,
-        (*required, "tokenizers") if texts else required,
-        metadata,
-    )
+    code: ModuleType
+    """The stand-alone module that MLflow copies and runs."""
+    artifacts: Artifacts
+    signature: ModelSignature
+    example: RawValues | list[str]
+    """Two raw rows or more."""
+    required: Sequence[str]
+    """Packages, which are pinned to the installed versions."""
+    weights: str
+    """Pattern of the artifact that identifies the trained weights; the first match counts."""
 
 
-def save_model(
-    destination: Path,
-    code: ModuleType,
-    artifacts: Artifacts,
-    signature: ModelSignature,
-    example: Any,
-    required: Sequence[str],
-    metadata: Mapping[str, Any],
-) -> None:
-    """Write a model folder, whole or not at all; one that is there is replaced.
+def save_model(destination: Path, files: ModelFiles, metadata: Mapping[str, Any]) -> None:
+    """Write a model folder, whole or not at all.
 
     Args:
-        destination: the folder.
-        code: the module whose file is what is run.
-        artifacts: files that go into it, by the names that the code knows them by.
-        signature: of what goes in and comes out.
-        example: rows as they are given to it, two or more.
-        required: packages that it needs, pinned to the versions here.
-        metadata: what the model says of itself in its `MLmodel` file.
+        destination: the folder; an existing one is replaced.
+        files: what goes into it.
+        metadata: for its `MLmodel` file.
     """
     import mlflow.pyfunc
 
-    requirements.by_name()
+    compare_requirements_by_name()
     temporary = destination.with_name(f".{destination.name}.new")
     shutil.rmtree(temporary, ignore_errors=True)
     mlflow.pyfunc.save_model(
         temporary,
-        python_model=code.__file__,
-        artifacts={name: str(path) for name, path in artifacts.items()},
-        signature=signature,
-        input_example=example,
-        # Named here: guessing them takes MLflow ten seconds, and it guesses this project too.
-        pip_requirements=[f"{name}=={version(name)}" for name in required],
+        python_model=files.code.__file__,
+        artifacts={name: str(path) for name, path in files.artifacts.items()},
+        signature=files.signature,
+        input_example=files.example,
+        # Inferring them takes MLflow ten seconds, and it would add this project.
+        pip_requirements=[f"{name}=={version(name)}" for name in files.required],
         metadata=dict(metadata),
     )
     shutil.rmtree(destination, ignore_errors=True)
     temporary.rename(destination)
+
+
+def labels_of(classes: Sequence[str]) -> list[str] | list[int]:
+    """The predicted labels of the classes: integers if every name is a whole number."""
+    numbers = all(name.isdecimal() and str(int(name)) == name for name in classes)
+    return [int(name) for name in classes] if numbers else list(classes)
+
+
+def output_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the served card that describes the output.
+
+    `labels` of the target; `between`, the separator of several labels in one cell, if it is
+    multi-label; and `second`, the name and labels of the auxiliary target, if there is one.
+    """
+    between = {"between": card["source"]["label_separator"]} if has_labels(card) else {}
+    return {"labels": labels_of(card["classes"]), **between, **auxiliary_output(card)}
+
+
+def auxiliary_output(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Name and labels of the auxiliary target; empty if there is none."""
+    second = card.get("second")
+    if second is None:
+        return {}
+    return {"second": {"name": second["name"], "labels": labels_of(second["classes"])}}
+
+
+def signature_of(card: Mapping[str, Any]) -> ModelSignature:
+    """The signature that follows from a served card.
+
+    Inputs are columns if the card has `levels` (categorical columns), raw float64 rows if it has a
+    `shape`, else texts. Outputs are the label and the probability of every class, or the predicted
+    number; likewise of the auxiliary target.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    outputs = _outputs(card)
+    if second := card.get("second"):
+        outputs += _outputs(second, f"{second['name']}/")
+    if "levels" in card:
+        inputs = table_frame.schema(card)
+    elif "shape" in card:
+        inputs = Schema([TensorSpec(np.dtype("float64"), (-1, *card["shape"]))])
+    else:
+        inputs = Schema([ColSpec("string")])
+    return ModelSignature(inputs=inputs, outputs=Schema(outputs))
+
+
+def _outputs(card: Mapping[str, Any], prefix: str = "") -> list[ColSpec]:
+    """The columns of one target."""
+    from mlflow.types import ColSpec
+
+    labels = card["labels"]
+    if not labels:
+        return [ColSpec("double", f"{prefix}prediction")]
+    kind = "long" if isinstance(labels[0], int) else "string"
+    label = ("string", "labels") if "between" in card else (kind, "label")
+    columns = [label, *(("float", f"p_{name}") for name in labels)]
+    return [ColSpec(kind, f"{prefix}{name}") for kind, name in columns]
+
+
+def compare_requirements_by_name() -> None:
+    """Make MLflow look up installed packages by name only; a second call does nothing.
+
+    When a model is saved or loaded, MLflow warns of versions that differ from the model's. Before
+    that it lists the files of every installed package, half a second of processor time, to find
+    modules whose package has another name. The models here require no such package.
+    """
+    from mlflow.utils import requirements_utils
+
+    requirements_utils._PACKAGES_TO_MODULES = {}
+    requirements_utils._init_packages_to_modules_map = _skip
+
+
+def _skip() -> None:
+    """Skip the listing."""

@@ -15,7 +15,7 @@ from conf.runtime.errors import BadInput
 from models.networks.width_pruning import COMPRESSIBLE, MIN_WEIGHTS
 
 
-class _Packed:
+class _Int8Weight:
     """A layer whose weight is made of 8-bit numbers each time that it is asked for."""
 
     packed: Tensor
@@ -27,14 +27,14 @@ class _Packed:
         return self.packed.to(self.scale.dtype) * self.scale
 
 
-def pack_weights(net: nn.Module) -> None:
+def quantize_weights(net: nn.Module) -> None:
     """Keep the weights of the large layers in 8 bits, a scale an output channel, in place."""
     for layer in net.modules():
         if isinstance(layer, COMPRESSIBLE) and layer.weight.numel() >= MIN_WEIGHTS:
-            _pack(layer)
+            _quantize(layer)
 
 
-def _pack(layer: nn.Module) -> None:
+def _quantize(layer: nn.Module) -> None:
     weight = layer._parameters.pop("weight")
     assert weight is not None
     values = weight.detach()
@@ -43,10 +43,10 @@ def _pack(layer: nn.Module) -> None:
     layer.register_buffer("packed", (values / scale).round().to(torch.int8))
     layer.register_buffer("scale", scale)
     # The class has the weight as a property; everything else of the layer stays.
-    layer.__class__ = type(f"Packed{type(layer).__name__}", (_Packed, type(layer)), {})
+    layer.__class__ = type(f"Packed{type(layer).__name__}", (_Int8Weight, type(layer)), {})
 
 
-class _Thin:
+class _SparseWeight:
     """A layer whose weight is made of the numbers that are not zero, and a bit a weight that says
     where they stand, each time that it is asked for."""
 
@@ -63,16 +63,16 @@ class _Thin:
         return torch.zeros(self.form, dtype=self.kept.dtype).masked_scatter(mask, self.kept)
 
 
-def thin_weights(net: nn.Module) -> None:
+def store_sparse(net: nn.Module) -> None:
     """Keep of the large layers only what is not zero, in place, where that takes less room."""
     for layer in net.modules():
         if isinstance(layer, COMPRESSIBLE) and layer.weight.numel() >= MIN_WEIGHTS:
             zeros = (layer.weight == 0).float().mean().item()
             if zeros > 1 / 32:  # else the bits take more than is won
-                _thin(layer)
+                _to_sparse(layer)
 
 
-def _thin(layer: nn.Module) -> None:
+def _to_sparse(layer: nn.Module) -> None:
     weight = layer._parameters.pop("weight")
     assert weight is not None
     values = weight.detach()
@@ -81,7 +81,7 @@ def _thin(layer: nn.Module) -> None:
     layer.register_buffer("bits", torch.from_numpy(packed))
     layer.register_buffer("powers", 2 ** torch.arange(8, dtype=torch.uint8))
     name = f"Thin{type(layer).__name__}"
-    layer.__class__ = type(name, (_Thin, type(layer)), {"form": tuple(values.shape)})
+    layer.__class__ = type(name, (_SparseWeight, type(layer)), {"form": tuple(values.shape)})
 
 
 def to_onnx(program: Path, *, int8: bool) -> Path:

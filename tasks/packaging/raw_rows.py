@@ -1,11 +1,11 @@
-"""Rows of a prepared part as their source gave them: what the registered model is asked with."""
+"""Raw rows of a prepared split, as the registered model takes them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
@@ -14,31 +14,43 @@ from numpy.typing import NDArray
 
 from data.sources.rows import CONTENT, matrix
 from tasks.packaging import table_frame
-from tasks.packaging.torch_export import raw_shape
+
+if TYPE_CHECKING:
+    from tasks.packaging.table_frame import RawValues
 
 
 @dataclass(frozen=True)
 class RawRows:
-    """Some rows: `ids` and `targets` are int64[n] (of numbers `targets` float64[n], of labels
-    int64[n, labels]), `values`
-    float64[n, *raw shape], of texts strings[n], of tables with words a frame.
-
-    Of pairs `values` are the sources and `targets` the targets: texts, as arrays of objects.
-    """
+    """Some rows with their targets."""
 
     ids: NDArray[np.int64]
+    """int64[n]."""
     targets: NDArray[Any]
-    values: Any
+    """Classes int64[n]; labels int64[n, labels]; numbers float64[n]; target texts object[n]."""
+    values: RawValues
+    """float64[n, *raw_shape]; texts object[n]; a frame where columns are categorical."""
     second: NDArray[Any] | None = None
-    """Targets of a second answer, likewise."""
+    """The auxiliary target, as `targets`."""
+
+
+def raw_shape(inputs: Mapping[str, Any]) -> tuple[int, ...]:
+    """Shape of one raw row: (height, width[, channels]) of an image, (features,) of a table.
+
+    `inputs` is that of the data set card.
+    """
+    if inputs["kind"] == "table":
+        return (int(inputs["features"]),)
+    shape = (int(inputs["height"]), int(inputs["width"]))
+    channels = int(inputs["channels"])
+    return shape if channels == 1 else (*shape, channels)
 
 
 def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
-    """All rows of a part.
+    """All rows of a split.
 
     Args:
         part: folder written by `prepare`.
-        inputs: the card's, which say what a raw row is.
+        inputs: of the data set card.
     """
     table = datasets.load_from_disk(str(part)).data.table
     if inputs["kind"] == "pairs":
@@ -46,7 +58,7 @@ def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
         return RawRows(table.column("id").to_numpy(), targets=texts[1], values=texts[0])
     (content,) = CONTENT[inputs["kind"]]
     column = table.column(content)
-    values: Any
+    values: RawValues
     if inputs["kind"] == "text":
         values = np.array(column.to_pylist(), dtype=object)
     elif table_frame.has_words(inputs):

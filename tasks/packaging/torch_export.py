@@ -1,36 +1,44 @@
-"""The served network as one file: a graph and its numbers, of which no code is needed to run it."""
+"""Export a network as one file: a graph and its weights, which run without the network's code.
+
+The files hold raw numbers and JSON only: without the example inputs, `torch.export` leaves no
+pickle in them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from models.serving import Serving
+from models.serving import Serving, TextServing
 
-
-def raw_shape(inputs: Mapping[str, Any]) -> tuple[int, ...]:
-    """Shape of one raw row: (height, width[, channels]) of an image, (features,) of a table.
-
-    `inputs` is the card's.
-    """
-    if inputs["kind"] == "table":
-        return (int(inputs["features"]),)
-    shape = (int(inputs["height"]), int(inputs["width"]))
-    channels = int(inputs["channels"])
-    return shape if channels == 1 else (*shape, channels)
+EXAMPLE_TOKENS = 8
+"""Length of the example from which the graph of a text model is traced; it takes any length."""
 
 
 def export_program(serving: Serving, shape: tuple[int, ...], path: Path) -> None:
-    """Write the graph and its weights as a `.pt2` file that takes a batch of any size.
+    """Write a network of numeric rows as a `.pt2` file.
 
-    The rows it takes are float64, as JSON and scikit-learn give them. The file holds raw numbers
-    and JSON only: without the example inputs no pickle is left in it.
+    The program takes rows float64[n, *shape] for any n, as JSON and scikit-learn give them.
     """
     example = torch.zeros((2, *shape), dtype=torch.float64)
     batch = {0: torch.export.Dim("batch", min=1)}
     program = torch.export.export(serving.eval(), (example,), dynamic_shapes=(batch,))
+    program._example_inputs = None
+    torch.export.save(program, path)
+
+
+def export_text_program(serving: TextServing, max_tokens: int, path: Path) -> None:
+    """Write a network of texts as a `.pt2` file.
+
+    The program takes tokens int64[n, length] and their mask bool[n, length] for any n and any
+    length up to `max_tokens`, and returns probabilities or numbers.
+    """
+    tokens = torch.zeros((2, EXAMPLE_TOKENS), dtype=torch.int64)
+    mask = torch.ones((2, EXAMPLE_TOKENS), dtype=torch.bool)
+    mask[1, EXAMPLE_TOKENS // 2 :] = False
+    length = torch.export.Dim("length", min=1, max=max_tokens)
+    shape = {0: torch.export.Dim("texts", min=1), 1: length}
+    program = torch.export.export(serving.eval(), (tokens, mask), dynamic_shapes=(shape, shape))
     program._example_inputs = None
     torch.export.save(program, path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conf.runtime.errors import BadInput
-from tasks.packaging import requirements
+from tasks.packaging.package import compare_requirements_by_name
 from tasks.packaging.table_frame import has_words, read_frame
 from tasks.registry import aliases
 from tasks.registry.promote import meant
@@ -66,7 +66,7 @@ def loaded_version(client: MlflowClient, version: ModelVersion, folder: str) -> 
     import mlflow.pyfunc
     from mlflow.exceptions import MlflowException
 
-    requirements.by_name()
+    compare_requirements_by_name()
     what = f"version {version.version} of {version.name!r}"
     if "dense.digest" not in version.tags:
         raise BadInput(

@@ -162,12 +162,15 @@ def pack_and_score(request: ScoreRequest) -> FinalScore:
     from tasks.evaluate.evaluation import PREDICTIONS, evaluate
     from tasks.evaluate.predictions import TextPredictions, write
     from tasks.packaging.benchmark import invariance, latencies, load, megabytes
+    from tasks.packaging.pack import pack
+    from tasks.packaging.packer import PackJob
     from tasks.packaging.raw_rows import read_rows
     from tasks.train.folder import file_fact
 
     candidate, out = request.candidate, request.out
     card = json.loads(request.card.read_text())
-    program = _pack(request, out / PACKAGE)
+    job = PackJob(candidate, request.folder, card, request.train, request.recipe, request.members)
+    weights = pack(job, out / PACKAGE)
     if request.reference is not None:
         _write_reference(request.reference, request.folder, card)
     model = load(out / PACKAGE)
@@ -185,7 +188,7 @@ def pack_and_score(request: ScoreRequest) -> FinalScore:
         metrics=evaluation.metrics,
         recall={name: scores.recall for name, scores in by_class},
         signatures=evaluation.signatures,
-        package=file_fact(program).sha256,
+        package=file_fact(weights).sha256,
         size_mb=megabytes(out / PACKAGE),
         latency=latencies(model, rows.values),
         invariance=invariance(model, rows, predictions, card["inputs"], candidate),
@@ -199,26 +202,6 @@ def pack_and_score(request: ScoreRequest) -> FinalScore:
         explain(subject, request.explain)
     write_atomically(out / SCORE, result.model_dump_json() + "\n")
     return result
-
-
-def _pack(request: ScoreRequest, destination: Path) -> Path:
-    """Write the model folder; return a file in it that identifies the weights."""
-    if request.members:
-        from tasks.packaging.pack_ensemble import pack_ensemble
-
-        return pack_ensemble(
-            request.candidate, request.members, request.card, request.train, destination
-        )
-    from tasks.packaging.pack import pack
-
-    return pack(
-        request.candidate,
-        request.folder,
-        request.card,
-        request.train,
-        destination,
-        request.recipe,
-    )
 
 
 def _write_reference(request: ReferenceRequest, folder: Path, card: Mapping[str, Any]) -> None:

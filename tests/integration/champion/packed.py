@@ -17,6 +17,7 @@ from conf.loading.digests import trial_digest
 from conf.schema.study import TrialConfig
 from tasks.packaging.benchmark import load
 from tasks.packaging.pack import pack
+from tasks.packaging.packer import PackJob
 from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared
 
@@ -52,7 +53,7 @@ def candidate_of(config: TrialConfig, prepared: Prepared, **fields: Any) -> Cand
 
 def packed(candidate: Candidate, folder: Path, prepared: Prepared, package: Path) -> PyFuncModel:
     """The package of a training, written and loaded as any user of the registry loads it."""
-    pack(candidate, folder, prepared.card_path, prepared.train, package)
+    pack(PackJob(candidate, folder, prepared.card, prepared.train), package)
     return load(package)
 
 

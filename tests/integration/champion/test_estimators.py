@@ -16,6 +16,7 @@ from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import Predictions, read
 from tasks.packaging.benchmark import load, predict
 from tasks.packaging.pack import pack
+from tasks.packaging.packer import PackJob
 from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import Prepared, prepare
 from tasks.train.engine.protocol import Reporter
@@ -100,7 +101,7 @@ def package(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Pat
     config = STUDY.trial_config
     candidate = candidate_of(config, prepared, study="wines", value=0.9)
     found = folder.path.parent / "model"
-    pack(candidate, folder.path, prepared.card_path, prepared.train, found)
+    pack(PackJob(candidate, folder.path, prepared.card, prepared.train), found)
     return found
 
 

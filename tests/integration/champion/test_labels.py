@@ -20,7 +20,8 @@ from tasks.explain.explain import Subject, explain
 from tasks.packaging.benchmark import load, predict
 from tasks.packaging.drift_features import answers_of
 from tasks.packaging.explanations import read_explained
-from tasks.packaging.pack_ensemble import pack_ensemble
+from tasks.packaging.pack import pack
+from tasks.packaging.packer import PackJob
 from tasks.packaging.raw_rows import read_rows
 from tasks.packaging.records import Candidate, EnsembleMember
 from tasks.prepare import Prepared, prepare
@@ -124,7 +125,8 @@ def _with_others(
         number=0, digest=candidate.digest, config=candidate.config, folder=str(folder), weight=1.0
     )
     place = folder / "together"
-    pack_ensemble(candidate, [one], prepared.card_path, prepared.train, place)
+    job = PackJob(candidate, folder, prepared.card, prepared.train, members=(one,))
+    pack(job, place)
     pd.testing.assert_frame_equal(load(place).predict(values), model.predict(values))
 
 

@@ -27,7 +27,8 @@ from tasks.evaluate.ensemble_selection import combined
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import NumberPredictions, Predictions, read
 from tasks.packaging.benchmark import load, predict
-from tasks.packaging.pack_ensemble import pack_ensemble
+from tasks.packaging.pack import pack
+from tasks.packaging.packer import PackJob
 from tasks.packaging.raw_rows import read_rows
 from tasks.packaging.records import Candidate, EnsembleMember
 from tasks.prepare import Prepared, prepare
@@ -74,7 +75,8 @@ def test_members_of_any_kind_answer_as_one(tmp_path: Path) -> None:
         config=config, value=50.0, epochs=3, seed=1,
     )  # fmt: skip
     package = tmp_path / "together" / "model"
-    pack_ensemble(candidate, members, prepared.card_path, prepared.train, package)
+    job = PackJob(candidate, tmp_path, prepared.card, prepared.train, members=tuple(members))
+    pack(job, package)
     rows = read_rows(prepared.validation, prepared.card["inputs"])
     saved = [read(Path(each.folder) / PREDICTIONS) for each in members]
     wanted = combined(saved, [each.weight for each in members])  # type: ignore[arg-type]

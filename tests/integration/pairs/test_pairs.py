@@ -20,6 +20,7 @@ from tasks.evaluate.predictions import TextPredictions, read
 from tasks.packaging.benchmark import load, written
 from tasks.packaging.pack import pack
 from tasks.packaging.pack_seq2seq import target_losses
+from tasks.packaging.packer import PackJob
 from tasks.packaging.raw_rows import read_rows
 from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared, prepare, test_path
@@ -139,7 +140,8 @@ def test_the_packed_model_answers_without_the_project(
         seed=1,
     )
     package = tmp_path / "model"
-    weights = pack(candidate, tmp_path / "final", prepared.card_path, prepared.train, package)
+    job = PackJob(candidate, tmp_path / "final", prepared.card, prepared.train)
+    weights = pack(job, package)
     assert weights.is_file()
     assert not [path for path in package.rglob("*") if path.suffix in (".pkl", ".pt", ".pickle")]
     rows = read_rows(test_path(prepared), prepared.card["inputs"])

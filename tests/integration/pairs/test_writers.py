@@ -20,6 +20,7 @@ from tasks.evaluate.predictions import TextPredictions, read
 from tasks.packaging.benchmark import load, written
 from tasks.packaging.pack import pack
 from tasks.packaging.pack_seq2seq import target_losses
+from tasks.packaging.packer import PackJob
 from tasks.packaging.raw_rows import read_rows
 from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared, prepare
@@ -120,7 +121,7 @@ def _served(
         seed=1,
     )
     package = tmp_path / "model"
-    weights = pack(candidate, folder.path, prepared.card_path, prepared.train, package)
+    weights = pack(PackJob(candidate, folder.path, prepared.card, prepared.train), package)
     assert weights.is_file()
     assert not [path for path in package.rglob("*") if path.suffix in (".pkl", ".pt", ".bin")]
     rows = read_rows(prepared.validation, prepared.card["inputs"])

@@ -16,6 +16,7 @@ from conf.runtime.home import Home
 from conf.schema.study import Study, TrialConfig
 from tasks.packaging.benchmark import load
 from tasks.packaging.pack import pack
+from tasks.packaging.packer import PackJob
 from tasks.packaging.raw_rows import read_rows
 from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared, prepare, test_path
@@ -133,7 +134,7 @@ def _served(config: TrialConfig, folder: Path, prepared: Prepared, tmp_path: Pat
         config=config,
     )
     model = tmp_path / "model"
-    pack(candidate, folder, prepared.card_path, prepared.train, model)
+    pack(PackJob(candidate, folder, prepared.card, prepared.train), model)
     rows = read_rows(prepared.validation, prepared.card["inputs"])
     texts = [str(text) for text in rows.values]
     said = load(model).predict(texts)

@@ -40,7 +40,7 @@ def test_what_cannot_be_explained_says_why_on_the_page(
     def failing(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(room, "trained", failing)
+    monkeypatch.setattr(room, "load_trained", failing)
     explain(subject(tmp_path), 1)
     found = read_explained(tmp_path)
     assert found is not None and found.why_not.endswith(why) and not found.examples

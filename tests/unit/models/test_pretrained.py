@@ -27,8 +27,7 @@ from models.optimizers import build_optimizer, learning_rate_factor
 from models.pretrained.image_classifier import ImageNet, PretrainedScaling, WithHead, image_net
 from models.pretrained.text_classifier import TextNet, text_net
 from models.serving import Serving, TextServing
-from tasks.packaging.pack_text import export_texts
-from tasks.packaging.torch_export import export_program
+from tasks.packaging.torch_export import export_program, export_text_program
 from tasks.train.preflight import make_ready
 from tests.tiny import study_of, tiny_bert
 
@@ -107,7 +106,7 @@ def test_learnt_tokens_stay_beside_the_network_and_are_served_with_it(
     said = net.merged()(X, MASK)
     assert not torch.allclose(said, before)
     torch.testing.assert_close(net(X[1:, :3], MASK[1:, :3]), said[1:])  # what fills up counts not
-    export_texts(TextServing(net), 16, tmp_path / "program.pt2")
+    export_text_program(TextServing(net), 16, tmp_path / "program.pt2")
     program = torch.export.load(tmp_path / "program.pt2").module()
     torch.testing.assert_close(program(X[1:], MASK[1:]), said[1:].softmax(dim=1))
 

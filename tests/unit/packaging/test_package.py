@@ -16,10 +16,13 @@ from conf.schema.study import TrialConfig
 from models.build import build_net
 from models.estimators.skops_io import as_bytes
 from models.serving import Serving
-from tasks.packaging import pack_estimator, requirements, table_frame
-from tasks.packaging.package import labels_of, write_package
+from tasks.packaging import table_frame
+from tasks.packaging.pack_estimator import estimator_files
+from tasks.packaging.pack_network import network_files
+from tasks.packaging.package import compare_requirements_by_name, labels_of, save_model
+from tasks.packaging.raw_rows import raw_shape
 from tasks.packaging.table_frame import frame
-from tasks.packaging.torch_export import export_program, raw_shape
+from tasks.packaging.torch_export import export_program
 
 TABLE = {"kind": "table", "features": 5, "names": list("abcde"), "shift": [1.0] * 5}
 TABLE |= {"scale": [2.0] * 5, "fill": None}
@@ -44,7 +47,7 @@ def packed(
     card |= table_frame.card(inputs)
     zeros = np.zeros((2, *shape))
     example = frame(zeros, inputs) if table_frame.has_words(inputs) else zeros
-    write_package(folder / "model", program, card, example, {})
+    save_model(folder / "model", network_files(program, card, example), {})
     return serving, mlflow.pyfunc.load_model(str(folder / "model"))
 
 
@@ -141,9 +144,9 @@ def test_an_estimator_of_words_does_so_too(tmp_path: Path) -> None:
     scaled = (MATRIX - WORDS["shift"]) / WORDS["scale"]
     estimator = KNeighborsClassifier(1, algorithm="brute").fit(scaled, [0, 1, 1])
     path.write_bytes(as_bytes(estimator))
-    pack_estimator.write_package(
-        tmp_path / "model", path, labels, {**WORDS, "fill": [0.0] * 4}, frame(MATRIX, WORDS), {}
-    )
+    inputs = {**WORDS, "fill": [0.0] * 4}
+    files = estimator_files(path, labels, inputs, frame(MATRIX, WORDS), tmp_path)
+    save_model(tmp_path / "model", files, {})
     served = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     assert served.predict(FRAME)["label"].tolist() == ["red", "green", "green"]
     gaps = FRAME.assign(city=None)  # a gap is filled in: it is none of the words
@@ -158,7 +161,7 @@ def test_requirements_are_compared_by_name(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(requirements_utils.importlib_metadata, "packages_distributions", slow)
     monkeypatch.setattr(requirements_utils, "_MODULES_TO_PACKAGES", None)
-    requirements.by_name()
+    compare_requirements_by_name()
     compared = requirements_utils._check_requirement_satisfied
     assert compared(f"numpy=={np.__version__}") is None
     assert compared("numpy==0.1").installed_version == np.__version__

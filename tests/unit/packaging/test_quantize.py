@@ -36,7 +36,7 @@ def test_weights_in_8_bits_answer_nearly_alike_and_take_a_quarter(tmp_path: Path
     serving, x = small_net(), torch.from_numpy(rows())
     before = serving(x).detach()
     export_program(serving, (8, 8), tmp_path / "before.pt2")
-    quantize.pack_weights(serving)
+    quantize.quantize_weights(serving)
     after = serving(x).detach()
     assert 0 < (after - before).abs().max() < 0.02
     export_program(serving, (8, 8), tmp_path / "after.pt2")
@@ -53,7 +53,7 @@ def test_a_layer_of_zeros_stays_one() -> None:
     layer = nn.Linear(64, 64)
     nn.init.zeros_(layer.weight)
     net = nn.Sequential(layer)
-    quantize.pack_weights(net)
+    quantize.quantize_weights(net)
     assert torch.equal(net[0].weight, torch.zeros(64, 64))
 
 
@@ -62,7 +62,7 @@ def test_a_network_of_texts_is_packed_whole() -> None:
     net = TextCnnNet(TextCnn(width=16, longest=3), 100, 0, 2).eval()
     tokens = torch.randint(1, 100, (4, 9))
     before = net(tokens, tokens > 0)
-    quantize.pack_weights(net)
+    quantize.quantize_weights(net)
     assert 0 < (net(tokens, tokens > 0) - before).abs().max() < 0.02
     left = {name for name, each in net.named_parameters() if each.ndim > 1}
     assert left == {"filters.0.weight", "head.weight"}  # which are too small
@@ -92,7 +92,7 @@ def test_what_is_zero_takes_a_bit_and_the_answers_stay(share: float, tmp_path: P
             layer.weight *= torch.rand_like(layer.weight) >= share
     before = serving(x).detach()
     export_program(serving, (8, 8), tmp_path / "before.pt2")
-    quantize.thin_weights(serving)
+    quantize.store_sparse(serving)
     assert torch.equal(serving(x).detach(), before)
     export_program(serving, (8, 8), tmp_path / "after.pt2")
     sizes = [(tmp_path / f"{name}.pt2").stat().st_size for name in ("before", "after")]
