@@ -106,7 +106,7 @@ def parts_of(study: Study, home: Home) -> tuple[Part, Part, Part]:
 
 def loss(model: Family, part: Part) -> float:
     """Log loss as the study measures it."""
-    from tasks.evaluate.rows import log_loss
+    from tasks.evaluate.probability_metrics import log_loss
 
     return float(log_loss(part[1], model.predict_proba(part[0]).astype(np.float32)).mean())
 

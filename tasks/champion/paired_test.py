@@ -10,8 +10,8 @@ import numpy as np
 
 from conf.runtime.errors import DenseError
 from tasks.evaluate.evaluation import Interval
-from tasks.evaluate.paired import paired
-from tasks.evaluate.predictions import Said, read
+from tasks.evaluate.paired import paired_difference
+from tasks.evaluate.predictions import AnyPredictions, read
 from tasks.packaging.records import Candidate, Incumbent
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ SAVED = "test/predictions.parquet"
 
 
 def gain_over_champion(
-    client: MlflowClient, candidate: Candidate, predictions: Said, incumbent: Incumbent | None
+    client: MlflowClient,
+    candidate: Candidate,
+    predictions: AnyPredictions,
+    incumbent: Incumbent | None,
 ) -> tuple[str, Interval] | None:
     """The champion's version, and the candidate's improvement over it on the test split.
 
@@ -42,11 +45,13 @@ def gain_over_champion(
         )
     sign = 1.0 if candidate.config.evaluate.direction == "minimize" else -1.0
     section = candidate.config.evaluate
-    gain = paired(candidate.objective, champions, predictions, sign=sign, evaluate=section)
+    gain = paired_difference(
+        candidate.objective, champions, predictions, sign=sign, evaluate=section
+    )
     return incumbent.version, gain
 
 
-def champion_predictions(client: MlflowClient, incumbent: Incumbent) -> Said:
+def champion_predictions(client: MlflowClient, incumbent: Incumbent) -> AnyPredictions:
     """The champion's predictions on the test split, downloaded from its run."""
     from mlflow.exceptions import MlflowException
 

@@ -11,8 +11,8 @@ from conf.runtime.errors import BadInput, DenseError
 from conf.schema.evaluate import direction_of
 from tasks.compare.subject import Side, flat
 from tasks.evaluate.evaluation import Interval
-from tasks.evaluate.paired import paired, same_rows
-from tasks.evaluate.predictions import Predictions, Said, about, read
+from tasks.evaluate.paired import paired_difference, same_rows
+from tasks.evaluate.predictions import AnyPredictions, Predictions, read, select_predictions
 
 ABSENT = "–"
 
@@ -131,16 +131,18 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[tuple[str, An
     return tuple(each for each in found if each[1] != each[2])
 
 
-def _score(name: str, a: Side, b: Side, pair: tuple[Said, Said] | None) -> Score:
+def _score(
+    name: str, a: Side, b: Side, pair: tuple[AnyPredictions, AnyPredictions] | None
+) -> Score:
     known = name in a.metrics and name in b.metrics
     difference = None
     if pair and known:
-        metric, answers = about(name, *pair)
-        difference = paired(metric, *answers, sign=-1.0, evaluate=a.config.evaluate)
+        metric, answers = select_predictions(name, *pair)
+        difference = paired_difference(metric, *answers, sign=-1.0, evaluate=a.config.evaluate)
     return Score(name, a.metrics.get(name), b.metrics.get(name), difference)
 
 
-def _pair(a: Side, b: Side) -> tuple[tuple[Said, Said] | None, str]:
+def _pair(a: Side, b: Side) -> tuple[tuple[AnyPredictions, AnyPredictions] | None, str]:
     """Both predictions where they are of the same rows; else why not."""
     try:
         first, second = read(a.predictions), read(b.predictions)
@@ -151,7 +153,7 @@ def _pair(a: Side, b: Side) -> tuple[tuple[Said, Said] | None, str]:
     return (first, second), ""
 
 
-def _disagreement(a: Said, b: Said) -> Disagreement | None:
+def _disagreement(a: AnyPredictions, b: AnyPredictions) -> Disagreement | None:
     if not (isinstance(a, Predictions) and isinstance(b, Predictions)):
         return None  # numbers and texts are not right or wrong
     first, second = a.predictions == a.targets, b.predictions == b.targets

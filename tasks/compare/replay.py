@@ -15,7 +15,7 @@ from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.provenance import environment
 from tasks.champion.rebuild_record import FinalModel, final_models
 from tasks.evaluate.evaluation import PREDICTIONS
-from tasks.evaluate.predictions import Said, read
+from tasks.evaluate.predictions import AnyPredictions, read
 from tasks.prepare import Prepared
 from tasks.study.champion_state import Winner
 from tasks.study.reader import StudyRecord
@@ -245,12 +245,15 @@ def same_predictions(was: Path, now: Path) -> bool | None:
     )
 
 
-def _columns(said: Said) -> dict[str, Any]:
-    """All that was said, by name, a second answer's after the first's."""
-    first = {name: value for name, value in vars(said).items() if name != "second"}
-    if said.second is None:
+def _columns(predictions: AnyPredictions) -> dict[str, Any]:
+    """All that was predictions, by name, a second answer's after the first's."""
+    first = {name: value for name, value in vars(predictions).items() if name != "auxiliary"}
+    if predictions.auxiliary is None:
         return first
-    return first | {f"second/{name}": each for name, each in _columns(said.second.said).items()}
+    return first | {
+        f"auxiliary/{name}": each
+        for name, each in _columns(predictions.auxiliary.predictions).items()
+    }
 
 
 def _bits(value: float | None) -> bytes:

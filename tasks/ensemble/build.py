@@ -19,9 +19,9 @@ from tasks.champion.pipeline import gate_decision
 from tasks.champion.training import train_or_raise
 from tasks.compare.replay import same_predictions, trial_original
 from tasks.evaluate import metrics
-from tasks.evaluate.ensemble_selection import Ensemble, Saved, combined, ensemble_of
+from tasks.evaluate.ensemble_selection import Ensemble, select_ensemble, weighted_mean
 from tasks.evaluate.evaluation import PREDICTIONS
-from tasks.evaluate.predictions import read, write
+from tasks.evaluate.predictions import ArrayPredictions, read, write
 from tasks.packaging.model_card import model_card
 from tasks.packaging.records import (
     Candidate,
@@ -72,7 +72,7 @@ def build(context: ChampionContext) -> EnsembleResult | Ensemble:
         DenseError: a member could not be retrained, or the ensemble could not be scored.
     """
     record, prepared, client = context.record, context.prepared, context.client
-    selection = ensemble_of(record.complete(), record.study.evaluate)
+    selection = select_ensemble(record.complete(), record.study.evaluate)
     if selection is None:
         raise BadInput(
             f"an ensemble needs two complete trials of {record.study.name!r} that predict "
@@ -82,7 +82,7 @@ def build(context: ChampionContext) -> EnsembleResult | Ensemble:
         return selection
     members, retrained, differing = _members(context, selection)
     saved = [_read_predictions(Path(member.folder)) for member in members]
-    mean = combined(saved, [member.weight for member in members])
+    mean = weighted_mean(saved, [member.weight for member in members])
     objective = record.study.evaluate.objective
     value = metrics.score(mean, record.study.evaluate, [objective])[objective]
     candidate = _candidate(context, members, value)
@@ -145,9 +145,9 @@ def _retrain(context: ChampionContext, number: int) -> Path:
     )
 
 
-def _read_predictions(folder: Path) -> Saved:
+def _read_predictions(folder: Path) -> ArrayPredictions:
     predictions = read(folder / PREDICTIONS)
-    assert isinstance(predictions, Saved)  # `ensemble_of` selects no others
+    assert isinstance(predictions, ArrayPredictions)  # `select_ensemble` selects no others
     return predictions
 
 

@@ -19,7 +19,13 @@ from conf.runtime.errors import DenseError
 from conf.schema.evaluate import Evaluate
 from tasks.evaluate import metrics
 from tasks.evaluate.evaluation import PREDICTIONS
-from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, read
+from tasks.evaluate.predictions import (
+    ArrayPredictions,
+    LabelPredictions,
+    NumberPredictions,
+    Predictions,
+    read,
+)
 
 PICKS = 20
 MEMBERS = 20
@@ -27,7 +33,6 @@ MEMBERS = 20
 ROOM = 10_000_000
 """Answers that are looked at, of all members together: more rows leave room for fewer members."""
 ANY = Evaluate()
-Saved = Predictions | LabelPredictions | NumberPredictions
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Ensemble:
 
 
 def select(
-    predictions: Mapping[int, Saved],
+    predictions: Mapping[int, ArrayPredictions],
     objective: str,
     direction: Literal["minimize", "maximize"],
     *,
@@ -80,7 +85,7 @@ def select(
     return Ensemble(weights=shares, value=sign * best, single=sign * alone[best_one])
 
 
-def ensemble_of(
+def select_ensemble(
     trials: Iterable[tuple[int, Path]], evaluate: Evaluate, *, room: int = ROOM
 ) -> Ensemble | None:
     """The ensemble of a study's best trials; None while fewer than two have predictions.
@@ -89,13 +94,13 @@ def ensemble_of(
 
     Of texts that were written there is no mean, and so no ensemble; nor of second answers.
     """
-    saved: dict[int, Saved] = {}
+    saved: dict[int, ArrayPredictions] = {}
     most = MEMBERS
     for number, folder in trials:
         if not (folder / PREDICTIONS).exists():
             continue
         said = read(folder / PREDICTIONS)
-        if not isinstance(said, Saved) or said.second is not None:
+        if not isinstance(said, ArrayPredictions) or said.auxiliary is not None:
             return None
         saved[number] = said
         most = min(MEMBERS, room // max(1, _answers(said).size))
@@ -106,21 +111,23 @@ def ensemble_of(
     return select(saved, evaluate.objective, evaluate.direction)
 
 
-def combined(predictions: Sequence[Saved], weights: Sequence[float]) -> Saved:
+def weighted_mean(
+    predictions: Sequence[ArrayPredictions], weights: Sequence[float]
+) -> ArrayPredictions:
     """What an ensemble says: the weighted mean of its members' probabilities, or numbers."""
     shares = np.asarray(weights, np.float64)
     stacked = np.stack([_answers(each) for each in predictions])
     return _saying(predictions[0], np.tensordot(shares / shares.sum(), stacked, axes=1))
 
 
-def _answers(said: Saved) -> NDArray[np.float64]:
+def _answers(said: ArrayPredictions) -> NDArray[np.float64]:
     """What is averaged."""
     if isinstance(said, NumberPredictions):
         return np.asarray(said.predictions, np.float64)
     return np.asarray(said.probabilities, np.float64)
 
 
-def _saying(like: Saved, mean: NDArray[np.float64]) -> Saved:
+def _saying(like: ArrayPredictions, mean: NDArray[np.float64]) -> ArrayPredictions:
     """The same rows with other answers."""
     if isinstance(like, NumberPredictions):
         return replace(like, predictions=mean)
@@ -130,7 +137,7 @@ def _saying(like: Saved, mean: NDArray[np.float64]) -> Saved:
     return Predictions(like.ids, like.targets, labels, mean)
 
 
-def _checked(predictions: Mapping[int, Saved]) -> Saved:
+def _checked(predictions: Mapping[int, ArrayPredictions]) -> ArrayPredictions:
     """One of them, all being of the same rows."""
     if not predictions:
         raise DenseError("an ensemble needs members; run trials of the study first")

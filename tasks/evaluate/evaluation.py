@@ -16,8 +16,14 @@ from conf.runtime.errors import DenseError
 from conf.runtime.home import write_atomically
 from conf.schema.evaluate import OF_TEXTS, Evaluate
 from conf.schema.study import TrialConfig
-from tasks.evaluate import counts, intervals, labels, ranks, texts
-from tasks.evaluate.predictions import LabelPredictions, Predictions, Said, TextPredictions, read
+from tasks.evaluate import counts, intervals, labels, probability_metrics, texts
+from tasks.evaluate.predictions import (
+    AnyPredictions,
+    LabelPredictions,
+    Predictions,
+    TextPredictions,
+    read,
+)
 
 PREDICTIONS = "predictions.parquet"
 EVALUATION = "evaluation.json"
@@ -27,13 +33,13 @@ MISTAKES = 12
 """Rows that are named as surest mistaken."""
 
 
-class Record(BaseModel):
+class EvaluationRecord(BaseModel):
     """Frozen and closed: what is written is what is read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Interval(Record):
+class Interval(EvaluationRecord):
     """A metric's value and its bootstrap interval (95 %)."""
 
     value: float
@@ -41,7 +47,7 @@ class Interval(Record):
     high: float
 
 
-class ClassScores(Record):
+class ClassScores(EvaluationRecord):
     """One class: how many rows it has, and how well they are told from the others."""
 
     rows: int
@@ -54,7 +60,7 @@ class ClassScores(Record):
     """Ends of its bootstrap interval (95 %)."""
 
 
-class Mistake(Record):
+class Mistake(EvaluationRecord):
     """A row that was taken for another class."""
 
     id: int
@@ -64,7 +70,7 @@ class Mistake(Record):
     """Probability of the class predicted."""
 
 
-class Confidence(Record):
+class ReliabilityBin(EvaluationRecord):
     """Rows of like confidence: a point of the reliability plot."""
 
     rows: int
@@ -73,7 +79,7 @@ class Confidence(Record):
     accuracy: float
 
 
-class Example(Record):
+class TextExample(EvaluationRecord):
     """A text that was written far from its target."""
 
     id: int
@@ -83,7 +89,7 @@ class Example(Record):
     hypothesis: str
 
 
-class Evaluation(Record):
+class Evaluation(EvaluationRecord):
     """Everything that follows from the predictions of one trial on one part of the data."""
 
     rows: int
@@ -98,13 +104,13 @@ class Evaluation(Record):
     """Counts: rows are targets, columns predictions; empty where nothing is classified."""
     classes: tuple[ClassScores, ...] = ()
     """Scores by class, or by label where a row has several, in the order of the labels."""
-    reliability: tuple[Confidence, ...] = ()
+    reliability: tuple[ReliabilityBin, ...] = ()
     """How often the model is right where it is so sure, from unsure to sure."""
     mistakes: tuple[Mistake, ...] = ()
     """The rows that were taken for another class, the surest first."""
     signatures: dict[str, str] = {}
     """Metric name to what its value is to be quoted with."""
-    worst: tuple[Example, ...] = ()
+    worst: tuple[TextExample, ...] = ()
     """The texts that were written worst, the worst first."""
     texts: str = ""
     """How texts were compared."""
@@ -150,25 +156,25 @@ def evaluate(folder: Path, config: TrialConfig) -> Evaluation:
         digest,
         section.objective,
         set(section.metrics),
-        comparison(section),
+        text_comparison(section),
     ):
         return kept
     try:
-        evaluation = of_predictions(read(source), section, digest)
+        evaluation = evaluate_predictions(read(source), section, digest)
     except ValueError as error:
         raise DenseError(f"{source} cannot be evaluated: {error}") from error
     write_atomically(folder / EVALUATION, canonical_json(evaluation.model_dump(mode="json")) + "\n")
     return evaluation
 
 
-def of_predictions(said: Said, section: Evaluate, digest: str) -> Evaluation:
+def evaluate_predictions(predictions: AnyPredictions, section: Evaluate, digest: str) -> Evaluation:
     """The evaluation of predictions whose file has the SHA-256 `digest`.
 
     Raises:
         ValueError: there are no rows, a label has no probability, or what the search goes by is no
             number.
     """
-    scored = dict(sorted(intervals.of_said(said, section).items()))
+    scored = dict(sorted(intervals.bootstrap_intervals(predictions, section).items()))
     undefined = tuple(name for name, each in scored.items() if not math.isfinite(each.value))
     for name in undefined:
         if name in section.decisive or len(undefined) == len(scored):
@@ -177,7 +183,7 @@ def of_predictions(said: Said, section: Evaluate, digest: str) -> Evaluation:
                 "defined on these rows"
             )
     return Evaluation(
-        rows=len(said.ids),
+        rows=len(predictions.ids),
         objective=section.objective,
         metrics={
             name: Interval(value=each.value, low=each.low, high=each.high)
@@ -186,58 +192,64 @@ def of_predictions(said: Said, section: Evaluate, digest: str) -> Evaluation:
         },
         undefined=undefined,
         predictions=digest,
-        **(_classified(said) if isinstance(said, Predictions) else {}),
-        **({"classes": label_scores(said)} if isinstance(said, LabelPredictions) else {}),
-        **(_written(said, section) if isinstance(said, TextPredictions) else {}),
+        **(_classified(predictions) if isinstance(predictions, Predictions) else {}),
+        **(
+            {"classes": label_scores(predictions)}
+            if isinstance(predictions, LabelPredictions)
+            else {}
+        ),
+        **(_written(predictions, section) if isinstance(predictions, TextPredictions) else {}),
     )
 
 
-def comparison(section: Evaluate) -> str:
+def text_comparison(section: Evaluate) -> str:
     """What decides the value of a text's metric, as the evaluation records it."""
     if section.objective not in OF_TEXTS:
         return ""
     return canonical_json(section.texts.model_dump(mode="json", include={"tokenize", "lowercase"}))
 
 
-def _classified(said: Predictions) -> dict[str, Any]:
-    arrays = (said.targets, said.predictions, said.probabilities)
+def _classified(predictions: Predictions) -> dict[str, Any]:
+    arrays = (predictions.targets, predictions.predictions, predictions.probabilities)
     matrix = counts.confusion(arrays[0], arrays[1], arrays[2].shape[1])
     return {
         "confusion": tuple(tuple(row) for row in matrix.tolist()),
         "classes": class_scores(matrix),
-        "mistakes": _mistakes(said),
-        "reliability": tuple(Confidence(**vars(each)) for each in ranks.reliability(*arrays)),
+        "mistakes": _mistakes(predictions),
+        "reliability": tuple(
+            ReliabilityBin(**vars(each)) for each in probability_metrics.reliability(*arrays)
+        ),
     }
 
 
-def _written(said: TextPredictions, section: Evaluate) -> dict[str, Any]:
+def _written(predictions: TextPredictions, section: Evaluate) -> dict[str, Any]:
     found = {name: texts.signature(name, section.texts) for name in sorted(set(section.metrics))}
-    alone = texts.sentence_scores(said, section.texts)
+    alone = texts.sentence_scores(predictions, section.texts)
     worst = np.argsort(alone, kind="stable")[:WORST]
     return {
         "signatures": {name: given for name, given in found.items() if given is not None},
         "worst": tuple(
-            Example(
-                id=int(said.ids[row]),
+            TextExample(
+                id=int(predictions.ids[row]),
                 score=float(alone[row]),
-                reference=said.references[row],
-                hypothesis=said.hypotheses[row],
+                reference=predictions.references[row],
+                hypothesis=predictions.hypotheses[row],
             )
             for row in worst
         ),
-        "texts": comparison(section),
+        "texts": text_comparison(section),
     }
 
 
-def _mistakes(said: Predictions) -> tuple[Mistake, ...]:
-    sure = said.probabilities[np.arange(len(said.ids)), said.predictions]
-    wrong = np.flatnonzero(said.predictions != said.targets)
+def _mistakes(predictions: Predictions) -> tuple[Mistake, ...]:
+    sure = predictions.probabilities[np.arange(len(predictions.ids)), predictions.predictions]
+    wrong = np.flatnonzero(predictions.predictions != predictions.targets)
     surest = wrong[np.argsort(-sure[wrong], kind="stable")][:MISTAKES]
     return tuple(
         Mistake(
-            id=int(said.ids[row]),
-            target=int(said.targets[row]),
-            prediction=int(said.predictions[row]),
+            id=int(predictions.ids[row]),
+            target=int(predictions.targets[row]),
+            prediction=int(predictions.predictions[row]),
             confidence=float(sure[row]),
         )
         for row in surest
@@ -250,13 +262,13 @@ def class_scores(matrix: NDArray[np.int64]) -> tuple[ClassScores, ...]:
     return _scores(counts.margins(matrix), counts.f1(drawn))
 
 
-def label_scores(said: LabelPredictions) -> tuple[ClassScores, ...]:
+def label_scores(predictions: LabelPredictions) -> tuple[ClassScores, ...]:
     """Scores of every label."""
-    found = labels.margins(said, np.ones((1, len(said.ids))))
+    found = labels.margins(predictions, np.ones((1, len(predictions.ids))))
     whole = counts.Margins(*(each[0] for each in vars(found).values()))
     drawn = intervals.resampled_weights(
-        lambda weights: counts.f1(labels.margins(said, weights)),
-        len(said.ids), intervals.RESAMPLES, 0,
+        lambda weights: counts.f1(labels.margins(predictions, weights)),
+        len(predictions.ids), intervals.RESAMPLES, 0,
     )  # fmt: skip
     return _scores(whole, drawn)
 

@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.schema.evaluate import Evaluate, Texts
-from tasks.evaluate import counts, metrics, rows
-from tasks.evaluate.predictions import Predictions, Said
-from tasks.evaluate.weighted import Metric
+from tasks.evaluate import counts, metrics, probability_metrics
+from tasks.evaluate.predictions import AnyPredictions, Predictions
+from tasks.evaluate.weighted_metric import Metric
 
 RESAMPLES = 1_000
 CHUNK = 4_000_000  # numbers drawn at once; bounds the memory
 
 
 @dataclass(frozen=True)
-class Interval:
+class BootstrapInterval:
     """A metric's value and where the middle `level` of its resampled values lies."""
 
     value: float
@@ -39,21 +39,21 @@ def bootstrap(
     resamples: int = RESAMPLES,
     level: float = 0.95,
     seed: int = 0,
-) -> dict[str, Interval]:
+) -> dict[str, BootstrapInterval]:
     """Percentile intervals of a classifier's metrics; arrays are those of `metrics.compute`."""
-    said = Predictions(np.arange(len(targets)), targets, predictions, probabilities)
-    return of_said(said, Evaluate(), names, resamples=resamples, level=level, seed=seed)
+    rows = Predictions(np.arange(len(targets)), targets, predictions, probabilities)
+    return bootstrap_intervals(rows, Evaluate(), names, resamples=resamples, level=level, seed=seed)
 
 
-def of_said(
-    said: Said,
+def bootstrap_intervals(
+    predictions: AnyPredictions,
     evaluate: Evaluate,
     names: Iterable[str] | None = None,
     *,
     resamples: int = RESAMPLES,
     level: float = 0.95,
     seed: int = 0,
-) -> dict[str, Interval]:
+) -> dict[str, BootstrapInterval]:
     """Percentile intervals of metrics, the same for the same predictions and seed.
 
     Those of the section, or `names`. Each metric has a generator of its own, so that a value does
@@ -62,29 +62,34 @@ def of_said(
     """
     return {
         f"{of}{name}": interval
-        for of, answer, wanted in metrics.parts(said, evaluate, names)
+        for of, answer, wanted in metrics.metric_groups(predictions, evaluate, names)
         for name, interval in _of_one(answer, evaluate, wanted, resamples, level, seed).items()
     }
 
 
 def _of_one(
-    said: Said, evaluate: Evaluate, names: Iterable[str], resamples: int, level: float, seed: int
-) -> dict[str, Interval]:
+    predictions: AnyPredictions,
+    evaluate: Evaluate,
+    names: Iterable[str],
+    resamples: int,
+    level: float,
+    seed: int,
+) -> dict[str, BootstrapInterval]:
     """Those of one answer."""
-    values = metrics.score(said, evaluate, names)
+    values = metrics.score(predictions, evaluate, names)
     drawn: counts.Margins | None = None
     intervals = {}
     for name in values:
-        if isinstance(said, Predictions) and name in counts.METRICS:
+        if isinstance(predictions, Predictions) and name in counts.METRICS:
             if drawn is None:
                 matrix = counts.confusion(
-                    said.targets, said.predictions, said.probabilities.shape[1]
+                    predictions.targets, predictions.predictions, predictions.probabilities.shape[1]
                 )
                 drawn = resampled_margins(matrix, resamples, np.random.default_rng(seed))
             sample = counts.METRICS[name](drawn)
         else:
-            sample = resampled(name, said, evaluate.texts, resamples, seed)
-        intervals[name] = Interval(values[name], *ends(sample, level))
+            sample = resampled(name, predictions, evaluate.texts, resamples, seed)
+        intervals[name] = BootstrapInterval(values[name], *ends(sample, level))
     return intervals
 
 
@@ -97,16 +102,22 @@ def ends(sample: NDArray, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def resampled(name: str, said: Said, settings: Texts, resamples: int, seed: int) -> NDArray:
+def resampled(
+    name: str, predictions: AnyPredictions, settings: Texts, resamples: int, seed: int
+) -> NDArray:
     """A metric on resampled rows, shape (resamples,); the same rows for the same number and seed,
     so that two models on the same rows are compared draw by draw."""
-    if isinstance(said, Predictions) and name in rows.METRICS:
+    if isinstance(predictions, Predictions) and name in probability_metrics.ROW_MEANS:
         return resampled_means(
-            rows.METRICS[name](said.targets, said.probabilities), resamples, seed
+            probability_metrics.ROW_MEANS[name](predictions.targets, predictions.probabilities),
+            resamples,
+            seed,
         )
-    if found := metrics.weighted(name, said, settings):
-        return resampled_weights(found, len(said.ids), resamples, seed)
-    return resampled_scores(metrics.own_metric(name), metrics.arrays(said), resamples, seed)
+    if found := metrics.weighted_metric(name, predictions, settings):
+        return resampled_weights(found, len(predictions.ids), resamples, seed)
+    return resampled_scores(
+        metrics.custom_metric(name), metrics.arrays(predictions), resamples, seed
+    )
 
 
 def resampled_margins(
@@ -150,7 +161,7 @@ def resampled_means(values: NDArray, resamples: int, seed: int) -> NDArray:
 
 
 def resampled_scores(
-    score: metrics.Score, arrays: tuple[NDArray, ...], resamples: int, seed: int
+    score: metrics.MetricFunction, arrays: tuple[NDArray, ...], resamples: int, seed: int
 ) -> NDArray:
     """Scores of resampled rows, one call a resample, shape (resamples,)."""
     blocks = resampled_indices(len(arrays[0]), resamples, seed)

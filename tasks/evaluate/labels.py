@@ -14,30 +14,32 @@ from numpy.typing import NDArray
 from tasks.evaluate import counts
 from tasks.evaluate.counts import Margins, ratio
 from tasks.evaluate.predictions import LabelPredictions
-from tasks.evaluate.ranks import area, mean_of_known
-from tasks.evaluate.weighted import Floats, Metric, mean
+from tasks.evaluate.probability_metrics import area, mean_of_defined
+from tasks.evaluate.weighted_metric import Floats, Metric, mean
 
 BY_LABEL = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
 
 
-def metric(name: str, said: LabelPredictions) -> Metric | None:
+def metric(name: str, predictions: LabelPredictions) -> Metric | None:
     """A metric as a function of the rows' weights; None where it is none of labels."""
     if name == "accuracy":
-        return mean((said.predictions == said.targets).all(axis=1))
+        return mean((predictions.predictions == predictions.targets).all(axis=1))
     if name == "hamming_loss":
-        return mean((said.predictions != said.targets).mean(axis=1))
+        return mean((predictions.predictions != predictions.targets).mean(axis=1))
     if name in RANKED:
-        columns = zip(said.targets.T > 0, said.probabilities.T, strict=True)
-        return mean_of_known([RANKED[name](*column) for column in columns])
+        columns = zip(predictions.targets.T > 0, predictions.probabilities.T, strict=True)
+        return mean_of_defined([RANKED[name](*column) for column in columns])
     kind, _, average = name.partition("_")
     if kind not in BY_LABEL or average not in AVERAGES:
         return None
-    return lambda weights: AVERAGES[average](BY_LABEL[kind], margins(said, weights))
+    return lambda weights: AVERAGES[average](BY_LABEL[kind], margins(predictions, weights))
 
 
-def margins(said: LabelPredictions, weights: Floats) -> Margins:
+def margins(predictions: LabelPredictions, weights: Floats) -> Margins:
     """Counts by label, floats of shape (samples, labels), for weights (samples, rows)."""
-    targets, predicted = (each.astype(np.float64) for each in (said.targets, said.predictions))
+    targets, predicted = (
+        each.astype(np.float64) for each in (predictions.targets, predictions.predictions)
+    )
     return Margins(weights @ (targets * predicted), weights @ targets, weights @ predicted)
 
 

@@ -9,91 +9,106 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.schema.evaluate import Evaluate, Texts
-from tasks.evaluate import counts, numbers, ranks, rows, texts
+from tasks.evaluate import counts, numbers, probability_metrics, texts
 from tasks.evaluate import labels as of_labels
-from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, Said
-from tasks.evaluate.weighted import Metric, on_all
+from tasks.evaluate.predictions import (
+    AnyPredictions,
+    LabelPredictions,
+    NumberPredictions,
+    Predictions,
+)
+from tasks.evaluate.weighted_metric import Metric, on_all_rows
 
-Score = Callable[..., float]
+MetricFunction = Callable[..., float]
 
 
-def own_metric(name: str) -> Score:
+def custom_metric(name: str) -> MetricFunction:
     """The metric that `tasks/evaluate/own/<name>.py` defines.
 
     Names come from the closed list in `conf.schema.evaluate`, so nothing else is ever imported.
     """
-    score: Score = importlib.import_module(f"tasks.evaluate.own.{name}").score
+    score: MetricFunction = importlib.import_module(f"tasks.evaluate.own.{name}").score
     return score
 
 
-def parts(
-    said: Said, evaluate: Evaluate, names: Iterable[str] | None = None
-) -> Iterator[tuple[str, Said, Iterable[str]]]:
+def metric_groups(
+    predictions: AnyPredictions, evaluate: Evaluate, names: Iterable[str] | None = None
+) -> Iterator[tuple[str, AnyPredictions, Iterable[str]]]:
     """What begins the metrics' names, the answer that they score, and which they are: those of the
     section, the second answer's among them, or `names` of the first."""
-    yield "", said, evaluate.metrics if names is None else names
-    if names is None and said.second is not None:
-        other = said.second.said
+    yield "", predictions, evaluate.metrics if names is None else names
+    if names is None and predictions.auxiliary is not None:
+        other = predictions.auxiliary.predictions
         usual = ("accuracy", "f1_macro") if isinstance(other, Predictions) else ("rmse", "mae")
-        yield f"{said.second.name}/", other, evaluate.second or usual
+        yield f"{predictions.auxiliary.name}/", other, evaluate.second or usual
 
 
-def score(said: Said, evaluate: Evaluate, names: Iterable[str] | None = None) -> dict[str, float]:
-    """Metrics of what a model said, by name: those of the section, or `names`.
+def score(
+    predictions: AnyPredictions, evaluate: Evaluate, names: Iterable[str] | None = None
+) -> dict[str, float]:
+    """Metrics of predictions, by name: those of the section, or `names`.
 
     Raises:
         ValueError: there are no rows, or the shapes do not fit together.
     """
     return {
         f"{of}{name}": value
-        for of, answer, wanted in parts(said, evaluate, names)
+        for of, answer, wanted in metric_groups(predictions, evaluate, names)
         for name, value in _scores(answer, evaluate, wanted).items()
     }
 
 
-def _scores(said: Said, evaluate: Evaluate, names: Iterable[str]) -> dict[str, float]:
+def _scores(
+    predictions: AnyPredictions, evaluate: Evaluate, names: Iterable[str]
+) -> dict[str, float]:
     """Metrics of one answer."""
-    if isinstance(said, Predictions):
-        return compute(names, said.targets, said.predictions, said.probabilities)
-    check_rows(len(said.ids))
+    if isinstance(predictions, Predictions):
+        return compute(
+            names, predictions.targets, predictions.predictions, predictions.probabilities
+        )
+    check_rows(len(predictions.ids))
     values: dict[str, float] = {}
     for name in names:
-        found = weighted(name, said, evaluate.texts)
-        alone = on_all(found, len(said.ids)) if found else own_metric(name)(*arrays(said))
+        found = weighted_metric(name, predictions, evaluate.texts)
+        alone = (
+            on_all_rows(found, len(predictions.ids))
+            if found
+            else custom_metric(name)(*arrays(predictions))
+        )
         values[name] = float(alone)
     return values
 
 
-def arrays(said: Said) -> tuple[NDArray, ...]:
+def arrays(predictions: AnyPredictions) -> tuple[NDArray, ...]:
     """What a metric of one's own is called with: targets and predictions, of classes and labels
     also the probabilities; texts as arrays of objects."""
-    if isinstance(said, Predictions | LabelPredictions):
-        return said.targets, said.predictions, said.probabilities
-    return said.targets, said.predictions
+    if isinstance(predictions, Predictions | LabelPredictions):
+        return predictions.targets, predictions.predictions, predictions.probabilities
+    return predictions.targets, predictions.predictions
 
 
-def weighted(name: str, said: Said, settings: Texts) -> Metric | None:
+def weighted_metric(name: str, predictions: AnyPredictions, settings: Texts) -> Metric | None:
     """A metric as a function of the rows' weights; None where it is not known as one."""
-    if isinstance(said, Predictions):
-        return of_classes(name, *arrays(said))
-    if isinstance(said, LabelPredictions):
-        return of_labels.metric(name, said)
-    if isinstance(said, NumberPredictions):
+    if isinstance(predictions, Predictions):
+        return classifier_metric(name, *arrays(predictions))
+    if isinstance(predictions, LabelPredictions):
+        return of_labels.metric(name, predictions)
+    if isinstance(predictions, NumberPredictions):
         known = numbers.METRICS.get(name)
-        return known(said.targets, said.predictions) if known else None
+        return known(predictions.targets, predictions.predictions) if known else None
     if name in (*texts.CORPUS, *texts.ROUGE, *texts.OTHERS):
-        return texts.metric(name, said, settings)
+        return texts.metric(name, predictions, settings)
     return None
 
 
-def of_classes(
+def classifier_metric(
     name: str, targets: NDArray, predictions: NDArray, probabilities: NDArray
 ) -> Metric | None:
     """A metric of classes as a function of the rows' weights, where it is known as one."""
     if name == "roc_auc":
-        return ranks.roc_auc(targets, probabilities)
+        return probability_metrics.roc_auc(targets, probabilities)
     if name == "ece":
-        return ranks.calibration_error(targets, predictions, probabilities)
+        return probability_metrics.calibration_error(targets, predictions, probabilities)
     return None
 
 
@@ -117,12 +132,12 @@ def compute(
     for name in names:
         if name in counts.METRICS:
             values[name] = float(counts.METRICS[name](margins))
-        elif name in rows.METRICS:
-            values[name] = float(rows.METRICS[name](targets, probabilities).mean())
-        elif found := of_classes(name, targets, predictions, probabilities):
-            values[name] = on_all(found, len(targets))
+        elif name in probability_metrics.ROW_MEANS:
+            values[name] = float(probability_metrics.ROW_MEANS[name](targets, probabilities).mean())
+        elif found := classifier_metric(name, targets, predictions, probabilities):
+            values[name] = on_all_rows(found, len(targets))
         else:
-            values[name] = float(own_metric(name)(targets, predictions, probabilities))
+            values[name] = float(custom_metric(name)(targets, predictions, probabilities))
     return values
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluate.weighted import Floats, Metric, mean, of_sums
+from tasks.evaluate.weighted_metric import Floats, Metric, mean, metric_of_sums
 
 
 def mae(targets: NDArray, predictions: NDArray) -> Metric:
@@ -27,7 +27,7 @@ def r2(targets: NDArray, predictions: NDArray) -> Metric:
     numbers = np.stack(
         [np.ones_like(centred), centred, centred**2, (targets - predictions) ** 2], axis=1
     )
-    return of_sums(numbers, _explained)
+    return metric_of_sums(numbers, _explained)
 
 
 def _explained(sums: Floats) -> Floats:

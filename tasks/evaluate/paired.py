@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 from conf.schema.evaluate import Evaluate
 from tasks.evaluate import counts, intervals, metrics
 from tasks.evaluate.evaluation import Interval
-from tasks.evaluate.predictions import Predictions, Said
+from tasks.evaluate.predictions import AnyPredictions, Predictions
 
 
-def paired(
-    name: str, start: Said, best: Said, *, sign: float, evaluate: Evaluate | None = None
+def paired_difference(
+    name: str,
+    start: AnyPredictions,
+    best: AnyPredictions,
+    *,
+    sign: float,
+    evaluate: Evaluate | None = None,
 ) -> Interval:
     """How much better `best` is than `start`, resampling rows with both their predictions.
 
@@ -31,7 +36,9 @@ def paired(
     return Interval(value=float(differences[0]), low=low, high=high)
 
 
-def _scores(name: str, of: Said, start: Said, best: Said, section: Evaluate) -> NDArray[np.float64]:
+def _scores(
+    name: str, of: AnyPredictions, start: AnyPredictions, best: AnyPredictions, section: Evaluate
+) -> NDArray[np.float64]:
     """A metric on all rows, then on each resample; the same resamples for the same pair."""
     whole = metrics.score(of, section, [name])[name]
     if isinstance(of, Predictions) and name in counts.METRICS:
@@ -60,6 +67,6 @@ def _resampled_margins(of: Predictions, start: Predictions, best: Predictions) -
     )
 
 
-def same_rows(first: Said, second: Said) -> bool:
+def same_rows(first: AnyPredictions, second: AnyPredictions) -> bool:
     """Whether two predictions are of the same rows in the same order, with the same targets."""
     return np.array_equal(first.ids, second.ids) and np.array_equal(first.targets, second.targets)

@@ -1,4 +1,8 @@
-"""What a model said about each row, as one Parquet file."""
+"""A model's predictions for the rows of a split, and the Parquet file that stores them.
+
+Every metric of the project is computed from one of these classes, never from a model, so that a
+score can be recomputed from the file alone.
+"""
 
 from __future__ import annotations
 
@@ -7,104 +11,117 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import DenseError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 @dataclass(frozen=True)
 class Predictions:
-    """Rows in the order in which they were predicted.
+    """Predicted classes, in the order in which the rows were predicted.
 
-    `ids`, `targets` and `predictions` have shape (rows,), `probabilities` (rows, classes).
+    `ids`, `targets` and `predictions` (int64) have shape (rows,), `probabilities` (floats) has
+    shape (rows, classes).
     """
 
     ids: NDArray
     targets: NDArray
     predictions: NDArray
     probabilities: NDArray
-    second: Second | None = None
+    auxiliary: AuxiliaryPredictions | None = None
 
 
 @dataclass(frozen=True)
 class NumberPredictions:
-    """Predicted numbers: `ids` (int64), `targets` and `predictions` (floats), shape (rows,)."""
+    """Predictions of a regression: `ids` (int64), `targets` and `predictions` (floats), each of
+    shape (rows,)."""
 
     ids: NDArray
     targets: NDArray
     predictions: NDArray
-    second: Second | None = None
+    auxiliary: AuxiliaryPredictions | None = None
 
 
 @dataclass(frozen=True)
-class Second:
-    """The second answer about the same rows, and the name that begins those of its metrics."""
+class AuxiliaryPredictions:
+    """Predictions of the auxiliary target for the same rows; `name` prefixes its metrics."""
 
     name: str
-    said: Predictions | NumberPredictions
+    predictions: Predictions | NumberPredictions
 
 
 @dataclass(frozen=True)
 class LabelPredictions:
-    """Any number of labels a row: `ids` (rows,), `targets` (0 or 1) and `probabilities` (floats),
-    shape (rows, labels)."""
+    """Predictions of a multilabel classifier: `ids` of shape (rows,); `targets` (0 or 1) and
+    `probabilities` (floats) of shape (rows, labels)."""
 
     ids: NDArray
     targets: NDArray
     probabilities: NDArray
-    second: Second | None = None
+    auxiliary: AuxiliaryPredictions | None = None
 
     @property
     def predictions(self) -> NDArray:
-        """The labels that are at least as likely as not, 0 or 1."""
+        """1 where the probability is at least 0.5, else 0; shape (rows, labels)."""
         return (self.probabilities >= 0.5).astype(np.int8)
 
 
 @dataclass(frozen=True)
 class TextPredictions:
-    """Texts that were written, and those that were to be."""
+    """Generated texts (`hypotheses`) and their targets (`references`), one each per row."""
 
     ids: NDArray
     references: list[str]
     hypotheses: list[str]
     losses: NDArray | None = None
-    """Sum over the target's tokens of their negative log-likelihood, in nats; shape (rows,)."""
+    """Negative log-likelihood of each target, summed over its tokens, in nats; shape (rows,)."""
     tokens: NDArray | None = None
-    """How many tokens that sum is over."""
-    second: None = None
+    """Number of tokens of each target; shape (rows,)."""
+    auxiliary: None = None
 
     @property
     def targets(self) -> NDArray:
-        """The references, as an array of objects."""
+        """The references as an object array of shape (rows,)."""
         return np.array(self.references, dtype=object)
 
     @property
     def predictions(self) -> NDArray:
-        """The hypotheses, likewise."""
+        """The hypotheses as an object array of shape (rows,)."""
         return np.array(self.hypotheses, dtype=object)
 
 
-Said = Predictions | LabelPredictions | NumberPredictions | TextPredictions
+ArrayPredictions = Predictions | LabelPredictions | NumberPredictions
+"""Predictions that are numeric arrays and can therefore be averaged and explained."""
+AnyPredictions = ArrayPredictions | TextPredictions
 
 
-def about(name: str, *said: Said) -> tuple[str, tuple[Said, ...]]:
-    """A metric's own name, and the answers that it scores: the first ones, or the second ones where
-    it begins with their name."""
-    _, of_second, metric = name.rpartition("/")
-    seconds = tuple(each.second.said for each in said if each.second is not None)
-    return metric, seconds if of_second else said
+def select_predictions(
+    name: str, *candidates: AnyPredictions
+) -> tuple[str, tuple[AnyPredictions, ...]]:
+    """The metric's own name, and the predictions that it scores.
+
+    A name with a prefix (`tone/rmse`) scores the predictions of the auxiliary target, any other
+    name those of the target.
+    """
+    _, prefix, metric = name.rpartition("/")
+    auxiliary = tuple(each.auxiliary.predictions for each in candidates if each.auxiliary)
+    return metric, auxiliary if prefix else candidates
 
 
-def write(path: Path, predictions: Said) -> None:
-    """Write the rows; a reader sees the whole file or none.
+def write(path: Path, predictions: AnyPredictions) -> None:
+    """Write predictions atomically as Parquet.
 
-    Columns are `id`, and of classes `target`, `prediction`, `p_0`...; of labels `target_0`...,
-    `p_0`...; of numbers `target` and `prediction`; of texts `reference`, `hypothesis` and, where
-    known, `loss` and `tokens`. Those of a second answer are named `<its name>/...`.
-    Number types are kept, so that what is read gives the same metrics to the last bit.
+    The columns are `id` and, for classes, `target`, `prediction`, `p_0`...; for labels
+    `target_0`..., `p_0`...; for numbers `target` and `prediction`; for texts `reference`,
+    `hypothesis` and, where known, `loss` and `tokens`. The columns of an auxiliary target are
+    prefixed with `<its name>/`. Number types are preserved, so that the metrics of the file equal
+    those of the arrays to the last bit.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -122,35 +139,44 @@ def write(path: Path, predictions: Said) -> None:
         raise
 
 
-def _columns(said: Said) -> dict[str, Any]:
-    if isinstance(said, TextPredictions):
-        texts = {"id": said.ids, "reference": said.references, "hypothesis": said.hypotheses}
-        known = {"loss": said.losses, "tokens": said.tokens}
-        return texts | {name: values for name, values in known.items() if values is not None}
-    columns = {"id": said.ids}
-    if isinstance(said, LabelPredictions):
-        columns |= _each("target", said.targets)
+def _columns(predictions: AnyPredictions) -> dict[str, Any]:
+    if isinstance(predictions, TextPredictions):
+        return _text_columns(predictions)
+    columns: dict[str, Any] = {"id": predictions.ids}
+    if isinstance(predictions, LabelPredictions):
+        columns |= _matrix_columns("target", predictions.targets)
     else:
-        columns |= {"target": said.targets, "prediction": said.predictions}
-    if not isinstance(said, NumberPredictions):
-        columns |= _each("p", said.probabilities)
-    if said.second is not None:
-        more = _columns(said.second.said)
-        columns |= {f"{said.second.name}/{name}": more[name] for name in more if name != "id"}
+        columns |= {"target": predictions.targets, "prediction": predictions.predictions}
+    if not isinstance(predictions, NumberPredictions):
+        columns |= _matrix_columns("p", predictions.probabilities)
+    if (auxiliary := predictions.auxiliary) is not None:
+        more = _columns(auxiliary.predictions)
+        columns |= {f"{auxiliary.name}/{name}": more[name] for name in more if name != "id"}
     return columns
 
 
-def _each(name: str, matrix: NDArray) -> dict[str, NDArray]:
-    """The columns of a matrix, numbered."""
+def _text_columns(predictions: TextPredictions) -> dict[str, Any]:
+    columns = {
+        "id": predictions.ids,
+        "reference": predictions.references,
+        "hypothesis": predictions.hypotheses,
+        "loss": predictions.losses,
+        "tokens": predictions.tokens,
+    }
+    return {name: values for name, values in columns.items() if values is not None}
+
+
+def _matrix_columns(name: str, matrix: NDArray) -> dict[str, NDArray]:
+    """The columns of a matrix, numbered from 0."""
     columns = enumerate(np.asarray(matrix).T)
     return {f"{name}_{number}": np.ascontiguousarray(column) for number, column in columns}
 
 
-def read(path: Path) -> Said:
-    """Read what `write` wrote.
+def read(path: Path) -> AnyPredictions:
+    """Read predictions written by `write`.
 
     Raises:
-        DenseError: the file is missing or not one of predictions.
+        DenseError: the file is missing or does not hold predictions.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -160,55 +186,52 @@ def read(path: Path) -> Said:
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise DenseError(
             f"{path} cannot be read as predictions ({error}); remove the trial's folder and run "
-            "the study again to train it anew"
+            "the study again to retrain it"
         ) from error
 
 
-def _rows(table: Any) -> Said:
+def _rows(table: pa.Table) -> AnyPredictions:
     if "hypothesis" in table.column_names:
         return _texts(table)
-    columns: Mapping[str, NDArray] = {
-        name: table.column(name).to_numpy() for name in table.column_names
-    }
-    first, second = divided(columns)
-    found = _answers(first)
-    if second is None:
-        return found
-    other = _answers({"id": first["id"], **second[1]})
+    columns = {name: table.column(name).to_numpy() for name in table.column_names}
+    main, auxiliary = split_columns(columns)
+    predictions = _array_predictions(main)
+    if auxiliary is None:
+        return predictions
+    name, others = auxiliary
+    other = _array_predictions({"id": main["id"], **others})
     assert isinstance(other, Predictions | NumberPredictions)
-    return replace(found, second=Second(second[0], other))
+    return replace(predictions, auxiliary=AuxiliaryPredictions(name, other))
 
 
-Named = TypeVar("Named")
+ColumnT = TypeVar("ColumnT")
 
 
-def divided(
-    columns: Mapping[str, Named],
-) -> tuple[dict[str, Named], tuple[str, dict[str, Named]] | None]:
-    """The columns of the first answer, and the second's name and columns where there is one."""
-    first = {name: values for name, values in columns.items() if "/" not in name}
+def split_columns(
+    columns: Mapping[str, ColumnT],
+) -> tuple[dict[str, ColumnT], tuple[str, dict[str, ColumnT]] | None]:
+    """The target's columns, and the auxiliary target's name and columns where there is one."""
+    main = {name: values for name, values in columns.items() if "/" not in name}
     rest = [name.partition("/") for name in columns if "/" in name]
     if not rest:
-        return first, None
-    return first, (rest[0][0], {inner: columns[f"{name}/{inner}"] for name, _, inner in rest})
+        return main, None
+    return main, (rest[0][0], {inner: columns[f"{name}/{inner}"] for name, _, inner in rest})
 
 
-def _answers(
-    columns: Mapping[str, NDArray],
-) -> Predictions | LabelPredictions | NumberPredictions:
+def _array_predictions(columns: Mapping[str, NDArray]) -> ArrayPredictions:
     classes = range(sum(name.startswith("p_") for name in columns))
-    known = {
+    matrices = {
         name: np.stack([columns[f"{name}_{n}"] for n in classes], axis=1)
         for name in ("target", "p")
         if f"{name}_0" in columns
     }
-    if "target" in known:
-        return LabelPredictions(columns["id"], known["target"], known["p"])
+    if "target" in matrices:
+        return LabelPredictions(columns["id"], matrices["target"], matrices["p"])
     rows = columns["id"], columns["target"], columns["prediction"]
-    return Predictions(*rows, known["p"]) if known else NumberPredictions(*rows)
+    return Predictions(*rows, matrices["p"]) if matrices else NumberPredictions(*rows)
 
 
-def _texts(table: Any) -> TextPredictions:
+def _texts(table: pa.Table) -> TextPredictions:
     known = {name: table.column(name).to_numpy() for name in ("loss", "tokens")
              if name in table.column_names}  # fmt: skip
     return TextPredictions(

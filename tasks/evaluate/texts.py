@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conf.schema.evaluate import Texts
-from tasks.evaluate.weighted import Floats, Metric, mean, of_sums
+from tasks.evaluate.weighted_metric import Floats, Metric, mean, metric_of_sums
 
 if TYPE_CHECKING:
     from tasks.evaluate.predictions import TextPredictions
@@ -21,13 +21,13 @@ ROUGE = ("rouge1", "rouge2", "rougeL")
 CORPUS = ("bleu", "chrf")
 
 
-def metric(name: str, said: TextPredictions, settings: Texts) -> Metric:
+def metric(name: str, predictions: TextPredictions, settings: Texts) -> Metric:
     """A metric of texts, by name."""
     if name in CORPUS:
-        return _corpus(scorer(name, settings), said)
+        return _corpus(scorer(name, settings), predictions)
     if name in ROUGE:
-        return mean(rouge(name, said.references, said.hypotheses))
-    return OTHERS[name](said)
+        return mean(rouge(name, predictions.references, predictions.hypotheses))
+    return OTHERS[name](predictions)
 
 
 def scorer(name: str, settings: Texts) -> Any:
@@ -40,16 +40,16 @@ def scorer(name: str, settings: Texts) -> Any:
     return BLEU(tokenize=settings.tokenize, lowercase=settings.lowercase, force=True)
 
 
-def _corpus(scorer: Any, said: TextPredictions) -> Metric:
+def _corpus(scorer: Any, predictions: TextPredictions) -> Metric:
     # The only way to a sentence's counts, and from sums of them to a score, that the library has;
     # its own bootstrap goes it too. The version is pinned to the minor release for that.
-    counts = scorer._extract_corpus_statistics(said.hypotheses, [said.references])
+    counts = scorer._extract_corpus_statistics(predictions.hypotheses, [predictions.references])
 
     def value(sums: Floats) -> Floats:
         whole = np.rint(sums).astype(int).tolist()
         return np.array([scorer._compute_score_from_stats(each).score for each in whole])
 
-    return of_sums(np.asarray(counts, dtype=np.float64), value)
+    return metric_of_sums(np.asarray(counts, dtype=np.float64), value)
 
 
 def signature(name: str, settings: Texts) -> str | None:
@@ -71,28 +71,28 @@ def rouge(name: str, references: Sequence[str], hypotheses: Sequence[str]) -> Fl
 
     library = RougeScorer([name])
     pairs = zip(references, hypotheses, strict=True)
-    return np.array([library.score(target, said)[name].fmeasure for target, said in pairs])
+    return np.array([library.score(target, text)[name].fmeasure for target, text in pairs])
 
 
-def sentence_scores(said: TextPredictions, settings: Texts) -> Floats:
+def sentence_scores(predictions: TextPredictions, settings: Texts) -> Floats:
     """chrF of each text alone, from 0 to 100: which of them are written worst."""
     library = scorer("chrf", settings)
-    pairs = zip(said.references, said.hypotheses, strict=True)
+    pairs = zip(predictions.references, predictions.hypotheses, strict=True)
     return np.array([library.sentence_score(text, [target]).score for target, text in pairs])
 
 
-def exact_match(said: TextPredictions) -> Metric:
+def exact_match(predictions: TextPredictions) -> Metric:
     """Share of texts that are the target to the letter, blanks at the ends aside."""
-    pairs = zip(said.references, said.hypotheses, strict=True)
+    pairs = zip(predictions.references, predictions.hypotheses, strict=True)
     return mean(np.array([target.strip() == text.strip() for target, text in pairs]))
 
 
-def perplexity(said: TextPredictions) -> Metric:
+def perplexity(predictions: TextPredictions) -> Metric:
     """Exponential of the mean loss of a target's token; no number where losses are not known."""
-    if said.losses is None or said.tokens is None:
+    if predictions.losses is None or predictions.tokens is None:
         return lambda weights: np.full(len(weights), np.nan)
-    numbers = np.stack([said.losses, said.tokens], axis=1).astype(np.float64)
-    return of_sums(numbers, lambda sums: np.exp(sums[:, 0] / sums[:, 1]))
+    numbers = np.stack([predictions.losses, predictions.tokens], axis=1).astype(np.float64)
+    return metric_of_sums(numbers, lambda sums: np.exp(sums[:, 0] / sums[:, 1]))
 
 
 OTHERS: dict[str, Callable[[TextPredictions], Metric]] = {

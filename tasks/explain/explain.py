@@ -15,9 +15,9 @@ from conf.runtime.errors import BadInput
 from conf.runtime.home import write_atomically
 from models.serving import Serving, TextServing
 from tasks.evaluate import metrics
-from tasks.evaluate.predictions import NumberPredictions
+from tasks.evaluate.predictions import ArrayPredictions, NumberPredictions
 from tasks.explain import image_maps, integrated_gradients, permutation, token_maps
-from tasks.explain.select_rows import Said, chosen, described, looked_at
+from tasks.explain.select_rows import chosen, described, looked_at
 from tasks.packaging.benchmark import predict
 from tasks.packaging.explanations import EXPLAINED, Attribution, ExplainedRow, Explanation
 from tasks.packaging.pack_network import TextReader, load_trained, text_encoder
@@ -45,7 +45,7 @@ class Subject:
     """Of the prepared data."""
     model: PyFuncModel
     rows: RawRows
-    said: Said
+    said: ArrayPredictions
 
     @property
     def kind(self) -> str:

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions
+from tasks.evaluate.predictions import (
+    ArrayPredictions,
+    LabelPredictions,
+    NumberPredictions,
+    Predictions,
+)
 from tasks.packaging.explanations import ExplainedRow
 
-Said = Predictions | LabelPredictions | NumberPredictions
 
-
-def chosen(said: Said, count: int) -> tuple[list[int], list[int]]:
+def chosen(said: ArrayPredictions, count: int) -> tuple[list[int], list[int]]:
     """Places of at most `count` right and `count` wrong answers.
 
     Right ones are spread evenly over the classes and the rows, wrong ones are the surest. Of
@@ -34,7 +37,7 @@ def chosen(said: Said, count: int) -> tuple[list[int], list[int]]:
     return _spread(kinds, np.flatnonzero(hit), count), surest.tolist()
 
 
-def looked_at(said: Said) -> NDArray[np.int64]:
+def looked_at(said: ArrayPredictions) -> NDArray[np.int64]:
     """Which output of the model each row's answer is, (rows,).
 
     Of labels one is looked at: the likeliest of a row that is right, else the surest mistake.
@@ -65,7 +68,9 @@ def _spread(targets: NDArray, places: NDArray, count: int) -> list[int]:
     return places[order][:count].tolist()
 
 
-def described(said: Said, place: int, *, right: bool, classes: Sequence[str]) -> ExplainedRow:
+def described(
+    said: ArrayPredictions, place: int, *, right: bool, classes: Sequence[str]
+) -> ExplainedRow:
     """An answer in words, not explained yet."""
 
     def named(answer: Any) -> str:

@@ -16,8 +16,8 @@ from conf.runtime.home import Home
 from conf.schema.champion import Monitor
 from conf.schema.evaluate import Evaluate, direction_of
 from tasks.evaluate.evaluation import Interval
-from tasks.evaluate.intervals import of_said
-from tasks.evaluate.predictions import Said
+from tasks.evaluate.intervals import bootstrap_intervals
+from tasks.evaluate.predictions import AnyPredictions
 from tasks.monitor.incoming import Rows, Seen, arrived, read_rows
 from tasks.monitor.look import Look, compare, quality
 from tasks.monitor.record import Idle, Kept, keep
@@ -169,7 +169,7 @@ def _look(
     )
 
 
-def _unlabelled(answered: pd.DataFrame, facts: Mapping[str, Any], place: Path) -> Said:
+def _unlabelled(answered: pd.DataFrame, facts: Mapping[str, Any], place: Path) -> AnyPredictions:
     """The answers where the targets do not matter."""
     labels = facts["labels"]
     return as_said(answered, [labels[0] if labels else 0] * len(answered), facts, place)
@@ -190,7 +190,7 @@ def _metrics(
     said = as_said(answered.reset_index(drop=True), targets, facts, place)
     section = Evaluate.model_validate(facts["config"]["evaluate"])
     wanted = [name for name in section.metrics if name not in UNANSWERED]
-    found = of_said(said, section, wanted)
+    found = bootstrap_intervals(said, section, wanted)
     return {
         name: Interval(value=each.value, low=each.low, high=each.high)
         for name, each in found.items()

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from conf.schema.study import TrialConfig
 from tasks.evaluate.predictions import (
+    AnyPredictions,
+    AuxiliaryPredictions,
     LabelPredictions,
     NumberPredictions,
     Predictions,
-    Said,
-    Second,
     TextPredictions,
 )
 from tasks.packaging.package import compare_requirements_by_name
@@ -44,16 +44,18 @@ def predict(
     model: PyFuncModel, rows: RawRows
 ) -> Predictions | LabelPredictions | NumberPredictions:
     """What a classifier, a model of labels or one of numbers says about every row."""
-    first, second = divided(model.predict(rows.values), model.metadata.metadata.get("second"))
+    first, second = split_columns(model.predict(rows.values), model.metadata.metadata.get("second"))
     found = _of_one(first, rows.ids, rows.targets)
     if second is None or rows.second is None:
         return found
     other = _of_one(second, rows.ids, rows.second)
     assert not isinstance(other, LabelPredictions)
-    return replace(found, second=Second(model.metadata.metadata["second"]["name"], other))
+    return replace(
+        found, auxiliary=AuxiliaryPredictions(model.metadata.metadata["second"]["name"], other)
+    )
 
 
-def divided(
+def split_columns(
     answers: pd.DataFrame, second: Mapping[str, Any] | None
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """The columns of a packed model's first answer, and of its second, as a model of it alone would
@@ -113,7 +115,7 @@ def megabytes(folder: Path) -> float:
 def invariance(
     model: PyFuncModel,
     rows: RawRows,
-    predictions: Said,
+    predictions: AnyPredictions,
     inputs: Mapping[str, Any],
     candidate: Candidate,
 ) -> float | None:

@@ -16,7 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.encoding.one_hot import encoded
-from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, Said
+from tasks.evaluate.predictions import (
+    AnyPredictions,
+    LabelPredictions,
+    NumberPredictions,
+    Predictions,
+)
 
 CONFIDENCE = ("confidence",)
 GAP = -1e30  # a missing value of a table: below every other
@@ -80,7 +85,7 @@ def features_of(rows: Any, inputs: Mapping[str, Any]) -> DriftFeatures:
     return _of_texts(list(rows))
 
 
-def answers_of(said: Said) -> DriftPredictions:
+def answers_of(said: AnyPredictions) -> DriftPredictions:
     """What is compared of a model's answers."""
     if isinstance(said, Predictions):
         sure = said.probabilities.max(axis=1).astype(np.float32)

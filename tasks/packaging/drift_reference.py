@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from conf.runtime.errors import BadInput
-from tasks.evaluate.predictions import Said
+from tasks.evaluate.predictions import AnyPredictions
 from tasks.packaging.drift_features import (
     DriftFeatures,
     DriftPredictions,
@@ -42,7 +42,9 @@ class DriftReference:
     """None where the winning trial's predictions were gone."""
 
 
-def build(parts: Sequence[Any], inputs: Mapping[str, Any], said: Said | None) -> DriftReference:
+def build(
+    parts: Sequence[Any], inputs: Mapping[str, Any], said: AnyPredictions | None
+) -> DriftReference:
     """The reference of some parts' raw rows; at most 2,000, drawn evenly.
 
     Args:

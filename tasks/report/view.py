@@ -11,7 +11,7 @@ from typing import Any
 from conf.loading.digests import study_digest
 from conf.loading.plan import describe
 from conf.runtime import provenance
-from tasks.evaluate.ensemble_selection import ensemble_of
+from tasks.evaluate.ensemble_selection import select_ensemble
 from tasks.report import format as words
 from tasks.report import reproduce
 from tasks.report.figures import base
@@ -113,7 +113,7 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
 
 def _ensemble(record: StudyRecord) -> str:
     """What the trials would reach together; empty where nothing can be averaged."""
-    found = ensemble_of(record.complete(), record.study.evaluate)
+    found = select_ensemble(record.complete(), record.study.evaluate)
     if found is None:
         return ""
     if len(found.weights) < 2:

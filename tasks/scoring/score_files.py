@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from conf.runtime.errors import BadInput
 from conf.schema.evaluate import OF_TASK, Evaluate
 from data.sources.labels import several
-from tasks.evaluate.intervals import Interval, of_said
+from tasks.evaluate.intervals import BootstrapInterval, bootstrap_intervals
 from tasks.evaluate.predictions import (
+    AnyPredictions,
+    AuxiliaryPredictions,
     LabelPredictions,
     NumberPredictions,
     Predictions,
-    Said,
-    Second,
     TextPredictions,
 )
-from tasks.packaging.benchmark import divided
+from tasks.packaging.benchmark import split_columns
 from tasks.registry import aliases
 from tasks.registry.promote import meant
 from tasks.scoring.predict import loaded_version, rows_of
@@ -45,7 +45,7 @@ class FileScore:
 
     place: str
     rows: int
-    metrics: Mapping[str, Interval]
+    metrics: Mapping[str, BootstrapInterval]
 
 
 def score_files(
@@ -92,11 +92,11 @@ def score_file(model: PyFuncModel, file: Path, metrics: Sequence[str] = ()) -> F
         answers = model.predict(rows)
     except ValueError as error:  # the model's own sentence about a value it cannot take
         raise BadInput(f"{file}: {error}") from error
-    first, other = divided(answers, facts.get("second"))
+    first, other = split_columns(answers, facts.get("second"))
     said = as_said(first, targets, facts, file)
     if other is not None and not isinstance(said, TextPredictions):
-        said = replace(said, second=_second(other, facts, file))
-    return FileScore(str(file), len(targets), of_said(said, section))
+        said = replace(said, auxiliary=_second(other, facts, file))
+    return FileScore(str(file), len(targets), bootstrap_intervals(said, section))
 
 
 def _section(config: Mapping[str, Any], asked: Sequence[str]) -> Evaluate:
@@ -109,17 +109,17 @@ def _section(config: Mapping[str, Any], asked: Sequence[str]) -> Evaluate:
     return section.model_copy(update={"metrics": wanted})
 
 
-def _second(answers: pd.DataFrame, facts: Mapping[str, Any], file: Path) -> Second:
+def _second(answers: pd.DataFrame, facts: Mapping[str, Any], file: Path) -> AuxiliaryPredictions:
     """What was said of a second answer beside the file's column of it."""
     column = facts["config"]["data"]["second"]["label"]
     said = as_said(answers, _column(file, facts, column), facts["second"], file)
     assert isinstance(said, Predictions | NumberPredictions)
-    return Second(facts["second"]["name"], said)
+    return AuxiliaryPredictions(facts["second"]["name"], said)
 
 
 def as_said(
     answers: pd.DataFrame, targets: Sequence[Any], facts: Mapping[str, Any], place: Path
-) -> Said:
+) -> AnyPredictions:
     """A packed model's answers beside the targets, as metrics are computed from.
 
     Args:
@@ -215,7 +215,7 @@ def _numbers(targets: Sequence[Any], labels: Sequence[Any], file: Path) -> NDArr
     return np.array([place[str(target)] for target in targets], dtype=np.int64)
 
 
-def _cell(found: Interval) -> str:
+def _cell(found: BootstrapInterval) -> str:
     if not isfinite(found.value):
         return "not defined"
     return f"{found.value:.4f} ({found.low:.4f} – {found.high:.4f})"

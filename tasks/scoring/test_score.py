@@ -35,7 +35,7 @@ from tasks.scoring.score_request import (
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
 
-    from tasks.evaluate.predictions import Said
+    from tasks.evaluate.predictions import AnyPredictions
     from tasks.packaging.raw_rows import RawRows
 
 ONLY = "final"  # name of the request in a batch of one
@@ -219,7 +219,7 @@ def _write_reference(request: ReferenceRequest, folder: Path, card: Mapping[str,
 
 def _predict(
     model: PyFuncModel, rows: RawRows, request: ScoreRequest, card: Mapping[str, Any]
-) -> Said:
+) -> AnyPredictions:
     """Predictions of the packed model; of generated texts with the losses for perplexity.
 
     A package only generates text, so the losses of the targets come from the network itself.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.evaluate.evaluation import Confidence
+from tasks.evaluate.evaluation import ReliabilityBin
 from tasks.report import format as words
 from tasks.report.leaderboard import Row
 from tasks.train.folder import MetricLine
@@ -183,7 +183,7 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure
     return {"data": [heat], "layout": layout}
 
 
-def reliability(bins: Sequence[Confidence]) -> Figure:
+def reliability(bins: Sequence[ReliabilityBin]) -> Figure:
     """How often the model is right by how sure it is; on the diagonal it can be believed."""
     sure = {"type": "scatter", "mode": "lines", "name": "as sure as right", "hoverinfo": "skip",
             "x": [0, 1], "y": [0, 1], "line": {"color": "$line", "width": 1.5}}  # fmt: skip

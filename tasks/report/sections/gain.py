@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from conf.runtime.errors import DenseError
 from tasks.evaluate.evaluation import PREDICTIONS, Interval
-from tasks.evaluate.paired import paired, same_rows
-from tasks.evaluate.predictions import Said, read
+from tasks.evaluate.paired import paired_difference, same_rows
+from tasks.evaluate.predictions import AnyPredictions, read
 from tasks.study.reader import StudyRecord, TrialRecord
 
 
@@ -38,11 +38,13 @@ def gain(record: StudyRecord) -> Gain | None:
     found = None
     if best.number != 0 and (pair := _pair(start, best)):
         section = record.study.evaluate
-        found = paired(section.objective, *pair, sign=record.state.sign, evaluate=section)
+        found = paired_difference(
+            section.objective, *pair, sign=record.state.sign, evaluate=section
+        )
     return Gain(start.trial.value, best.trial.value, found)
 
 
-def _pair(start: TrialRecord, best: TrialRecord) -> tuple[Said, Said] | None:
+def _pair(start: TrialRecord, best: TrialRecord) -> tuple[AnyPredictions, AnyPredictions] | None:
     """Both trials' predictions; None unless both are there and of the same rows."""
     try:
         first, second = (read(trial.path / PREDICTIONS) for trial in (start, best))

@@ -16,7 +16,12 @@ from tasks.train.engine.failures import NotFinite
 from tasks.train.folder import MetricLine
 
 if TYPE_CHECKING:
-    from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions, Said
+    from tasks.evaluate.predictions import (
+        AnyPredictions,
+        LabelPredictions,
+        NumberPredictions,
+        Predictions,
+    )
 
 Outputs = dict[str, Any]
 """Columns of validation rows: tensors, or lists of texts."""
@@ -89,10 +94,10 @@ def _joined(parts: Sequence[Any]) -> Any:
     return [item for part in parts for item in part]
 
 
-def said(outputs: Outputs) -> Said:
+def said(outputs: Outputs) -> AnyPredictions:
     """What the model said, as the metrics take it: classes or labels with their probabilities,
     texts, or numbers, as its validation step answers."""
-    from tasks.evaluate.predictions import Second, TextPredictions, divided
+    from tasks.evaluate.predictions import AuxiliaryPredictions, TextPredictions, split_columns
 
     arrays = {
         name: values.numpy() for name, values in outputs.items() if isinstance(values, Tensor)
@@ -100,11 +105,11 @@ def said(outputs: Outputs) -> Said:
     if "hypothesis" in outputs:
         texts = outputs["reference"], outputs["hypothesis"]
         return TextPredictions(arrays["id"], *texts, arrays.get("loss"), arrays.get("tokens"))
-    first, second = divided(arrays)
+    first, second = split_columns(arrays)
     if second is None:
         return _answers(first)
     other: Any = _answers({"id": first["id"], **second[1]})
-    return replace(_answers(first), second=Second(second[0], other))
+    return replace(_answers(first), auxiliary=AuxiliaryPredictions(second[0], other))
 
 
 def _answers(

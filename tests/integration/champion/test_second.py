@@ -105,9 +105,11 @@ def test_both_are_learnt_and_served_as_they_were_scored(
     model = packed(candidate, folder.path, prepared, tmp_path / "model")
     held = read_rows(prepared.validation, card["inputs"])
     said, saved = predict(model, held), read(folder.predictions)
-    assert said.second is not None and saved.second is not None and said.second.name == name
+    assert (
+        said.auxiliary is not None and saved.auxiliary is not None and said.auxiliary.name == name
+    )
     order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]
-    for mine, theirs in ((said, saved), (said.second.said, saved.second.said)):
+    for mine, theirs in ((said, saved), (said.auxiliary.predictions, saved.auxiliary.predictions)):
         np.testing.assert_allclose(mine.targets, theirs.targets[order], rtol=1e-6)
         is_class = isinstance(mine, Predictions)
         what = "probabilities" if is_class else "predictions"

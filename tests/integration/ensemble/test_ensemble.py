@@ -23,7 +23,7 @@ from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.champion.context import ChampionContext
 from tasks.ensemble.build import ALIAS, EnsembleResult, build
-from tasks.evaluate.ensemble_selection import combined
+from tasks.evaluate.ensemble_selection import weighted_mean
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import NumberPredictions, Predictions, read
 from tasks.packaging.benchmark import load, predict
@@ -79,7 +79,7 @@ def test_members_of_any_kind_answer_as_one(tmp_path: Path) -> None:
     pack(job, package)
     rows = read_rows(prepared.validation, prepared.card["inputs"])
     saved = [read(Path(each.folder) / PREDICTIONS) for each in members]
-    wanted = combined(saved, [each.weight for each in members])  # type: ignore[arg-type]
+    wanted = weighted_mean(saved, [each.weight for each in members])  # type: ignore[arg-type]
     said = predict(load(package), rows)
     assert isinstance(said, NumberPredictions)
     np.testing.assert_allclose(said.predictions, wanted.predictions, rtol=1e-5)

@@ -8,17 +8,17 @@ import pytest
 from conf.schema.evaluate import OF_TASK, Evaluate, direction_of
 from tasks.evaluate.metrics import score
 from tasks.evaluate.predictions import (
+    AnyPredictions,
     LabelPredictions,
     NumberPredictions,
     Predictions,
-    Said,
     TextPredictions,
 )
 
 ROWS, CLASSES = 60, 2
 
 
-def answers(task: str, noise: float) -> Said:
+def answers(task: str, noise: float) -> AnyPredictions:
     """Answers about the same rows that are the more wrong the more noise there is."""
     random = np.random.default_rng(0)
     ids, errors = np.arange(ROWS), noise * random.standard_normal((ROWS, CLASSES))

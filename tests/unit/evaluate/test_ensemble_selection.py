@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from conf.runtime.errors import DenseError
 from conf.schema.evaluate import Evaluate
-from tasks.evaluate.ensemble_selection import combined, ensemble_of, select
+from tasks.evaluate.ensemble_selection import select, select_ensemble, weighted_mean
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.metrics import compute
 from tasks.evaluate.predictions import (
+    AnyPredictions,
     LabelPredictions,
     NumberPredictions,
     Predictions,
-    Said,
     TextPredictions,
     write,
 )
@@ -78,7 +78,7 @@ def test_an_ensemble_is_never_worse_than_its_best_member(members: list[list[floa
     assert found.value <= found.single
     assert sum(found.weights.values()) == pytest.approx(1)
     numbers = list(found.weights)
-    mixed = combined([predictions[n] for n in numbers], [found.weights[n] for n in numbers])
+    mixed = weighted_mean([predictions[n] for n in numbers], [found.weights[n] for n in numbers])
     assert isinstance(mixed, Predictions)
     value = compute(["log_loss"], mixed.targets, mixed.predictions, mixed.probabilities)
     assert value["log_loss"] == pytest.approx(found.value)
@@ -93,7 +93,7 @@ def test_numbers_are_averaged() -> None:
     found = select({1: high, 2: low, 3: far}, "rmse", "minimize")
     assert found.weights == {1: 0.5, 2: 0.5}
     assert (found.value, found.single) == (0.0, 0.5)
-    mixed = combined([high, far], [3, 1])
+    mixed = weighted_mean([high, far], [3, 1])
     assert isinstance(mixed, NumberPredictions)
     assert mixed.predictions.tolist() == [3.375, 4.125, 4.875]
 
@@ -108,12 +108,12 @@ def test_labels_are_averaged() -> None:
     found = select({1: first, 2: second}, "f1_micro", "maximize")
     assert found.weights == {1: 0.5, 2: 0.5}
     assert found.single < found.value == 1.0
-    mixed = combined([first, second], [1, 1])
+    mixed = weighted_mean([first, second], [1, 1])
     assert isinstance(mixed, LabelPredictions)
     np.testing.assert_array_equal(mixed.predictions, targets)
 
 
-def folders_of(tmp_path: Path, *members: Said) -> list[tuple[int, Path]]:
+def folders_of(tmp_path: Path, *members: AnyPredictions) -> list[tuple[int, Path]]:
     """Numbers and folders of trials with these predictions, the best first."""
     trials = []
     for number, each in enumerate(members):
@@ -126,14 +126,14 @@ def folders_of(tmp_path: Path, *members: Said) -> list[tuple[int, Path]]:
 
 def test_of_a_record_the_best_trials_are_looked_at_as_far_as_there_is_room(tmp_path: Path) -> None:
     trials = folders_of(tmp_path, FIRST, POOR, SECOND)
-    whole = ensemble_of(trials, ACCURACY)
+    whole = select_ensemble(trials, ACCURACY)
     assert whole is not None and whole.weights == {0: 0.5, 2: 0.5}
-    cut = ensemble_of(trials, ACCURACY, room=2 * FIRST.probabilities.size)
+    cut = select_ensemble(trials, ACCURACY, room=2 * FIRST.probabilities.size)
     assert cut is not None and cut.weights == {0: 1.0}
 
 
 def test_one_trial_or_written_texts_make_no_ensemble(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
-    assert ensemble_of(folders_of(tmp_path / "one", FIRST), ACCURACY) is None
+    assert select_ensemble(folders_of(tmp_path / "one", FIRST), ACCURACY) is None
     texts = TextPredictions(np.arange(2), ["a", "b"], ["a", "c"])
-    assert ensemble_of(folders_of(tmp_path, texts, texts), ACCURACY) is None
+    assert select_ensemble(folders_of(tmp_path, texts, texts), ACCURACY) is None

@@ -11,7 +11,7 @@ import pytest
 from conf.runtime.errors import DenseError
 from conf.schema.evaluate import Evaluate
 from conf.schema.study import TrialConfig
-from tasks.evaluate.evaluation import Evaluation, evaluate, of_predictions
+from tasks.evaluate.evaluation import Evaluation, evaluate, evaluate_predictions
 from tasks.evaluate.metrics import compute
 from tasks.evaluate.predictions import Predictions, read, write
 
@@ -116,7 +116,7 @@ def test_a_metric_that_is_not_defined_on_the_rows_spoils_no_other(tmp_path: Path
     assert evaluate(tmp_path, TrialConfig(evaluate=section)) == first
     section = Evaluate(metrics=("accuracy", "roc_auc"), constraints=("roc_auc >= 0.5",))
     with pytest.raises(ValueError, match="roc_auc is nan"):
-        of_predictions(read(tmp_path / "predictions.parquet"), section, "0" * 64)
+        evaluate_predictions(read(tmp_path / "predictions.parquet"), section, "0" * 64)
 
 
 def test_predictions_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

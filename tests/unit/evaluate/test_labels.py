@@ -12,8 +12,8 @@ from sklearn import metrics as theirs
 
 from conf.schema.evaluate import OF_LABELS, Evaluate
 from tasks.evaluate import intervals, metrics
-from tasks.evaluate.evaluation import of_predictions
-from tasks.evaluate.paired import paired
+from tasks.evaluate.evaluation import evaluate_predictions
+from tasks.evaluate.paired import paired_difference
 from tasks.evaluate.predictions import LabelPredictions, read, write
 
 ANY = Evaluate()
@@ -71,7 +71,7 @@ def test_weights_are_repeated_rows() -> None:
     weights = np.bincount(twice, minlength=30)[None].astype(np.float64)
     again = LabelPredictions(of.ids[twice], of.targets[twice], of.probabilities[twice])
     for name in OF_LABELS:
-        found = metrics.weighted(name, of, ANY.texts)
+        found = metrics.weighted_metric(name, of, ANY.texts)
         assert found is not None
         assert found(weights)[0] == pytest.approx(metrics.score(again, ANY, [name])[name]), name
 
@@ -84,17 +84,19 @@ def test_an_evaluation_has_intervals_and_scores_by_label(tmp_path: Path) -> None
     for name in ("ids", "targets", "predictions", "probabilities"):
         np.testing.assert_array_equal(getattr(back, name), getattr(of, name))
     section = Evaluate(objective="f1_macro", metrics=("f1_macro", "accuracy"))
-    found = of_predictions(back, section, "0" * 64)
+    found = evaluate_predictions(back, section, "0" * 64)
     for each in found.metrics.values():
         assert each.low < each.value < each.high
     alone = theirs.f1_score(of.targets, of.predictions, average=None)
     assert [label.f1 for label in found.classes] == pytest.approx(alone)
     assert found.confusion == () and found.classes[0].f1_low < found.classes[0].f1
-    assert intervals.of_said(of, section)["f1_macro"].low == found.metrics["f1_macro"].low
+    assert (
+        intervals.bootstrap_intervals(of, section)["f1_macro"].low == found.metrics["f1_macro"].low
+    )
 
 
 def test_two_models_are_compared_row_by_row() -> None:
     better = said(200)
     worse = LabelPredictions(better.ids, better.targets, 1 - better.probabilities)
-    found = paired("f1_micro", worse, better, sign=-1.0)
+    found = paired_difference("f1_micro", worse, better, sign=-1.0)
     assert 0 < found.low < found.value < found.high

@@ -15,9 +15,9 @@ from conf.runtime.errors import DenseError
 from conf.schema.evaluate import OF_TEXTS, Evaluate, Texts
 from conf.schema.study import TrialConfig
 from tasks.evaluate.evaluation import evaluate
-from tasks.evaluate.intervals import of_said
+from tasks.evaluate.intervals import bootstrap_intervals
 from tasks.evaluate.metrics import score
-from tasks.evaluate.paired import paired
+from tasks.evaluate.paired import paired_difference
 from tasks.evaluate.predictions import TextPredictions, read, write
 
 WORDS = ("the", "a", "cat", "dog", "sat", "on", "mat", "Über", "don't", ",", "42", "ran.")
@@ -78,7 +78,7 @@ def test_values_are_those_of_the_libraries(
 
 def test_an_interval_is_that_of_resampled_corpora() -> None:
     rows = corpus()
-    found = of_said(rows, ALL, ["bleu"], resamples=300)["bleu"]
+    found = bootstrap_intervals(rows, ALL, ["bleu"], resamples=300)["bleu"]
     random = np.random.default_rng(5)
     again = []
     for _ in range(100):
@@ -93,11 +93,11 @@ def test_an_interval_is_that_of_resampled_corpora() -> None:
 def test_a_pair_of_models_is_compared_on_the_same_draws() -> None:
     worse, better = corpus(), corpus()
     better = TextPredictions(better.ids, better.references, list(better.references))
-    gained = paired("bleu", worse, better, sign=-1, evaluate=ALL)
-    whole = of_said(worse, ALL, ["bleu"])["bleu"]
+    gained = paired_difference("bleu", worse, better, sign=-1, evaluate=ALL)
+    whole = bootstrap_intervals(worse, ALL, ["bleu"])["bleu"]
     assert gained.value == pytest.approx(100.0 - whole.value)
     assert gained.low == pytest.approx(100.0 - whole.high)
-    none = paired("chrf", worse, worse, sign=-1, evaluate=ALL)
+    none = paired_difference("chrf", worse, worse, sign=-1, evaluate=ALL)
     assert (none.value, none.low, none.high) == (0.0, 0.0, 0.0)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tasks.evaluate import intervals, metrics
-from tasks.evaluate.paired import paired
+from tasks.evaluate.paired import paired_difference
 from tasks.evaluate.predictions import Predictions
 from tasks.report.sections.gain import gain
 from tasks.study.reader import StudyRecord
@@ -29,7 +29,7 @@ def predictions(seed: int, error: float, rows: int = 300) -> Predictions:
 @pytest.mark.parametrize(("name", "sign"), [("accuracy", -1), ("f1_macro", -1), ("log_loss", 1)])
 def test_the_value_is_the_difference_of_the_metric(name: str, sign: float) -> None:
     start, best = predictions(1, 0.3), predictions(2, 0.1)
-    found = paired(name, start, best, sign=sign)
+    found = paired_difference(name, start, best, sign=sign)
     values = [
         metrics.compute([name], p.targets, p.predictions, p.probabilities)[name]
         for p in (start, best)
@@ -42,7 +42,7 @@ def test_the_value_is_the_difference_of_the_metric(name: str, sign: float) -> No
 @pytest.mark.parametrize("name", ["accuracy", "f1_weighted"])
 def test_draws_of_cells_agree_with_resampled_rows(name: str) -> None:
     start, best = predictions(1, 0.3), predictions(2, 0.2)
-    found = paired(name, start, best, sign=-1)
+    found = paired_difference(name, start, best, sign=-1)
     differences = []
     for block in intervals.resampled_indices(300, 1_000, 5):
         for rows in block:
@@ -62,7 +62,7 @@ def test_pairs_that_err_on_the_same_rows_differ_little() -> None:
     best.predictions[np.flatnonzero(start.predictions != start.targets)[:3]] = start.targets[
         np.flatnonzero(start.predictions != start.targets)[:3]
     ]
-    found = paired("accuracy", start, best, sign=-1)
+    found = paired_difference("accuracy", start, best, sign=-1)
     assert found.value == pytest.approx(0.01)
     assert 0 <= found.low <= found.high < 0.03  # far below what unpaired resamples would say
 

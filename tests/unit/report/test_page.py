@@ -12,7 +12,7 @@ import pytest
 from conf.loading.load import load_study
 from conf.schema.data import TableData
 from conf.schema.study import Study
-from tasks.evaluate.evaluation import EVALUATION, Example
+from tasks.evaluate.evaluation import EVALUATION, TextExample
 from tasks.report.page import page, script_json, write_page
 from tasks.report.reproduce import as_yaml
 from tasks.report.view import Surroundings
@@ -222,7 +222,7 @@ def test_written_texts_stand_with_their_signature_and_the_worst_of_them(tmp_path
     record = made_study(made_home(tmp_path), trials=3, failed=())
     best = record.best
     assert best is not None and best.evaluation is not None
-    example = Example(id=7, score=3.25, reference="el gato", hypothesis=EVIL)
+    example = TextExample(id=7, score=3.25, reference="el gato", hypothesis=EVIL)
     written = best.evaluation.model_copy(
         update={
             "confusion": (), "classes": (), "reliability": (), "worst": (example,),

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from conf.schema.evaluate import OF_NUMBERS, Evaluate
-from tasks.evaluate.intervals import of_said, resampled_indices, resampled_weights
+from tasks.evaluate.intervals import bootstrap_intervals, resampled_indices, resampled_weights
 from tasks.evaluate.metrics import compute, score
 from tasks.evaluate.numbers import METRICS
 from tasks.evaluate.predictions import NumberPredictions
-from tasks.evaluate.ranks import calibration_error, reliability, roc_auc
+from tasks.evaluate.probability_metrics import calibration_error, reliability, roc_auc
 
 
 def sample(rows: int, classes: int, seed: int) -> tuple[NDArray, NDArray, NDArray]:
@@ -86,7 +86,7 @@ def test_numbers(offset: float) -> None:
     expected = sk.root_mean_squared_error(targets, predictions)
     assert found["rmse"] == pytest.approx(expected, rel=1e-9)
     assert found["r2"] == pytest.approx(sk.r2_score(targets, predictions), rel=1e-9)
-    intervals = of_said(rows, section)
+    intervals = bootstrap_intervals(rows, section)
     assert all(each.low < each.value < each.high for each in intervals.values())
     resampled = resampled_weights(METRICS["r2"](targets, predictions), 200, 10, 0)
     (block,) = resampled_indices(200, 10, 0)

@@ -1,4 +1,4 @@
-"""A second answer is scored as if it stood alone, under its own name, and read back as written."""
+"""The auxiliary target is scored as if it stood alone, under its own name, and round-trips."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 
 from conf.schema.evaluate import Evaluate, direction_of
 from tasks.evaluate import intervals, metrics
-from tasks.evaluate.evaluation import of_predictions
+from tasks.evaluate.evaluation import evaluate_predictions
 from tasks.evaluate.predictions import (
+    AuxiliaryPredictions,
     LabelPredictions,
     NumberPredictions,
     Predictions,
-    Second,
-    about,
     read,
+    select_predictions,
     write,
 )
 
@@ -36,27 +36,30 @@ ANY = Evaluate(objective="accuracy", metrics=("accuracy",))
     [(CLASSES, ("accuracy", "f1_macro")), (NUMBERS, ("rmse", "mae"))],
     ids=["class", "number"],
 )
-def test_it_is_scored_beside_the_first(
+def test_the_auxiliary_target_is_scored_as_if_alone(
     first: Predictions | LabelPredictions,
     second: Predictions | NumberPredictions,
     names: tuple[str, ...],
     tmp_path: Path,
 ) -> None:
-    both = replace(first, second=Second("tone", second))
+    both = replace(first, auxiliary=AuxiliaryPredictions("tone", second))
     alone = {f"tone/{n}": v for n, v in metrics.score(second, ANY, names).items()}
     assert metrics.score(both, ANY) == metrics.score(first, ANY) | alone
     section = ANY.model_copy(update={"second": names[:1]})
-    interval = intervals.of_said(second, ANY, names[:1])[names[0]]
-    assert intervals.of_said(both, section)[f"tone/{names[0]}"] == interval
-    assert set(of_predictions(both, section, "0" * 64).metrics) == {"accuracy", f"tone/{names[0]}"}
+    interval = intervals.bootstrap_intervals(second, ANY, names[:1])[names[0]]
+    assert intervals.bootstrap_intervals(both, section)[f"tone/{names[0]}"] == interval
+    assert set(evaluate_predictions(both, section, "0" * 64).metrics) == {
+        "accuracy",
+        f"tone/{names[0]}",
+    }
     write(tmp_path / "p.parquet", both)
     kept = read(tmp_path / "p.parquet")
     assert type(kept) is type(first)
     assert metrics.score(kept, ANY) == metrics.score(both, ANY)
 
 
-def test_a_metrics_name_says_which_answer_it_is_about() -> None:
-    both = replace(CLASSES, second=Second("tone", NUMBERS))
-    assert about("tone/rmse", both, both) == ("rmse", (NUMBERS, NUMBERS))
-    assert about("accuracy", both) == ("accuracy", (both,))
+def test_the_prefix_of_a_metric_selects_the_predictions() -> None:
+    both = replace(CLASSES, auxiliary=AuxiliaryPredictions("tone", NUMBERS))
+    assert select_predictions("tone/rmse", both, both) == ("rmse", (NUMBERS, NUMBERS))
+    assert select_predictions("accuracy", both) == ("accuracy", (both,))
     assert (direction_of("tone/rmse"), direction_of("tone/r2")) == ("minimize", "maximize")
