@@ -228,9 +228,9 @@ class Augment(Section):
     """Tables, images and texts: oversampling of rare classes."""
 
     @model_validator(mode="after")
-    def _one_blend(self) -> Augment:
+    def _probabilities_add_up(self) -> Augment:
         if self.mixup is not None and self.cutmix is not None and self.mixup.p + self.cutmix.p > 1:
             raise ValueError(
-                "a batch is either mixed or cut: mixup.p and cutmix.p together are above 1"
+                "a batch gets mixup or CutMix, not both: mixup.p + cutmix.p must be at most 1"
             )
         return self

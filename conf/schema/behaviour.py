@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from conf.schema.base import Section
 
-Words = Annotated[str, Field(min_length=1, max_length=20_000)]
+Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 Class = Annotated[str, Field(min_length=1, max_length=200)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -16,9 +16,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Pair(Section):
     """Two texts, one of which must score above the other."""
 
-    higher: Words
+    higher: Text
     """Text with the larger probability, or number."""
-    lower: Words
+    lower: Text
     """Text with the smaller one."""
     of: Class | None = None
     """Class whose probability is compared; absent in regression."""
@@ -39,9 +39,9 @@ class Push(Section):
     """Smallest share of the validation rows in which the prediction must not fall."""
 
     @model_validator(mode="after")
-    def _it_is_moved(self) -> Push:
+    def _column_changes(self) -> Push:
         if self.by == 0:
-            raise ValueError("by: 0 changes nothing; give what is added to the column")
+            raise ValueError("by: 0 changes nothing; give the amount to add to the column")
         return self
 
 

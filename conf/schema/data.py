@@ -50,10 +50,10 @@ class BuiltinData(Section):
     """Target: a class, or a number (`diabetes`)."""
 
     @model_validator(mode="after")
-    def _of_its_task(self) -> BuiltinData:
+    def _task_of_the_data(self) -> BuiltinData:
         task = "regression" if self.name == "diabetes" else "classification"
         if self.task != task:
-            raise ValueError(f"{self.name} is data for {task}; set task: {task}")
+            raise ValueError(f"{self.name} is a data set for {task}; set task: {task}")
         return self
 
 
@@ -71,13 +71,15 @@ class CategoricalColumns(Section):
     """Most categories of a column; a column with more is refused."""
 
 
-def _one_choice(features: Sequence[str], without: Sequence[str], words: CategoricalColumns) -> None:
+def _check_columns(
+    features: Sequence[str], without: Sequence[str], words: CategoricalColumns
+) -> None:
     if features and without:
         raise ValueError("give either features or without, not both")
     if features and (strange := [name for name in words.columns if name not in features]):
         raise ValueError(f"words.columns: {strange[0]!r} is not among features; name it there, too")
     if lost := [name for name in words.columns if name in without]:
-        raise ValueError(f"words.columns: {lost[0]!r} is left out by without; drop one of the two")
+        raise ValueError(f"words.columns: {lost[0]!r} is excluded by without; drop one of the two")
 
 
 class AuxiliaryTarget(Section):
@@ -95,10 +97,10 @@ class AuxiliaryTarget(Section):
         """The column's name, as a prefix of other names."""
         return re.sub(r"\W+", "_", self.label)
 
-    def beside(self, *others: str | None) -> None:
+    def check_distinct(self, *others: str | None) -> None:
         """Raise ValueError if its column has another role already."""
         if self.label in others:
-            raise ValueError(f"second.label: {self.label!r} is another column already")
+            raise ValueError(f"second.label: the column {self.label!r} has another role already")
 
 
 class TableData(Section):
@@ -140,9 +142,9 @@ class TableData(Section):
 
     @model_validator(mode="after")
     def _chosen_once(self) -> TableData:
-        _one_choice(self.features, self.without, self.words)
+        _check_columns(self.features, self.without, self.words)
         if self.second is not None:
-            self.second.beside(self.label, self.text, self.group, self.time, self.part)
+            self.second.check_distinct(self.label, self.text, self.group, self.time, self.part)
         return self
 
 
@@ -243,12 +245,12 @@ class HubData(Section):
         if self.text is not None and self.image is not None:
             raise ValueError("give either text or image, not both")
         if self.second is not None and self.image is not None:
-            raise ValueError("a second answer is of texts and tables; drop image, or second")
+            raise ValueError("an auxiliary target needs texts or a table; drop image, or second")
         if self.second is not None:
-            self.second.beside(self.label, self.text, self.group)
+            self.second.check_distinct(self.label, self.text, self.group)
         if self.task == "multilabel" and self.image is not None:
-            raise ValueError("task multilabel is of texts and tables; drop image, or the task")
-        _one_choice(self.features, self.without, self.words)
+            raise ValueError("task multilabel needs texts or a table; drop image, or the task")
+        _check_columns(self.features, self.without, self.words)
         return self
 
 
@@ -269,10 +271,10 @@ class PackageData(Section):
     """Name of the licence that you accept, for assets that require it."""
 
     @model_validator(mode="after")
-    def _of_its_task(self) -> PackageData:
+    def _task_of_the_data(self) -> PackageData:
         task = "translation" if self.name in ("en-es", "pronounce") else "classification"
         if self.task != task:
-            raise ValueError(f"{self.name} is data for {task}; set task: {task}")
+            raise ValueError(f"{self.name} is a data set for {task}; set task: {task}")
         return self
 
 

@@ -85,7 +85,7 @@ class Limit(Section):
     at_most: bool
     value: float
 
-    def kept(self, value: float) -> bool:
+    def satisfied(self, value: float) -> bool:
         """Whether a value satisfies the constraint."""
         return value <= self.value if self.at_most else value >= self.value
 
@@ -152,7 +152,7 @@ class Evaluate(Section):
         return tuple(dict.fromkeys(name for name in names if name != self.objective))
 
     @model_validator(mode="after")
-    def _all_is_measured(self) -> Evaluate:
+    def _needed_values_are_measured(self) -> Evaluate:
         measured = (*self.metrics, *get_args(MeasureName))
         for name in self.needed:
             if name not in measured:
@@ -161,7 +161,7 @@ class Evaluate(Section):
                     f"{name!r} is not measured; add it to evaluate.metrics, or use one of {known}"
                 )
         if len({self.objective, *self.also}) <= len(self.also):
-            raise ValueError("the same objective is named twice; drop one")
+            raise ValueError("an objective is named twice; drop one")
         return self
 
 
@@ -169,7 +169,7 @@ def _limit(text: str) -> Limit:
     """Parse a constraint; raises ValueError if it is none."""
     found = _LIMIT.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is no constraint; write one like latency_ms <= 20")
+        raise ValueError(f"{text!r} is no constraint; write it like latency_ms <= 20")
     name, comparison, value = found.groups()
     return Limit(name=name, at_most=comparison == "<=", value=float(value))
 

@@ -35,7 +35,7 @@ class Stop(Section):
     @model_validator(mode="after")
     def _money_has_a_price(self) -> Stop:
         if self.money is not None and self.cost_per_gpu_hour is None:
-            raise ValueError("money needs a price; set stop.cost_per_gpu_hour too")
+            raise ValueError("stop.money needs a price; set stop.cost_per_gpu_hour, too")
         return self
 
 
@@ -74,9 +74,11 @@ class Resources(Section):
     paused trials lose their checkpoints, and start again if they are promoted."""
 
     @model_validator(mode="after")
-    def _ray_gives_whole_gpus_or_parts_of_one(self) -> Resources:
+    def _ray_shares_single_gpus_only(self) -> Resources:
         if self.engine == "ray" and self.devices > 1 and self.gpu_share != 1:
-            raise ValueError("on Ray a trial of several devices shares none; set gpu_share: 1")
+            raise ValueError(
+                "on Ray a trial with several devices cannot share GPUs; set gpu_share: 1"
+            )
         return self
 
     @property

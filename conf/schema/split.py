@@ -29,7 +29,7 @@ class Shares(Section):
     with its own name."""
 
     @model_validator(mode="after")
-    def _something_left(self) -> Shares:
+    def _training_rows_remain(self) -> Shares:
         if self.fold is not None and self.fold >= (self.folds or 0):
             raise ValueError(f"fold {self.fold} is not below folds, which is {self.folds}")
         if self.folds is None and self.validation + self.test > 0.9:

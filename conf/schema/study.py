@@ -48,12 +48,12 @@ class TrialConfig(Section):
 
     @field_validator("evaluate")
     @classmethod
-    def _metrics_are_of_the_task(cls, evaluate: Evaluate, earlier: ValidationInfo) -> Evaluate:
+    def _metrics_fit_the_task(cls, evaluate: Evaluate, earlier: ValidationInfo) -> Evaluate:
         """Checks the task before it looks for the objective among the metrics: adding a metric of
         another task would be no remedy."""
         data = earlier.data.get("data")
         if data is not None:
-            _check_scores(evaluate, data)
+            _check_metrics(evaluate, data)
         if evaluate.objective not in evaluate.metrics:
             raise ValueError(
                 f"the objective {evaluate.objective!r} is not computed; add it to evaluate.metrics"
@@ -61,50 +61,52 @@ class TrialConfig(Section):
         return evaluate
 
     @model_validator(mode="after")
-    def _second_answer_is_learnt(self) -> Self:
-        if wrong := next(_not_of_two(self), None):
+    def _auxiliary_target_is_supported(self) -> Self:
+        if wrong := next(_auxiliary_problems(self), None):
             raise ValueError(wrong)
         return self
 
     @model_validator(mode="after")
-    def _privacy_is_kept(self) -> Self:
-        if self.train.privacy is not None and (wrong := next(_not_private(self), None)):
-            raise ValueError(f"train.privacy does not go with {wrong}; change one of the two")
-        return self
-
-    @model_validator(mode="after")
-    def _prefix_is_learnt(self) -> Self:
-        if self.train.gradient_checkpointing and getattr(self.model, "tune", "") == "prefix":
+    def _privacy_is_supported(self) -> Self:
+        if self.train.privacy is not None and (wrong := next(_privacy_conflicts(self), None)):
             raise ValueError(
-                "train.gradient_checkpointing computes layers again, without what model.tune: "
-                "prefix learns for them; leave it out, or use prompt or lora"
+                f"train.privacy cannot be combined with {wrong}; change one of the two"
             )
         return self
 
     @model_validator(mode="after")
-    def _classes_are_there(self) -> Self:
+    def _prefix_is_not_recomputed(self) -> Self:
+        if self.train.gradient_checkpointing and getattr(self.model, "tune", "") == "prefix":
+            raise ValueError(
+                "train.gradient_checkpointing recomputes layers without the tokens of model.tune: "
+                "prefix; leave it out, or use prompt or lora"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _class_settings_fit_the_task(self) -> Self:
         """Refuses settings of classes in regression, and some of them in multilabel tasks."""
         task = self.data.task
-        sense: dict[str, tuple[str, ...]] = {"regression": (), "multilabel": OF_SEVERAL}
-        for name, remedy in _about_classes(self) if task in sense else ():
+        sense: dict[str, tuple[str, ...]] = {"regression": (), "multilabel": MULTILABEL_SETTINGS}
+        for name, remedy in _class_settings(self) if task in sense else ():
             if name not in sense[task]:
-                raise ValueError(f"{name} is about classes, and the task is {task}; {remedy}")
+                raise ValueError(f"{name} applies to classes, and the task is {task}; {remedy}")
         return self
 
 
-FEWEST_PRIVATE = 16
+SMALLEST_PRIVATE_BATCH = 16
 """Smallest mean batch size at which a Poisson sample is practically never empty."""
-OF_SEVERAL = (
+MULTILABEL_SETTINGS = (
     "split.by: stratified", "clean.class_floor", "augment.mixup", "train.class_weights",
 )  # fmt: skip
 """Settings of classes that also apply to multilabel tasks."""
 
 
-def _not_of_two(config: TrialConfig) -> Iterator[str]:
+def _auxiliary_problems(config: TrialConfig) -> Iterator[str]:
     """Settings of an auxiliary target where there is none, or that conflict with one."""
     augment = config.augment
     if getattr(config.data, "second", None) is None:
-        wrong = "{} is about a second answer; name its column in data.second, or drop it"
+        wrong = "{} needs an auxiliary target; name its column in data.second, or drop it"
         if config.train.second_weight != 1.0:
             yield wrong.format("train.second_weight")
         if config.evaluate.second:
@@ -113,7 +115,7 @@ def _not_of_two(config: TrialConfig) -> Iterator[str]:
     if not config.model.capabilities.auxiliary_target:
         fits = capable_kinds(lambda row: row.auxiliary_target)
         yield (
-            f"model.kind {config.model.kind} gives one answer, and data.second asks for another; "
+            f"model.kind {config.model.kind} learns one target, and data.second names another; "
             f"use {' or '.join(fits)}, or drop data.second"
         )
     made = augment.oversample is not None and augment.oversample.kind == "smote"
@@ -123,10 +125,10 @@ def _not_of_two(config: TrialConfig) -> Iterator[str]:
         ("oversample.kind smote", made),
     ):
         if given:
-            yield f"augment.{name} makes rows without the second answer of data.second; drop it"
+            yield f"augment.{name} makes rows without the auxiliary target data.second; drop it"
 
 
-def _not_private(config: TrialConfig) -> Iterator[str]:
+def _privacy_conflicts(config: TrialConfig) -> Iterator[str]:
     """Settings that conflict with differentially private training."""
     augment, train, model = config.augment, config.train, config.model
     for name in ("mixup", "cutmix", "oversample"):
@@ -142,15 +144,15 @@ def _not_private(config: TrialConfig) -> Iterator[str]:
             yield f"train.{name}"
     if train.precision != "float32":
         yield f"train.precision {train.precision}"
-    if train.batch_size < FEWEST_PRIVATE:
-        yield f"a train.batch_size below {FEWEST_PRIVATE}"
+    if train.batch_size < SMALLEST_PRIVATE_BATCH:
+        yield f"a train.batch_size below {SMALLEST_PRIVATE_BATCH}"
     tune = getattr(model, "tune", "frozen")
     if not model.capabilities.private or tune not in ("frozen", "lora"):
         kinds = ", ".join(capable_kinds(lambda row: row.private))
         yield f"model.kind {model.kind} (it takes {kinds}; tune frozen or lora)"
 
 
-def _about_classes(config: TrialConfig) -> Iterator[tuple[str, str]]:
+def _class_settings(config: TrialConfig) -> Iterator[tuple[str, str]]:
     """The settings of classes that are in use, each with its remedy."""
     clean, augment, train = config.clean, config.augment, config.train
     if config.split.by == "stratified":
@@ -169,15 +171,15 @@ def _about_classes(config: TrialConfig) -> Iterator[tuple[str, str]]:
             yield name, "leave it out"
 
 
-def _check_scores(evaluate: Evaluate, data: Data) -> None:
+def _check_metrics(evaluate: Evaluate, data: Data) -> None:
     """Raise ValueError for a metric that is not defined for the task of its target."""
     second = getattr(data, "second", None)
     asked = [((evaluate.objective, *evaluate.metrics), data.task, "")]
-    asked += [(evaluate.second, second.task, " (second)")] if second else []
+    asked += [(evaluate.second, second.task, " (auxiliary)")] if second else []
     for names, task, which in asked:
         if wrong := [name for name in names if name not in OF_TASK[task]]:
             raise ValueError(
-                f"{wrong[0]!r} does not score {task}{which}; "
+                f"{wrong[0]!r} is no metric of {task}{which}; "
                 f"known for it: {', '.join(OF_TASK[task])}"
             )
 
@@ -205,16 +207,16 @@ class Study(TrialConfig):
     """Tracking in MLflow."""
 
     @model_validator(mode="after")
-    def _several_objectives_are_of_whole_trials(self) -> Self:
+    def _several_objectives_need_complete_trials(self) -> Self:
         if self.evaluate.also and self.search.rungs is not None:
-            raise ValueError("several objectives are of whole trials; drop search.rungs")
+            raise ValueError("several objectives need complete trials; drop search.rungs")
         return self
 
     @model_validator(mode="after")
-    def _regret_has_a_model(self) -> Self:
+    def _regret_needs_a_surrogate(self) -> Self:
         alone = self.search.strategy == "bayes" and not self.evaluate.also
         if self.stop.regret is not None and not alone:
-            raise ValueError("stop.regret needs strategy bayes and one objective; drop it")
+            raise ValueError("stop.regret needs strategy bayes and a single objective; drop it")
         return self
 
     @property

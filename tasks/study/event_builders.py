@@ -80,7 +80,7 @@ def _measured(end: Ended, wanted: Evaluate) -> dict[str, object]:
     broken = [
         text
         for text, limit in zip(wanted.constraints, wanted.limits, strict=True)
-        if (value := values.get(limit.name)) is None or not limit.kept(value)
+        if (value := values.get(limit.name)) is None or not limit.satisfied(value)
     ]
     return {"measures": known, "broken": broken}
 

@@ -172,7 +172,7 @@ def test_all_problems_come_at_once(folder: Path) -> None:
         ("seed=-1", "seed", "-1 is not at least 0"),
         ("stop.target=.nan", "stop.target", "not a finite number"),
         ("evaluate.objective=f1_micro", "evaluate", "is not computed"),
-        ("evaluate.objective=rmse", "evaluate", "'rmse' does not score classification; known for"),
+        ("evaluate.objective=rmse", "evaluate", "'rmse' is no metric of classification; known for"),
         ("evaluate.objective=acuracy", "evaluate.objective",
          "evaluate.objective: acuracy is no choice here; did you mean accuracy?"),
         (WEIGHTS + "={source: hub, name: x, revision: main}", WEIGHTS + ".revision",

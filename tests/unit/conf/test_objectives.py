@@ -11,7 +11,7 @@ from conf.runtime.errors import BadConfig
 from conf.schema.evaluate import direction_of
 
 
-def test_a_list_of_objectives_is_the_first_and_the_others() -> None:
+def test_a_list_of_objectives_is_the_objective_and_also() -> None:
     evaluate = load_study("digits", ["evaluate.objective=[f1_macro, latency_ms, params]"]).evaluate
     assert (evaluate.objective, evaluate.also) == ("f1_macro", ("latency_ms", "params"))
     assert [direction_of(name) for name in ("f1_macro", "latency_ms", "log_loss")] == [
@@ -28,17 +28,17 @@ def test_one_objective_above_several_stands_alone(tmp_path: Path) -> None:
     assert (alone.evaluate.objective, alone.evaluate.also) == ("f1_macro", ())
 
 
-def test_limits_are_read() -> None:
+def test_constraints_are_parsed() -> None:
     given = ["evaluate.constraints=['latency_ms<=2e1', 'accuracy >= .5']"]
     evaluate = load_study("digits", given).evaluate
     slow, good = evaluate.limits
-    assert (slow.name, slow.value, slow.kept(20.0), slow.kept(20.5)) == (
+    assert (slow.name, slow.value, slow.satisfied(20.0), slow.satisfied(20.5)) == (
         "latency_ms",
         20,
         True,
         False,
     )
-    assert (good.name, good.kept(0.5), good.kept(0.4)) == ("accuracy", True, False)
+    assert (good.name, good.satisfied(0.5), good.satisfied(0.4)) == ("accuracy", True, False)
     assert evaluate.needed == ("latency_ms",)
 
 
@@ -49,17 +49,17 @@ def test_limits_are_read() -> None:
         (["evaluate.objective=[accuracy, log_loss]"], "add it to evaluate.metrics"),
         (["evaluate.objective=[]"], "is not one of"),
         (["evaluate.objective=[latency_ms, accuracy]"], "latency_ms is not one of"),
-        (["evaluate.constraints=['latency_ms < 20']"], "write one like latency_ms <= 20"),
+        (["evaluate.constraints=['latency_ms < 20']"], "write it like latency_ms <= 20"),
         (["evaluate.constraints=['latency_ms <= quick']"], "is no constraint"),
         (["evaluate.constraints=['latency <= 20']"], "'latency' is not measured"),
         (["evaluate.objective=[accuracy, params]", "search.rungs.first=2"], "drop search.rungs"),
-        (["evaluate.objective=[accuracy, params]", "stop.regret=0.01"], "one objective"),
+        (["evaluate.objective=[accuracy, params]", "stop.regret=0.01"], "a single objective"),
         (["search.strategy=random", "stop.regret=0.01"], "needs strategy bayes"),
         (["search.strategy=random", "search.cost_aware=true"], "goes with strategy bayes"),
         (["stop.money=3"], "cost_per_gpu_hour"),
     ],
     ids=lambda given: given[-1] if isinstance(given, list) else None,
 )
-def test_what_cannot_be_is_said(overrides: list[str], sentence: str) -> None:
+def test_invalid_objectives_are_refused(overrides: list[str], sentence: str) -> None:
     with pytest.raises(BadConfig, match=sentence):
         load_study("digits", overrides)

@@ -1,4 +1,4 @@
-"""What does not go with private training is refused before anything runs."""
+"""Conflicts with differentially private training are refused before anything runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def test_it_is_a_study_and_epsilon_may_be_searched() -> None:
+def test_a_private_study_validates_and_epsilon_is_searchable() -> None:
     space = {"train.privacy.epsilon": {"low": 1.0, "high": 8.0}}
     Study.model_validate({**GOOD, "search": {"trials": 3, "space": space}})
 
@@ -37,7 +37,9 @@ def test_it_is_a_study_and_epsilon_may_be_searched() -> None:
         ("model", {"kind": "transformer", "tune": "full"}, "model.kind transformer .*tune frozen"),
     ],
 )
-def test_the_rest_is_refused(section: str, given: dict[str, Any], message: str) -> None:
+def test_conflicting_settings_are_refused(
+    section: str, given: dict[str, Any], message: str
+) -> None:
     both = {**GOOD.get(section, {}), **given}
-    with pytest.raises(ValueError, match=f"train.privacy does not go with {message}"):
+    with pytest.raises(ValueError, match=f"train.privacy cannot be combined with {message}"):
         Study.model_validate({**GOOD, section: both})

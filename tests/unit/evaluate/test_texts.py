@@ -146,7 +146,7 @@ def test_perplexity_without_losses_is_refused(tmp_path: Path) -> None:
 )
 def test_an_objective_of_another_task_is_refused(task: str, name: str) -> None:
     data = "en-es" if task == "translation" else "tweets"
-    with pytest.raises(ValueError, match=f"'{name}' does not score {task}"):
+    with pytest.raises(ValueError, match=f"'{name}' is no metric of {task}"):
         TrialConfig.model_validate(
             {
                 "data": {"source": "package", "name": data, "task": task},

@@ -404,5 +404,5 @@ def test_a_hub_model_without_a_network_is_said_before_the_first_trial(
 def test_metrics_of_another_task_are_refused() -> None:
     given = study_of("causal", "gpt2")
     given["evaluate"] = {"objective": "accuracy", "metrics": ["accuracy"]}
-    with pytest.raises(ValueError, match="'accuracy' does not score translation"):
+    with pytest.raises(ValueError, match="'accuracy' is no metric of translation"):
         Study.model_validate(given)

@@ -1,4 +1,4 @@
-"""A second answer: what does not go with it is refused before anything is done."""
+"""Conflicts with an auxiliary target are refused before anything runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def test_its_name_is_the_columns() -> None:
+def test_the_name_derives_from_the_column() -> None:
     second = Study.model_validate(GOOD).data.second
     assert second is not None and second.name == "the_tone"
 
@@ -30,26 +30,36 @@ def test_its_name_is_the_columns() -> None:
 @pytest.mark.parametrize(
     ("section", "given", "message"),
     [
-        ("model", {"kind": "svm"}, "model.kind svm gives one answer, .* use mlp or text_cnn"),
-        ("augment", {"mixup": {}}, "augment.mixup makes rows without the second answer"),
+        ("model", {"kind": "svm"}, "model.kind svm learns one target, .* use mlp or text_cnn"),
+        ("augment", {"mixup": {}}, "augment.mixup makes rows without the auxiliary target"),
         ("augment", {"oversample": {"kind": "smote"}}, "augment.oversample.kind smote makes rows"),
-        ("evaluate", {"second": ["rmse"]}, "'rmse' does not score classification .second.;"),
+        ("evaluate", {"second": ["rmse"]}, "'rmse' is no metric of classification .auxiliary.;"),
         ("train", {"second_weight": -1}, "greater than or equal to 0"),
-        ("data", {**DATA, "second": {"label": "y"}}, "second.label: 'y' is another column already"),
-        ("data", {**SAVED, "image": "x", "text": None}, "a second answer is of texts and tables"),
-        ("data", {**SAVED, "group": "the tone"}, "second.label: 'the tone' is another column"),
-        ("data", {**DATA, "second": None}, "train.second_weight is about a second answer"),
+        (
+            "data",
+            {**DATA, "second": {"label": "y"}},
+            "second.label: the column 'y' has another role",
+        ),
+        (
+            "data",
+            {**SAVED, "image": "x", "text": None},
+            "an auxiliary target needs texts or a table",
+        ),
+        ("data", {**SAVED, "group": "the tone"}, "second.label: the column 'the tone' has another"),
+        ("data", {**DATA, "second": None}, "train.second_weight needs an auxiliary target"),
     ],
     ids=["estimator", "mixup", "smote", "metric", "weight", "same", "image", "group", "none"],
 )
-def test_the_rest_is_refused(section: str, given: dict[str, Any], message: str) -> None:
+def test_conflicting_settings_are_refused(
+    section: str, given: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         Study.model_validate({**GOOD, section: given})
 
 
-def test_a_kind_that_is_searched_is_refused_too() -> None:
+def test_a_searched_kind_without_support_is_refused() -> None:
     second = ["data={source: table, path: a.csv, label: y, second: {label: z}}"]
-    with pytest.raises(BadConfig, match=r"refuses knn: .*model.kind knn gives one answer"):
+    with pytest.raises(BadConfig, match=r"refuses knn: .*model.kind knn learns one target"):
         load_study("wine", [*second, "search.space={model.kind: {choices: [mlp, knn]}}"])
     weighed = [*second, "search.space={train.second_weight: {low: 0.1, high: 10, scale: log}}"]
     assert "train.second_weight" in load_study("wine", weighed).search.space

@@ -1,4 +1,4 @@
-"""What does not go with any number of labels a row is refused; what does is not."""
+"""Settings of a multilabel study: some class settings apply, the others are refused."""
 
 from __future__ import annotations
 
@@ -20,28 +20,34 @@ GOOD: dict[str, Any] = {
 }
 
 
-def test_it_is_a_study() -> None:
+def test_a_multilabel_study_validates() -> None:
     assert Study.model_validate(GOOD).split.by == "stratified"
 
 
 @pytest.mark.parametrize(
     ("section", "given", "message"),
     [
-        ("evaluate", {"objective": "matthews", "metrics": ["matthews"]}, "'matthews' does not"),
-        ("clean", {"suspects": {}}, "clean.suspects is about classes, and the task is multilabel"),
-        ("clean", {"labels": ["a"]}, "clean.labels is about classes"),
-        ("augment", {"oversample": {}}, "augment.oversample is about classes"),
-        ("train", {"label_smoothing": 0.1}, "train.label_smoothing is about classes"),
-        ("data", {**GOOD["data"], "bands": [{"name": "a", "low": 0}]}, "data.bands is about"),
+        ("evaluate", {"objective": "matthews", "metrics": ["matthews"]}, "'matthews' is no metric"),
+        (
+            "clean",
+            {"suspects": {}},
+            "clean.suspects applies to classes, and the task is multilabel",
+        ),
+        ("clean", {"labels": ["a"]}, "clean.labels applies to classes"),
+        ("augment", {"oversample": {}}, "augment.oversample applies to classes"),
+        ("train", {"label_smoothing": 0.1}, "train.label_smoothing applies to classes"),
+        ("data", {**GOOD["data"], "bands": [{"name": "a", "low": 0}]}, "data.bands applies to"),
     ],
     ids=["metric", "suspects", "labels", "oversample", "smoothing", "bands"],
 )
-def test_the_rest_is_refused(section: str, given: dict[str, Any], message: str) -> None:
+def test_other_class_settings_are_refused(
+    section: str, given: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         Study.model_validate({**GOOD, section: given})
 
 
-def test_metrics_of_labels_do_not_score_classes() -> None:
+def test_multilabel_metrics_are_refused_in_classification() -> None:
     wrong = {"objective": "hamming_loss", "metrics": ["hamming_loss"]}
-    with pytest.raises(ValueError, match="'hamming_loss' does not score classification"):
+    with pytest.raises(ValueError, match="'hamming_loss' is no metric of classification"):
         Study.model_validate({"name": "a", "evaluate": wrong, "search": {"trials": 1}})
