@@ -67,7 +67,7 @@ class Dense:
     """This project."""
 
     def __init__(
-        self, space: Space, seed: int, strategy: Literal["bayes", "random"] = "bayes"
+        self, space: Space, seed: int, strategy: Literal["bayes", "random", "skopt"] = "bayes"
     ) -> None:
         from tasks.suggest import Optimizer
 
@@ -255,6 +255,7 @@ SEARCHERS: dict[str, Callable[[Space, int], Searcher]] = {
     "dense-no-plateau": ablated(plateau=False),
     "skopt-gp": Skopt,
     "skopt-forest": lambda space, seed: Skopt(space, seed, "ET"),
+    "dense-skopt": lambda space, seed: Dense(space, seed, "skopt"),
     "optuna-tpe": Optuna,
     "optuna-gp": lambda space, seed: Optuna(space, seed, "gp"),
     "hyperopt": Hyperopt,

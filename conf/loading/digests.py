@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+from conf.schema.search import SkoptSearch
 from conf.schema.study import Study, TrialConfig
 
 IDENTITY_FIELDS = {
@@ -18,7 +19,7 @@ IDENTITY_FIELDS = {
     "model": True,
     "train": True,
     "evaluate": True,
-    "search": {"space", "constraints", "strategy", "rungs", "learn_from"},
+    "search": {"space", "constraints", "strategy", "rungs", "learn_from", "skopt"},
 }
 
 
@@ -44,6 +45,8 @@ def study_identity(study: Study) -> dict[str, Any]:
     identity = study.model_dump(mode="json", include=IDENTITY_FIELDS)  # type: ignore[arg-type]
     if not identity["search"]["learn_from"]:  # a study of before there was such a thing is the same
         del identity["search"]["learn_from"]
+    if study.search.skopt in (None, SkoptSearch()):  # likewise; absent and the defaults are one
+        del identity["search"]["skopt"]
     return identity
 
 

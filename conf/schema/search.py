@@ -173,13 +173,28 @@ class Rungs(Section):
         return len(shares) - 1
 
 
+class SkoptSearch(Section):
+    """Strategy `skopt`: how scikit-optimize's optimizer is set up."""
+
+    estimator: Literal["GP", "RF", "ET", "GBRT"] = "GP"
+    """The surrogate model: Gaussian process, random forest, extra trees, or gradient-boosted
+    quantiles. The process is refitted for each suggestion, so that large batches take long."""
+    acquisition: Literal["EI", "LCB", "PI", "gp_hedge"] = "gp_hedge"
+    """Expected improvement, lower confidence bound, probability of improvement, or whichever of
+    the three has gained most so far."""
+    lie: Literal["cl_min", "cl_mean", "cl_max"] = "cl_min"
+    """The loss that pending trials are assumed to have: the minimum, mean or maximum so far."""
+
+
 class Search(Section):
     """Number of trials, and how they are proposed."""
 
-    strategy: Literal["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe"] = "bayes"
+    strategy: Literal["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe", "skopt"] = (
+        "bayes"
+    )
     """Search strategy: Bayesian optimisation, random, grid, Sobol sequence, evolution (SHADE),
-    random-forest surrogate (suits many conditions and thousands of trials), or `tpe` of Optuna
-    (extra `dense[tpe]`)."""
+    random-forest surrogate (suits many conditions and thousands of trials), `tpe` of Optuna
+    (extra `dense[tpe]`), or `skopt`, scikit-optimize's own optimizer."""
     trials: Annotated[int, Field(ge=1, le=100_000)] = 16
     """Number of trials, trial 0 (the study file as written) included."""
     batch_size: Annotated[int, Field(ge=1, le=1_024)] | None = None
@@ -198,6 +213,14 @@ class Search(Section):
     study begins (strategy `bayes`)."""
     rungs: Rungs | None = None
     """Early stopping at rungs; when absent, every trial trains all epochs."""
+    skopt: SkoptSearch | None = None
+    """Options of strategy `skopt`; absent: scikit-optimize's defaults."""
+
+    @model_validator(mode="after")
+    def _options_of_skopt(self) -> Search:
+        if self.skopt is not None and self.strategy != "skopt":
+            raise ValueError("skopt goes with strategy skopt; drop one of the two")
+        return self
 
     @model_validator(mode="after")
     def _options_of_bayes(self) -> Search:

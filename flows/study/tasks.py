@@ -27,7 +27,7 @@ from tasks.prepare.store.pin import pinned
 from tasks.study.event_builders import enqueued, observations, pending
 from tasks.study.reader import StudyRecord
 from tasks.suggest.propose import propose
-from tasks.suggest.types import Proposal, Settings
+from tasks.suggest.types import Proposal, Settings, SkoptOptions
 from tasks.track import store
 from tasks.train.engine.outcome import Outcome, why
 from tasks.train.folder import TrialFolder
@@ -80,6 +80,9 @@ def suggest(session: Session, count: int) -> Proposal:
             cost_aware=study.search.cost_aware,
             earlier=session.earlier,
             also=tuple((name, direction_of(name)) for name in study.evaluate.also),
+            skopt=SkoptOptions(**study.search.skopt.model_dump())
+            if study.search.skopt
+            else SkoptOptions(),
         ),
     )
 

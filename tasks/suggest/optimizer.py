@@ -16,6 +16,7 @@ from tasks.suggest.types import (
     Observation,
     Outcome,
     Settings,
+    SkoptOptions,
     Strategy,
     Suggestion,
     Values,
@@ -204,7 +205,8 @@ class Optimizer:
 def _settings(record: Mapping[str, Any]) -> Settings:
     earlier = tuple(Earlier(**one) for one in record["earlier"])
     also = tuple((name, direction) for name, direction in record["also"])
-    return Settings(**{**record, "earlier": earlier, "also": also})
+    skopt = SkoptOptions(**record.get("skopt", {}))  # absent before the strategy existed
+    return Settings(**{**record, "earlier": earlier, "also": also, "skopt": skopt})
 
 
 def _number(value: float | None) -> float | None:

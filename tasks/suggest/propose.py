@@ -8,13 +8,12 @@ suggestions and the same state (same machine and library versions, one linear-al
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from conf.runtime.errors import BadInput
 from tasks.suggest.problem import Choice, Picked, Problem, in_order, reports_of
-from tasks.suggest.space.initial_design import grid_rows, sobol, untried
 from tasks.suggest.space.space import space_of
-from tasks.suggest.strategies import evolution
 from tasks.suggest.types import (
     Direction,
     Observation,
@@ -25,6 +24,18 @@ from tasks.suggest.types import (
     Suggestion,
     Values,
 )
+
+STRATEGIES: dict[str, tuple[str, str]] = {
+    "bayes": ("bayes", "choose"),
+    "random": ("model_free", "choose_random"),
+    "sobol": ("model_free", "choose_sobol"),
+    "grid": ("model_free", "choose_grid"),
+    "evolution": ("evolution", "choose"),
+    "forest": ("forest", "choose"),
+    "tpe": ("tpe", "choose"),
+    "skopt": ("scikit_optimize", "choose"),
+}
+"""Strategy to its module in `tasks.suggest.strategies` and its function there."""
 
 _PLAIN = Settings()
 Chooser = Callable[[Problem, int, int, set[str]], Choice]
@@ -105,68 +116,10 @@ def _given(
 
 
 def _chooser(strategy: Strategy) -> Chooser:
-    if strategy == "bayes":
-        from tasks.suggest.strategies.bayes import choose  # scipy's optimisers load with it
-
-        return choose
-    if strategy == "forest":
-        from tasks.suggest.strategies import forest  # scikit-learn loads with its first fit
-
-        return forest.choose
-    if strategy == "tpe":
-        from tasks.suggest.strategies import tpe  # an extra
-
-        return tpe.choose
-    choosers: dict[str, Chooser] = {
-        "random": _random,
-        "sobol": _sobol,
-        "grid": _grid,
-        "evolution": evolution.choose,
-    }
-    if strategy not in choosers:
-        names = ", ".join(["bayes", *choosers, "forest", "tpe"])
+    """The strategy's function; its libraries load when it is asked for."""
+    if strategy not in STRATEGIES:
+        names = ", ".join(STRATEGIES)
         raise BadInput(f"search.strategy: {strategy!r} is unknown; choose one of {names}")
-    return choosers[strategy]
-
-
-def _random(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
-    generator = problem.generator
-    picked: Picked = []
-    while len(picked) < count:
-        values = untried(problem.space, tried, generator)
-        if values is None:
-            break
-        tried.add(problem.space.key(values))
-        picked.append((values, "random"))
-    return Choice(picked, {})
-
-
-def _sobol(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
-    """The study's Sobol sequence, a point a number; where that was tried, a random one."""
-    picked: Picked = []
-    generator = problem.generator
-    for number in range(number, number + count):  # noqa: B020
-        values = problem.space.decode(sobol(problem.space, number, problem.seed)[0])
-        origin: Origin = "sobol"
-        if problem.space.key(values) in tried or not problem.space.allowed(values):
-            other = untried(problem.space, tried, generator)
-            if other is None:
-                break
-            values, origin = other, "random"
-        tried.add(problem.space.key(values))
-        picked.append((values, origin))
-    return Choice(picked, {})
-
-
-def _grid(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
-    """The grid from where the last batch left it."""
-    cursor = int(problem.state.get("cursor", 0))
-    picked: Picked = []
-    if count > 0:
-        for cursor, values in grid_rows(problem.space, problem.seed, cursor):  # noqa: B007, B020
-            if (key := problem.space.key(values)) not in tried and problem.space.allowed(values):
-                tried.add(key)
-                picked.append((values, "grid"))
-                if len(picked) == count:
-                    break
-    return Choice(picked, {"cursor": cursor})
+    module, name = STRATEGIES[strategy]
+    chooser: Chooser = getattr(import_module(f"tasks.suggest.strategies.{module}"), name)
+    return chooser

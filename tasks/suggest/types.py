@@ -12,7 +12,7 @@ from conf.schema.search import Scalar
 
 Values = Mapping[str, Scalar]
 Outcome = Literal["complete", "paused", "stopped", "failed"]
-Strategy = Literal["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe"]
+Strategy = Literal["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe", "skopt"]
 Direction = Literal["minimize", "maximize"]
 Origin = Literal[
     "default", "enqueued", "initial", "model", "local", "density", "random", "grid", "sobol"
@@ -62,8 +62,17 @@ class Earlier:
 
 
 @dataclass(frozen=True)
+class SkoptOptions:
+    """Options of strategy `skopt`, by the names that scikit-optimize gives them."""
+
+    estimator: Literal["GP", "RF", "ET", "GBRT"] = "GP"
+    acquisition: Literal["EI", "LCB", "PI", "gp_hedge"] = "gp_hedge"
+    lie: Literal["cl_min", "cl_mean", "cl_max"] = "cl_min"
+
+
+@dataclass(frozen=True)
 class Settings:
-    """How the search goes on; only `also` matters to other strategies than `bayes`."""
+    """Options of the search: `also` for every strategy, `skopt` for that one, else `bayes`."""
 
     cost_aware: bool = False
     """Weigh improvement by the seconds that it is expected to take."""
@@ -71,6 +80,7 @@ class Settings:
     """What earlier studies found."""
     also: tuple[tuple[str, Direction], ...] = ()
     """Further objectives, of any strategy: the name of a measure, and where it is to go."""
+    skopt: SkoptOptions = field(default_factory=SkoptOptions)
 
 
 @dataclass(frozen=True)

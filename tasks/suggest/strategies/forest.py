@@ -20,8 +20,9 @@ from conf.schema.search import Scalar
 from tasks.suggest.acquisition.candidates import near, pool
 from tasks.suggest.acquisition.expected_improvement import log_expected_improvement
 from tasks.suggest.problem import Choice, Picked, Problem
-from tasks.suggest.space.initial_design import spread, untried
+from tasks.suggest.space.initial_design import untried
 from tasks.suggest.space.space import Rows, Space
+from tasks.suggest.strategies.model_free import initial_points
 from tasks.suggest.surrogate.output_transform import standardised
 from tasks.suggest.types import Observation, Origin
 
@@ -61,28 +62,11 @@ def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice
     known = len(scored) + len(problem.pending) + number - problem.first
     generator = problem.generator
     early = count if len(scored) < _FEWEST else max(0, min(count, start - known))
-    picked = _even(problem, number, early, tried, generator)
+    picked = initial_points(problem, number, early, tried, generator)
     if len(picked) < count and early < count:
         table = _table(problem, observations, rows, scored, generator)
         picked += _chosen(problem, table, number + early, count - early, tried, generator)
     return Choice(picked, {})
-
-
-def _even(
-    problem: Problem, number: int, count: int, tried: set[str], generator: np.random.Generator
-) -> Picked:
-    """Points of an even sequence, so that the first ones cover the space."""
-    picked: Picked = []
-    for index in range(number, number + count):
-        found: dict[str, Scalar] | None
-        found = problem.space.decode(spread(problem.space, index, problem.seed))
-        if problem.space.key(found) in tried or not problem.space.allowed(found):
-            found = untried(problem.space, tried, generator)
-        if found is None:
-            break
-        tried.add(problem.space.key(found))
-        picked.append((found, "initial"))
-    return picked
 
 
 def _table(
@@ -108,17 +92,12 @@ def _table(
     everywhere = pool(problem.space, centres, _POOL, generator)
     candidates = np.vstack([everywhere, problem.space.admitted(close)])
     at = columns(problem.space, candidates)
-    leaves = np.asarray(forest.apply(at))
-    said = [
-        tree.tree_.value[leaf, 0, 0]
-        for tree, leaf in zip(forest.estimators_, leaves.T, strict=True)
-    ]
-    each = np.array(said)
+    mean, deviation = forest.predict(at, return_std=True)
     return Table(
         candidates,
-        each.mean(axis=0),
-        each.var(axis=0) + _NOISE,
-        leaves,
+        mean,
+        deviation**2,
+        np.asarray(forest.apply(at)),
         _log_feasible(problem, observations, rows, at, seed),
         float(forest.predict(columns(problem.space, told)).min()),
     )
@@ -146,10 +125,15 @@ def columns(space: Space, rows: Rows) -> NDArray[np.float32]:
 
 
 def _grown(table: NDArray[np.float32], levels: Vector, seed: int) -> Any:
-    from sklearn.ensemble import RandomForestRegressor
+    from skopt.learning import RandomForestRegressor
 
     forest = RandomForestRegressor(
-        _TREES, max_features=5 / 6, min_samples_leaf=1, n_jobs=1, random_state=seed
+        _TREES,
+        max_features=5 / 6,
+        min_samples_leaf=1,
+        min_variance=_NOISE,
+        n_jobs=1,
+        random_state=seed,
     )
     return forest.fit(table, levels)
 

@@ -56,6 +56,8 @@ def test_constraints_are_parsed() -> None:
         (["evaluate.objective=[accuracy, params]", "stop.regret=0.01"], "a single objective"),
         (["search.strategy=random", "stop.regret=0.01"], "needs strategy bayes"),
         (["search.strategy=random", "search.cost_aware=true"], "goes with strategy bayes"),
+        (["search.skopt.estimator=ET"], "goes with strategy skopt"),
+        (["search.strategy=skopt", "search.skopt.lie=cl_best"], "cl_min"),
         (["stop.money=3"], "cost_per_gpu_hour"),
     ],
     ids=lambda given: given[-1] if isinstance(given, list) else None,

@@ -19,7 +19,7 @@ from tasks.suggest.problem import Problem, in_order, reports_of
 from tasks.suggest.space.space import Space
 from tasks.suggest.strategies import bayes
 
-STRATEGIES = ["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe"]
+STRATEGIES = ["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe", "skopt"]
 MIXED = {
     "train.lr": {"low": 1e-5, "high": 1e-1, "scale": "log"},
     "train.decay": {"low": 0.01, "high": 0.99, "scale": "logit"},

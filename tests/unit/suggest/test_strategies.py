@@ -1,4 +1,4 @@
-"""What `evolution`, `forest` and `tpe` do beyond what every strategy promises."""
+"""What `evolution`, `forest`, `tpe` and `skopt` do beyond what every strategy promises."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from conf.runtime.errors import BadInput
-from tasks.suggest import Optimizer
+from tasks.suggest import Observation, Optimizer, Settings, propose
 from tasks.suggest.space.space import Space
 from tasks.suggest.strategies.evolution import Population
 from tasks.suggest.strategies.forest import columns
+from tasks.suggest.strategies.scikit_optimize import Coordinates
+from tasks.suggest.types import SkoptOptions
 
 SPACE = {
     "m.x": {"low": 0.0, "high": 1.0},
@@ -39,7 +41,9 @@ def best_of(strategy: str, seed: int, rounds: int, size: int = 4) -> float:
     return min(o.value for o in optimizer.observations if o.value is not None)
 
 
-@pytest.mark.parametrize(("strategy", "rounds"), [("evolution", 20), ("forest", 10), ("tpe", 12)])
+@pytest.mark.parametrize(
+    ("strategy", "rounds"), [("evolution", 20), ("forest", 10), ("tpe", 12), ("skopt", 8)]
+)
 def test_it_beats_chance(strategy: str, rounds: int) -> None:
     seeds = range(2)
     found = sum(best_of(strategy, seed, rounds) for seed in seeds)
@@ -82,3 +86,68 @@ def test_without_optuna_tpe_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(BadInput, match=r"pip install 'dense\[tpe\]'"):
         Optimizer(SPACE, strategy="tpe").ask(1)
+
+
+def options_of_skopt(**options: str) -> Settings:
+    return Settings(skopt=SkoptOptions(**options))
+
+
+@pytest.mark.parametrize("estimator", ["RF", "ET", "GBRT"])
+@pytest.mark.parametrize("acquisition", ["EI", "gp_hedge"])
+def test_every_estimator_of_skopt_is_rebuilt_from_the_record(
+    estimator: str, acquisition: str
+) -> None:
+    settings = options_of_skopt(estimator=estimator, acquisition=acquisition, lie="cl_mean")
+    one = Optimizer(SPACE, strategy="skopt", settings=settings)
+    for _ in range(3):
+        for suggestion in one.ask(5):
+            one.tell(suggestion.number, loss(suggestion.values))
+    other = Optimizer.from_json(one.to_json())
+    asked = one.ask(3)
+    assert asked == other.ask(3)
+    assert [suggestion.origin for suggestion in asked] == ["model"] * 3
+
+
+def test_gp_hedge_carries_its_gains_in_the_state() -> None:
+    optimizer = Optimizer(SPACE, strategy="skopt", settings=options_of_skopt(estimator="ET"))
+    gains = []
+    for _ in range(5):
+        for suggestion in optimizer.ask(5):
+            optimizer.tell(suggestion.number, loss(suggestion.values))
+        gains.append(optimizer._state.get("gains"))
+    assert gains[:3] == [None, None, [0.0, 0.0, 0.0]]
+    assert gains[3] != gains[4] and 0.0 not in gains[4]
+
+
+def test_skopt_satisfies_constraints_and_suggests_no_repeat() -> None:
+    settings = options_of_skopt(estimator="ET", acquisition="EI")
+    rules = ["m.x + m.y <= 0.8"]
+    optimizer = Optimizer(SPACE, strategy="skopt", constraints=rules, settings=settings)
+    origins = []
+    for _ in range(5):
+        for suggestion in optimizer.ask(4):
+            assert suggestion.values["m.x"] + suggestion.values["m.y"] <= 0.8
+            origins.append(suggestion.origin)
+            optimizer.tell(suggestion.number, loss(suggestion.values))
+    assert origins[10:].count("model") >= 8
+
+
+def test_a_point_of_skopt_is_the_configuration_that_it_was_made_of() -> None:
+    space = Space({**SPACE, "m.p": {"low": 0.01, "high": 0.99, "scale": "logit"},
+                   "m.n": {"low": 1, "high": 100, "type": "int", "scale": "log"},
+                   "m.one": {"choices": [3]},
+                   "m.size": {"choices": [16, 32, 64]}})  # fmt: skip
+    coordinates = Coordinates(space)
+    for row in space.snap(np.random.default_rng(0).random((20, len(space)))):
+        values = space.decode(row)
+        assert coordinates.values(coordinates.point(row)) == pytest.approx(values)
+
+
+def test_a_lie_keeps_skopt_away_from_pending_points() -> None:
+    space = {"m.x": {"low": 0.0, "high": 1.0}}
+    told = [Observation(n, {"m.x": n / 12}, (n / 12 - 0.4) ** 2) for n in range(13)]
+    settings = options_of_skopt(acquisition="LCB", lie="cl_max")
+    same = {"strategy": "skopt", "first": 14, "count": 1, "settings": settings}
+    alone = propose(space, observations=told, **same).suggestions[0].values["m.x"]
+    beside = propose(space, observations=told, pending=[(13, {"m.x": alone})], **same)
+    assert abs(beside.suggestions[0].values["m.x"] - alone) > 1e-3
