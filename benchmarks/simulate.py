@@ -22,6 +22,7 @@ from tasks.study.event_builders import asking, observations, pending
 from tasks.study.events import Asked, Event, decode
 from tasks.study.replay import fold
 from tasks.study.state import State
+from tasks.suggest.problem import Problem
 from tasks.suggest.propose import propose
 from tests.unit.study.simulation import World, a_study, blind, run
 
@@ -64,16 +65,15 @@ class Search:
 
     def __call__(self, state: State, count: int) -> Asked:
         begun, known = time.process_time(), observations(state)
-        proposal = propose(
+        problem = Problem.of(
             SPACE,
-            direction="maximize",
-            strategy=self._strategy,  # type: ignore[arg-type]
             first=state.asked,
-            count=count,
+            direction="maximize",
             observations=known,
             pending=pending(state),
             state=state.memory,
         )
+        proposal = propose(problem, count, strategy=self._strategy)  # type: ignore[arg-type]
         spent = time.process_time() - begun
         self.costs.append((len(known), count, spent))
         return asking(state, proposal, digest, 0.0)

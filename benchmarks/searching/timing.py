@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tasks.suggest import Observation, Optimizer, propose
+from tasks.suggest import Observation, Optimizer, Problem, propose
 
 SPACE: dict[str, Any] = {
     "rate": {"low": 1e-5, "high": 1e-1, "scale": "log"},
@@ -51,9 +51,10 @@ def ours(count: int) -> float:
     told = observed(count)
     spent = []
     for seed in range(STUDIES):
-        before = propose(SPACE, seed=seed, first=count - 8, count=8, observations=told[:-8])
+        step = Problem.of(SPACE, seed=seed, first=count - 8, observations=told[:-8])
+        state = propose(step, 8).state
         began = time.process_time()
-        propose(SPACE, seed=seed, first=count, count=8, observations=told, state=before.state)
+        propose(Problem.of(SPACE, seed=seed, first=count, observations=told, state=state), 8)
         spent.append(time.process_time() - began)
     return float(np.median(spent))
 

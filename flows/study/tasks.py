@@ -26,6 +26,7 @@ from tasks.prepare import Prepared
 from tasks.prepare.store.pin import pinned
 from tasks.study.event_builders import enqueued, observations, pending
 from tasks.study.reader import StudyRecord
+from tasks.suggest.problem import Problem
 from tasks.suggest.propose import propose
 from tasks.suggest.types import Proposal, Settings, SkoptOptions
 from tasks.track import store
@@ -63,28 +64,25 @@ def prepare(session: Session) -> Prepared:
 def suggest(session: Session, count: int) -> Proposal:
     """The next batch: a function of the study's record and of nothing else."""
     study, state = session.study, session.state
-    return propose(
+    search = study.search
+    problem = Problem.of(
         study.model_dump(mode="json")["search"]["space"],
-        constraints=study.search.constraints,
-        direction=study.evaluate.direction,
-        strategy=study.search.strategy,
-        seed=study.seed,
         first=state.asked,
-        count=count,
+        constraints=search.constraints,
+        direction=study.evaluate.direction,
+        seed=study.seed,
         observations=observations(state),
         pending=pending(state),
         start=session.start_values(),
-        enqueued=enqueued(state),
         state=state.memory,
         settings=Settings(
-            cost_aware=study.search.cost_aware,
+            cost_aware=search.cost_aware,
             earlier=session.earlier,
             also=tuple((name, direction_of(name)) for name in study.evaluate.also),
-            skopt=SkoptOptions(**study.search.skopt.model_dump())
-            if study.search.skopt
-            else SkoptOptions(),
+            skopt=SkoptOptions(**search.skopt.model_dump()) if search.skopt else SkoptOptions(),
         ),
     )
+    return propose(problem, count, strategy=search.strategy, enqueued=enqueued(state))
 
 
 @task(name="champion", task_run_name="champion of {session.study.name}", cache_policy=NO_CACHE)

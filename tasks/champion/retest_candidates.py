@@ -11,8 +11,7 @@ from conf.schema.study import Study
 from tasks.study.event_builders import observations
 from tasks.study.reader import StudyRecord
 from tasks.suggest.options import DEFAULTS
-from tasks.suggest.problem import Problem, in_order, reports_of
-from tasks.suggest.space.space import Space
+from tasks.suggest.problem import Problem
 from tasks.suggest.surrogate.kernel import features
 from tasks.suggest.surrogate.model import surrogate
 
@@ -56,15 +55,11 @@ def posterior_means(record: StudyRecord) -> Mapping[int, float]:
 
 
 def _problem(study: Study, record: StudyRecord) -> Problem:
-    finished = observations(record.state)
-    return Problem(
-        space=Space(study.model_dump(mode="json")["search"]["space"]),
+    return Problem.of(
+        study.model_dump(mode="json")["search"]["space"],
+        first=record.state.asked,
         direction=study.evaluate.direction,
         seed=study.seed,
-        first=record.state.asked,
-        observations=in_order(finished),
-        reports=reports_of(finished),
-        pending=(),
-        start=None,
+        observations=observations(record.state),
         state=record.state.memory,
     )

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from conf.runtime.errors import BadInput
+from tasks.suggest.problem import Problem
 from tasks.suggest.propose import propose
 from tasks.suggest.space.space import Space
 from tasks.suggest.types import (
@@ -17,7 +18,7 @@ from tasks.suggest.types import (
     Outcome,
     Settings,
     SkoptOptions,
-    Strategy,
+    StrategyName,
     Suggestion,
     Values,
 )
@@ -45,7 +46,7 @@ class Optimizer:
         space: Mapping[str, Any],
         *,
         direction: Direction = "minimize",
-        strategy: Strategy = "bayes",
+        strategy: StrategyName = "bayes",
         seed: int = 0,
         start: Values | None = None,
         constraints: Sequence[str] = (),
@@ -54,7 +55,7 @@ class Optimizer:
         self._space = Space(space, constraints)
         self._start = None if start is None else self._space.complete(start, None)
         self._direction: Direction = direction
-        self._strategy: Strategy = strategy
+        self._strategy: StrategyName = strategy
         self._seed = seed
         self._settings = settings or Settings()
         self._asked: dict[int, dict[str, Any]] = {}
@@ -81,21 +82,19 @@ class Optimizer:
         """The next configurations to try; fewer, and `exhausted` set, when no more exist."""
         if count < 1:
             raise BadInput(f"ask({count}): ask for one configuration at least")
-        proposal = propose(
+        problem = Problem.of(
             self._space.description,
+            first=len(self._asked),
             constraints=[constraint.text for constraint in self._space.constraints],
             direction=self._direction,
-            strategy=self._strategy,
             seed=self._seed,
-            first=len(self._asked),
-            count=count,
             observations=(*self._reports, *self.observations),
             pending=self.pending,
             start=self._start,
-            enqueued=self._enqueued,
             state=self._state,
             settings=self._settings,
         )
+        proposal = propose(problem, count, strategy=self._strategy, enqueued=self._enqueued)
         given = sum(suggestion.origin == "enqueued" for suggestion in proposal.suggestions)
         self._enqueued = self._enqueued[given + len(proposal.dropped) :]
         self._state, self.exhausted = proposal.state, proposal.exhausted

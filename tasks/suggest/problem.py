@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from conf.runtime.errors import BadInput
 from conf.schema.search import Scalar
 from tasks.suggest.acquisition.pareto import scalarised
-from tasks.suggest.space.space import Rows, Space
+from tasks.suggest.space.space import Rows, Space, space_of
 from tasks.suggest.types import Direction, Forecast, Observation, Origin, Settings, Values
 
 Picked = list[tuple[dict[str, Scalar], Origin]]
@@ -47,6 +47,51 @@ class Problem:
     start: Values | None
     state: Mapping[str, Any]
     settings: Settings = field(default_factory=Settings)
+
+    @classmethod
+    def of(
+        cls,
+        space: Mapping[str, Any],
+        *,
+        first: int,
+        constraints: Sequence[str] = (),
+        direction: Direction = "minimize",
+        seed: int = 0,
+        observations: Sequence[Observation] = (),
+        pending: Sequence[tuple[int, Values]] = (),
+        start: Values | None = None,
+        state: Mapping[str, Any] | None = None,
+        settings: Settings | None = None,
+    ) -> Problem:
+        """The problem of a record, in whatever order its results and pending trials are given.
+
+        Args:
+            space: Dotted key to dimension, as in `search.space`; may be empty.
+            first: Number of the first suggestion.
+            constraints: Texts like `model.width * model.depth <= 512`.
+            direction: Which way the objective is to go.
+            seed: Of the study.
+            observations: Results, those at rungs among them.
+            pending: Number and values of trials that were asked and have not ended.
+            start: Trial 0's values; they also fill what an enqueued configuration leaves open.
+            state: That of the previous proposal.
+            settings: Options of the strategy.
+
+        Raises:
+            BadInput: A dimension, condition or constraint is not valid.
+        """
+        return cls(
+            space=space_of(space, constraints),
+            direction=direction,
+            seed=seed,
+            first=first,
+            observations=in_order(observations),
+            pending=tuple(sorted(pending, key=lambda trial: trial[0])),
+            reports=reports_of(observations),
+            start=start,
+            state=dict(state or {}),
+            settings=settings or Settings(),
+        )
 
     @property
     def generator(self) -> np.random.Generator:
@@ -101,6 +146,38 @@ class Problem:
             if report.number in latest and rungs.get(report.number) != rung
         ]
         return float(np.median(gains)) if gains else 0.0
+
+
+class Strategy(Protocol):
+    """How configurations are chosen: a function, without a life of its own between two steps.
+
+    One step of a search goes like this:
+
+    1. `Problem.of` puts the record in order: results by trial number, pending trials, and the
+       `state` that the strategy returned at the step before.
+    2. `propose` hands out trial 0 and what a person enqueued; neither concerns the strategy.
+    3. The strategy is called, once. It may use randomness from `problem.generator` alone, and
+       reads no clock, no file and no global. Every configuration that it picks is not in `tried`,
+       satisfies the constraints, and is added to `tried`. It picks fewer only when the space is
+       exhausted.
+    4. Its `state`, small and JSON, goes into the journal with the suggestions, and comes back with
+       the next problem.
+
+    So a rebuilt problem gives the same choice in any process; `tests/unit/suggest/test_contract.py`
+    asks this of every strategy. To add one: a module in `tasks/suggest/strategies`, a row in
+    `tasks.suggest.propose.STRATEGIES`, its name in `conf.schema.search`, and in that test.
+    """
+
+    def __call__(self, problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
+        """Pick `count` configurations, the first of which is trial `number`.
+
+        Args:
+            problem: The space, the record and the seed.
+            number: Above `problem.first` by the suggestions that the strategy did not choose.
+            count: Configurations wanted; may be 0.
+            tried: Keys of configurations that must not be picked; the picks are added.
+        """
+        ...
 
 
 def row_or_none(space: Space, values: Values) -> NDArray[np.float64] | None:

@@ -7,23 +7,12 @@ suggestions and the same state (same machine and library versions, one linear-al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
 
 from conf.runtime.errors import BadInput
-from tasks.suggest.problem import Choice, Picked, Problem, in_order, reports_of
-from tasks.suggest.space.space import space_of
-from tasks.suggest.types import (
-    Direction,
-    Observation,
-    Origin,
-    Proposal,
-    Settings,
-    Strategy,
-    Suggestion,
-    Values,
-)
+from tasks.suggest.problem import Picked, Problem, Strategy
+from tasks.suggest.types import Origin, Proposal, StrategyName, Suggestion, Values
 
 STRATEGIES: dict[str, tuple[str, str]] = {
     "bayes": ("bayes", "choose"),
@@ -37,56 +26,35 @@ STRATEGIES: dict[str, tuple[str, str]] = {
 }
 """Strategy to its module in `tasks.suggest.strategies` and its function there."""
 
-_PLAIN = Settings()
-Chooser = Callable[[Problem, int, int, set[str]], Choice]
-"""(problem, number of the first, how many, keys tried: added to) -> what was chosen"""
-
 
 def propose(
-    space: Mapping[str, Any],
-    *,
-    constraints: Sequence[str] = (),
-    direction: Direction = "minimize",
-    strategy: Strategy = "bayes",
-    seed: int = 0,
-    first: int,
+    problem: Problem,
     count: int,
-    observations: Sequence[Observation] = (),
-    pending: Sequence[tuple[int, Values]] = (),
-    start: Values | None = None,
+    *,
+    strategy: StrategyName = "bayes",
     enqueued: Sequence[Values] = (),
-    state: Mapping[str, Any] | None = None,
-    settings: Settings = _PLAIN,
 ) -> Proposal:
-    """The next `count` configurations to try, numbered from `first`.
+    """The next `count` configurations to try, numbered from `problem.first`.
 
-    `start` is trial 0's values: it is suggested first when `first` is 0, and fills the settings
-    that an enqueued configuration leaves open. `enqueued` are a person's ideas that were not asked
-    yet, oldest first; they go next. `state` is that of the previous proposal. `settings` are
-    options of strategy `bayes`. Fewer suggestions
-    come back when the space is exhausted; of an empty one trial 0 comes back and nothing after it.
-    BadInput for an unsound space or enqueued values.
+    Trial 0 comes first, then what a person enqueued, then what the strategy chooses.
+
+    Args:
+        problem: The space and all that is recorded, see `Problem.of`.
+        count: Suggestions wanted; an exhausted space gives fewer. An empty space gives trial 0.
+        strategy: The strategy's name.
+        enqueued: A person's configurations that were not asked yet, oldest first.
+
+    Raises:
+        BadInput: The strategy is unknown, or enqueued values are not of the space.
     """
-    if not space:  # nothing is searched: there is trial 0 alone
-        alone = () if first or start is None else (Suggestion(0, {}, "default"),)
-        return Proposal(alone[:count], {}, len(alone) < count, tuple(enqueued))
-    problem = Problem(
-        space=space_of(space, constraints),
-        direction=direction,
-        seed=seed,
-        first=first,
-        observations=in_order(observations),
-        reports=reports_of(observations),
-        pending=tuple(sorted(pending, key=lambda trial: trial[0])),
-        start=start,
-        state=dict(state or {}),
-        settings=settings,
-    )
+    if not len(problem.space):
+        return _of_an_empty_space(problem, count, enqueued)
     tried = problem.tried()
     given, dropped = _given(problem, enqueued, tried, count)
-    choice = _chooser(strategy)(problem, first + len(given), count - len(given), tried)
+    number = problem.first + len(given)
+    choice = strategy_of(strategy)(problem, number, count - len(given), tried)
     suggestions = tuple(
-        Suggestion(first + index, values, origin)
+        Suggestion(problem.first + index, values, origin)
         for index, (values, origin) in enumerate(given + choice.picked)
     )
     return Proposal(
@@ -94,10 +62,17 @@ def propose(
     )
 
 
+def _of_an_empty_space(problem: Problem, count: int, enqueued: Sequence[Values]) -> Proposal:
+    """Trial 0, if it is due: nothing else can be tried."""
+    due = problem.first == 0 and problem.start is not None
+    alone = (Suggestion(0, {}, "default"),) if due else ()
+    return Proposal(alone[:count], {}, len(alone) < count, tuple(enqueued))
+
+
 def _given(
     problem: Problem, enqueued: Sequence[Values], tried: set[str], count: int
 ) -> tuple[Picked, list[Values]]:
-    """What nobody needs to choose: trial 0 and a person's ideas, each once."""
+    """Trial 0 and the enqueued configurations, each once; and those dropped as tried before."""
     given: Picked = []
     dropped: list[Values] = []
     ideas: list[tuple[Values, Origin]] = [(values, "enqueued") for values in enqueued]
@@ -115,11 +90,15 @@ def _given(
     return given, dropped
 
 
-def _chooser(strategy: Strategy) -> Chooser:
-    """The strategy's function; its libraries load when it is asked for."""
-    if strategy not in STRATEGIES:
+def strategy_of(name: StrategyName) -> Strategy:
+    """The strategy of a name; its libraries load only now.
+
+    Raises:
+        BadInput: No strategy has this name.
+    """
+    if name not in STRATEGIES:
         names = ", ".join(STRATEGIES)
-        raise BadInput(f"search.strategy: {strategy!r} is unknown; choose one of {names}")
-    module, name = STRATEGIES[strategy]
-    chooser: Chooser = getattr(import_module(f"tasks.suggest.strategies.{module}"), name)
-    return chooser
+        raise BadInput(f"search.strategy: {name!r} is unknown; choose one of {names}")
+    module, function = STRATEGIES[name]
+    strategy: Strategy = getattr(import_module(f"tasks.suggest.strategies.{module}"), function)
+    return strategy

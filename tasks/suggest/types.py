@@ -12,7 +12,7 @@ from conf.schema.search import Scalar
 
 Values = Mapping[str, Scalar]
 Outcome = Literal["complete", "paused", "stopped", "failed"]
-Strategy = Literal["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe", "skopt"]
+StrategyName = Literal["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe", "skopt"]
 Direction = Literal["minimize", "maximize"]
 Origin = Literal[
     "default", "enqueued", "initial", "model", "local", "density", "random", "grid", "sobol"

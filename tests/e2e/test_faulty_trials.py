@@ -62,22 +62,18 @@ class Ran:
 
 def asked_first(path: Path) -> dict[int, dict[str, Any]]:
     """What the study asks in its first batch: a function of its file alone."""
+    from tasks.suggest.problem import Problem
     from tasks.suggest.propose import propose
 
     study = load_study(str(path), allow_path=True)
-    proposal = propose(
+    problem = Problem.of(
         study.model_dump(mode="json")["search"]["space"],
-        direction=study.evaluate.direction,
-        strategy=study.search.strategy,
-        seed=study.seed,
         first=0,
-        count=4,
-        observations=[],
-        pending=[],
+        direction=study.evaluate.direction,
+        seed=study.seed,
         start=values_of(study, study.trial_config),
-        enqueued=[],
-        state=None,
     )
+    proposal = propose(problem, 4, strategy=study.search.strategy)
     return {each.number: dict(each.values) for each in proposal.suggestions}
 
 

@@ -13,8 +13,7 @@ from tasks.study.event_builders import observations
 from tasks.study.reader import StudyRecord
 from tasks.suggest.analysis.fitted_model import Learnt, learnt
 from tasks.suggest.analysis.importance import Importance, importance
-from tasks.suggest.problem import Problem, in_order, reports_of
-from tasks.suggest.space.space import Space
+from tasks.suggest.problem import Problem
 
 TRUSTED = 0.25
 """Below this share foretold, the model says little."""
@@ -50,10 +49,11 @@ def lessons(record: StudyRecord) -> list[Lesson]:
     """Of the objective, then of the time; of what too little is known there is none."""
     if not record.study.search.space:
         return []
-    space = Space(record.study.model_dump(mode="json")["search"]["space"])
-    told = observations(record.state)
-    problem = Problem(
-        space, record.state.direction, 0, 0, in_order(told), (), reports_of(told), None, {}
+    problem = Problem.of(
+        record.study.model_dump(mode="json")["search"]["space"],
+        first=0,
+        direction=record.state.direction,
+        observations=observations(record.state),
     )
     # Rungs apart: losses are as if all had trained in full.
     losses = problem.losses(problem.observations)
@@ -67,7 +67,7 @@ def lessons(record: StudyRecord) -> list[Lesson]:
     found = []
     for of, results in ((objective, scored), ("time of a trial", timed)):
         generator = np.random.default_rng([seed, len(results)])
-        if (model := learnt(space, results, generator)) is not None:
+        if (model := learnt(problem.space, results, generator)) is not None:
             found.append(Lesson(of, model, importance(model, generator)))
     return found
 

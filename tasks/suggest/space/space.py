@@ -49,9 +49,19 @@ class Space:
     not matter.
     """
 
-    def __init__(self, space: Mapping[str, Any], constraints: Sequence[str] = ()) -> None:
-        """BadInput when a dimension, a condition or a constraint cannot be understood."""
-        if not space:
+    def __init__(
+        self,
+        space: Mapping[str, Any],
+        constraints: Sequence[str] = (),
+        *,
+        empty: bool = False,
+    ) -> None:
+        """Build the space; `empty` admits one without settings.
+
+        Raises:
+            BadInput: a dimension, a condition or a constraint is not valid, or there is no setting.
+        """
+        if not space and not empty:
             raise BadInput("search.space is empty: name at least one setting to search")
         dimensions = {key: _parsed(key, space[key]) for key in sorted(space)}
         self.parameters: tuple[Parameter, ...] = tuple(
@@ -274,14 +284,14 @@ def space_of(space: Mapping[str, Any], constraints: Sequence[str] = ()) -> Space
     """The space; one object for one description, which remembers the configurations it has seen."""
     try:
         text = json.dumps(space)
-    except (TypeError, ValueError):  # not what a file holds: let Space say what is wrong with it
-        return Space(space, constraints)
+    except (TypeError, ValueError):  # not what a file holds: let Space name the entry
+        return Space(space, constraints, empty=True)
     return _kept_space(text, tuple(constraints))
 
 
 @lru_cache(maxsize=4)
 def _kept_space(text: str, constraints: tuple[str, ...]) -> Space:
-    return Space(json.loads(text), constraints)
+    return Space(json.loads(text), constraints, empty=True)
 
 
 def grid_positions(parameter: Parameter, count: int) -> list[float]:

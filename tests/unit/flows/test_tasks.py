@@ -10,6 +10,7 @@ import pytest
 from conf.loading.load import load_study
 from flows.study.tasks import suggest
 from tasks.study.state import State
+from tasks.suggest.problem import Problem
 from tasks.suggest.types import Earlier, Proposal
 
 EARLIER = (Earlier("before", {"train.lr": 0.0123}, 0.1),)
@@ -21,16 +22,16 @@ def asked(*overrides: str, earlier: tuple[Earlier, ...] = ()) -> dict[str, Any]:
     session: Any = SimpleNamespace(
         study=study, state=State(study.evaluate.direction), earlier=earlier, start_values=dict
     )
-    seen: dict[str, Any] = {}
+    seen: list[Problem] = []
 
-    def propose(space: Any, **given: Any) -> Proposal:
-        seen.update(given)
+    def propose(problem: Problem, count: int, **given: Any) -> Proposal:
+        seen.append(problem)
         return Proposal((), {})
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flows.study.tasks.propose", propose)
         suggest.fn(session, 3)
-    return seen
+    return seen[0]
 
 
 def test_several_objectives_go_with_their_directions() -> None:
@@ -39,11 +40,11 @@ def test_several_objectives_go_with_their_directions() -> None:
         "evaluate.objective=[log_loss, f1_macro, latency_ms]",
     ]
     given = asked(*overrides)
-    assert given["direction"] == "minimize"
-    assert given["settings"].also == (("f1_macro", "maximize"), ("latency_ms", "minimize"))
+    assert given.direction == "minimize"
+    assert given.settings.also == (("f1_macro", "maximize"), ("latency_ms", "minimize"))
 
 
 def test_cost_and_earlier_studies_go_along() -> None:
-    settings = asked("search.cost_aware=true", earlier=EARLIER)["settings"]
+    settings = asked("search.cost_aware=true", earlier=EARLIER).settings
     assert settings.cost_aware and settings.earlier == EARLIER
-    assert not asked()["settings"].cost_aware
+    assert not asked().settings.cost_aware

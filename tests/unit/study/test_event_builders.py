@@ -12,6 +12,7 @@ from tasks.study.event_builders import asking, ending, enqueued, observations, p
 from tasks.study.events import Asked, Event, Finished, Interrupted, Reported
 from tasks.study.replay import apply, fold
 from tasks.study.state import State
+from tasks.suggest.problem import Problem
 from tasks.suggest.propose import propose
 from tasks.suggest.types import Observation
 from tasks.train.engine.outcome import Outcome
@@ -90,19 +91,17 @@ def test_what_is_known_and_what_is_on_its_way() -> None:
 
 def suggested(state: State, count: int) -> Asked:
     """A batch from the real suggestion step."""
-    proposal = propose(
+    problem = Problem.of(
         SPACE,
-        direction="maximize",
-        strategy="random",
-        seed=3,
         first=state.asked,
-        count=count,
+        direction="maximize",
+        seed=3,
         observations=observations(state),
         pending=pending(state),
         start=START,
-        enqueued=enqueued(state),
         state=state.memory,
     )
+    proposal = propose(problem, count, strategy="random", enqueued=enqueued(state))
     return asking(state, proposal, lambda values: json.dumps(dict(values)), 0.0)
 
 
@@ -136,7 +135,7 @@ def test_an_idea_is_asked_once_and_one_that_was_tried_is_dropped() -> None:
 def test_the_record_keeps_a_forecast_without_its_seconds() -> None:
     values = [{"train.lr": 10.0**-n, "train.batch_size": 64} for n in range(1, 5)]
     told = [Observation(n, v, 0.5 + n / 10, seconds=3.0) for n, v in enumerate(values * 3)]
-    proposal = propose(SPACE, first=12, count=2, observations=told)
+    proposal = propose(Problem.of(SPACE, first=12, observations=told), 2)
     assert proposal.forecast is not None and proposal.forecast.seconds == 6.0
     state = folded(asked(0, 12))
     line = asking(state, proposal, lambda values: "0", 1.0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from tasks.suggest import Problem, Proposal, propose
 from tasks.suggest.space.space import Space
+from tasks.suggest.types import StrategyName, Values
 
 SPACE = Space(
     {
@@ -25,3 +27,16 @@ def results(
     """Random configurations with their losses."""
     rows = SPACE.snap(np.random.default_rng(seed).random((count, len(SPACE))))
     return [(SPACE.decode(row), float(loss(SPACE.decode(row)))) for row in rows]
+
+
+def proposed(
+    space: dict[str, Any],
+    *,
+    count: int,
+    strategy: StrategyName = "bayes",
+    enqueued: Sequence[Values] = (),
+    **record: Any,
+) -> Proposal:
+    """The proposal of a record, whose parts are those of `Problem.of`."""
+    problem = Problem.of(space, **record)
+    return propose(problem, count, strategy=strategy, enqueued=enqueued)

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from conf.runtime.errors import BadInput
-from tasks.suggest import Observation, Optimizer, propose
+from tasks.suggest import Observation, Optimizer
 from tasks.suggest.options import Options
-from tasks.suggest.problem import Problem, in_order, reports_of
+from tasks.suggest.problem import Problem
 from tasks.suggest.space.space import Space
 from tasks.suggest.strategies import bayes
+from tests.unit.suggest.results import proposed
 
 STRATEGIES = ["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe", "skopt"]
 MIXED = {
@@ -121,9 +122,9 @@ def test_json_round_trip_continues_the_same(strategy: str) -> None:
 def test_order_of_results_and_of_the_space_do_not_matter(strategy: str) -> None:
     one = played(strategy)
     arguments = {"strategy": strategy, "seed": 3, "first": 12, "count": 4, "state": one._state}
-    forward = propose(MIXED, observations=one.observations, **arguments)
+    forward = proposed(MIXED, observations=one.observations, **arguments)
     shuffled = dict(reversed(MIXED.items()))
-    backward = propose(shuffled, observations=one.observations[::-1], **arguments)
+    backward = proposed(shuffled, observations=one.observations[::-1], **arguments)
     assert forward == backward
     assert forward.suggestions == tuple(one.ask(4))
 
@@ -164,7 +165,7 @@ def test_every_batch_of_a_journal_is_proposed_again_from_the_lines_before(strate
             optimizer.tell(suggestion.number, value)
             told.append(Observation(suggestion.number, suggestion.values, value))
     for (first, observations, pending, carried), asked, after in lines:
-        again = propose(
+        again = proposed(
             MIXED,
             strategy=strategy,
             seed=5,
@@ -223,7 +224,7 @@ def test_a_constant_objective(strategy: str, value: float) -> None:
 
 def test_results_of_an_older_space_do_no_harm(strategy: str) -> None:
     old = [Observation(n, {"gone": n, "train.lr": 0.1}, float(n)) for n in range(4)]
-    proposal = propose(SMALL, strategy=strategy, first=4, count=12, observations=old)
+    proposal = proposed(SMALL, strategy=strategy, first=4, count=12, observations=old)
     assert len(proposal.suggestions) == 12
 
 
@@ -232,8 +233,8 @@ def test_maximise_is_minimise_of_the_negative(strategy: str) -> None:
     up = [Observation(n, v, -objective(v)) for n, v in enumerate(values)]
     down = [Observation(n, v, objective(v)) for n, v in enumerate(values)]
     same = {"strategy": strategy, "first": 12, "count": 4}
-    rising = propose(MIXED, direction="maximize", observations=up, **same)
-    falling = propose(MIXED, direction="minimize", observations=down, **same)
+    rising = proposed(MIXED, direction="maximize", observations=up, **same)
+    falling = proposed(MIXED, direction="minimize", observations=down, **same)
     assert rising == falling
 
 
@@ -264,16 +265,16 @@ def test_a_failure_of_the_machine_says_nothing_about_the_configuration() -> None
     fine = [Observation(n, v, objective(v)) for n, v in enumerate(values)]
     lost = [*fine[:-1], Observation(11, values[11], None, "failed", "infrastructure")]
     bad = [*fine[:-1], Observation(11, values[11], None, "failed", "oom")]
-    assert "failures" not in propose(MIXED, first=12, count=1, observations=lost).state
-    assert "failures" in propose(MIXED, first=12, count=1, observations=bad).state
+    assert "failures" not in proposed(MIXED, first=12, count=1, observations=lost).state
+    assert "failures" in proposed(MIXED, first=12, count=1, observations=bad).state
 
 
 def test_pending_trials_push_the_next_ones_away() -> None:
     space = {"m.x": {"low": 0.0, "high": 1.0}}
     told = [Observation(n, {"m.x": n / 8}, (n / 8 - 0.4) ** 2) for n in range(9)]
-    alone = propose(space, first=9, count=1, observations=told).suggestions[0]
+    alone = proposed(space, first=9, count=1, observations=told).suggestions[0]
     pending = [(8 + n, {"m.x": alone.values["m.x"] + shift}) for n, shift in ((1, 0.0), (2, 1e-3))]
-    beside = propose(space, first=9, count=1, observations=told, pending=pending).suggestions[0]
+    beside = proposed(space, first=9, count=1, observations=told, pending=pending).suggestions[0]
     assert abs(beside.values["m.x"] - alone.values["m.x"]) > 1e-3
 
 
@@ -282,8 +283,8 @@ def test_a_thousand_observations_cost_little_and_leave_a_small_state(strategy: s
     values = [Space(MIXED).decode(row) for row in rows]
     told = [Observation(n, v, objective(v), seconds=1.0) for n, v in enumerate(values)]
     before = time.process_time()
-    proposal = propose(MIXED, strategy=strategy, first=1_000, count=4, observations=told)
-    again = propose(
+    proposal = proposed(MIXED, strategy=strategy, first=1_000, count=4, observations=told)
+    again = proposed(
         MIXED, strategy=strategy, first=1_004, count=1, observations=told,
         pending=[(s.number, s.values) for s in proposal.suggestions], state=proposal.state,
     )  # fmt: skip
@@ -292,7 +293,6 @@ def test_a_thousand_observations_cost_little_and_leave_a_small_state(strategy: s
 
 
 def test_values_at_a_rung_are_levelled_by_what_others_gained_from_there() -> None:
-    space = Space({"m.x": {"low": 0.0, "high": 1.0}})
     at = {n: {"m.x": n / 10} for n in range(3)}
     told = [
         Observation(0, at[0], 0.5, "paused", rung=3),
@@ -301,7 +301,7 @@ def test_values_at_a_rung_are_levelled_by_what_others_gained_from_there() -> Non
         Observation(2, at[2], 0.7, "paused", rung=3),
         Observation(2, at[2], 0.7, "stopped"),
     ]
-    problem = Problem(space, "minimize", 0, 3, in_order(told), (), reports_of(told), None, {})
+    problem = Problem.of({"m.x": {"low": 0.0, "high": 1.0}}, first=3, observations=told)
     assert problem.losses(problem.observations) == pytest.approx({0: 0.2, 1: 0.1, 2: 0.4})
 
 
@@ -352,9 +352,9 @@ def test_an_unsound_space_is_bad_input(space: dict, sentence: str) -> None:
 
 
 def test_of_an_empty_space_there_is_trial_0_alone() -> None:
-    found = propose({}, first=0, count=2, start={})
+    found = proposed({}, first=0, count=2, start={})
     assert [(each.number, each.values) for each in found.suggestions] == [(0, {})]
-    assert found.exhausted and not propose({}, first=1, count=1, start={}).suggestions
+    assert found.exhausted and not proposed({}, first=1, count=1, start={}).suggestions
 
 
 def test_misuse_is_bad_input() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tasks.suggest import Observation, propose
+from tasks.suggest import Observation
 from tasks.suggest.acquisition.expected_improvement import log_expected_improvement
 from tasks.suggest.acquisition.trust_region import FIRST, Region, settled
 from tasks.suggest.space.space import Space
@@ -19,6 +19,7 @@ from tasks.suggest.surrogate.kernel import Features, Theta, covariance
 from tasks.suggest.surrogate.output_transform import standardised
 from tasks.suggest.surrogate.parzen import Parzen
 from tasks.suggest.surrogate.posterior_table import Field
+from tests.unit.suggest.results import proposed
 
 
 def table(count: int, seed: int = 0) -> Features:
@@ -129,8 +130,8 @@ def test_the_units_of_the_objective_do_not_matter() -> None:
     loss = [(v["m.x"] - 0.3) ** 2 + v["m.y"] for v in points]
     told = [Observation(n, v, y) for n, (v, y) in enumerate(zip(points, loss, strict=True))]
     scaled = [Observation(o.number, o.values, o.value * 1024.0) for o in told]
-    plain = propose(space, first=12, count=4, observations=told)
-    large = propose(space, first=12, count=4, observations=scaled)
+    plain = proposed(space, first=12, count=4, observations=told)
+    large = proposed(space, first=12, count=4, observations=scaled)
     assert plain.suggestions == large.suggestions
     assert large.forecast.gain == pytest.approx(1024.0 * plain.forecast.gain)
 
@@ -152,7 +153,7 @@ def test_a_batch_is_picked_by_several_views() -> None:
         Observation(n, SQUARE.decode(row), float(np.sum((row - 0.3) ** 2)))
         for n, row in enumerate(rows)
     ]
-    proposal = propose(SQUARE.description, first=16, count=8, observations=told)
+    proposal = proposed(SQUARE.description, first=16, count=8, observations=told)
     origins = [suggestion.origin for suggestion in proposal.suggestions]
     assert set(origins) == {"density", "model", "local"}
     assert len(proposal.state["awaited"]) == origins.count("local")
@@ -212,7 +213,7 @@ def test_the_forecast_falls_as_the_best_is_found() -> None:
             Observation(n, {"m.x": float(x)}, float(np.sin(6 * x)), seconds=2.0)
             for n, x in enumerate(xs)
         ]
-        proposal = propose(space, first=count, count=2, observations=told)
+        proposal = proposed(space, first=count, count=2, observations=told)
         assert proposal.forecast.seconds == 4.0
         assert 0.0 <= proposal.forecast.gain <= proposal.forecast.regret
         return proposal.forecast.regret

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from conf.runtime.errors import BadInput
-from tasks.suggest import Observation, Optimizer, Settings, propose
+from tasks.suggest import Observation, Optimizer, Settings
 from tasks.suggest.space.space import Space
 from tasks.suggest.strategies.evolution import Population
 from tasks.suggest.strategies.forest import columns
 from tasks.suggest.strategies.scikit_optimize import Coordinates
 from tasks.suggest.types import SkoptOptions
+from tests.unit.suggest.results import proposed
 
 SPACE = {
     "m.x": {"low": 0.0, "high": 1.0},
@@ -148,6 +149,6 @@ def test_a_lie_keeps_skopt_away_from_pending_points() -> None:
     told = [Observation(n, {"m.x": n / 12}, (n / 12 - 0.4) ** 2) for n in range(13)]
     settings = options_of_skopt(acquisition="LCB", lie="cl_max")
     same = {"strategy": "skopt", "first": 14, "count": 1, "settings": settings}
-    alone = propose(space, observations=told, **same).suggestions[0].values["m.x"]
-    beside = propose(space, observations=told, pending=[(13, {"m.x": alone})], **same)
+    alone = proposed(space, observations=told, **same).suggestions[0].values["m.x"]
+    beside = proposed(space, observations=told, pending=[(13, {"m.x": alone})], **same)
     assert abs(beside.suggestions[0].values["m.x"] - alone) > 1e-3

@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.suggest import Observation, Optimizer, Settings, propose
-from tasks.suggest.problem import Problem, in_order
+from tasks.suggest import Observation, Optimizer, Settings
+from tasks.suggest.problem import Problem
 from tasks.suggest.space.space import Space
 from tasks.suggest.surrogate.cost import FEWEST, cost_model
 from tasks.suggest.surrogate.transfer import seeds, transfer
 from tasks.suggest.types import Earlier
+from tests.unit.suggest.results import proposed
 
 SPACE = {
     "m.x": {"low": 0.0, "high": 1.0},
@@ -54,9 +55,7 @@ def test_a_cost_aware_search_finds_as_much_for_less() -> None:
 
 
 def problem_of(told: list[Observation], settings: Settings, space: dict = SPACE) -> Problem:
-    return Problem(
-        Space(space), "minimize", 0, len(told), in_order(told), (), (), None, {}, settings
-    )
+    return Problem.of(space, first=len(told), observations=told, settings=settings)
 
 
 def drawn(count: int, seed: int = 0) -> list[dict]:
@@ -74,7 +73,7 @@ def test_the_cost_is_learned_and_the_forecast_goes_by_it() -> None:
     at = [{"m.x": 0.5, "m.y": 0.5, "m.size": size} for size in (3, 30)]
     expected = model.log_seconds(np.array([problem.space.encode(values) for values in at]))
     assert np.exp(expected) == pytest.approx([6.0, 60.0], rel=0.25)
-    proposal = propose(
+    proposal = proposed(
         SPACE, first=20, count=2, observations=told, settings=Settings(cost_aware=True)
     )
     sizes = [suggestion.values["m.size"] for suggestion in proposal.suggestions]
@@ -88,8 +87,8 @@ def test_without_times_a_cost_aware_search_is_a_plain_one() -> None:
     cut = [replace(o, seconds=3.0, outcome="stopped") for o in told]
     same = {"first": 12, "count": 3}
     for given in (told, few, cut):
-        plain = propose(SPACE, observations=given, **same)
-        aware = propose(SPACE, observations=given, settings=Settings(cost_aware=True), **same)
+        plain = proposed(SPACE, observations=given, **same)
+        aware = proposed(SPACE, observations=given, settings=Settings(cost_aware=True), **same)
         assert aware.suggestions == plain.suggestions
 
 
