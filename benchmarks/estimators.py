@@ -94,7 +94,7 @@ def parts_of(study: Study, home: Home) -> tuple[Part, Part, Part]:
     from tasks.prepare import prepare, test_path
 
     prepared = prepare(study, home)
-    inputs = prepared.card["inputs"]
+    inputs = prepared.card.inputs
     shift, scale = (np.asarray(inputs[name], dtype=np.float32) for name in ("shift", "scale"))
 
     def part(path: Path) -> Part:

@@ -21,6 +21,7 @@ import numpy as np
 from conf.loading.digests import derived_seed
 from conf.runtime.home import Home
 from conf.schema.study import Study, TrialConfig
+from data.card import DataCard
 
 
 def small_study(trials: int = 40) -> Study:
@@ -50,7 +51,7 @@ def configurations(study: Study, trials: int) -> list[TrialConfig]:
     ]
 
 
-def plain_loop(config: TrialConfig, card: dict, parts: tuple, seed: int) -> list[float]:
+def plain_loop(config: TrialConfig, card: DataCard, parts: tuple, seed: int) -> list[float]:
     """One training; how good every epoch is on the validation part."""
     import torch
     from torch.nn import functional
@@ -90,7 +91,7 @@ def quality(objective: str, probabilities: Any, targets: Any) -> float:
     return probabilities.gather(1, targets[:, None]).clamp_min(1e-15).log().mean().item()
 
 
-def load(path: Path, card: dict) -> tuple:
+def load(path: Path, card: DataCard) -> tuple:
     """A part as two tensors."""
     from data.loading.eval_loader import part_loader
 
@@ -103,7 +104,7 @@ def work(pipe: Connection, prepared: Path) -> None:
     import torch
 
     torch.set_num_threads(1)
-    card = json.loads((prepared / "card.json").read_text())
+    card = DataCard.read(prepared / "card.json")
     parts = tuple(load(prepared / "parts" / name, card) for name in ("train", "validation"))
     plain_loop(TrialConfig.model_validate(pipe.recv()), card, parts, 0)
     pipe.send("ready")

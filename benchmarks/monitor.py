@@ -105,7 +105,7 @@ def looks(
     answered = model.predict(values)
     said = answered.filter(regex="^p_").to_numpy(dtype=np.float32)
     answers = DriftPredictions(said.argmax(1), ("confidence",), said.max(1)[:, None])
-    features, found = features_of(values, card["inputs"]), []
+    features, found = features_of(values, card.inputs), []
     for seed in range(count):
         some = np.random.default_rng(seed).permutation(len(values))[:ROWS]
         labels = None if answers.labels is None else answers.labels[some]
@@ -120,7 +120,7 @@ def looks(
 
 def redivided(all_rows: list[np.ndarray], card: Any, count: int) -> float:
     """Share of alarms by inputs alone where reference and new rows are drawn from the same rows."""
-    features = features_of(np.concatenate(all_rows), card["inputs"])
+    features = features_of(np.concatenate(all_rows), card.inputs)
     alarms = 0
     for seed in range(count):
         order = np.random.default_rng(seed).permutation(len(features))
@@ -147,7 +147,7 @@ def main() -> None:
             load(final / "model"),
         )
         card = prepared.card
-        rows = read_rows(test_path(prepared), card["inputs"])
+        rows = read_rows(test_path(prepared), card.inputs)
         for number, (name, change) in enumerate(severities()):
             if not name.startswith(given.only):
                 continue
@@ -161,7 +161,7 @@ def main() -> None:
         if not "inputs".startswith(given.only):
             return
         parts = [prepared.train, prepared.validation, test_path(prepared)]
-        every = [read_rows(part, card["inputs"]).values for part in parts]
+        every = [read_rows(part, card.inputs).values for part in parts]
         share = redivided(every, card, given.looks)
         print(f"inputs alone, all rows divided anew, effect 0: alarms {share:.3f}")
 

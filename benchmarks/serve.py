@@ -62,7 +62,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = Home.open(given.home or Path(scratch))
         prepared, folder = champion(home)
-        values = read_rows(test_path(prepared), prepared.card["inputs"]).values
+        values = read_rows(test_path(prepared), prepared.card.inputs).values
         log, workers = home.logs / "serve.log", ("--workers", str(given.workers))
         with served(str(folder / "model"), log, *workers) as url:
             port = int(url.rpartition(":")[2])

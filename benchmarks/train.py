@@ -58,11 +58,10 @@ def spec_of(study: Study, prepared: Prepared, steps: int, values: dict[str, Any]
 
 def built(spec: TrialSpec) -> tuple[Any, Any]:
     """Module and data as a trial builds them."""
-    import json
-
+    from data.card import DataCard
     from tasks.train.trial.fit import build
 
-    return build(spec, json.loads(Path(spec.card).read_bytes()), 0)
+    return build(spec, DataCard.read(Path(spec.card)), 0)
 
 
 def lightning(spec: TrialSpec) -> float:
@@ -201,7 +200,7 @@ def frozen(
     yield "features: computed, found", f"{first:.1f} s", f"{again:.2f} s", "once a data key"
     kept, computed = in_turns(turns, lambda: plain(head), lambda: plain(behind))
     yield "frozen MiniLM, a step of 64: kept, anew", ms(kept), ms(computed), of(computed, kept)
-    steps = -(-prepared.card["rows"]["train"] // 64)
+    steps = -(-prepared.card.rows.train // 64)
     even = first / (steps * (computed - kept))
     yield "epochs after which keeping pays", f"{even:.1f}", "", f"{steps} steps an epoch"
 

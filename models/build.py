@@ -6,9 +6,9 @@ imported only by `build`: serving a network needs none of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -16,6 +16,7 @@ from conf.schema.model import Model, check_data_kind
 from conf.schema.pretrained import Head, Pretrained
 from conf.schema.study import TrialConfig
 from data.assets.pretrained import home_of, located
+from data.card import DataCard
 from models.modules.seq2seq_loss import TOKENIZER
 from models.networks.mlp import head_net
 from models.networks.targets import output_count, target_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from conf.runtime.import_lightning import pl
 
 
-def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None = None) -> nn.Module:
+def build_net(config: TrialConfig, card: DataCard, parts: Path | None = None) -> nn.Module:
     """The bare network: takes what the loaders give as `x`, of texts also the mask; gives logits.
 
     A network that generates texts takes source and target; see `GruNet` and `PretrainedSeq2SeqNet`.
@@ -42,22 +43,22 @@ def build_net(config: TrialConfig, card: Mapping[str, Any], parts: Path | None =
         BadInput: the model does not take this kind of data, or its weights do not fit.
     """
     model = config.model
-    check_data_kind(model.kind, card["inputs"]["kind"])
+    check_data_kind(model.kind, card.inputs.kind)
     if isinstance(model, Pretrained):
         assert parts is not None  # weights lie in a home
         return pretrained_net(model, located(model.weights, home_of(parts), offline=True), card)
-    net: nn.Module = model.capabilities.load_network()(model, card["inputs"], output_count(card))
+    net: nn.Module = model.capabilities.load_network()(model, card.inputs, output_count(card))
     return net
 
 
-def pretrained_net(model: Pretrained, folder: Path, card: Mapping[str, Any]) -> nn.Module:
+def pretrained_net(model: Pretrained, folder: Path, card: DataCard) -> nn.Module:
     """The network that begins from the weights in a folder; its library is imported with it."""
     net: nn.Module = model.capabilities.load_network()(model, folder, card)
     return net
 
 
 def build(
-    config: TrialConfig, card: Mapping[str, Any], total_steps: int, parts: Path | None = None
+    config: TrialConfig, card: DataCard, total_steps: int, parts: Path | None = None
 ) -> pl.LightningModule:
     """The LightningModule that a trial trains.
 
@@ -83,7 +84,7 @@ def build(
 
         assert parts is not None  # texts have an encoding
         own = getattr(net, "tokenizer", parts / TOKENIZER)
-        return Seq2SeqModule(net, config, card["inputs"], total_steps, own)  # type: ignore[arg-type]
+        return Seq2SeqModule(net, config, card.inputs, total_steps, own)  # type: ignore[arg-type]
     from models.modules.predictor import PredictorModule
 
     if config.train.compile:
@@ -97,7 +98,7 @@ def uses_cached_features(config: TrialConfig) -> bool:
     return isinstance(config.model, Head) and not config.changes_rows
 
 
-def head_on_features(model: Model, card: Mapping[str, Any], parts: Path) -> nn.Module:
+def head_on_features(model: Model, card: DataCard, parts: Path) -> nn.Module:
     """The head alone, for features of the width that the frozen network gives."""
     from models.pretrained.frozen_features import features_of
 
@@ -107,7 +108,7 @@ def head_on_features(model: Model, card: Mapping[str, Any], parts: Path) -> nn.M
 
 
 def frozen_features(
-    config: TrialConfig, card: Mapping[str, Any], parts: Sequence[Path]
+    config: TrialConfig, card: DataCard, parts: Sequence[Path]
 ) -> dict[Path, npt.NDArray[np.float32]] | None:
     """Features of each part's rows, float32 of shape (rows, width), for a head that is trained on
     them alone; None for every other model."""

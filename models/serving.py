@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from conf.schema.pretrained import Head
 from conf.schema.study import TrialConfig
-from data.transforms.normalize import shift_and_scale
+from data.card import DataCard, ImageInputs, TableInputs, VectorInputs
 from models.build import build_net, uses_cached_features
 from models.networks.targets import target_of
 
@@ -29,16 +27,14 @@ class Serving(nn.Module):
     scale: Tensor
     fill: Tensor | None
 
-    def __init__(
-        self, net: nn.Module, inputs: Mapping[str, Any], card: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, net: nn.Module, inputs: VectorInputs, card: DataCard | None = None) -> None:
         super().__init__()
-        self.net, self.says = net, target_of(card or {})
-        self._image = inputs["kind"] == "image"
-        shift, scale = shift_and_scale(inputs)
+        self.net, self.says = net, target_of(card)
+        self._image = inputs.kind == "image"
+        shift, scale = inputs.shift_and_scale()
         self.register_buffer("shift", torch.from_numpy(shift.copy()))
         self.register_buffer("scale", torch.from_numpy(scale.copy()))
-        fill = inputs.get("fill")
+        fill = inputs.fill if isinstance(inputs, TableInputs) else None
         self.register_buffer("fill", None if fill is None else torch.tensor(fill).float())
         self.eval()
 
@@ -59,9 +55,9 @@ class TextServing(nn.Module):
     or numbers (n, 1).
     """
 
-    def __init__(self, net: nn.Module, card: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, net: nn.Module, card: DataCard | None = None) -> None:
         super().__init__()
-        self.net, self.says = net, target_of(card or {})
+        self.net, self.says = net, target_of(card)
         self.eval()
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -70,7 +66,7 @@ class TextServing(nn.Module):
 
 
 def load_net(
-    config: TrialConfig, card: Mapping[str, Any], weights: Path, parts: Path | None = None
+    config: TrialConfig, card: DataCard, weights: Path, parts: Path | None = None
 ) -> nn.Module:
     """The network with a trial's saved weights (`checkpoints/weights.safetensors`).
 
@@ -97,11 +93,13 @@ def load_net(
 
 
 def load_serving(
-    config: TrialConfig, card: Mapping[str, Any], weights: Path, parts: Path | None = None
+    config: TrialConfig, card: DataCard, weights: Path, parts: Path | None = None
 ) -> Serving | TextServing:
     """The served form of a trial's saved weights; what was added to layers is merged into them."""
     net = load_net(config, card, weights, parts)
     merged = getattr(net, "merged", None)
     net = net if merged is None else merged()
-    inputs = card["inputs"]
-    return TextServing(net, card) if inputs["kind"] == "text" else Serving(net, inputs, card)
+    inputs = card.inputs
+    if isinstance(inputs, ImageInputs | TableInputs):
+        return Serving(net, inputs, card)
+    return TextServing(net, card)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from torch.utils.data import Dataset
 
 from conf.loading.digests import derived_seed
 from conf.schema.augment import Jitter
+from data.card import ImageInputs, TableInputs, VectorInputs
 from data.loading.sampler import Index
 from data.sources.rows import Column
 from data.transforms.images import Pipeline
 from data.transforms.mixup import Mixer
-from data.transforms.normalize import numbers_of, shift_and_scale
 
 Batch = dict[str, Tensor]
 Numbers = npt.NDArray[np.int64]
@@ -39,7 +39,7 @@ class VectorBatches(Dataset[Batch]):
         ids: Numbers,
         labels: Numbers,
         slots: Numbers,
-        inputs: Mapping[str, Any],
+        inputs: VectorInputs,
         *,
         pipeline: Pipeline | None = None,
         jitter: tuple[Jitter, int] | None = None,
@@ -49,7 +49,7 @@ class VectorBatches(Dataset[Batch]):
         """`jitter` comes with the seed it is drawn by."""
         self._content, self._ids, self._labels, self._slots = content, ids, labels, slots
         self._inputs, self._pipeline, self._jitter, self._mixer = inputs, pipeline, jitter, mixer
-        self._shift, self._scale = shift_and_scale(inputs)
+        self._shift, self._scale = inputs.shift_and_scale()
         self._second = second
 
     def __len__(self) -> int:
@@ -64,11 +64,13 @@ class VectorBatches(Dataset[Batch]):
         slots = np.fromiter((slot for _, slot in indices), dtype=np.int64, count=len(indices))
         rows = self._slots[slots]
         raw = self._content.take(rows)
-        image = self._inputs["kind"] == "image"
-        x = self._images(raw, epoch, slots) if image else _filled(raw, self._inputs)
-        x = scaled(x, self._shift, self._scale)
-        if self._jitter is not None:
-            x = jittered(x, *self._jitter, epoch, slots, numbers_of(self._inputs))
+        inputs = self._inputs
+        if isinstance(inputs, ImageInputs):
+            x = scaled(self._images(raw, inputs, epoch, slots), self._shift, self._scale)
+        else:
+            x = scaled(_filled(raw, inputs), self._shift, self._scale)
+            if self._jitter is not None:
+                x = jittered(x, *self._jitter, epoch, slots, inputs.numeric)
         y: npt.NDArray[Any] = self._labels[rows]
         if self._mixer is not None:
             x, y = self._mixer(x, y, epoch, int(slots[0]))
@@ -81,12 +83,13 @@ class VectorBatches(Dataset[Batch]):
             batch["second"] = torch.from_numpy(self._second[rows])
         return batch
 
-    def _images(self, raw: npt.NDArray[Any], epoch: int, slots: Numbers) -> npt.NDArray[Any]:
+    def _images(
+        self, raw: npt.NDArray[Any], inputs: ImageInputs, epoch: int, slots: Numbers
+    ) -> npt.NDArray[Any]:
         """Raw pixels as (n, channels, height, width), augmented."""
-        facts = self._inputs
-        images = raw.reshape(len(raw), facts["height"], facts["width"], facts["channels"])
+        images = raw.reshape(len(raw), *inputs.shape)
         if self._pipeline is not None:
-            images = augmented(images, float(facts["high"]), self._pipeline, epoch, slots)
+            images = augmented(images, inputs.high, self._pipeline, epoch, slots)
         return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
@@ -126,8 +129,8 @@ def jittered(
     return out
 
 
-def _filled(raw: Floats, inputs: Mapping[str, Any]) -> Floats:
-    """Missing values as the card says; without a word of it there are none."""
-    if inputs.get("fill") is None:
+def _filled(raw: Floats, inputs: TableInputs) -> Floats:
+    """The rows with missing values replaced by the card's fill values, if it has any."""
+    if inputs.fill is None:
         return raw
-    return np.where(np.isnan(raw), np.asarray(inputs["fill"], dtype=np.float32), raw)
+    return np.where(np.isnan(raw), np.asarray(inputs.fill, dtype=np.float32), raw)

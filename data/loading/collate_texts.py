@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from torch.utils.data import Dataset, Sampler
 
 from conf.loading.digests import derived_seed
+from data.card import PairsInputs, TokenInputs
 from data.encoding.pair_tokenizer import PairEncoder
 from data.encoding.tokenizer import Encoder
 from data.loading.collate import Batch, Numbers
@@ -36,7 +37,7 @@ class TextBatches(Dataset[Batch]):
         self,
         part: Part,
         slots: Numbers,
-        inputs: Mapping[str, Any],
+        inputs: TokenInputs,
         *,
         pipeline: TextPipeline | None = None,
         tokenizer: Tokenizer | None = None,
@@ -46,13 +47,13 @@ class TextBatches(Dataset[Batch]):
     ) -> None:
         """A changed text is written in tokens anew, by `tokenizer`; with an `encoder` all texts are
         in its tokens instead of the prepared ones, and `as_texts` they stay texts."""
-        pairs = inputs["kind"] == "pairs"
-        self._name = CONTENT[inputs["kind"]][0]
+        pairs = isinstance(inputs, PairsInputs)
+        self._name = CONTENT[inputs.kind][0]
         self.slots, self._ids = slots, part.ids
         self._encoder = encoder.read if isinstance(encoder, PairEncoder) else encoder
         if encoder is None:
             self.tokens: Ragged | Encoded = part.lists(f"{self._name}_tokens")
-            self._pad = inputs["pad"]
+            self._pad = inputs.pad
         else:
             assert self._encoder is not None
             self.tokens = Encoded(self._encoder(part.texts(self._name).to_pylist()))
@@ -62,7 +63,7 @@ class TextBatches(Dataset[Batch]):
         if isinstance(encoder, PairEncoder):
             self._targets = Encoded(encoder.target(part.texts("target").to_pylist()))
         elif pairs:
-            self._targets = Targets(part.lists("target_tokens"), inputs["start"], inputs["end"])
+            self._targets = Targets(part.lists("target_tokens"), inputs.start, inputs.end)
         self._labels = None if pairs else part.numbers("label")
         self._second = second_of(part)
         self._pipeline, self._tokenizer = pipeline, tokenizer

@@ -19,6 +19,15 @@ from conf.schema.augment import Augment
 from conf.schema.estimators import Linear
 from conf.schema.study import TrialConfig
 from data.assets.pretrained import home_of
+from data.card import (
+    DataCard,
+    ImageInputs,
+    PairsInputs,
+    TableInputs,
+    TextInputs,
+    TokenInputs,
+    VectorInputs,
+)
 from data.encoding.pair_tokenizer import PairEncoder
 from data.encoding.tokenizer import Encoder
 from data.loading.collate import Batch, Numbers, VectorBatches
@@ -30,7 +39,6 @@ from data.sources.rows import CONTENT, Column
 from data.transforms.backtranslations import Paraphrases, paraphrases_file
 from data.transforms.images import Pipeline, transforms
 from data.transforms.mixup import Mixer
-from data.transforms.normalize import numbers_of
 from data.transforms.oversample import made, repeats
 from data.transforms.presets import resolved
 from data.transforms.synonyms import synonyms
@@ -51,7 +59,7 @@ class StudyData(pl.LightningDataModule):
     def __init__(
         self,
         config: TrialConfig | Mapping[str, Any],
-        card: Mapping[str, Any],
+        card: DataCard,
         train: Path,
         validation: Path | None,
         seed: int,
@@ -85,7 +93,7 @@ class StudyData(pl.LightningDataModule):
         self._workers = workers
         self._batch_size = batch_size or self.config.train.batch_size
         self._features = features
-        self._augment = resolved(self.config.augment, card["inputs"]["kind"])
+        self._augment = resolved(self.config.augment, card.inputs.kind)
         self._train: Dataset[Batch] | None = None
         self._validation: Dataset[Batch] | None = None
 
@@ -113,8 +121,9 @@ class StudyData(pl.LightningDataModule):
         together."""
         if self._features is not None:
             return self._featured(part, rows)
-        if self.card["inputs"]["kind"] != "pairs":
-            if self.card["inputs"]["kind"] == "text":
+        inputs = self.card.inputs
+        if not isinstance(inputs, PairsInputs):
+            if isinstance(inputs, TextInputs):
                 # By the prepared tokens: one order for all trials, whatever their tokenizers.
                 lengths = part.lists("text_tokens").lengths[rows]
                 rows = rows[np.argsort(lengths, kind="stable")]
@@ -129,19 +138,20 @@ class StudyData(pl.LightningDataModule):
             if self._augment.oversample is not None:
                 rows = _with_repeats(rows, part.numbers("label"), self._augment, self._seed)
             return self._featured(part, rows)
-        if self.card["inputs"]["kind"] in ("text", "pairs"):
-            return self._text_training(part, rows)
-        return self._vector_training(part, rows)
+        inputs = self.card.inputs
+        if isinstance(inputs, TextInputs | PairsInputs):
+            return self._text_training(part, rows, inputs)
+        return self._vector_training(part, rows, inputs)
 
     def _featured(self, part: Part, rows: Numbers) -> VectorBatches:
         """Features in place of the rows."""
         assert self._features is not None
         content = Column([self._features[path] for path in part.paths])
-        inputs = {"kind": "table", "shift": [0.0], "scale": [1.0]}
+        inputs = TableInputs(features=content.length, shift=(0.0,), scale=(1.0,))
         labels, second = part.numbers("label"), second_of(part)
         return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
 
-    def _text_training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+    def _text_training(self, part: Part, rows: Numbers, inputs: TokenInputs) -> Dataset[Batch]:
         augment = self._augment
         slots = rows
         if augment.oversample is not None and part.has("label"):
@@ -154,24 +164,24 @@ class StudyData(pl.LightningDataModule):
         return TextBatches(
             part,
             slots,
-            self.card["inputs"],
+            inputs,
             pipeline=pipeline,
             tokenizer=tokenizer,
             encoder=self._encoder,
             as_texts=self._as_texts,
         )
 
-    def _vector_training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
-        augment, inputs = self._augment, self.card["inputs"]
-        content = part.vectors(CONTENT[inputs["kind"]][0])
+    def _vector_training(self, part: Part, rows: Numbers, inputs: VectorInputs) -> Dataset[Batch]:
+        augment = self._augment
+        content = part.vectors(CONTENT[inputs.kind][0])
         ids, labels, slots = part.ids, part.numbers("label"), rows
         if augment.oversample is not None:
-            if augment.oversample.kind == "smote" and inputs["kind"] == "table":
+            if augment.oversample.kind == "smote" and isinstance(inputs, TableInputs):
                 known = content.take(rows)
-                scale = np.asarray(inputs["scale"], dtype=np.float32)
+                scale = np.asarray(inputs.scale, dtype=np.float32)
                 new, classes = made(known, labels[rows], augment.oversample, self._seed, scale)
-                words = slice(numbers_of(inputs), None)
-                new[:, words] = new[:, words] > 0.5  # of two neighbours the nearer one's word
+                one_hot = slice(inputs.numeric, None)
+                new[:, one_hot] = new[:, one_hot] > 0.5  # the nearer neighbour's category
                 content = Column([np.concatenate([known, new])])
                 # Made rows have no number in the source.
                 ids = np.concatenate([ids[rows], np.full(len(new), -1)])
@@ -179,8 +189,9 @@ class StudyData(pl.LightningDataModule):
                 slots = np.arange(len(labels))
             else:
                 slots = _with_repeats(rows, labels, augment, self._seed)
-        channels = inputs.get("channels", 0)
-        changes = inputs["kind"] == "image" and transforms(augment, channels)
+        pipeline = None
+        if isinstance(inputs, ImageInputs) and transforms(augment, inputs.channels):
+            pipeline = Pipeline(augment, self._seed, inputs.channels)
         blends = augment.mixup is not None or augment.cutmix is not None
         return VectorBatches(
             content,
@@ -188,9 +199,9 @@ class StudyData(pl.LightningDataModule):
             labels,
             slots,
             inputs,
-            pipeline=Pipeline(augment, self._seed, channels) if changes else None,
+            pipeline=pipeline,
             jitter=(augment.jitter, self._seed) if augment.jitter is not None else None,
-            mixer=Mixer(augment, len(self.card["classes"]), self._seed) if blends else None,
+            mixer=Mixer(augment, len(self.card.classes), self._seed) if blends else None,
             second=second_of(part),
         )
 
@@ -230,9 +241,8 @@ class StudyData(pl.LightningDataModule):
             return []
         size = max(self._batch_size, VALIDATION_ROWS)
         if isinstance(self._validation, TextBatches):
-            pairs = (
-                self.card["inputs"]["kind"] == "pairs"
-            )  # of which nothing is kept for a backward
+            # Of text pairs no activation is kept for a backward pass.
+            pairs = isinstance(self.card.inputs, PairsInputs)
             size = max(self._batch_size, PAIRS_AT_ONCE) if pairs else self._batch_size
         return self._loader(self._validation, sampler=in_order(self._validation), batch_size=size)
 

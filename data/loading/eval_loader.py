@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from conf.schema.pretrained import Head, Transformer
 from conf.schema.seq2seq import Causal, Seq2Seq
 from conf.schema.study import TrialConfig
 from data.assets.pretrained import facts_of, home_of, located
+from data.card import DataCard, PairsInputs, TextInputs
 from data.encoding.pair_tokenizer import PairEncoder, pair_encoder
 from data.encoding.tokenizer import Encoder, encoder_of
 from data.loading.collate import Batch, Numbers, VectorBatches
@@ -52,17 +52,17 @@ def evenly(rows: Numbers, most: int | None) -> Numbers:
 def plain(
     part: Part,
     rows: Numbers,
-    card: Mapping[str, Any],
+    card: DataCard,
     encoder: Encoder | PairEncoder | None = None,
     *,
     as_texts: bool = False,
 ) -> Dataset[Batch]:
     """Batches of some rows of a part as they are; `as_texts` without tokens."""
-    inputs = card["inputs"]
-    if inputs["kind"] in ("text", "pairs"):
-        pairs = inputs["kind"] == "pairs"
+    inputs = card.inputs
+    if isinstance(inputs, TextInputs | PairsInputs):
+        pairs = isinstance(inputs, PairsInputs)
         return TextBatches(part, rows, inputs, references=pairs, encoder=encoder, as_texts=as_texts)
-    content = part.vectors(CONTENT[inputs["kind"]][0])
+    content = part.vectors(CONTENT[inputs.kind][0])
     labels, second = part.numbers("label"), second_of(part)
     return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
 
@@ -72,7 +72,7 @@ def in_order(data: Dataset[Batch]) -> list[Index]:
 
 
 def part_loader(
-    card: Mapping[str, Any],
+    card: DataCard,
     path: Path,
     batch_size: int,
     encoder: Encoder | PairEncoder | None = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from conf.schema.study import TrialConfig
+from data.card import DataCard, ImageInputs
 from data.loading.collate import augmented
 from data.loading.part_reader import Numbers, Part
 from data.sources.rows import CONTENT
@@ -30,7 +30,7 @@ MARGIN = 12
 PAPER = 128
 
 
-def contact_sheet(config: TrialConfig, card: Mapping[str, Any], train: Path, seed: int) -> bytes:
+def contact_sheet(config: TrialConfig, card: DataCard, train: Path, seed: int) -> bytes:
     """A PNG: a line an image; on the left as stored, then as it is seen in epochs 1, 2, 3, ...
 
     The images are those that a trial of this configuration and seed trains on, blends within a
@@ -42,14 +42,15 @@ def contact_sheet(config: TrialConfig, card: Mapping[str, Any], train: Path, see
         train: folder of the training part.
         seed: the trial's.
     """
-    inputs, part = card["inputs"], Part([train])
-    shape = (-1, inputs["height"], inputs["width"], inputs["channels"])
-    column, high = part.vectors(CONTENT["image"][0]), float(inputs["high"])
+    inputs, part = card.inputs, Part([train])
+    assert isinstance(inputs, ImageInputs)
+    shape = (-1, *inputs.shape)
+    column, high = part.vectors(CONTENT["image"][0]), inputs.high
     augment, labels = resolved(config.augment, "image"), part.numbers("label")
     if not is_augmented(config, card):
         lines = [column.take(rows).reshape(shape) for rows in _alike(labels)]
         return png([_bytes(line, high) for line in lines], margin=GAP)
-    pipeline = Pipeline(augment, seed, inputs["channels"])
+    pipeline = Pipeline(augment, seed, inputs.channels)
     rows = _firsts(labels)
     stored = column.take(rows).reshape(shape)
     columns = [stored] + [
@@ -59,9 +60,10 @@ def contact_sheet(config: TrialConfig, card: Mapping[str, Any], train: Path, see
     return png([_bytes(line, high) for line in lines], margin=MARGIN)
 
 
-def is_augmented(config: TrialConfig, card: Mapping[str, Any]) -> bool:
+def is_augmented(config: TrialConfig, card: DataCard) -> bool:
     """Whether a configuration changes images at all."""
-    return bool(transforms(resolved(config.augment, "image"), card["inputs"]["channels"]))
+    assert isinstance(card.inputs, ImageInputs)
+    return bool(transforms(resolved(config.augment, "image"), card.inputs.channels))
 
 
 def png(lines: list[npt.NDArray[np.uint8]], *, margin: int) -> bytes:

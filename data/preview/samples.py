@@ -5,13 +5,12 @@ What draws one kind of data loads nothing of the others: Lightning and torch tak
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from conf.schema.study import TrialConfig
+from data.card import DataCard, TableInputs
 from data.loading.part_reader import Part
 from data.sources.rows import CONTENT
 from data.transforms.presets import resolved
@@ -20,7 +19,7 @@ from data.transforms.texts import changes_texts
 
 def text_samples(
     config: TrialConfig,
-    card: Mapping[str, Any],
+    card: DataCard,
     train: Path,
     seed: int,
     *,
@@ -31,8 +30,8 @@ def text_samples(
     of a pair the target comes second."""
     from data.loading.datamodule import text_pipeline
 
-    part, augment = Part([train]), resolved(config.augment, card["inputs"]["kind"])
-    texts = part.texts(CONTENT[card["inputs"]["kind"]][0])
+    part, augment = Part([train]), resolved(config.augment, card.inputs.kind)
+    texts = part.texts(CONTENT[card.inputs.kind][0])
     vocabulary = {word.lower() for text in texts.to_pylist() for word in text.split()}
     pipeline = text_pipeline(augment, train.parent, seed, vocabulary)
     chosen = evenly(len(part), rows)
@@ -43,7 +42,7 @@ def text_samples(
         [text, *(pipeline(text, epoch, row, int(part.ids[row])) for epoch in range(changes))]
         for row, text in zip(chosen, stored, strict=True)
     ]
-    if card["inputs"]["kind"] != "pairs":
+    if card.inputs.kind != "pairs":
         return seen
     targets = part.texts("target")
     return [
@@ -59,7 +58,7 @@ def evenly(count: int, most: int) -> list[int]:
 
 def table_samples(
     config: TrialConfig,
-    card: Mapping[str, Any],
+    card: DataCard,
     train: Path,
     seed: int,
     *,
@@ -68,15 +67,15 @@ def table_samples(
 ) -> list[list[list[float]]]:
     """Scaled features as they are and as in so many epochs, a list a sample."""
     from data.loading.collate import jittered
-    from data.transforms.normalize import numbers_of, shift_and_scale
 
     part, augment = Part([train]), resolved(config.augment, "table")
     chosen = np.array(evenly(len(part), rows))
-    shift, scale = shift_and_scale(card["inputs"])
+    assert isinstance(card.inputs, TableInputs)
+    shift, scale = card.inputs.shift_and_scale()
     x = ((part.vectors("features").take(chosen) - shift) / scale).astype(np.float32)
     seen = [x]
     if augment.jitter is not None:
-        numbers = numbers_of(card["inputs"])
+        numbers = card.inputs.numeric
         seen += [
             jittered(x, augment.jitter, seed, epoch, chosen, numbers) for epoch in range(changes)
         ]

@@ -149,6 +149,11 @@ class Column:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
+    @property
+    def length(self) -> int:
+        """Numbers per row."""
+        return int(self._parts[0].shape[1])
+
     def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """The rows of these numbers as (len(rows), length)."""
         if len(self._parts) == 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from conf.schema.model import Gru
 from conf.schema.seq2seq import Causal, Seq2Seq
 from conf.schema.study import TrialConfig
+from data.card import PairsInputs
 from models.modules.base import TrainableModule
 from models.modules.seq2seq_loss import sequence_losses, unsaved_parameters
 from models.networks.gru import GruNet, beam, greedy
@@ -29,7 +29,7 @@ class Seq2SeqModule(TrainableModule):
         self,
         net: GruNet | PretrainedSeq2SeqNet,
         config: TrialConfig,
-        inputs: Mapping[str, Any],
+        inputs: PairsInputs,
         total_steps: int,
         tokenizer: Path | Tokenizer,
     ) -> None:
@@ -38,10 +38,10 @@ class Seq2SeqModule(TrainableModule):
         assert isinstance(config.model, Gru | Seq2Seq | Causal)
         self._model = config.model
         self._searches = config.evaluate.texts.search == "beam"
-        self._longest = int(inputs["longest"])
+        self._longest = inputs.longest
         # The loss of a row is a sum over its tokens; this keeps it near the mean a token, and the
         # same however a batch is divided.
-        self._usual = float(inputs["lengths"]["target"]["median"]) + 1.0
+        self._usual = inputs.lengths["target"].median + 1.0
         self._tokenizer = tokenizer
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:

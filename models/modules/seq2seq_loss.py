@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from conf.schema.model import Gru
+from data.card import PairsInputs
 from models.networks.gru import GruNet
 
 if TYPE_CHECKING:
@@ -17,18 +18,20 @@ TOKENIZER = "tokenizer.json"
 """The encoding of the prepared texts, beside the parts."""
 
 
-def gru_arguments(model: Gru, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def gru_arguments(model: Gru, inputs: PairsInputs) -> dict[str, Any]:
     """What a `GruNet` is built from, as plain numbers; `inputs` is the card's."""
     return {
-        "vocabulary": int(inputs["vocabulary"]),
+        "vocabulary": inputs.vocabulary,
         "width": model.width,
         "layers": model.layers,
         "dropout": model.dropout,
-        **{name: int(inputs[name]) for name in ("pad", "start", "end")},
+        "pad": inputs.pad,
+        "start": inputs.start,
+        "end": inputs.end,
     }
 
 
-def gru_net(settings: Gru, inputs: Mapping[str, Any], outputs: int) -> GruNet:
+def gru_net(settings: Gru, inputs: PairsInputs, outputs: int) -> GruNet:
     """The encoder-decoder for the prepared vocabulary, which says its number of outputs itself."""
     return GruNet(**gru_arguments(settings, inputs))
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from conf.schema.model import Cnn
+from data.card import ImageInputs
 
 
 class CnnNet(nn.Module):
@@ -53,6 +52,6 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
     )
 
 
-def cnn_net(settings: Cnn, inputs: Mapping[str, Any], outputs: int) -> CnnNet:
+def cnn_net(settings: Cnn, inputs: ImageInputs, outputs: int) -> CnnNet:
     """The network for images of the data card's size."""
-    return CnnNet(settings, inputs["channels"], inputs["height"], inputs["width"], outputs)
+    return CnnNet(settings, inputs.channels, inputs.height, inputs.width, outputs)

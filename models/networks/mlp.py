@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from torch import nn
 
 from conf.schema.model import Mlp
 from conf.schema.pretrained import Head
+from data.card import ImageInputs, VectorInputs
 
 
-def mlp_net(settings: Mlp, inputs: Mapping[str, Any], outputs: int) -> nn.Sequential:
+def mlp_net(settings: Mlp, inputs: VectorInputs, outputs: int) -> nn.Sequential:
     """A multi-layer perceptron that takes (n, features), or images (n, channels, height, width),
     which it flattens, and gives logits (n, outputs)."""
     width = flat_width(inputs)
@@ -26,11 +25,11 @@ def mlp_net(settings: Mlp, inputs: Mapping[str, Any], outputs: int) -> nn.Sequen
     return nn.Sequential(*layers, nn.Linear(width, outputs))
 
 
-def flat_width(inputs: Mapping[str, Any]) -> int:
+def flat_width(inputs: VectorInputs) -> int:
     """Numbers of one row, flattened."""
-    if inputs["kind"] == "image":
-        return math.prod(inputs[side] for side in ("channels", "height", "width"))
-    return int(inputs["features"])
+    if isinstance(inputs, ImageInputs):
+        return math.prod(inputs.shape)
+    return inputs.features
 
 
 def head_net(settings: Head, features: int, outputs: int) -> nn.Sequential:

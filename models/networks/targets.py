@@ -7,27 +7,22 @@ network: of its last layer each answer has outputs, and so a linear head, of its
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from conf.schema.train import Train
+from data.card import AuxiliaryTarget, DataCard, TargetStatistics
 
 Batch = dict[str, Tensor]
 
 
-def output_count(card: Mapping[str, Any]) -> int:
+def output_count(card: DataCard | AuxiliaryTarget) -> int:
     """Numbers that a network gives for a row: one a class, or the one that is predicted; after them
     those of a second answer."""
-    second = output_count(card["second"]) if "second" in card else 0
-    return (len(card["classes"]) or 1) + second
-
-
-def has_labels(card: Mapping[str, Any]) -> bool:
-    """Whether a row has any number of the classes, not one."""
-    return bool(card.get("task") == "multilabel")
+    second = card.second if isinstance(card, DataCard) else None
+    return (len(card.classes) or 1) + (output_count(second) if second else 0)
 
 
 class ClassTarget(nn.Module):
@@ -95,13 +90,13 @@ class NumberTarget(nn.Module):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, spread: Mapping[str, float], target: str = "y") -> None:
+    def __init__(self, spread: TargetStatistics, target: str = "y") -> None:
         """`spread` is the card's: mean and deviation of the training part's targets; `target` the
         batch's column of what is true."""
         super().__init__()
         self._target = target
-        self.register_buffer("shift", torch.tensor(spread["mean"]), persistent=False)
-        self.register_buffer("scale", torch.tensor(spread["deviation"]), persistent=False)
+        self.register_buffer("shift", torch.tensor(spread.mean), persistent=False)
+        self.register_buffer("scale", torch.tensor(spread.deviation), persistent=False)
 
     def loss(self, said: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         """Mean over rows of the squared error, in deviations."""
@@ -158,35 +153,36 @@ class TwoTargets(nn.Module):
 Target = ClassTarget | LabelTarget | NumberTarget | TwoTargets
 
 
-def target_of(card: Mapping[str, Any], train: Train | None = None) -> Target:
+def target_of(card: DataCard | None, train: Train | None = None) -> Target:
     """What a network of such data answers; the card alone says how that is served, `train` also how
     it is learnt."""
     train = train or Train()
-    first, second = _one(card, train, "y"), card.get("second")
+    if card is None:
+        return ClassTarget(train.label_smoothing)
+    first, second = _one(card, train, "y"), card.second
     if second is None:
         return first
-    outputs, other = len(card["classes"]) or 1, _one(second, train, "second")
-    return TwoTargets(first, outputs, other, name=second["name"], weight=train.second_weight)
+    outputs, other = len(card.classes) or 1, _one(second, train, "second")
+    return TwoTargets(first, outputs, other, name=second.name, weight=train.second_weight)
 
 
 def _one(
-    card: Mapping[str, Any], train: Train, target: str
+    card: DataCard | AuxiliaryTarget, train: Train, target: str
 ) -> ClassTarget | LabelTarget | NumberTarget:
-    if "target" in card:
-        return NumberTarget(card["target"], target)
-    if not has_labels(card):
+    if card.target is not None:
+        return NumberTarget(card.target, target)
+    if not isinstance(card, DataCard) or not card.multilabel:
         return ClassTarget(train.label_smoothing, _balanced(card, train), target)
     if train.class_weights != "balanced":
         return LabelTarget()
-    having = torch.tensor([*card["counts"]["train"].values()], dtype=torch.float32).clamp(min=1)
-    return LabelTarget((card["rows"]["train"] - having).clamp(min=1) / having)
+    having = torch.tensor([*card.counts["train"].values()], dtype=torch.float32).clamp(min=1)
+    return LabelTarget((card.rows.train - having).clamp(min=1) / having)
 
 
-def _balanced(card: Mapping[str, Any], train: Train) -> Tensor | None:
+def _balanced(card: DataCard | AuxiliaryTarget, train: Train) -> Tensor | None:
     """The classes' weights where they are to be balanced."""
-    counts = card.get("counts", {}).get("train")
-    balanced = train.class_weights == "balanced" and counts
-    return class_weights(list(counts.values())) if balanced else None
+    counts = list(card.counts.get("train", {}).values())
+    return class_weights(counts) if counts and train.class_weights == "balanced" else None
 
 
 def class_weights(counts: Sequence[int]) -> Tensor:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from conf.schema.model import TextCnn
+from data.card import TextInputs
 
 SPREAD = 0.1
 """Deviation of the vectors that tokens begin with."""
@@ -66,6 +64,6 @@ def _room(vectors: Tensor, filters: nn.Module) -> Tensor:
     return functional.pad(vectors, (0, filters.kernel_size[0] - 1))
 
 
-def text_cnn_net(settings: TextCnn, inputs: Mapping[str, Any], outputs: int) -> TextCnnNet:
+def text_cnn_net(settings: TextCnn, inputs: TextInputs, outputs: int) -> TextCnnNet:
     """The network for the prepared vocabulary."""
-    return TextCnnNet(settings, inputs["vocabulary"], inputs["pad"], outputs)
+    return TextCnnNet(settings, inputs.vocabulary, inputs.pad, outputs)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from conf.loading.digests import canonical_json, sha256_text
 from conf.schema.pretrained import Head, PackageWeights
 from data.assets.pretrained import digest, facts_of, home_of, located
+from data.card import DataCard, ImageInputs, Inputs
 from data.encoding.tokenizer import encoder_of
 from data.loading.collate_texts import padded
 from data.loading.eval_loader import part_loader
@@ -95,9 +96,10 @@ class NetWithHead(nn.Module):
         return layer
 
 
-def body_of(model: Head, folder: Path, inputs: Mapping[str, Any]) -> nn.Module:
+def body_of(model: Head, folder: Path, inputs: Inputs) -> nn.Module:
     """The frozen network below a head, in evaluation mode."""
     if isinstance(model.weights, PackageWeights) and model.weights.name != "minilm":
+        assert isinstance(inputs, ImageInputs)
         return ImageBody(PretrainedScaling(inputs, model.size), load_lite0(folder)).eval()
     from transformers import AutoModel
 
@@ -110,11 +112,12 @@ def body_of(model: Head, folder: Path, inputs: Mapping[str, Any]) -> nn.Module:
         **LOADING_INFO,
     )
     new = newly_initialised(told, folder)
-    if inputs["kind"] == "text":
+    if inputs.kind == "text":
         whole = net.config.is_encoder_decoder
         return TextBody(net.get_encoder() if whole else net, model.pool).eval()
     if any(name.startswith("pooler.") for name in new):
         net.pooler = None  # it would be another one each time
+    assert isinstance(inputs, ImageInputs)
     colours = pretrained_scaling(model, folder, facts_of(folder), inputs)
     return ImageBody(colours, net, model.size).eval()
 
@@ -124,20 +127,18 @@ def frozen(body: nn.Module) -> nn.Module:
     return body.requires_grad_(False)
 
 
-def width_of(body: nn.Module, inputs: Mapping[str, Any]) -> int:
+def width_of(body: nn.Module, inputs: Inputs) -> int:
     """Numbers that the frozen network makes of a row."""
-    given: tuple[Tensor, ...] = (
-        torch.zeros(1, inputs["channels"], inputs["height"], inputs["width"])
-        if inputs["kind"] == "image"
-        else torch.zeros((1, 4), dtype=torch.int64),
-    )
-    if inputs["kind"] == "text":
-        given = (*given, torch.ones((1, 4), dtype=torch.bool))
+    given: tuple[Tensor, ...]
+    if isinstance(inputs, ImageInputs):
+        given = (torch.zeros(1, inputs.channels, inputs.height, inputs.width),)
+    else:
+        given = (torch.zeros((1, 4), dtype=torch.int64), torch.ones((1, 4), dtype=torch.bool))
     with torch.no_grad():
         return int(body(*given).shape[1])
 
 
-def features_of(model: Head, card: Mapping[str, Any], part: Path) -> Floats:
+def features_of(model: Head, card: DataCard, part: Path) -> Floats:
     """Features of all rows of a part in their order, float32 (rows, width), memory-mapped.
 
     The first who asks computes them; others wait meanwhile.
@@ -145,8 +146,8 @@ def features_of(model: Head, card: Mapping[str, Any], part: Path) -> Floats:
     home = home_of(part.parent)
     folder = located(model.weights, home, offline=True)
     asked = {name: getattr(model, name) for name in SETTINGS}
-    identity = [VERSION, card["key"], part.name, digest(folder), asked]
-    place = home.features / card["key"]  # `dense clean` takes them with the data
+    identity = [VERSION, card.key, part.name, digest(folder), asked]
+    place = home.features / card.key  # `dense clean` takes them with the data
     file = place / f"{sha256_text(canonical_json(identity))[:32]}.npy"
     if not file.exists():
         place.mkdir(parents=True, exist_ok=True)
@@ -167,9 +168,9 @@ def _write(values: Floats, file: Path) -> None:
     Path(temporary.name).rename(file)
 
 
-def _computed(model: Head, card: Mapping[str, Any], part: Path, folder: Path) -> Floats:
-    body = body_of(model, folder, card["inputs"])
-    batches = _texts if card["inputs"]["kind"] == "text" else _images
+def _computed(model: Head, card: DataCard, part: Path, folder: Path) -> Floats:
+    body = body_of(model, folder, card.inputs)
+    batches = _texts if card.inputs.kind == "text" else _images
     with torch.inference_mode():
         found = [(rows, body(*given).numpy()) for rows, given in batches(model, card, part, folder)]
     order = np.concatenate([rows for rows, _ in found])
@@ -180,7 +181,7 @@ def _computed(model: Head, card: Mapping[str, Any], part: Path, folder: Path) ->
 
 
 def _texts(
-    model: Head, card: Mapping[str, Any], part: Path, folder: Path
+    model: Head, card: DataCard, part: Path, folder: Path
 ) -> Iterator[tuple[npt.NDArray[np.int64], tuple[Tensor, Tensor]]]:
     """Texts of like length together."""
     encoder = encoder_of(model, folder, facts_of(folder))
@@ -193,7 +194,7 @@ def _texts(
 
 
 def _images(
-    model: Head, card: Mapping[str, Any], part: Path, folder: Path
+    model: Head, card: DataCard, part: Path, folder: Path
 ) -> Iterator[tuple[npt.NDArray[np.int64], tuple[Tensor]]]:
     first = 0
     for batch in part_loader(card, part, ROWS):
@@ -202,7 +203,7 @@ def _images(
         yield rows, (batch["x"],)
 
 
-def net_with_head(model: Head, folder: Path, card: Mapping[str, Any]) -> NetWithHead:
+def net_with_head(model: Head, folder: Path, card: DataCard) -> NetWithHead:
     """The frozen network in a folder with a new head on it."""
-    body = frozen(body_of(model, folder, card["inputs"]))
-    return NetWithHead(body, head_net(model, width_of(body, card["inputs"]), output_count(card)))
+    body = frozen(body_of(model, folder, card.inputs))
+    return NetWithHead(body, head_net(model, width_of(body, card.inputs), output_count(card)))

@@ -16,7 +16,7 @@ from conf.runtime.errors import BadInput
 from conf.schema.model import check_data_kind
 from conf.schema.pretrained import Head, PackageWeights, Vision
 from data.assets.pretrained import check_head, facts_of
-from data.transforms.normalize import shift_and_scale
+from data.card import DataCard, ImageInputs
 from models.networks.efficientnet import FEATURES, load_lite0
 from models.networks.targets import output_count
 from models.pretrained.adapters import ADAPTERS, MERGEABLE
@@ -39,14 +39,14 @@ class PretrainedScaling(nn.Module):
 
     def __init__(
         self,
-        inputs: Mapping[str, Any],
+        inputs: ImageInputs,
         size: int | None,
         mean: Sequence[float] = MEAN,
         deviation: Sequence[float] = DEVIATION,
     ) -> None:
         super().__init__()
-        shift, scale = shift_and_scale(inputs)
-        high = float(inputs["high"])
+        shift, scale = inputs.shift_and_scale()
+        high = inputs.high
         fixed = {
             "shift": torch.from_numpy(shift / high),
             "scale": torch.from_numpy(scale / high),
@@ -126,7 +126,7 @@ class WithHead(nn.Module):
         return logits
 
 
-def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
+def image_net(model: Vision, folder: Path, card: DataCard) -> ImageNet:
     """The network of a study of images; a new head is drawn from torch's generator.
 
     Args:
@@ -137,8 +137,9 @@ def image_net(model: Vision, folder: Path, card: Mapping[str, Any]) -> ImageNet:
     Raises:
         BadInput: the data are no images, or the weights are no image classifier's.
     """
-    inputs, outputs = card["inputs"], output_count(card)
-    check_data_kind(model.kind, inputs["kind"])
+    inputs, outputs = card.inputs, output_count(card)
+    check_data_kind(model.kind, inputs.kind)
+    assert isinstance(inputs, ImageInputs)
     if isinstance(model.weights, PackageWeights):
         if model.tune in ADAPTERS:
             raise BadInput(
@@ -173,7 +174,7 @@ def resized(net: Any, size: int | None) -> dict[str, bool]:
 
 
 def pretrained_scaling(
-    model: Vision | Head, folder: Path, facts: Mapping[str, Any], inputs: Mapping[str, Any]
+    model: Vision | Head, folder: Path, facts: Mapping[str, Any], inputs: ImageInputs
 ) -> PretrainedScaling:
     """How a `transformers` model wants its images: by its own files, else as ImageNet's."""
     file = folder / "preprocessor_config.json"

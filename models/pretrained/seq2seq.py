@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from conf.runtime.errors import BadInput
 from conf.schema.model import check_data_kind
 from conf.schema.seq2seq import Causal, Seq2Seq
 from data.assets.pretrained import check_writer, facts_of, is_encoder
+from data.card import DataCard
 from data.encoding.pair_tokenizer import PairEncoder, Writer, pair_encoder
 from models.pretrained.adapters import ADAPTERS, MERGEABLE, VIRTUAL_TOKENS, with_adapters
 from models.pretrained.decoding import settings, written
@@ -117,15 +118,13 @@ def _each(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
     )
 
 
-def writer_net(
-    model: Seq2Seq | Causal, folder: Path, card: Mapping[str, Any]
-) -> PretrainedSeq2SeqNet:
+def writer_net(model: Seq2Seq | Causal, folder: Path, card: DataCard) -> PretrainedSeq2SeqNet:
     """The network of a study of pairs that begins from the weights in a folder.
 
     Raises:
         BadInput: the data are no pairs, or the weights are no writer's.
     """
-    check_data_kind(model.kind, card["inputs"]["kind"])
+    check_data_kind(model.kind, card.inputs.kind)
     facts = facts_of(folder)
     check_writer(model, facts)
     encoder = pair_encoder(model, folder, facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from conf.runtime.errors import BadInput
 from conf.schema.model import check_data_kind
 from conf.schema.pretrained import Transformer
 from data.assets.pretrained import check_head, check_reader, facts_of, reads_last
+from data.card import DataCard
 from models.networks.targets import output_count
 from models.pretrained.adapters import MERGEABLE, VIRTUAL_TOKENS
 from models.pretrained.decoding import to_the_right
@@ -64,7 +65,7 @@ class TextNet(nn.Module):
         return self
 
 
-def text_net(model: Transformer, folder: Path, card: Mapping[str, Any]) -> TextNet:
+def text_net(model: Transformer, folder: Path, card: DataCard) -> TextNet:
     """The network of a text study; a new head is drawn from torch's generator.
 
     Args:
@@ -76,7 +77,7 @@ def text_net(model: Transformer, folder: Path, card: Mapping[str, Any]) -> TextN
         BadInput: the data are no texts, the architecture cannot classify texts, or its head does
             not fit.
     """
-    check_data_kind(model.kind, card["inputs"]["kind"])
+    check_data_kind(model.kind, card.inputs.kind)
     facts, outputs = facts_of(folder), output_count(card)
     check_reader(model, facts, "text")
     check_head(model, facts, outputs)

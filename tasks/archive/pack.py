@@ -104,7 +104,7 @@ def _about(record: StudyRecord, key: str | None) -> dict[str, bytes]:
     found[f"{place}/environment.json"] = _json(environment())
     prepared = open_prepared(record.home, key) if key else None
     if prepared is not None:
-        found[f"{place}/data-{CARD}"] = _json(prepared.card)
+        found[f"{place}/data-{CARD}"] = _json(prepared.card.as_json())
     return found
 
 

@@ -9,7 +9,7 @@ Run as `python -m tasks.champion.behaviour` by `check_behaviour`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from conf.runtime import child_process
 from conf.runtime.home import Home
 from conf.schema.behaviour import Behaviour, Pair, Push
+from data.card import Inputs, TableInputs
 from tasks.champion.behaviour_cases import text_pairs
 from tasks.packaging.records import BehaviourResult
 from tasks.packaging.table_frame import select_rows
@@ -45,7 +46,7 @@ class BehaviourRequest(BaseModel):
     """The model folder."""
     rows: Path
     """The validation split."""
-    inputs: Mapping[str, Any]
+    inputs: Inputs
     """Of the data set card."""
     pairs: tuple[Pair, ...]
     share: float
@@ -92,7 +93,7 @@ def check_behaviour(
     request = BehaviourRequest(
         model=folder / PACKAGE,
         rows=prepared.validation,
-        inputs=prepared.card["inputs"],
+        inputs=prepared.card.inputs,
         pairs=text_pairs(behaviour, home),
         share=behaviour.share,
         pushes=behaviour.pushes,
@@ -118,7 +119,8 @@ def run_tests(request: BehaviourRequest) -> BehaviourReply:
         results.append(score_pairs(model, request.pairs, request.share))
     if request.pushes:
         values = read_rows(request.rows, request.inputs).values
-        names = list(request.inputs["names"])
+        assert isinstance(request.inputs, TableInputs)
+        names = list(request.inputs.names)
         results += [score_push(model, p, values, names.index(p.column)) for p in request.pushes]
     return BehaviourReply(results=tuple(results))
 

@@ -16,6 +16,7 @@ from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.behaviour import Behaviour, Pair, Push
 from conf.schema.study import Study
+from data.card import DataCard, TableInputs
 from data.encoding.one_hot import number_names
 
 KEY = "champion.gate.behaviour"
@@ -76,7 +77,7 @@ def _pair(row: Any, number: int, file: Path) -> Pair:
         ) from error
 
 
-def check_cases(study: Study, card: Mapping[str, Any], home: Home) -> None:
+def check_cases(study: Study, card: DataCard, home: Home) -> None:
     """Check that the behavioural tests of a study's gate fit its data.
 
     Args:
@@ -90,15 +91,17 @@ def check_cases(study: Study, card: Mapping[str, Any], home: Home) -> None:
     behaviour = study.champion.gate.behaviour
     if not behaviour.asks:
         return
-    pairs, kind = text_pairs(behaviour, home), card["inputs"]["kind"]
+    pairs, kind = text_pairs(behaviour, home), card.inputs.kind
     for name, given, fits in (("pairs", pairs, "text"), ("pushes", behaviour.pushes, "table")):
         if given and kind != fits:
             other = {"text": "use pairs", "table": "use pushes"}.get(
                 kind, "use champion.gate.invariance, or remove them"
             )
             raise BadInput(f"{KEY}.{name} are for data of kind {fits}, and this is {kind}; {other}")
-    _check_classes((*pairs, *behaviour.pushes), list(map(str, card["classes"])))
-    names = number_names(card["inputs"].get("names", ()), card["inputs"].get("levels", {}))
+    _check_classes((*pairs, *behaviour.pushes), list(map(str, card.classes)))
+    if not isinstance(card.inputs, TableInputs):
+        return
+    names = number_names(card.inputs.names, card.inputs.levels)
     for push in behaviour.pushes:
         if push.column not in names:
             raise BadInput(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from conf.loading.digests import study_digest
 from conf.loading.trial_values import values_of
 from conf.runtime.errors import DenseError
+from data.card import DataCard
 from tasks.packaging.model_card import model_card
 from tasks.packaging.records import Candidate, Decision, FinalScore, Retest
 from tasks.prepare.store.store import open_prepared
@@ -143,7 +144,7 @@ def _record(
     client: MlflowClient,
     final: FinalModel,
     score: FinalScore,
-    card: Mapping[str, Any],
+    card: DataCard,
     previous: str | None,
 ) -> str:
     """Version number of a final model, registered if it is missing."""

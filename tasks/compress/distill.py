@@ -89,7 +89,7 @@ def distillation_spec(
             "the recipe distill is for champions that are trained on rows, and this one, a head, "
             "is trained on features; remove it from champion.compress.recipes"
         )
-    if "second" in prepared.card:
+    if prepared.card.second is not None:
         raise BadInput(
             "the recipe distill is for models with one target, and this one has two; remove it "
             "from champion.compress.recipes"

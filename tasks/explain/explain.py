@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
 from conf.runtime.home import write_atomically
+from data.card import DataCard, ImageInputs, TableInputs
 from models.serving import Serving, TextServing
 from tasks.evaluate import metrics
 from tasks.evaluate.predictions import ArrayPredictions, NumberPredictions
@@ -38,7 +39,7 @@ class Subject:
     """A champion and what it said of the test rows."""
 
     candidate: Candidate
-    card: Mapping[str, Any]
+    card: DataCard
     folder: Path
     """Of its training."""
     parts: Path
@@ -50,7 +51,7 @@ class Subject:
     @property
     def kind(self) -> str:
         """Of the data."""
-        return str(self.card["inputs"]["kind"])
+        return self.card.inputs.kind
 
     @cached_property
     def serving(self) -> Serving | TextServing:
@@ -62,7 +63,8 @@ class Subject:
         """The rows of a table as named columns."""
         from pandas import DataFrame
 
-        names = [str(name) for name in self.card["inputs"]["names"]]
+        assert isinstance(self.card.inputs, TableInputs)
+        names = list(self.card.inputs.names)
         values = self.rows.values
         return values if isinstance(values, DataFrame) else DataFrame(values, columns=names)
 
@@ -93,7 +95,7 @@ def _empty(subject: Subject, **given: Any) -> Explanation:
 
 
 def _explained(subject: Subject, count: int) -> Explanation:
-    classes = subject.card["classes"]
+    classes = subject.card.classes
     right, wrong = chosen(subject.said, count)
     examples = [
         _example(subject, place, described(subject.said, place, right=good, classes=classes))
@@ -115,7 +117,8 @@ def _example(subject: Subject, place: int, plain: ExplainedRow) -> ExplainedRow:
 
 def _pixels(subject: Subject, place: int) -> dict[str, Any]:
     assert isinstance(subject.serving, Serving)
-    image, inputs = subject.rows.values[place], subject.card["inputs"]
+    image, inputs = subject.rows.values[place], subject.card.inputs
+    assert isinstance(inputs, ImageInputs)
     weights = integrated_gradients.of_pixels(subject.serving, image, subject.output(place))
     return {"picture": image_maps.picture(image, inputs), "heat": image_maps.heat(weights)}
 

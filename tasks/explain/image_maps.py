@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from data.card import ImageInputs
 
 FOR, AGAINST = (47, 95, 208), (194, 69, 45)
 """Colours of pixels that raise the answer, and of those that speak against it."""
@@ -17,14 +17,14 @@ LONGEST = 160
 """Pixels of a picture's longer side at most; a page enlarges small ones."""
 
 
-def picture(image: NDArray, inputs: Mapping[str, Any]) -> str:
+def picture(image: NDArray, inputs: ImageInputs) -> str:
     """A raw row as a PNG in base64.
 
     Args:
         image: (height, width) or (height, width, channels), raw.
         inputs: the card's, which say how bright the values can be.
     """
-    low, high = float(inputs["low"]), float(inputs["high"])
+    low, high = inputs.low, inputs.high
     bright = np.clip(np.rint((image - low) / (high - low) * 255), 0, 255).astype(np.uint8)
     return _png(Image.fromarray(bright))
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from conf.runtime.errors import BadInput, Held
 from conf.runtime.home import Home, write_atomically
+from data.card import ImageInputs, parse_inputs
 from tasks.scoring.predict import rows_of
 from tasks.scoring.read_files import is_image, read_images
 from tasks.scoring.score_files import column_of, target_name
@@ -130,8 +131,9 @@ def read_rows(model: PyFuncModel, place: Path, names: Sequence[str]) -> Rows:
     facts = model.metadata.metadata
     images = [name for name in names if is_image(place / name)]
     parts: list[tuple[Any, Sequence[Any]]] = []
-    if images and facts["inputs"]["kind"] == "image":
-        values = read_images(place, images, facts["inputs"])
+    inputs = parse_inputs(facts["inputs"])
+    if images and isinstance(inputs, ImageInputs):
+        values = read_images(place, images, inputs)
         parts.append((values, _folders(images, facts["labels"], place)))
         names = [name for name in names if name not in set(images)]
     for name in names:

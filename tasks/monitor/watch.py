@@ -15,6 +15,7 @@ from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.champion import Monitor
 from conf.schema.evaluate import Evaluate, direction_of
+from data.card import parse_inputs
 from tasks.evaluate.evaluation import Interval
 from tasks.evaluate.intervals import bootstrap_intervals
 from tasks.evaluate.predictions import AnyPredictions
@@ -143,7 +144,7 @@ def _look(
         )
     found = compare(
         known,
-        features_of(rows.values, facts["inputs"]),
+        features_of(rows.values, parse_inputs(facts["inputs"])),
         answers_of(_unlabelled(answered, facts, place)),
         settings,
         quality=test,

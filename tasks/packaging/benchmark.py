@@ -15,6 +15,7 @@ from mlflow.pyfunc import PyFuncModel
 from numpy.typing import NDArray
 
 from conf.schema.study import TrialConfig
+from data.card import ImageInputs, Inputs
 from tasks.evaluate.predictions import (
     AnyPredictions,
     AuxiliaryPredictions,
@@ -116,29 +117,29 @@ def invariance(
     model: PyFuncModel,
     rows: RawRows,
     predictions: AnyPredictions,
-    inputs: Mapping[str, Any],
+    inputs: Inputs,
     candidate: Candidate,
 ) -> float | None:
     """Share of rows whose label stays under the study's own augmentations.
 
     None where there are none. A row's change is a function of the candidate's seed and its id.
     """
-    if inputs["kind"] != "image":
+    if not isinstance(inputs, ImageInputs):
         return None
     from data.transforms.images import transforms
 
-    if not transforms(candidate.config.augment, int(inputs["channels"])):
+    if not transforms(candidate.config.augment, inputs.channels):
         return None
     changed = _augmented(rows, inputs, candidate.config, candidate.seed)
     said = predict(model, changed).predictions
     return float((said == predictions.predictions[: len(said)]).mean())
 
 
-def _augmented(rows: RawRows, inputs: Mapping[str, Any], config: TrialConfig, seed: int) -> RawRows:
+def _augmented(rows: RawRows, inputs: ImageInputs, config: TrialConfig, seed: int) -> RawRows:
     from data.transforms.images import Pipeline
 
-    shape = (int(inputs["height"]), int(inputs["width"]), int(inputs["channels"]))
-    pipeline, high = Pipeline(config.augment, seed, shape[2]), float(inputs["high"])
+    shape, high = inputs.shape, inputs.high
+    pipeline = Pipeline(config.augment, seed, inputs.channels)
     some = slice(0, SAMPLE)
     images = (rows.values[some].reshape(-1, *shape) / high).astype(np.float32)
     changed = [

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.card import ImageInputs, Inputs, TableInputs
 from data.encoding.one_hot import encoded
 from tasks.evaluate.predictions import (
     AnyPredictions,
@@ -68,19 +69,18 @@ class DriftPredictions:
     values: NDArray[np.float32]
 
 
-def features_of(rows: Any, inputs: Mapping[str, Any]) -> DriftFeatures:
+def features_of(rows: Any, inputs: Inputs) -> DriftFeatures:
     """Features of raw rows.
 
     Args:
         rows: as the registered model takes them: an array, a frame, or texts.
         inputs: what the model, or the data's card, says of them.
     """
-    kind = inputs["kind"]
-    if kind == "image":
+    if isinstance(inputs, ImageInputs):
         return _of_images(np.asarray(rows, np.float32), inputs)
-    if kind == "table":
-        words = inputs.get("levels")
-        numbers = encoded(rows, inputs["names"], words) if words else np.asarray(rows, np.float64)
+    if isinstance(inputs, TableInputs):
+        levels = inputs.levels
+        numbers = encoded(rows, inputs.names, levels) if levels else np.asarray(rows, np.float64)
         return _of_table(numbers, inputs)
     return _of_texts(list(rows))
 
@@ -100,8 +100,8 @@ def answers_of(said: AnyPredictions) -> DriftPredictions:
     return DriftPredictions(None, ("characters", "words"), values)
 
 
-def _of_images(rows: NDArray[np.float32], inputs: Mapping[str, Any]) -> DriftFeatures:
-    low, high = float(inputs["low"]), float(inputs["high"])
+def _of_images(rows: NDArray[np.float32], inputs: ImageInputs) -> DriftFeatures:
+    low, high = inputs.low, inputs.high
     pixels = (rows - low) / ((high - low) or 1.0)
     colours = pixels if pixels.ndim == 4 else pixels[..., None]
     grey = colours.mean(axis=3)
@@ -158,9 +158,9 @@ def _thumbnails(grey: NDArray) -> NDArray[np.float32]:
     return grey.reshape(len(grey), -1).astype(np.float32)
 
 
-def _of_table(rows: NDArray[np.float64], inputs: Mapping[str, Any]) -> DriftFeatures:
-    names = tuple(inputs.get("names") or (f"column {k}" for k in range(rows.shape[1])))
-    fill = np.asarray(inputs.get("fill") or np.zeros(rows.shape[1]), np.float64)
+def _of_table(rows: NDArray[np.float64], inputs: TableInputs) -> DriftFeatures:
+    names = tuple(inputs.names or (f"column {k}" for k in range(rows.shape[1])))
+    fill = np.asarray(inputs.fill or np.zeros(rows.shape[1]), np.float64)
     whole = np.where(np.isnan(rows), fill, rows).astype(np.float32)
     return DriftFeatures(names, np.where(np.isnan(rows), GAP, rows).astype(np.float32), whole)
 

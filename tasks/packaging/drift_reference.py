@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from conf.runtime.errors import BadInput
+from data.card import Inputs
 from tasks.evaluate.predictions import AnyPredictions
 from tasks.packaging.drift_features import (
     DriftFeatures,
@@ -42,9 +43,7 @@ class DriftReference:
     """None where the winning trial's predictions were gone."""
 
 
-def build(
-    parts: Sequence[Any], inputs: Mapping[str, Any], said: AnyPredictions | None
-) -> DriftReference:
+def build(parts: Sequence[Any], inputs: Inputs, said: AnyPredictions | None) -> DriftReference:
     """The reference of some parts' raw rows; at most 2,000, drawn evenly.
 
     Args:

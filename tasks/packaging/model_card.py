@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from data.card import DataCard, ImageInputs, Inputs, RowCounts, TableInputs
 from data.encoding.one_hot import number_names
 from tasks.packaging.records import Candidate, Decision, EnsembleMember, FinalScore
 from tasks.packaging.table_frame import has_words
@@ -14,7 +14,7 @@ def model_card(
     candidate: Candidate,
     score: FinalScore,
     decision: Decision,
-    card: Mapping[str, Any],
+    card: DataCard,
     model: str,
     members: Sequence[EnsembleMember] = (),
 ) -> str:
@@ -35,17 +35,17 @@ def _lines(
     candidate: Candidate,
     score: FinalScore,
     decision: Decision,
-    card: Mapping[str, Any],
+    card: DataCard,
     model: str,
     members: Sequence[EnsembleMember],
 ) -> Iterator[str]:
     yield f"# {model}"
     yield ""
-    writes = card["inputs"]["kind"] == "pairs"
-    what = "writes texts" if writes else f"tells {len(card['classes'])} classes apart"
-    what = "predicts a number" if "target" in card else what
-    between = card["source"].get("label_separator") if card.get("task") == "multilabel" else None
-    what = f"finds any of {len(card['classes'])} labels" if between else what
+    writes = card.inputs.kind == "pairs"
+    what = "writes texts" if writes else f"tells {len(card.classes)} classes apart"
+    what = "predicts a number" if card.target else what
+    between = card.label_separator if card.multilabel else None
+    what = f"finds any of {len(card.classes)} labels" if between else what
     one = f"One `{candidate.config.model.kind}`"
     who = f"An ensemble of {len(members)} models" if members else one
     yield f"{who} that {what}."
@@ -55,17 +55,17 @@ def _lines(
     yield from ("```", "")
     if writes:
         yield "Rows are texts, as a list. The answer has a column `text`."
-    elif "target" in card:
-        low, high = card["target"]["low"], card["target"]["high"]
-        yield f"Rows are {_rows(card['inputs'])}. The answer has a column `prediction`; those of"
+    elif card.target:
+        low, high = card.target.low, card.target.high
+        yield f"Rows are {_rows(card.inputs)}. The answer has a column `prediction`; those of"
         yield f"the training part went from {low:g} to {high:g}."
     else:
         said = f"`labels` (names with {between!r} between them)" if between else "`label`"
-        yield f"Rows are {_rows(card['inputs'])}. The answer has a column {said} and one"
-        yield f"`p_<class>` a class. Classes: {', '.join(map(str, card['classes']))}."
-    if second := card.get("second"):
-        which = ", ".join(second["classes"]) or "a number"
-        yield f"Columns `{second['name']}/...` hold the same of a second answer: {which}."
+        yield f"Rows are {_rows(card.inputs)}. The answer has a column {said} and one"
+        yield f"`p_<class>` a class. Classes: {', '.join(map(str, card.classes))}."
+    if second := card.second:
+        which = ", ".join(second.classes) or "a number"
+        yield f"Columns `{second.name}/...` hold the same of a second answer: {which}."
     yield from ("", "## Data", "")
     yield from _data(card, candidate, parts=("train",) if members else ("train", "validation"))
     yield from ("", f"## Quality on {score.rows} rows that no trial has seen", "")
@@ -89,34 +89,34 @@ def _lines(
         yield f"- {'passed' if reason.passed else 'failed'} {reason.rule}: {reason.why}"
 
 
-def _rows(inputs: Mapping[str, Any]) -> str:
-    if inputs["kind"] == "text":
+def _rows(inputs: Inputs) -> str:
+    if not isinstance(inputs, ImageInputs | TableInputs):
         return "texts, a list of strings or one column of a frame"
     if has_words(inputs):
-        numbers = number_names(inputs["names"], inputs["levels"])
-        words = [f"{name} ({len(known)} words)" for name, known in inputs["levels"].items()]
+        numbers = number_names(inputs.names, inputs.levels)
+        words = [f"{name} ({len(known)} words)" for name, known in inputs.levels.items()]
         return f"a frame with the columns {', '.join([*numbers, *words])}"
-    if inputs["kind"] == "table":
-        return f"float64, shape (n, {inputs['features']}): {', '.join(inputs['names'])}"
-    deep = f", {inputs['channels']}" if inputs["channels"] > 1 else ""
-    shape = f"(n, {inputs['height']}, {inputs['width']}{deep})"
-    return f"float64, shape {shape}, raw values {inputs['low']:g} to {inputs['high']:g}"
+    if isinstance(inputs, TableInputs):
+        return f"float64, shape (n, {inputs.features}): {', '.join(inputs.names)}"
+    deep = f", {inputs.channels}" if inputs.channels > 1 else ""
+    shape = f"(n, {inputs.height}, {inputs.width}{deep})"
+    return f"float64, shape {shape}, raw values {inputs.low:g} to {inputs.high:g}"
 
 
-def _data(card: Mapping[str, Any], candidate: Candidate, parts: Sequence[str]) -> Iterator[str]:
+def _data(card: DataCard, candidate: Candidate, parts: Sequence[str]) -> Iterator[str]:
     source = ", ".join(
         f"{name} {value}"
-        for name, value in card["source"].items()
+        for name, value in card.source.items()
         if isinstance(value, str | int | float)
     )
-    rows = card["rows"]
+    rows = card.rows
     yield f"- source: {source}"
-    yield f"- rows: {rows['read']} read, {rows['kept']} kept; trained on {_trained(rows, parts)}"
+    yield f"- rows: {rows.read} read, {rows.kept} kept; trained on {_trained(rows, parts)}"
     yield f"- data key: `{candidate.data}`"
 
 
-def _trained(rows: Mapping[str, int], parts: Sequence[str]) -> str:
-    return f"{sum(rows[part] for part in parts)} ({' and '.join(parts)} part)"
+def _trained(rows: RowCounts, parts: Sequence[str]) -> str:
+    return f"{sum(getattr(rows, part) for part in parts)} ({' and '.join(parts)} part)"
 
 
 def _members(candidate: Candidate, members: Sequence[EnsembleMember]) -> str:

@@ -68,9 +68,9 @@ def metadata_of(job: PackJob) -> dict[str, Any]:
         "epochs": candidate.epochs,
         "objective": candidate.objective,
         "validation": candidate.value,
-        "labels": labels_of(card["classes"]),
+        "labels": labels_of(card.classes),
         **auxiliary_output(card),
-        "inputs": dict(card["inputs"]),
-        "source": dict(card["source"]),
+        "inputs": card.inputs.as_json(),
+        "source": dict(card.source),
         "config": candidate.config.model_dump(mode="json"),
     }

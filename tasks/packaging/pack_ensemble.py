@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from data.card import ImageInputs, TableInputs
 from tasks.packaging import pyfunc_ensemble, table_frame
 from tasks.packaging.package import ModelFiles, output_card, signature_of
 from tasks.packaging.packer import PackJob
@@ -30,9 +31,10 @@ class EnsemblePacker:
             file_fact(self._pack(_member_job(job, member), folders[name])).sha256
             for name, member in models.items()
         ]
-        output, inputs = output_card(job.card), job.card["inputs"]
-        texts = inputs["kind"] == "text"
-        shape = {} if texts else {"shape": list(raw_shape(inputs))}
+        output, inputs = output_card(job.card), job.card.inputs
+        shape = {}
+        if isinstance(inputs, ImageInputs | TableInputs):
+            shape = {"shape": list(raw_shape(inputs))}
         card = {
             **output,
             "members": list(models),
@@ -46,7 +48,7 @@ class EnsemblePacker:
             code=pyfunc_ensemble,
             artifacts={"card": path, **folders},
             signature=signature_of({**output, **shape, **table_frame.card(inputs)}),
-            example=example.tolist() if texts else example,
+            example=example if shape else example.tolist(),
             required=_required(list(folders.values())),
             weights=path.name,
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.card import Inputs, TableInputs
 from models.estimators.skops_io import TRUSTED, load_estimator
 from tasks.packaging import pyfunc_predictor, table_frame
 from tasks.packaging.package import ModelFiles, output_card, signature_of
@@ -27,7 +28,7 @@ class EstimatorPacker:
         return estimator_files(
             TrialFolder(job.folder).estimator,
             output_card(job.card),
-            job.card["inputs"],
+            job.card.inputs,
             job.example(),
             scratch,
         )
@@ -36,7 +37,7 @@ class EstimatorPacker:
 def estimator_files(
     estimator: Path,
     output: Mapping[str, Any],
-    inputs: Mapping[str, Any],
+    inputs: Inputs,
     example: RawValues,
     scratch: Path,
 ) -> ModelFiles:
@@ -54,12 +55,13 @@ def estimator_files(
     """
     load_estimator(estimator)
     card = {**output, "trusted": TRUSTED}
-    texts = inputs["kind"] == "text"
-    if not texts:
+    texts = not isinstance(inputs, TableInputs)
+    if isinstance(inputs, TableInputs):
         card |= {
-            "shape": [int(inputs["features"])],
-            "fill": inputs.get("fill"),
-            **{name: inputs[name] for name in ("shift", "scale")},
+            "shape": [inputs.features],
+            "fill": inputs.fill,
+            "shift": inputs.shift,
+            "scale": inputs.scale,
             **table_frame.card(inputs),
         }
     path = scratch / "card.json"

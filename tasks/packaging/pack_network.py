@@ -14,6 +14,7 @@ from conf.runtime.errors import DenseError
 from conf.schema.model import TextCnn
 from conf.schema.pretrained import Head, Transformer
 from data.assets.pretrained import facts_of, home_of, located
+from data.card import DataCard, ImageInputs, TableInputs
 from data.encoding.tokenizer import TOKENIZER, Encoder, encoder_of, prepared_encoder
 from models.serving import Serving, TextServing, load_serving
 from tasks.packaging import pyfunc_predictor, quantize, table_frame
@@ -42,7 +43,7 @@ class NetworkPacker:
         elif job.recipe == "prune":
             quantize.store_sparse(serving)
         program, tokenizer = scratch / "program.pt2", None
-        inputs, card = job.card["inputs"], output_card(job.card)
+        inputs, card = job.card.inputs, output_card(job.card)
         if isinstance(serving, TextServing):
             assert isinstance(job.candidate.config.model, TextReader)
             encoder = text_encoder(job.candidate.config.model, job.splits)
@@ -50,9 +51,11 @@ class NetworkPacker:
             card["rules"], tokenizer = asdict(encoder.rules), scratch / TOKENIZER
             encoder.tokenizer.save(str(tokenizer))
         else:
+            assert isinstance(inputs, ImageInputs | TableInputs)
             shape = raw_shape(inputs)
             export_program(serving, shape, program)
-            card |= {"shape": list(shape), "fills": inputs.get("fill") is not None}
+            fills = isinstance(inputs, TableInputs) and inputs.fill is not None
+            card |= {"shape": list(shape), "fills": fills}
             card |= table_frame.card(inputs)
         if job.recipe in ("onnx", "onnx-int8"):
             program = quantize.to_onnx(program, int8=job.recipe == "onnx-int8")
@@ -89,7 +92,7 @@ def network_files(
 
 
 def load_trained(
-    candidate: Candidate, card: Mapping[str, Any], weights: Path, splits: Path
+    candidate: Candidate, card: DataCard, weights: Path, splits: Path
 ) -> Serving | TextServing:
     """The trained network behind its normalisation.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from conf.runtime.errors import DenseError
 from conf.schema.model import Gru
 from conf.schema.study import TrialConfig
+from data.card import DataCard, PairsInputs
 from models.modules.seq2seq_loss import (
     TOKENIZER,
     gru_arguments,
@@ -41,10 +42,10 @@ class Seq2SeqPacker:
 
     def files(self, job: PackJob, scratch: Path) -> ModelFiles:
         """Of a GRU its own files; of a pre-trained network those of the library."""
-        config, inputs = job.candidate.config, job.card["inputs"]
+        config, inputs = job.candidate.config, job.card.inputs
         net = load_network(config, job.card, job.weights, job.splits)
         if isinstance(config.model, Gru):
-            assert isinstance(net, GruNet)
+            assert isinstance(net, GruNet) and isinstance(inputs, PairsInputs)
             artifacts = _gru_artifacts(scratch, net, config.model, inputs, job.splits)
             required: Sequence[str] = REQUIRED
         else:
@@ -64,13 +65,13 @@ class Seq2SeqPacker:
 
 
 def _gru_artifacts(
-    scratch: Path, net: GruNet, model: Gru, inputs: Mapping[str, Any], splits: Path
+    scratch: Path, net: GruNet, model: Gru, inputs: PairsInputs, splits: Path
 ) -> Artifacts:
     from safetensors.torch import save_file
 
     card = {
         "sizes": {**gru_arguments(model, inputs), "dropout": 0.0},
-        "longest": int(inputs["longest"]),
+        "longest": inputs.longest,
         "beams": model.beams,
         "length_penalty": model.length_penalty,
         "unknown": UNKNOWN,
@@ -92,7 +93,7 @@ def _signature() -> ModelSignature:
 
 
 def load_network(
-    config: TrialConfig, card: Mapping[str, Any], weights: Path, parts: Path
+    config: TrialConfig, card: DataCard, weights: Path, parts: Path
 ) -> GruNet | PretrainedSeq2SeqNet:
     """The trained network in evaluation mode; `parts` is the folder of the prepared splits.
 
@@ -120,7 +121,7 @@ def load_network(
 
 def target_losses(
     config: TrialConfig,
-    card: Mapping[str, Any],
+    card: DataCard,
     weights: Path,
     part: Path,
     ids: NDArray[np.int64],

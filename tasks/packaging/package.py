@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.networks.targets import has_labels
+from data.card import DataCard
 from tasks.packaging import table_frame
 
 if TYPE_CHECKING:
@@ -78,22 +78,22 @@ def labels_of(classes: Sequence[str]) -> list[str] | list[int]:
     return [int(name) for name in classes] if numbers else list(classes)
 
 
-def output_card(card: Mapping[str, Any]) -> dict[str, Any]:
+def output_card(card: DataCard) -> dict[str, Any]:
     """The part of the served card that describes the output.
 
     `labels` of the target; `between`, the separator of several labels in one cell, if it is
     multi-label; and `second`, the name and labels of the auxiliary target, if there is one.
     """
-    between = {"between": card["source"]["label_separator"]} if has_labels(card) else {}
-    return {"labels": labels_of(card["classes"]), **between, **auxiliary_output(card)}
+    between = {"between": card.label_separator} if card.multilabel else {}
+    return {"labels": labels_of(card.classes), **between, **auxiliary_output(card)}
 
 
-def auxiliary_output(card: Mapping[str, Any]) -> dict[str, Any]:
+def auxiliary_output(card: DataCard) -> dict[str, Any]:
     """Name and labels of the auxiliary target; empty if there is none."""
-    second = card.get("second")
+    second = card.second
     if second is None:
         return {}
-    return {"second": {"name": second["name"], "labels": labels_of(second["classes"])}}
+    return {"second": {"name": second.name, "labels": labels_of(second.classes)}}
 
 
 def signature_of(card: Mapping[str, Any]) -> ModelSignature:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from conf.schema.champion import Recipe
+from data.card import DataCard
 from tasks.packaging.package import ModelFiles
 from tasks.packaging.raw_rows import read_rows
 from tasks.packaging.records import Candidate, EnsembleMember
@@ -26,7 +26,7 @@ class PackJob:
     candidate: Candidate
     folder: Path
     """Of the training whose weights are packed."""
-    card: Mapping[str, Any]
+    card: DataCard
     """The data set card."""
     train: Path
     """The train split: source of the input example."""
@@ -47,7 +47,7 @@ class PackJob:
 
     def example(self) -> RawValues:
         """A few raw rows of the train split."""
-        values: RawValues = read_rows(self.train, self.card["inputs"]).values[:EXAMPLES]
+        values: RawValues = read_rows(self.train, self.card.inputs).values[:EXAMPLES]
         return values
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from data.card import ImageInputs, Inputs, TableInputs, VectorInputs
 from data.sources.rows import CONTENT, matrix
 from tasks.packaging import table_frame
 
@@ -33,19 +33,19 @@ class RawRows:
     """The auxiliary target, as `targets`."""
 
 
-def raw_shape(inputs: Mapping[str, Any]) -> tuple[int, ...]:
+def raw_shape(inputs: VectorInputs) -> tuple[int, ...]:
     """Shape of one raw row: (height, width[, channels]) of an image, (features,) of a table.
 
     `inputs` is that of the data set card.
     """
-    if inputs["kind"] == "table":
-        return (int(inputs["features"]),)
-    shape = (int(inputs["height"]), int(inputs["width"]))
-    channels = int(inputs["channels"])
+    if isinstance(inputs, TableInputs):
+        return (inputs.features,)
+    shape = (inputs.height, inputs.width)
+    channels = inputs.channels
     return shape if channels == 1 else (*shape, channels)
 
 
-def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
+def read_rows(part: Path, inputs: Inputs) -> RawRows:
     """All rows of a split.
 
     Args:
@@ -53,17 +53,18 @@ def read_rows(part: Path, inputs: Mapping[str, Any]) -> RawRows:
         inputs: of the data set card.
     """
     table = datasets.load_from_disk(str(part)).data.table
-    if inputs["kind"] == "pairs":
+    if inputs.kind == "pairs":
         texts = [np.array(table.column(n).to_pylist(), dtype=object) for n in CONTENT["pairs"]]
         return RawRows(table.column("id").to_numpy(), targets=texts[1], values=texts[0])
-    (content,) = CONTENT[inputs["kind"]]
+    (content,) = CONTENT[inputs.kind]
     column = table.column(content)
     values: RawValues
-    if inputs["kind"] == "text":
+    if inputs.kind == "text":
         values = np.array(column.to_pylist(), dtype=object)
     elif table_frame.has_words(inputs):
         values = table_frame.frame(matrix(column), inputs)
     else:
+        assert isinstance(inputs, ImageInputs | TableInputs)
         values = matrix(column).astype(np.float64).reshape(-1, *raw_shape(inputs))
     label = table.column("label")
     several = pa.types.is_fixed_size_list(label.type)

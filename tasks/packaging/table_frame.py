@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
+from data.card import Inputs, TableInputs
 from data.encoding import one_hot
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ CODE = Path(one_hot.__file__)
 """What a packed model reads its columns with, alone."""
 
 
-def has_words(inputs: Mapping[str, Any]) -> bool:
-    """Whether rows are frames; `inputs` is the card's."""
-    return bool(inputs.get("levels"))
+def has_words(inputs: Inputs) -> TypeGuard[TableInputs]:
+    """Whether rows are frames: those of a table with categorical columns."""
+    return isinstance(inputs, TableInputs) and bool(inputs.levels)
 
 
 def select_rows(values: RawValues, rows: NDArray[np.int64]) -> RawValues:
@@ -33,19 +34,19 @@ def select_rows(values: RawValues, rows: NDArray[np.int64]) -> RawValues:
     return values[rows] if isinstance(values, np.ndarray) else values.iloc[rows]
 
 
-def frame(matrix: NDArray[Any], inputs: Mapping[str, Any]) -> pd.DataFrame:
+def frame(matrix: NDArray[Any], inputs: TableInputs) -> pd.DataFrame:
     """Prepared features as columns that the model reads as the same features."""
     import pandas as pd
 
-    columns = one_hot.decoded(matrix, inputs["names"], inputs["levels"])
-    return pd.DataFrame(columns).astype(dict.fromkeys(inputs["levels"], object))
+    columns = one_hot.decoded(matrix, inputs.names, inputs.levels)
+    return pd.DataFrame(columns).astype(dict.fromkeys(inputs.levels, object))
 
 
-def card(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def card(inputs: Inputs) -> dict[str, Any]:
     """What the served code needs to read columns; nothing where rows are arrays."""
     if not has_words(inputs):
         return {}
-    return {name: inputs[name] for name in ("names", "levels")}
+    return {"names": inputs.names, "levels": inputs.levels}
 
 
 def artifacts(facts: Mapping[str, Any]) -> dict[str, Path]:
@@ -66,7 +67,7 @@ def schema(facts: Mapping[str, Any]) -> Schema:
     return Schema([*(ColSpec(AnyType(), name) for name in numbers), *words])
 
 
-def read_frame(file: Path, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> pd.DataFrame:
+def read_frame(file: Path, inputs: TableInputs, settings: Mapping[str, Any]) -> pd.DataFrame:
     """Rows of a file, read as a study's table is.
 
     Args:
@@ -83,8 +84,8 @@ def read_frame(file: Path, inputs: Mapping[str, Any], settings: Mapping[str, Any
 
     how = {"separator": settings.get("separator"), "encoding": settings.get("encoding", "utf-8")}
     found = columns_of(file, how["separator"], str(how["encoding"]))
-    numbers = one_hot.number_names(inputs["names"], inputs["levels"])
-    types = dict.fromkeys(numbers, pa.float64()) | dict.fromkeys(inputs["levels"], pa.string())
+    numbers = one_hot.number_names(inputs.names, inputs.levels)
+    types = dict.fromkeys(numbers, pa.float64()) | dict.fromkeys(inputs.levels, pa.string())
     if missing := [name for name in types if name not in found]:
         raise BadInput(f"{file}: column {missing[0]!r} is missing; it has {', '.join(found)}")
     broken = Broken()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ConfigDict
 
 from conf.runtime.errors import BadInput
 from conf.schema.champion import Compress
 from conf.schema.study import TrialConfig
+from data.card import DataCard
 from tasks.packaging.records import ChampionRecord, Latency
 
 PLAIN = "as it is"
@@ -80,9 +81,9 @@ def choose(
     )
 
 
-def check_shrinks(config: TrialConfig, card: Mapping[str, Any]) -> None:
+def check_shrinks(config: TrialConfig, card: DataCard) -> None:
     """BadInput where a candidate is no network that the recipes are for; `card` is the data's."""
-    if card["inputs"]["kind"] == "pairs" or not config.model.capabilities.recipes:
+    if card.inputs.kind == "pairs" or not config.model.capabilities.recipes:
         raise BadInput(
             f"recipes to make a model small are for networks that read images, tables or texts; "
             f"this champion is a {config.model.kind}"

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from conf.schema.data import CategoricalColumns
 from conf.schema.study import Study
+from data.card import DataCard, Inputs
 from data.sources import Source
 from data.sources.rows import Report, Rows
 from tasks.prepare import fitted_cleaning
@@ -24,8 +25,7 @@ from tasks.prepare.encoding.categories import as_inputs
 from tasks.prepare.splitting.leakage import refuse_leaks
 from tasks.prepare.splitting.multilabel import check_told, label_matrix, strata
 from tasks.prepare.splitting.split import TRAIN, Parts, divide
-from tasks.prepare.store.card import card
-from tasks.prepare.store.key import PREPARE_VERSION
+from tasks.prepare.store.card import data_card
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Built:
     predicted itself (float64)."""
     parts: Parts
     classes: tuple[str, ...]
-    card: dict[str, Any]
+    card: DataCard
     tokenizer: str | None = None
     """The encoding of texts, as JSON."""
 
@@ -66,24 +66,35 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
     parts, folds = divide(rows, kinds, study.split, seed)
     check: Any = check_told if several else check_trained
     check(labels, parts == TRAIN, classes)
-    facts = _facts(study, source, raw)
+    auxiliary = None
     if second := getattr(study.data, "second", None):
-        others, values = second_answers(rows, second.task)
-        check_trained(values, parts == TRAIN, others)
+        names, values = second_answers(rows, second.task)
+        check_trained(values, parts == TRAIN, names)
+        auxiliary = (second.name, names)
         rows = rows.put("second", pa.array(values))
-        facts["second"] = {"name": second.name, "classes": others}
     if folds is not None:
         rows = rows.put("fold", pa.array(folds))
-    facts["leakage"] = refuse_leaks(rows, parts, study)
-    facts["anonymity"] = anonymity(
-        rows, study.clean.privacy.anonymity if study.clean.privacy else ()
-    )
+    leakage = refuse_leaks(rows, parts, study)
+    privacy = anonymity(rows, study.clean.privacy.anonymity if study.clean.privacy else ())
     rows, parts, more, filling = _fitted(study, rows, parts, kinds, seed)
-    facts["rules"] = [report.as_json() for report in [*reports, *more]]
     kept = parts >= 0
     rows, labels, parts = rows.keep(kept), labels[kept], parts[kept]
-    rows, facts["inputs"], tokenizer = _inputs(study, rows, parts, filling)
-    return Built(rows, labels, parts, classes, card(facts, rows, labels, parts, classes), tokenizer)
+    rows, inputs, tokenizer = _inputs(study, rows, parts, filling)
+    card = data_card(
+        study,
+        source.facts,
+        len(raw) if raw.read is None else raw.read,
+        rows,
+        labels,
+        parts,
+        classes,
+        rules=[*reports, *more],
+        leakage=leakage,
+        anonymity=privacy,
+        inputs=inputs,
+        second=auxiliary,
+    )
+    return Built(rows, labels, parts, classes, card, tokenizer)
 
 
 def _fitted(
@@ -107,7 +118,7 @@ def _fitted(
 
 def _inputs(
     study: Study, rows: Rows, parts: Parts, filling: fitted_cleaning.Floats | None
-) -> tuple[Rows, dict[str, Any], str | None]:
+) -> tuple[Rows, Inputs, str | None]:
     """How a model is to read the rows; texts get their tokens."""
     train = rows.keep(parts == TRAIN)
     if rows.kind in ("image", "table"):
@@ -115,14 +126,3 @@ def _inputs(
     tokenizer = bpe.trained(train, study.clean.text)
     rows = bpe.encoded(rows, tokenizer)
     return rows, bpe.inputs(rows, tokenizer, study.clean.text), tokenizer.to_str()
-
-
-def _facts(study: Study, source: Source, raw: Rows) -> dict[str, Any]:
-    return {
-        "version": PREPARE_VERSION,
-        "kind": raw.kind,
-        "task": study.data.task,
-        "source": {**study.data.model_dump(mode="json"), **source.facts},
-        "split": study.split.model_dump(mode="json"),
-        "read": len(raw) if raw.read is None else raw.read,
-    }

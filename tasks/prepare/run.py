@@ -43,7 +43,7 @@ def prepare(study: Study, home: Home, say: Say = silent) -> Prepared:
                 _make(study, home, source, digest, key)
                 prepared = open_prepared(home, key)
     assert prepared is not None  # it was written whole, or an error was raised
-    check_kind(study, prepared.card["kind"])
+    check_kind(study, prepared.card.kind)
     equip(study, home, prepared, say)
     return prepared
 

@@ -12,6 +12,7 @@ from conf.runtime.child_process import answer, call
 from conf.runtime.errors import DenseError
 from conf.schema.augment import Augment
 from conf.schema.study import TrialConfig
+from data.card import DataCard
 from tasks.prepare import Prepared
 from tasks.report.view import Surroundings
 from tasks.study.reader import StudyRecord, TrialRecord
@@ -50,14 +51,14 @@ def _ids(best: TrialRecord) -> list[int]:
 
 def _seen(record: StudyRecord, prepared: Prepared) -> dict[str, Any]:
     """Samples of images as one picture, of texts as lines, of tables as numbers."""
-    best, kind = record.best, prepared.card["inputs"]["kind"]
+    best, kind = record.best, prepared.card.inputs.kind
     if best is None:
         return {}
     reply = call(
         __name__,
         {
             "config": best.config.model_dump(mode="json"),
-            "card": prepared.card,
+            "card": prepared.card.as_json(),
             "train": str(prepared.train),
             "seed": derived_seed(record.study.seed, best.number),
             "validation": str(prepared.validation),
@@ -96,16 +97,18 @@ def drawn(request: Mapping[str, Any]) -> dict[str, Any]:
     from data.preview.rows import glance
     from data.transforms.presets import resolved
 
-    config, kind = TrialConfig.model_validate(request["config"]), request["card"]["inputs"]["kind"]
+    config = TrialConfig.model_validate(request["config"])
+    card = DataCard.model_validate(request["card"])
+    kind = card.inputs.kind
     augment = resolved(config.augment, kind)
-    given = config, request["card"], Path(request["train"]), int(request["seed"])
+    given = config, card, Path(request["train"]), int(request["seed"])
     blended = augment.mixup is not None or augment.cutmix is not None
-    examples = glance(Path(request["validation"]), request["card"], request["ids"])
+    examples = glance(Path(request["validation"]), card, request["ids"])
     return {**_samples(kind, augment, given), "blended": blended, "examples": examples}
 
 
 def _samples(
-    kind: str, augment: Augment, given: tuple[TrialConfig, Mapping[str, Any], Path, int]
+    kind: str, augment: Augment, given: tuple[TrialConfig, DataCard, Path, int]
 ) -> dict[str, Any]:
     """Samples of a kind of data, and whether they are changed."""
     if kind == "image":

@@ -11,6 +11,7 @@ from typing import Any
 from conf.loading.digests import study_digest
 from conf.loading.plan import describe
 from conf.runtime import provenance
+from data.card import DataCard, TableInputs
 from tasks.evaluate.ensemble_selection import select_ensemble
 from tasks.report import format as words
 from tasks.report import reproduce
@@ -41,7 +42,7 @@ SHOWN_FEATURES = 10
 class Surroundings:
     """What the page shows that is not in the study's own record."""
 
-    card: Mapping[str, Any] | None = None
+    card: DataCard | None = None
     """The data card."""
     contact_sheet: bytes | None = None
     """A PNG of some rows, for images."""
@@ -133,18 +134,18 @@ def _effects(record: StudyRecord, rows: Sequence[Row], learned: Sequence[Lesson]
     return effects(first, rows, record.study.search.space, objective, record.state.sign)
 
 
-def _features(card: Mapping[str, Any] | None) -> list[str]:
+def _features(card: DataCard | None) -> list[str]:
     """Names of a table's first features."""
-    return [str(name) for name in (card or {"inputs": {}})["inputs"].get("names", [])][
-        :SHOWN_FEATURES
-    ]
+    if card is None or not isinstance(card.inputs, TableInputs):
+        return []
+    return list(card.inputs.names[:SHOWN_FEATURES])
 
 
 def _figures(
     record: StudyRecord,
     rows: Sequence[Row],
     best: TrialRecord | None,
-    card: Mapping[str, Any] | None,
+    card: DataCard | None,
     seen: Effects,
 ) -> dict[str, base.Figure]:
     """Figures by the identity of their place on the page; what there is nothing for is absent."""
@@ -237,7 +238,7 @@ def _facts(record: StudyRecord, around: Surroundings) -> list[tuple[str, str]]:
         ("seed", str(study.seed)),
         ("strategy", f"{study.search.strategy}, {words.count(study.search.trials, 'trial')}"),
         ("home", str(record.home.path)),
-        *([("data key", around.card["key"])] if around.card and "key" in around.card else []),
+        *([("data key", around.card.key)] if around.card and around.card.key else []),
         *([("tracking", around.tracking_uri)] if around.tracking_uri else []),
         ("machine", provenance.machine()),
         ("versions", ", ".join(f"{name} {found}" for name, found in around.versions.items())),

@@ -35,7 +35,7 @@ def final_spec(
     Train and validation part together, as long as the winner took to its best epoch and on the
     same schedule; without a validation part the last epoch is the one that is kept.
     """
-    rows = prepared.card["rows"]
+    rows = prepared.card.rows
     return TrialSpec(
         study=candidate.study,
         number=candidate.number,
@@ -52,8 +52,6 @@ def final_spec(
         devices=resources.devices,
         strategy=resources.strategy,
         # More rows than a trial had take longer in proportion.
-        trial_seconds=resources.trial_seconds
-        * (rows["train"] + rows["validation"])
-        / rows["train"],
+        trial_seconds=resources.trial_seconds * (rows.train + rows.validation) / rows.train,
         keep="last",
     )

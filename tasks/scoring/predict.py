@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conf.runtime.errors import BadInput
+from data.card import parse_inputs
 from tasks.packaging.package import compare_requirements_by_name
 from tasks.packaging.table_frame import has_words, read_frame
 from tasks.registry import aliases
@@ -52,12 +53,12 @@ def predict_file(
 def rows_of(model: PyFuncModel, file: Path) -> tuple[Any, tuple[str, ...]]:
     """What the model is asked with: an array, a frame or texts; and names of rows that have any."""
     facts = model.metadata.metadata
-    data = facts["config"]["data"]
-    if facts["inputs"]["kind"] in ("text", "pairs"):
+    data, inputs = facts["config"]["data"], parse_inputs(facts["inputs"])
+    if inputs.kind in ("text", "pairs"):
         return read_texts(file, data.get("text") or data.get("source_column"), data), ()
-    if has_words(facts["inputs"]):
-        return read_frame(file, facts["inputs"], data), ()
-    found = read_file(file, facts["inputs"], _shape(model), data)
+    if has_words(inputs):
+        return read_frame(file, inputs, data), ()
+    found = read_file(file, inputs, _shape(model), data)
     return found.values, found.names
 
 

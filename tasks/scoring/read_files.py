@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
+from data.card import ImageInputs, Inputs, TableInputs
 from data.sources.images import HIDDEN
 from data.sources.images import SUFFIXES as IMAGES
 
@@ -35,7 +36,7 @@ AS_USUAL: Mapping[str, Any] = {}
 
 def read_file(
     file: Path,
-    inputs: Mapping[str, Any],
+    inputs: Inputs,
     shape: Sequence[int],
     settings: Mapping[str, Any] = AS_USUAL,
 ) -> FileRows:
@@ -53,7 +54,8 @@ def read_file(
     Raises:
         BadInput: the file cannot be read, or holds other rows.
     """
-    found = _images(file, inputs) or FileRows(_numbers(file, inputs.get("names"), settings))
+    names = inputs.names if isinstance(inputs, TableInputs) else ()
+    found = _images(file, inputs) or FileRows(_numbers(file, names, settings))
     rows = found.values
     if len(rows) == 0:
         raise BadInput(f"{file} has no rows; give at least one")
@@ -133,7 +135,7 @@ def _json_lines(file: Path) -> list[Any] | pd.DataFrame:
     return lines
 
 
-def _numbers(file: Path, names: Sequence[str] | None, settings: Mapping[str, Any]) -> Values:
+def _numbers(file: Path, names: Sequence[str], settings: Mapping[str, Any]) -> Values:
     try:
         if file.suffix == ".npy":
             return np.asarray(np.load(file, allow_pickle=False), dtype=np.float64)
@@ -147,7 +149,7 @@ def _numbers(file: Path, names: Sequence[str] | None, settings: Mapping[str, Any
         raise BadInput(f"{file} cannot be read as rows of numbers: {error}") from error
 
 
-def _columns(frame: pd.DataFrame, names: Sequence[str] | None) -> Values:
+def _columns(frame: pd.DataFrame, names: Sequence[str]) -> Values:
     if names:
         if missing := [name for name in names if name not in frame]:
             has = ", ".join(map(str, frame))
@@ -156,7 +158,7 @@ def _columns(frame: pd.DataFrame, names: Sequence[str] | None) -> Values:
     return np.asarray(frame.to_numpy(dtype=np.float64))
 
 
-def _images(file: Path, inputs: Mapping[str, Any]) -> FileRows | None:
+def _images(file: Path, inputs: Inputs) -> FileRows | None:
     """The images that a path names; None where it names none.
 
     Raises:
@@ -171,12 +173,12 @@ def _images(file: Path, inputs: Mapping[str, Any]) -> FileRows | None:
         names = [""]
     else:
         return None
-    if inputs["kind"] != "image":
-        raise BadInput(f"{file} holds images, but the model takes a {inputs['kind']}'s rows")
+    if not isinstance(inputs, ImageInputs):
+        raise BadInput(f"{file} holds images, but the model takes a {inputs.kind}'s rows")
     return FileRows(read_images(file, names, inputs), tuple(filter(None, names)))
 
 
-def read_images(folder: Path, names: Sequence[str], inputs: Mapping[str, Any]) -> Values:
+def read_images(folder: Path, names: Sequence[str], inputs: ImageInputs) -> Values:
     """Some images of a folder, in the model's own range: float64[n, *raw shape].
 
     Raises:
@@ -194,15 +196,14 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGES
 
 
-def _pixels(file: Path, inputs: Mapping[str, Any]) -> Values:
+def _pixels(file: Path, inputs: ImageInputs) -> Values:
     """One image as it would have been prepared, in the model's range, flat where it is grey."""
     from conf.schema.clean import ImageRules
     from data.sources.decode import decode
 
-    shape = (int(inputs["height"]), int(inputs["width"]), int(inputs["channels"]))
-    found = decode(file, shape, ImageRules())
+    found = decode(file, inputs.shape, ImageRules())
     if isinstance(found, str):
         raise BadInput(f"{file} cannot be read as an image: it is {found} or not there")
-    low, high = float(inputs["low"]), float(inputs["high"])
+    low, high = inputs.low, inputs.high
     values = low + found.astype(np.float64) * ((high - low) / 255.0)
-    return values if shape[2] > 1 else values[..., 0]
+    return values if inputs.channels > 1 else values[..., 0]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
 from conf.schema.evaluate import OF_TASK, Evaluate
+from data.card import parse_inputs
 from data.sources.labels import several
 from tasks.evaluate.intervals import BootstrapInterval, bootstrap_intervals
 from tasks.evaluate.predictions import (
@@ -162,7 +163,7 @@ def _indicators(targets: Sequence[Any], facts: Mapping[str, Any], place: Path) -
 def target_name(facts: Mapping[str, Any]) -> str:
     """The column of the targets: the study's own, `target` of pairs, else `label`."""
     data = facts["config"]["data"]
-    pairs = facts["inputs"]["kind"] == "pairs"
+    pairs = parse_inputs(facts["inputs"]).kind == "pairs"
     return str(data.get("target_column" if pairs else "label") or ("target" if pairs else "label"))
 
 

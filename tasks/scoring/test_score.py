@@ -8,7 +8,6 @@ Run as `python -m tasks.scoring.test_score` by `score` and `score_batch`.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from conf.runtime import child_process
 from conf.runtime.errors import DenseError
 from conf.runtime.home import write_atomically
 from conf.schema.champion import Recipe
+from data.card import DataCard
 from tasks.packaging.records import Candidate, EnsembleMember, FinalScore
 from tasks.prepare import Prepared, test_path
 from tasks.scoring.score_request import (
@@ -168,17 +168,17 @@ def pack_and_score(request: ScoreRequest) -> FinalScore:
     from tasks.train.folder import file_fact
 
     candidate, out = request.candidate, request.out
-    card = json.loads(request.card.read_text())
+    card = DataCard.read(request.card)
     job = PackJob(candidate, request.folder, card, request.train, request.recipe, request.members)
     weights = pack(job, out / PACKAGE)
     if request.reference is not None:
         _write_reference(request.reference, request.folder, card)
     model = load(out / PACKAGE)
-    rows = read_rows(request.test, card["inputs"])
+    rows = read_rows(request.test, card.inputs)
     predictions = _predict(model, rows, request, card)
     write(out / TEST / PREDICTIONS, predictions)
     evaluation = evaluate(out / TEST, candidate.config)
-    by_class = zip(card["classes"], evaluation.classes, strict=True)
+    by_class = zip(card.classes, evaluation.classes, strict=True)
     result = FinalScore(
         digest=candidate.digest,
         data=candidate.data,
@@ -191,7 +191,7 @@ def pack_and_score(request: ScoreRequest) -> FinalScore:
         package=file_fact(weights).sha256,
         size_mb=megabytes(out / PACKAGE),
         latency=latencies(model, rows.values),
-        invariance=invariance(model, rows, predictions, card["inputs"], candidate),
+        invariance=invariance(model, rows, predictions, card.inputs, candidate),
         time=time.time(),
     )
     if request.explain and not isinstance(predictions, TextPredictions):
@@ -204,21 +204,21 @@ def pack_and_score(request: ScoreRequest) -> FinalScore:
     return result
 
 
-def _write_reference(request: ReferenceRequest, folder: Path, card: Mapping[str, Any]) -> None:
+def _write_reference(request: ReferenceRequest, folder: Path, card: DataCard) -> None:
     from tasks.evaluate.evaluation import PREDICTIONS
     from tasks.evaluate.predictions import read
     from tasks.packaging import drift_reference
     from tasks.packaging.raw_rows import read_rows
 
-    rows = [read_rows(split, card["inputs"]).values for split in request.splits]
+    rows = [read_rows(split, card.inputs).values for split in request.splits]
     path = request.trial / PREDICTIONS
     predictions = read(path) if path.exists() else None
-    reference = drift_reference.build(rows, card["inputs"], predictions)
+    reference = drift_reference.build(rows, card.inputs, predictions)
     drift_reference.write(folder / drift_reference.REFERENCE, reference)
 
 
 def _predict(
-    model: PyFuncModel, rows: RawRows, request: ScoreRequest, card: Mapping[str, Any]
+    model: PyFuncModel, rows: RawRows, request: ScoreRequest, card: DataCard
 ) -> AnyPredictions:
     """Predictions of the packed model; of generated texts with the losses for perplexity.
 
@@ -227,7 +227,7 @@ def _predict(
     from tasks.packaging import benchmark
     from tasks.train.folder import TrialFolder
 
-    if card["inputs"]["kind"] != "pairs":
+    if card.inputs.kind != "pairs":
         return benchmark.predict(model, rows)
     predictions = benchmark.written(model, rows)
     config = request.candidate.config

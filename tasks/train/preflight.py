@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from conf.loading.trial_values import apply_values, is_active
 from conf.loading.validate_space import activations, probes
@@ -25,27 +24,26 @@ from conf.schema.search import Choices
 from conf.schema.seq2seq import Causal, Seq2Seq
 from conf.schema.study import Study, TrialConfig
 from conf.schema.train import Train
+from data.card import DataCard
 
 OF_CLASSES = ("label_smoothing", "class_weights", "adversarial")
 """Settings of `train` that models which write texts do not know."""
 
 
-def make_ready(
-    study: Study, card: Mapping[str, Any], home: Home, say: Callable[[str], None]
-) -> None:
+def make_ready(study: Study, card: DataCard, home: Home, say: Callable[[str], None]) -> None:
     """Check the study's models against its data, and fetch the weights that they begin from.
 
     Raises:
         BadInput: a model, of trial 0 or searched, does not take the data, or its weights cannot be
             had or cannot be what they are used for.
     """
-    check_kinds(study, card["inputs"]["kind"])
+    check_kinds(study, card.inputs.kind)
     check_metrics(study.evaluate, card)
     if study.train.privacy is not None:
         from models.modules.dp_sgd import check_installed
 
         check_installed()
-    if card["inputs"]["kind"] == "pairs":
+    if card.inputs.kind == "pairs":
         check_settings(study)
     for model in tuned_models(study):
         from data.assets.pretrained import is_there, located, said
@@ -55,13 +53,13 @@ def make_ready(
         check_weights(model, located(model.weights, home), card)
 
 
-def check_weights(model: Pretrained, folder: Path, card: Mapping[str, Any]) -> None:
+def check_weights(model: Pretrained, folder: Path, card: DataCard) -> None:
     """BadInput where files tell already that a model cannot be what it is used for."""
     from data.assets.pretrained import check_head, check_reader, check_writer, facts_of
     from data.encoding.pair_tokenizer import pair_encoder
     from data.encoding.tokenizer import encoder_of
 
-    kind, weights = card["inputs"]["kind"], model.weights
+    kind, weights = card.inputs.kind, model.weights
     if isinstance(weights, PackageWeights) and kind not in PACKAGE_DATA[weights.name]:
         names = [name for name, takes in PACKAGE_DATA.items() if kind in takes]
         fits = names[0] if names else "other weights"
@@ -127,13 +125,13 @@ def check_kinds(study: Study, kind: str) -> None:
         check_data_kind(model, kind)
 
 
-def check_metrics(evaluate: Evaluate, card: Mapping[str, Any]) -> None:
+def check_metrics(evaluate: Evaluate, card: DataCard) -> None:
     """Refuse to search by what is of two classes alone where there are more.
 
     Raises:
         BadInput: names the metric.
     """
-    classes = card["classes"]
+    classes = card.classes
     if wrong := [name for name in evaluate.decisive if name in OF_TWO and len(classes) != 2]:
         raise BadInput(
             f"evaluate: {wrong[0]} is of the second of two classes, and there are {len(classes)}; "

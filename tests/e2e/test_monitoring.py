@@ -70,7 +70,7 @@ def test_turned_digits_start_the_study_that_learns_from_the_last(site: Site) -> 
     first = site.api.start("study/digits", parameters={"study": "digits", "overrides": overrides})
     assert ended(site, first) == "Completed", site.api.message(first)
     prepared = prepare(load_study("digits"), Home.open(site.dense.home))
-    rows = read_rows(test_path(prepared), prepared.card["inputs"])
+    rows = read_rows(test_path(prepared), prepared.card.inputs)
     some = np.random.default_rng(0).permutation(len(rows.ids))[:200]  # they lie by writer
     images, labels = rows.values[some], rows.targets[some]
     incoming = site.given / "incoming"

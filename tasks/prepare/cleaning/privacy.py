@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from conf.runtime.errors import BadInput
 from conf.schema.clean import Clean, Personal, Privacy
+from data.card import Anonymity
 from data.sources.rows import CONTENT, Report, Rows
 from tasks.prepare.cleaning import person_names
 from tasks.prepare.cleaning.person_names import Span
@@ -188,7 +189,7 @@ FINDERS: dict[Personal, Callable[[str, Privacy], Iterator[Span]]] = {
 }
 
 
-def anonymity(rows: Rows, columns: tuple[str, ...]) -> dict[str, Any] | None:
+def anonymity(rows: Rows, columns: tuple[str, ...]) -> Anonymity | None:
     """How many rows share their values in the named columns, for the card.
 
     Raises:
@@ -207,10 +208,10 @@ def anonymity(rows: Rows, columns: tuple[str, ...]) -> dict[str, Any] | None:
         )
     groups = Counter(zip(*(known[name].tolist() for name in columns), strict=True))
     sizes = np.array(list(groups.values()))
-    return {
-        "columns": list(columns),
-        "smallest": int(sizes.min()),
-        "groups": len(sizes),
-        "rows_below": int(sizes[sizes < SAFE_GROUP].sum()),
-        "below": SAFE_GROUP,
-    }
+    return Anonymity(
+        columns=columns,
+        smallest=int(sizes.min()),
+        groups=len(sizes),
+        rows_below=int(sizes[sizes < SAFE_GROUP].sum()),
+        below=SAFE_GROUP,
+    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from conf.schema.clean import TextRules
+from data.card import PairsInputs, TextInputs, TokenInputs, TokenLengths
 from data.encoding.tokenizer import PADDING
 from data.sources.rows import CONTENT, Rows
 
@@ -52,21 +52,21 @@ def encoded(rows: Rows, tokenizer: Tokenizer) -> Rows:
     return rows
 
 
-def inputs(rows: Rows, tokenizer: Tokenizer, rules: TextRules) -> dict[str, Any]:
+def inputs(rows: Rows, tokenizer: Tokenizer, rules: TextRules) -> TokenInputs:
     """What a model must know of the tokens, for the card."""
     lengths = {
         name: np.array([len(one) for one in rows.table.column(f"{name}_tokens").to_pylist()])
         for name in CONTENT[rows.kind]
     }
-    return {
-        "kind": rows.kind,
-        "vocabulary": tokenizer.get_vocab_size(),
-        "pad": PAD,
-        "start": START,
-        "end": END,
-        "longest": rules.tokens,
-        "lengths": {
-            name: {"median": float(np.median(one)), "p95": float(np.percentile(one, 95))}
+    kind = PairsInputs if rows.kind == "pairs" else TextInputs
+    return kind(
+        vocabulary=tokenizer.get_vocab_size(),
+        pad=PAD,
+        start=START,
+        end=END,
+        longest=rules.tokens,
+        lengths={
+            name: TokenLengths(median=float(np.median(one)), p95=float(np.percentile(one, 95)))
             for name, one in lengths.items()
         },
-    }
+    )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from conf.schema.clean import Clean
+from data.card import ImageInputs, TableInputs
 from data.sources.rows import Rows
 
 Floats = npt.NDArray[np.float64]
@@ -15,52 +14,51 @@ PIXEL_SAMPLE = 2_000_000
 """Pixels a channel from which median and quartiles of images are taken."""
 
 
-def inputs(train: Rows, clean: Clean, fill: Floats | None = None) -> dict[str, Any]:
+def inputs(train: Rows, clean: Clean, fill: Floats | None = None) -> ImageInputs | TableInputs:
     """How raw inputs become the model's: `x = (raw - shift) / scale`, for the card."""
     if train.kind == "image":
         return _image_inputs(train, clean)
     return _table_inputs(train, clean, fill)
 
 
-def _image_inputs(train: Rows, clean: Clean) -> dict[str, Any]:
+def _image_inputs(train: Rows, clean: Clean) -> ImageInputs:
     height, width, channels = train.shape
     way = "unit" if clean.normalize == "auto" else clean.normalize
     if way in ("unit", "symmetric", "none"):
         shift, scale = fixed_scale(way, np.zeros(channels), np.full(channels, train.high))
     else:
         shift, scale = _image_statistics(train, robust=way == "robust", each=clean.per_channel)
-    return {
-        "kind": "image",
-        "height": height,
-        "width": width,
-        "channels": channels,
-        "low": 0.0,
-        "high": train.high,
-        "normalize": way,
-        "shift": shift.tolist(),
-        "scale": scale.tolist(),
-    }
+    return ImageInputs(
+        height=height,
+        width=width,
+        channels=channels,
+        low=0.0,
+        high=train.high,
+        normalize=way,
+        shift=tuple(shift.tolist()),
+        scale=tuple(scale.tolist()),
+    )
 
 
-def _table_inputs(train: Rows, clean: Clean, fill: Floats | None) -> dict[str, Any]:
+def _table_inputs(train: Rows, clean: Clean, fill: Floats | None) -> TableInputs:
     way = "standard" if clean.normalize == "auto" else clean.normalize
     values = train.numbers()
-    words = len(train.names) - values.shape[1]
+    one_hot = len(train.names) - values.shape[1]
     if way in ("standard", "robust"):
         shift, scale = fitted_scale(values, robust=way == "robust")
     else:
         shift, scale = fixed_scale(way, np.nanmin(values, axis=0), np.nanmax(values, axis=0))
-    return {
-        "kind": "table",
-        "features": len(train.names),
-        "names": list(train.names),
-        "normalize": way,
-        # Words are 0 and 1, and stay so.
-        "shift": [*shift.tolist(), *[0.0] * words],
-        "scale": [*scale.tolist(), *[1.0] * words],
-        "fill": None if fill is None else fill.tolist(),
-        **({"levels": dict(train.levels)} if words else {}),
-    }
+    levels = {"levels": dict(train.levels)} if one_hot else {}  # absent from the card without any
+    return TableInputs(
+        features=len(train.names),
+        names=train.names,
+        normalize=way,
+        # One-hot columns stay 0 and 1.
+        shift=(*shift.tolist(), *[0.0] * one_hot),
+        scale=(*scale.tolist(), *[1.0] * one_hot),
+        fill=None if fill is None else tuple(fill.tolist()),
+        **levels,
+    )
 
 
 def fixed_scale(way: str, low: Floats, high: Floats) -> tuple[Floats, Floats]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from conf.runtime.errors import BadInput
 from conf.schema.study import Study
+from data.card import Leakage
 from data.sources.rows import Rows
 from tasks.prepare.cleaning.near_duplicates import near_duplicates
 from tasks.prepare.cleaning.rules import HASH
@@ -23,14 +22,14 @@ def shared(names: npt.NDArray[np.str_], parts: Parts) -> int:
     return len(np.unique(names[order][1:][crossing]))
 
 
-def refuse_leaks(rows: Rows, parts: Parts, study: Study) -> dict[str, Any]:
-    """What the card says about leakage; a leak is an error.
+def refuse_leaks(rows: Rows, parts: Parts, study: Study) -> Leakage:
+    """Leakage between the splits, for the card; any leak is an error.
 
     Raises:
-        BadInput: the same content, almost the same content, a group, or the source of a pair
-            stands in two parts.
+        BadInput: the same content, a near duplicate, a group, or the source text of a text pair is
+            in two splits.
     """
-    found: dict[str, Any] = {"exact": shared(rows.strings(HASH).astype(str), parts)}
+    found: dict[str, int | None] = {"exact": shared(rows.strings(HASH).astype(str), parts)}
     if found["exact"]:
         raise _leak(f"{found['exact']} contents are", "set clean.duplicates=drop")
     found["near"] = _near(rows, parts, study)
@@ -44,7 +43,7 @@ def refuse_leaks(rows: Rows, parts: Parts, study: Study) -> dict[str, Any]:
         found["sources"] = shared(rows.strings("source").astype(str), parts)
         if found["sources"]:
             raise _leak(f"{found['sources']} sources are", "set split.by=group")
-    return found
+    return Leakage.model_validate(found)
 
 
 def _near(rows: Rows, parts: Parts, study: Study) -> int | None:

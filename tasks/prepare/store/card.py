@@ -1,86 +1,134 @@
-"""The card: what was read, what each rule did, and what came out."""
+"""Fill in the data set card: what was read, what each rule did, and what came out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from data.sources.rows import Rows
+from conf.schema.study import Study
+from data.card import (
+    Anonymity,
+    AuxiliaryTarget,
+    DataCard,
+    Inputs,
+    Leakage,
+    RowCounts,
+    RuleResult,
+    TargetStatistics,
+)
+from data.sources.rows import Report, Rows
 from tasks.prepare.cleaning.labels import PARTS
-from tasks.prepare.splitting.split import Parts
+from tasks.prepare.splitting.split import TRAIN, Parts
+from tasks.prepare.store.key import PREPARE_VERSION
 
 
-def card(
-    facts: dict[str, Any],
+def data_card(
+    study: Study,
+    source: Mapping[str, str],
+    read: int,
     rows: Rows,
     labels: npt.NDArray[Any],
     parts: Parts,
     classes: tuple[str, ...],
-) -> dict[str, Any]:
-    """The card as JSON, to be read by people and by the models that are built from it."""
-    removed = {rule["rule"]: rule["in"] - rule["out"] for rule in facts["rules"]}
-    return {
-        **{name: facts[name] for name in ("version", "kind", "task", "source", "split")},
-        "rows": {
-            "read": facts["read"],
-            "kept": len(rows),
-            **{part: int((parts == number).sum()) for number, part in enumerate(PARTS)},
-        },
-        "rules": facts["rules"],
-        "missing": removed.get("missing", 0),
-        "duplicates": removed.get("duplicates", 0),
-        "leakage": facts["leakage"],
-        "anonymity": facts["anonymity"],
-        "folds": _folds(rows),
-        **_answer(labels, parts, classes),
-        **({"second": _second(facts["second"], rows, parts)} if "second" in facts else {}),
-        "shape": list(rows.shape),
-        "inputs": facts["inputs"],
+    *,
+    rules: Sequence[Report],
+    leakage: Leakage,
+    anonymity: Anonymity | None,
+    inputs: Inputs,
+    second: tuple[str, tuple[str, ...]] | None = None,
+) -> DataCard:
+    """The card of prepared rows, all but the data key.
+
+    Args:
+        study: whose data they are.
+        source: place and licence of the source.
+        read: number of rows in the source.
+        rows: those that were kept.
+        labels: int64[n] classes, int8[n, labels], or float64[n] numbers to predict.
+        parts: split of each row.
+        classes: names of the classes; empty where numbers or texts are predicted.
+        rules: result of each cleaning rule, in order.
+        leakage: contents in more than one split.
+        anonymity: k-anonymity, where asked for.
+        inputs: what a row looks like to a model.
+        second: name and classes of the auxiliary target, where there is one.
+    """
+    removed = {report.rule: report.rows_in - report.rows_out for report in rules}
+    return DataCard(
+        version=PREPARE_VERSION,
+        kind=rows.kind,
+        task=study.data.task,
+        source={**study.data.model_dump(mode="json"), **source},
+        split=study.split.model_dump(mode="json"),
+        rows=_row_counts(read, parts),
+        rules=tuple(RuleResult.model_validate(report.as_json()) for report in rules),
+        missing=removed.get("missing", 0),
+        duplicates=removed.get("duplicates", 0),
+        leakage=leakage,
+        anonymity=anonymity,
+        folds=_folds(rows),
+        **_target(labels, parts, classes),
+        **_auxiliary_target(rows, parts, second),
+        shape=rows.shape,
+        inputs=inputs,
+    )
+
+
+def _row_counts(read: int, parts: Parts) -> RowCounts:
+    train, validation, test = (int((parts == number).sum()) for number in range(len(PARTS)))
+    return RowCounts(read=read, kept=len(parts), train=train, validation=validation, test=test)
+
+
+def _target(labels: npt.NDArray[Any], parts: Parts, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Fields of the card, or of an auxiliary target: the classes and the rows of each by split, of
+    numbers their distribution."""
+    splits = enumerate(PARTS)
+    fields: dict[str, Any] = {
+        "classes": classes,
+        "counts": {name: _counts(labels[parts == number], classes) for number, name in splits},
     }
+    if labels.dtype.kind == "f":
+        fields["target"] = _statistics(labels[parts == TRAIN])
+    return fields
 
 
-def _answer(labels: npt.NDArray[Any], parts: Parts, classes: tuple[str, ...]) -> dict[str, Any]:
-    """What there is to be told, and how often; of numbers how they lie."""
-    each = enumerate(PARTS)
-    return {
-        "classes": list(classes),
-        "counts": {part: _counts(labels[parts == number], classes) for number, part in each},
-        **({"target": _spread(labels[parts == 0])} if labels.dtype.kind == "f" else {}),
-    }
+def _auxiliary_target(
+    rows: Rows, parts: Parts, second: tuple[str, tuple[str, ...]] | None
+) -> dict[str, AuxiliaryTarget]:
+    """The card's field `second`, where rows have an auxiliary target."""
+    if second is None:
+        return {}
+    name, classes = second
+    fields = _target(rows.table.column("second").to_numpy(), parts, classes)
+    return {"second": AuxiliaryTarget(name=name, **fields)}
 
 
-def _second(facts: dict[str, Any], rows: Rows, parts: Parts) -> dict[str, Any]:
-    """The same of the second answer, and its name."""
-    found = _answer(rows.table.column("second").to_numpy(), parts, facts["classes"])
-    return {"name": facts["name"], **found}
-
-
-def _folds(rows: Rows) -> list[int] | None:
+def _folds(rows: Rows) -> tuple[int, ...] | None:
     """Rows of each fold; None without folds."""
     if not rows.has("fold"):
         return None
-    found = rows.table.column("fold").to_numpy()
-    return [int(many) for many in np.bincount(found[found >= 0])]
+    folds = rows.table.column("fold").to_numpy()
+    return tuple(np.bincount(folds[folds >= 0]).tolist())
 
 
-def _spread(targets: npt.NDArray[np.float64]) -> dict[str, float]:
-    """How the numbers to be predicted lie in the training part; models learn them in deviations
-    from their mean."""
+def _statistics(targets: npt.NDArray[np.float64]) -> TargetStatistics:
+    """Distribution of the numbers to predict; models learn them as z-scores."""
     deviation = float(targets.std())
-    return {
-        "mean": float(targets.mean()),
-        "deviation": deviation if deviation > 0 else 1.0,
-        "low": float(targets.min()),
-        "high": float(targets.max()),
-    }
+    return TargetStatistics(
+        mean=float(targets.mean()),
+        deviation=deviation if deviation > 0 else 1.0,
+        low=float(targets.min()),
+        high=float(targets.max()),
+    )
 
 
 def _counts(labels: npt.NDArray[np.int64], classes: tuple[str, ...]) -> dict[str, int]:
     """Rows of each class, or label."""
     if not classes:
         return {}
-    several = labels.ndim == 2
-    found = labels.sum(axis=0) if several else np.bincount(labels, minlength=len(classes))
-    return {name: int(found[number]) for number, name in enumerate(classes)}
+    multilabel = labels.ndim == 2
+    counts = labels.sum(axis=0) if multilabel else np.bincount(labels, minlength=len(classes))
+    return dict(zip(classes, map(int, counts), strict=True))

@@ -20,6 +20,7 @@ from typing import Any
 from conf.runtime.errors import DenseError
 from conf.runtime.file_lock import file_lock
 from conf.runtime.home import Home, write_atomically
+from data.card import DataCard
 from tasks.prepare.store.key import file_sha256, sync_folder
 
 MANIFEST = "manifest.json"
@@ -34,7 +35,7 @@ class Prepared:
     path: Path
     train: Path
     validation: Path
-    card: dict[str, Any]
+    card: DataCard
 
     @property
     def card_path(self) -> Path:
@@ -66,7 +67,7 @@ def open_prepared(home: Home, key: str) -> Prepared | None:
         if file_sha256(file) != facts["sha256"]:
             raise _damaged(path, name)
     os.utime(path)  # it is in use: nobody clears it away
-    card = json.loads((path / CARD).read_text())
+    card = DataCard.read(path / CARD)
     return Prepared(key, path, path / "parts" / "train", path / "parts" / "validation", card)
 
 

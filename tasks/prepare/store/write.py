@@ -35,7 +35,8 @@ def write(built: Built, folder: Path, scratch: Path, names: dict[str, str]) -> N
         plain.unlink()
     if built.tokenizer is not None:
         (folder / TOKENIZER).write_text(built.tokenizer, encoding="utf-8")
-    (folder / "card.json").write_text(json.dumps({**names, **built.card}, indent=1))
+    card = built.card.model_copy(update=names)
+    (folder / "card.json").write_text(json.dumps(card.as_json(), indent=1))
 
 
 def _write_plain(

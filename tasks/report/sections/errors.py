@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from data.card import DataCard
 from tasks.report import format as words
 from tasks.report.sections.datacard import class_names
 from tasks.study.reader import TrialRecord
 
 
-def classes(best: TrialRecord | None, card: Mapping[str, Any] | None) -> list[dict[str, str]]:
+def classes(best: TrialRecord | None, card: DataCard | None) -> list[dict[str, str]]:
     """Scores of each class; none where nothing is classified."""
     evaluation = best.evaluation if best else None
     if evaluation is None:
@@ -25,7 +26,7 @@ def classes(best: TrialRecord | None, card: Mapping[str, Any] | None) -> list[di
 
 
 def mistakes(
-    best: TrialRecord | None, card: Mapping[str, Any] | None, examples: Mapping[int, str]
+    best: TrialRecord | None, card: DataCard | None, examples: Mapping[int, str]
 ) -> dict[str, Any] | None:
     """What the best trial was surest of and wrong about; `examples` are rows by id."""
     evaluation = best.evaluation if best else None
@@ -33,7 +34,7 @@ def mistakes(
         return None
     names = class_names(card, len(evaluation.classes))
     return {
-        "pictures": card is not None and card["inputs"]["kind"] == "image",
+        "pictures": card is not None and card.inputs.kind == "image",
         "rows": [
             {"shown": examples.get(row.id, ""), "id": row.id, "true": names[row.target],
              "predicted": names[row.prediction], "sure": f"{100 * row.confidence:.0f} %"}

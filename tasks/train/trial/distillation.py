@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from conf.runtime.errors import BadInput
+from data.card import DataCard
 from data.encoding.tokenizer import Encoder
 from data.loading.eval_loader import encoding_of
 from models.modules.predictor import PredictorModule, logits
@@ -29,9 +29,7 @@ class Taught(pl.Callback):
         self._answer, self._temperature = answer, temperature
 
     @classmethod
-    def by(
-        cls, folder: Path, module: PredictorModule, spec: TrialSpec, card: Mapping[str, Any]
-    ) -> Taught:
+    def by(cls, folder: Path, module: PredictorModule, spec: TrialSpec, card: DataCard) -> Taught:
         """The teacher that was trained in a folder; the module's loss is softened like its answers.
 
         Args:
@@ -52,7 +50,7 @@ class Taught(pl.Callback):
             )
         net = load_net(config, card, TrialFolder(folder).weights, parts)
         answer: nn.Module = target_of(card)
-        if "target" in card:
+        if card.target is not None:
             taught = cls(net, nn.Sequential(answer, nn.Flatten(0)), 1.0)
         else:
             taught = cls(net, answer, spec.temperature)

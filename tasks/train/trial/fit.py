@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from torch.utils.data import DataLoader
 import models
 from conf.runtime.atomic_write import Background, at_once, write_durably
 from conf.runtime.errors import BadInput
+from data.card import DataCard
 from data.loading.datamodule import StudyData
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder, file_fact, mend_metrics
@@ -72,7 +72,7 @@ def fit(
     folder.checkpoints.mkdir(parents=True, exist_ok=True)
     restored = restore(folder.checkpoints)
     notes = mend(folder, restored) if rank == 0 else ()
-    card = json.loads(Path(spec.card).read_bytes())
+    card = DataCard.read(Path(spec.card))
     module, data = build(spec, card, rank)
     begun: list[pl.Callback] = []
     if spec.begin:
@@ -115,7 +115,7 @@ def mend(folder: TrialFolder, restored: Restored) -> tuple[str, ...]:
     return (*notes, mended) if mended else notes
 
 
-def build(spec: TrialSpec, card: dict[str, Any], rank: int) -> tuple[pl.LightningModule, TrialData]:
+def build(spec: TrialSpec, card: DataCard, rank: int) -> tuple[pl.LightningModule, TrialData]:
     """Model and data of a trial, before any training."""
     data = TrialData(
         spec.config,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from conf.loading.digests import derived_seed
 from conf.runtime.atomic_write import write_durably
 from conf.runtime.errors import BadInput
 from conf.schema.model import check_data_kind
+from data.card import DataCard
 from data.loading.datamodule import StudyData
 from models.estimators.build import build_estimator, numbers, probabilities
 from models.estimators.skops_io import as_bytes
@@ -68,8 +68,8 @@ def estimate(
     """
     started = time.monotonic()
     settings = spec.config.model
-    card = json.loads(Path(spec.card).read_bytes())
-    kind = card["inputs"]["kind"]
+    card = DataCard.read(Path(spec.card))
+    kind = card.inputs.kind
     check_data_kind(settings.kind, kind)
     if spec.config.augment.mixup is not None:
         raise BadInput(
@@ -100,7 +100,7 @@ def estimate(
     if is_stopped():
         return None
     held = data.val_dataloader()
-    outputs = said(estimator, Rows.of(held, reporter), len(card["classes"])) if held else None
+    outputs = said(estimator, Rows.of(held, reporter), len(card.classes)) if held else None
     scores = score(outputs, spec.config.evaluate) if outputs else {}
     line = MetricLine(
         epoch=1,

@@ -347,9 +347,9 @@ def test_what_is_compared_with_is_of_the_version_and_not_of_the_test_part(
     found = drift_reference.read(
         Path(client.download_artifacts(version.run_id, "reference", str(tmp_path)))
     )
-    rows = scored.prepared.card["rows"]
-    assert len(found.features) == rows["train"] + rows["validation"]
-    assert found.answers is not None and len(found.answers.values) == rows["validation"]
+    rows = scored.prepared.card.rows
+    assert len(found.features) == rows.train + rows.validation
+    assert found.answers is not None and len(found.answers.values) == rows.validation
     with pytest.raises(BadInput, match="no registered model 'numbers'"):
         watch(client, scored.home, "numbers", tmp_path, Monitor(), time=0)
 

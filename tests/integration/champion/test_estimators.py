@@ -106,7 +106,7 @@ def package(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_the_champion_answers_as_its_trial_did(package: Path, prepared: Prepared) -> None:
-    rows = read_rows(prepared.validation, prepared.card["inputs"])
+    rows = read_rows(prepared.validation, prepared.card.inputs)
     said = predict(load(package), rows)
     saved = read(TrialFolder(package.parent / "final").predictions)
     assert isinstance(said, Predictions) and isinstance(saved, Predictions)
@@ -117,7 +117,7 @@ def test_the_champion_answers_as_its_trial_did(package: Path, prepared: Prepared
 def test_the_champion_answers_without_the_project(
     package: Path, prepared: Prepared, tmp_path: Path
 ) -> None:
-    rows = read_rows(prepared.validation, prepared.card["inputs"])
+    rows = read_rows(prepared.validation, prepared.card.inputs)
     said = predict(load(package), rows)
     assert isinstance(said, Predictions)
     answers = answered_alone(package, rows.values.tolist(), tmp_path)

@@ -87,8 +87,8 @@ def test_they_are_learnt_and_served_as_they_were_scored(kind: str, tmp_path: Pat
     prepared = prepare(given, home)
     make_ready(given, prepared.card, home, print)
     card, config = prepared.card, given.trial_config
-    assert card["classes"] == ["bad", "good"] and card["counts"]["train"]["good"] > 40
-    assert "'odd'" in str(card["rules"]), "a label of one row is left out, and said"
+    assert card.classes == ("bad", "good") and card.counts["train"]["good"] > 40
+    assert "'odd'" in str(card.rules), "a label of one row is left out, and said"
     folder = TrialFolder(tmp_path / "trial")
     result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopWish())
     assert result is not None and result.outcome == "complete", result
@@ -96,10 +96,10 @@ def test_they_are_learnt_and_served_as_they_were_scored(kind: str, tmp_path: Pat
     assert found.value == result.value
     texts = given.data.text is not None  # by a network of a few thousand random weights
     assert found.metrics["roc_auc"].value > (0.6 if texts else 0.85)
-    assert [each.rows for each in found.classes] == list(card["counts"]["validation"].values())
+    assert [each.rows for each in found.classes] == list(card.counts["validation"].values())
     candidate = candidate_of(config, prepared, study="labels", value=found.value, epochs=10)
     model = packed(candidate, folder.path, prepared, tmp_path / "model")
-    held = read_rows(prepared.validation, card["inputs"])
+    held = read_rows(prepared.validation, card.inputs)
     said, saved = predict(model, held), read(folder.predictions)
     assert isinstance(said, LabelPredictions) and isinstance(saved, LabelPredictions)
     order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]

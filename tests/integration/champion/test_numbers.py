@@ -49,10 +49,10 @@ def trained(prepared: Prepared, path: Path, values: dict[str, Any]) -> Result:
 
 def test_the_card_says_how_the_numbers_lie(prepared: Prepared) -> None:
     card = prepared.card
-    rows = read_rows(prepared.train, card["inputs"])
-    assert card["classes"] == [] and card["counts"]["train"] == {}
-    assert card["target"]["mean"] == pytest.approx(rows.targets.mean())
-    assert (card["target"]["low"], card["target"]["high"]) == (
+    rows = read_rows(prepared.train, card.inputs)
+    assert card.classes == () and card.counts["train"] == {}
+    assert card.target.mean == pytest.approx(rows.targets.mean())
+    assert (card.target.low, card.target.high) == (
         rows.targets.min(),
         rows.targets.max(),
     )
@@ -82,7 +82,7 @@ def test_every_family_learns_and_is_served_as_it_was_scored(
         config, prepared, study="diabetes", value=found.value, epochs=result.epochs
     )
     model = packed(candidate, folder.path, prepared, tmp_path / "model")
-    rows = read_rows(prepared.validation, prepared.card["inputs"])
+    rows = read_rows(prepared.validation, prepared.card.inputs)
     said, saved = predict(model, rows), read(folder.predictions)
     assert isinstance(said, NumberPredictions) and isinstance(saved, NumberPredictions)
     np.testing.assert_allclose(said.predictions, saved.predictions, rtol=1e-5)
@@ -90,7 +90,7 @@ def test_every_family_learns_and_is_served_as_it_was_scored(
         request = BehaviourRequest(
             model=tmp_path / "model",
             rows=prepared.validation,
-            inputs=prepared.card["inputs"],
+            inputs=prepared.card.inputs,
             pairs=(),
             share=1.0,
             pushes=(Push(column="bmi", by=0.05), Push(column="bmi", by=-0.05)),
@@ -103,7 +103,7 @@ def test_every_family_learns_and_is_served_as_it_was_scored(
         assert why is not None and not why.why_not and len(why.examples) == 4
         assert {"bmi", "s5"} & {each.name for each in why.columns[:3]} and why.columns[0].loss > 0
         assert all(len(each.pieces) == 6 for each in why.examples)
-        names = prepared.card["inputs"]["names"]
+        names = prepared.card.inputs.names
         lines = [",".join(map(str, [*row, y])) for row, y in zip(rows.values, rows.targets)]  # noqa: B905
         file = tmp_path / "new.csv"
         file.write_text("\n".join([",".join([*names, "label"]), *lines]) + "\n")

@@ -68,7 +68,7 @@ def test_it_learns_and_is_served_as_it_was_scored(kind: str, least: float, tmp_p
     assert folder.read_metrics()[result.best_epoch - 1].metrics["val/r2"] > least
     candidate = candidate_of(config, prepared, study="stars", value=1.0, epochs=12)
     model = packed(candidate, folder.path, prepared, tmp_path / "model")
-    rows = read_rows(prepared.validation, prepared.card["inputs"])
+    rows = read_rows(prepared.validation, prepared.card.inputs)
     said, saved = predict(model, rows), read(folder.predictions)
     assert isinstance(said, NumberPredictions) and isinstance(saved, NumberPredictions)
     order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]

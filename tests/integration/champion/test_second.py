@@ -91,7 +91,7 @@ def test_both_are_learnt_and_served_as_they_were_scored(
     prepared = prepare(given, home)
     make_ready(given, prepared.card, home, print)
     card, config, name = prepared.card, given.trial_config, metric.partition("/")[0]
-    assert card["missing"] == (second is TONE), "a row without the second answer is left out"
+    assert card.missing == (second is TONE), "a row without the second answer is left out"
     folder = TrialFolder(tmp_path / "trial")
     result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopWish())
     assert result is not None and result.outcome == "complete", result
@@ -100,10 +100,10 @@ def test_both_are_learnt_and_served_as_they_were_scored(
     lines = folder.read_metrics()
     assert any(line.metrics[f"val/{metric}"] == found.metrics[metric].value for line in lines)
     value = found.metrics[metric].value
-    assert value > least if second is TONE else value < 0.6 * card["second"]["target"]["deviation"]
+    assert value > least if second is TONE else value < 0.6 * card.second.target.deviation
     candidate = candidate_of(config, prepared, study="two", value=found.value, epochs=10)
     model = packed(candidate, folder.path, prepared, tmp_path / "model")
-    held = read_rows(prepared.validation, card["inputs"])
+    held = read_rows(prepared.validation, card.inputs)
     said, saved = predict(model, held), read(folder.predictions)
     assert (
         said.auxiliary is not None and saved.auxiliary is not None and said.auxiliary.name == name

@@ -104,7 +104,7 @@ def test_it_is_learnt_and_served_as_it_was_scored(kind: str, way: str, tmp_path:
     assert evaluate(folder.path, config).value == result.value and result.value > 0.8
     candidate = candidate_of(config, prepared, study="zh", value=result.value, epochs=8)
     model = packed(candidate, folder.path, prepared, tmp_path / "model")
-    held = read_rows(prepared.validation, card["inputs"])
+    held = read_rows(prepared.validation, card.inputs)
     said, saved = predict(model, held), read(folder.predictions)
     order = np.argsort(saved.ids)[np.searchsorted(np.sort(saved.ids), said.ids)]
     of_classes = (Predictions, LabelPredictions)

@@ -17,6 +17,7 @@ from conf.loading.trial_values import apply_values
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.study import Study
+from data.card import parse_inputs
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import read
 from tasks.monitor.incoming import read_rows as incoming
@@ -88,7 +89,7 @@ def test_it_is_trained_and_answers_files_with_words(
     assert scores.metrics["r2"].value > 0.2
     candidate = candidate_of(config, prepared, study="tips", value=scores.value)
     model = packed(candidate, folder.path, prepared, tmp_path / "model")
-    inputs = prepared.card["inputs"]
+    inputs = prepared.card.inputs
     rows = read_rows(prepared.validation, inputs)
     said, saved = predict(model, rows), read(folder.predictions)
     np.testing.assert_allclose(said.predictions, saved.predictions, rtol=1e-5)
@@ -103,7 +104,7 @@ def test_it_is_trained_and_answers_files_with_words(
     assert score_file(model, file).metrics["rmse"].value == pytest.approx(scores.value, rel=1e-4)
     new = incoming(model, tmp_path, ["validation.csv"])
     assert len(new) == len(rows.ids) and new.targets[0] == as_given["tip"].iloc[0]
-    facts = model.metadata.metadata["inputs"]  # which have been a file in between
+    facts = parse_inputs(model.metadata.metadata["inputs"])  # which have been a file in between
     kept, now = build([rows.values], inputs, None).features, build([new.values], facts, None)
     np.testing.assert_allclose(kept.values, now.features.values, rtol=1e-5)
     if kind == "mlp":
@@ -123,11 +124,11 @@ def _without_the_project(folder: Path, rows: pd.DataFrame) -> None:
 
 
 def test_rare_and_missing_words_have_inputs_of_their_own(prepared: Prepared) -> None:
-    assert prepared.card["inputs"]["levels"] == {
-        "sex": ["Female", "Male"],
-        "smoker": ["No", "Yes", "(missing)"],
-        "day": ["Sat", "Sun", "Thur", "(other)"],
-        "time": ["Dinner", "Lunch"],
+    assert prepared.card.inputs.levels == {
+        "sex": ("Female", "Male"),
+        "smoker": ("No", "Yes", "(missing)"),
+        "day": ("Sat", "Sun", "Thur", "(other)"),
+        "time": ("Dinner", "Lunch"),
     }
 
 
@@ -148,4 +149,4 @@ def test_other_files_are_refused(
 
     (tmp_path / "bad.csv").write_text(content)
     with pytest.raises(BadInput, match=message):
-        read_frame(tmp_path / "bad.csv", prepared.card["inputs"], {"separator": ";"})
+        read_frame(tmp_path / "bad.csv", prepared.card.inputs, {"separator": ";"})

@@ -18,7 +18,7 @@ from tests.integration.champion.conftest import Scored
 
 def fresh(scored: Scored, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows that neither the champion nor its reference has seen."""
-    rows = read_rows(test_path(scored.prepared), scored.prepared.card["inputs"])
+    rows = read_rows(test_path(scored.prepared), scored.prepared.card.inputs)
     some = np.random.default_rng(0).permutation(len(rows.ids))[:count]  # they lie by writer
     return rows.values[some], rows.targets[some]
 

@@ -53,16 +53,16 @@ def rows_of_an_epoch(made: Study, prepared: Prepared) -> int:
 def test_it_prepares_and_gives_an_epoch(name: str, assets: Home) -> None:
     prepared = prepare(study(name, None), assets)
     read, kept, classes = SETS[name]
-    rows = prepared.card["rows"]
-    assert (rows["read"], rows["kept"], len(prepared.card["classes"])) == (read, kept, classes)
-    assert prepared.card["source"]["licence"]
-    assert prepared.card["leakage"]["exact"] == 0
+    rows = prepared.card.rows
+    assert (rows.read, rows.kept, len(prepared.card.classes)) == (read, kept, classes)
+    assert prepared.card.source["licence"]
+    assert prepared.card.leakage.exact == 0
     for preset in (None, "light"):
         made = study(name, preset)
         # Of pairs, whose texts are written anew to be scored, a share is validated on.
-        most = made.evaluate.texts.rows if prepared.card["kind"] == "pairs" else None
-        held = min(rows["validation"], most or rows["validation"])
-        assert rows_of_an_epoch(made, prepared) == rows["train"] + held
+        most = made.evaluate.texts.rows if prepared.card.kind == "pairs" else None
+        held = min(rows.validation, most or rows.validation)
+        assert rows_of_an_epoch(made, prepared) == rows.train + held
 
 
 @pytest.mark.parametrize(("name", "language"), [("tweets", "en"), ("reviews-zh", "zh")])

@@ -77,7 +77,7 @@ def test_members_of_any_kind_answer_as_one(tmp_path: Path) -> None:
     package = tmp_path / "together" / "model"
     job = PackJob(candidate, tmp_path, prepared.card, prepared.train, members=tuple(members))
     pack(job, package)
-    rows = read_rows(prepared.validation, prepared.card["inputs"])
+    rows = read_rows(prepared.validation, prepared.card.inputs)
     saved = [read(Path(each.folder) / PREDICTIONS) for each in members]
     wanted = weighted_mean(saved, [each.weight for each in members])  # type: ignore[arg-type]
     said = predict(load(package), rows)

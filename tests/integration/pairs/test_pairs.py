@@ -144,9 +144,9 @@ def test_the_packed_model_answers_without_the_project(
     weights = pack(job, package)
     assert weights.is_file()
     assert not [path for path in package.rglob("*") if path.suffix in (".pkl", ".pt", ".pickle")]
-    rows = read_rows(test_path(prepared), prepared.card["inputs"])
+    rows = read_rows(test_path(prepared), prepared.card.inputs)
     said = written(load(package), rows)
-    assert len(said.hypotheses) == prepared.card["rows"]["test"]
+    assert len(said.hypotheses) == prepared.card.rows.test
     (tmp_path / "texts.json").write_text(json.dumps(rows.values.tolist()))
     site = sysconfig.get_paths()["purelib"]
     out = tmp_path / "out.json"

@@ -124,7 +124,7 @@ def _served(
     weights = pack(PackJob(candidate, folder.path, prepared.card, prepared.train), package)
     assert weights.is_file()
     assert not [path for path in package.rglob("*") if path.suffix in (".pkl", ".pt", ".bin")]
-    rows = read_rows(prepared.validation, prepared.card["inputs"])
+    rows = read_rows(prepared.validation, prepared.card.inputs)
     mine = written(load(package), rows)
     if study.model.beams == 1 or study.evaluate.texts.search == "beam":  # type: ignore[union-attr]
         kept = dict(zip(said.ids.tolist(), said.hypotheses, strict=True))

@@ -13,6 +13,7 @@ from tasks.compare.page import write_comparison
 from tasks.compare.subject import side
 from tasks.report.page import write_page
 from tasks.report.view import Surroundings
+from tests.cards import as_card
 from tests.integration.report.browser import CHROMIUM, Browser
 from tests.unit.report.made import CARD, contact_sheet, crowned, made_home, made_study
 
@@ -31,7 +32,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a study with a champion and failures."""
     home = made_home(tmp_path_factory.mktemp("home"))
     record = crowned(home, made_study(home, trials=24))
-    return write_page(record, Surroundings(card=CARD, contact_sheet=contact_sheet()))
+    return write_page(record, Surroundings(card=as_card(CARD), contact_sheet=contact_sheet()))
 
 
 @pytest.fixture(scope="module")

@@ -135,7 +135,7 @@ def _served(config: TrialConfig, folder: Path, prepared: Prepared, tmp_path: Pat
     )
     model = tmp_path / "model"
     pack(PackJob(candidate, folder, prepared.card, prepared.train), model)
-    rows = read_rows(prepared.validation, prepared.card["inputs"])
+    rows = read_rows(prepared.validation, prepared.card.inputs)
     texts = [str(text) for text in rows.values]
     said = load(model).predict(texts)
     from tasks.evaluate.predictions import read

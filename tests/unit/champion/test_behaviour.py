@@ -13,15 +13,18 @@ from conf.runtime.home import Home
 from conf.schema.behaviour import Behaviour, Pair, Push
 from conf.schema.champion import Gate
 from conf.schema.study import Study
+from data.card import DataCard
 from tasks.champion.behaviour import score_pairs, score_push
 from tasks.champion.behaviour_cases import check_cases, read_pairs, text_pairs
 from tasks.champion.gate import apply_gate
+from tests.cards import as_card
 from tests.unit.champion.helpers import candidate, scored
 
-TEXTS = {"inputs": {"kind": "text"}, "classes": ["negative", "positive"]}
-TABLE = {"inputs": {"kind": "table", "names": ["age", "dose"]}, "classes": ["ill", "well"]}
-NUMBERS = {"inputs": TABLE["inputs"], "classes": []}
-IMAGES = {"inputs": {"kind": "image"}, "classes": ["0", "1"]}
+TEXTS = as_card({"inputs": {"kind": "text"}, "classes": ["negative", "positive"]})
+TABLE_INPUTS = {"kind": "table", "names": ["age", "dose"]}
+TABLE = as_card({"inputs": TABLE_INPUTS, "classes": ["ill", "well"]})
+NUMBERS = as_card({"inputs": TABLE_INPUTS, "classes": []})
+IMAGES = as_card({"inputs": {"kind": "image"}, "classes": ["0", "1"]})
 
 
 class Moods:
@@ -111,7 +114,7 @@ GREAT = {"higher": "great", "lower": "awful", "of": "positive"}
         pytest.param({"pushes": [{"column": "age", "by": 1}]}, NUMBERS, id="a number"),
     ],
 )
-def test_cases_that_fit(behaviour: dict[str, Any], card: dict[str, Any], tmp_path: Path) -> None:
+def test_cases_that_fit(behaviour: dict[str, Any], card: DataCard, tmp_path: Path) -> None:
     check_cases(study(**behaviour), card, Home.open(tmp_path))
 
 
@@ -134,7 +137,7 @@ def test_cases_that_fit(behaviour: dict[str, Any], card: dict[str, Any], tmp_pat
     ],
 )  # fmt: skip
 def test_cases_that_do_not_fit_are_refused_before_training(
-    behaviour: dict[str, Any], card: dict[str, Any], message: str, tmp_path: Path
+    behaviour: dict[str, Any], card: DataCard, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(BadInput, match=message):
         check_cases(study(**behaviour), card, Home.open(tmp_path))

@@ -11,11 +11,14 @@ import pytest
 from conf.runtime.errors import BadInput
 from conf.schema.champion import Compress
 from conf.schema.study import TrialConfig
+from data.card import DataCard
 from tasks.compress.distill import distillation_spec, select_student
 from tasks.compress.prune import pruning_spec
 from tasks.train.spec import Result, TrialSpec
+from tests.cards import as_card
 
-TABLE: dict[str, Any] = {"inputs": {"kind": "table"}}
+TABLE = as_card({"inputs": {"kind": "table"}})
+TWO_TARGETS = as_card({"inputs": {"kind": "table"}, "second": {"name": "b"}})
 PLAIN: dict[str, Any] = {"kind": "mlp"}
 
 
@@ -84,7 +87,7 @@ def spec(also: tuple[str, ...] = (), **config: Any) -> TrialSpec:
     )
 
 
-def prepared(card: dict[str, Any] = TABLE) -> Any:
+def prepared(card: DataCard = TABLE) -> Any:
     places = {name: Path(f"/data/{name}") for name in ("train", "validation", "card_path")}
     return SimpleNamespace(card=card, **places)
 
@@ -112,14 +115,14 @@ def test_the_student_is_trained_on_the_teachers_rows_for_all_of_its_epochs(
         pytest.param(TABLE, {"model": {"kind": "head"}}, "trained on features", id="features"),
         pytest.param(TABLE, {"model": {"kind": "knn"}}, "this champion is a knn", id="estimators"),
         pytest.param(
-            {"inputs": {"kind": "pairs"}}, {}, "recipes to make a model small", id="pairs"
+            as_card({"inputs": {"kind": "pairs"}}), {}, "recipes to make a model small", id="pairs"
         ),
-        pytest.param({**TABLE, "second": {}}, {}, "and this one has two", id="a second answer"),
+        pytest.param(TWO_TARGETS, {}, "and this one has two", id="a second answer"),
         pytest.param(TABLE, {"train": {"privacy": {}}}, "train.privacy", id="private rows"),
     ],
 )
 def test_champions_that_cannot_be_distilled_are_refused(
-    card: dict[str, Any], config: dict[str, Any], sentence: str
+    card: DataCard, config: dict[str, Any], sentence: str
 ) -> None:
     student: Any = SimpleNamespace(number=2, config=spec().config)
     with pytest.raises(BadInput, match=sentence):

@@ -16,8 +16,9 @@ from models.networks.cnn import CnnNet
 from models.networks.mlp import mlp_net
 from models.networks.width_pruning import fitted
 from tasks.compress.narrow import narrow_config
+from tests.cards import as_card, as_inputs
 
-TABLE: Any = SimpleNamespace(card={"inputs": {"kind": "table"}})
+TABLE: Any = SimpleNamespace(card=as_card({"inputs": {"kind": "table"}}))
 
 
 def of(**model: Any) -> TrialConfig:
@@ -56,7 +57,7 @@ def test_models_that_cannot_be_narrowed_are_refused(model: dict[str, Any], sente
 
 
 def test_removing_dead_units_does_not_change_the_predictions() -> None:
-    inputs = {"kind": "table", "features": 5}
+    inputs: Any = as_inputs({"kind": "table", "features": 5})
     wide, narrow = (
         mlp_net(Mlp(width=width, depth=6, norm=False, dropout=0.0), inputs, 3) for width in (12, 4)
     )

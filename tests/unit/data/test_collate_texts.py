@@ -91,16 +91,16 @@ def test_an_epoch_has_every_row_once_and_little_padding(folder, monkeypatch, kin
     made, prepared = ready(folder, monkeypatch, kind)
     batches = epoch(made, prepared, batch_size=16)
     ids = torch.cat([batch["id"] for batch in batches])
-    assert len(ids) == len(ids.unique()) == prepared.card["rows"]["train"]
+    assert len(ids) == len(ids.unique()) == prepared.card.rows.train
     filled = sum(int(batch["mask"].sum()) for batch in batches)
     room = sum(batch["mask"].numel() for batch in batches)
     assert filled / room > 0.8
     for batch in batches:
-        assert (batch["x"][~batch["mask"]] == prepared.card["inputs"]["pad"]).all()
+        assert (batch["x"][~batch["mask"]] == prepared.card.inputs.pad).all()
         if kind == "pairs":
-            assert (batch["y"][:, 0] == prepared.card["inputs"]["start"]).all()
+            assert (batch["y"][:, 0] == prepared.card.inputs.start).all()
             last = batch["y_mask"].sum(dim=1) - 1
-            assert (batch["y"].gather(1, last[:, None]) == prepared.card["inputs"]["end"]).all()
+            assert (batch["y"].gather(1, last[:, None]) == prepared.card.inputs.end).all()
 
 
 @pytest.mark.parametrize("augment", [{}, {"preset": "heavy"}], ids=["plain", "changed"])
@@ -133,4 +133,4 @@ def test_the_encoding_is_trained_on_the_training_part_alone(folder, monkeypatch)
     stored = datasets.load_from_disk(str(prepared.train))
     assert stored[0]["text_tokens"] == tokenizer.encode(stored[0]["text"]).ids
     assert tokenizer.decode(stored[0]["text_tokens"]).strip() == stored[0]["text"]
-    assert prepared.card["inputs"]["vocabulary"] == tokenizer.get_vocab_size()
+    assert prepared.card.inputs.vocabulary == tokenizer.get_vocab_size()

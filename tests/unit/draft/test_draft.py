@@ -30,7 +30,7 @@ def written(here: Path, data: Path, target: str | None = None) -> Study:
 def test_its_data_can_be_prepared_at_once(here: Path, kind: str) -> None:
     study = written(here, MAKERS[kind](here / "data"))
     prepared = prepare(study, Home.open())
-    assert prepared.card["rows"]["train"] > 0
+    assert prepared.card.rows.train > 0
     assert study.search.space
 
 
@@ -98,7 +98,7 @@ def test_texts_that_minilm_does_not_read(
     assert {"model.longest", "model.pool", "augment.delete.share"} <= study.search.space.keys()
     assert study.search.space["model.c"].when == {"model.kind": ("linear",)}
     assert "the texts do not look English" in capsys.readouterr().out
-    assert prepare(study, Home.open()).card["inputs"]["longest"] == study.clean.text.tokens
+    assert prepare(study, Home.open()).card.inputs.longest == study.clean.text.tokens
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
@@ -107,7 +107,7 @@ def test_several_labels_a_row(here: Path, kind: str, capsys: pytest.CaptureFixtu
     assert (study.data.task, study.data.label, study.data.text) == ("multilabel", "tags", "story")
     assert study.data.label_separator == (";" if kind == "csv" else "|")
     assert study.evaluate.objective == "f1_micro" and study.clean.class_floor == 5
-    assert prepare(study, Home.open()).card["classes"] == ["arts", "sport", "war"]
+    assert prepare(study, Home.open()).card.classes == ("arts", "sport", "war")
     said = capsys.readouterr().out
     assert "any number of 3 labels of 'tags'" in said and "1 labels of fewer rows" in said
 
@@ -144,7 +144,7 @@ def test_pairs_of_unlike_sides_are_kept(here: Path, source: int, target: int) ->
     file = here / "data" / "pairs.tsv"
     file.write_text("\n".join(["source\ttarget", *lines]) + "\n", encoding="utf-8")
     card = prepare(written(here, file), Home.open()).card
-    assert card["rows"]["kept"] >= 59
+    assert card.rows.kept >= 59
 
 
 @pytest.mark.parametrize(("size", "kind", "side"), [(12, "cnn", 12), (70, "head", 70)])
@@ -160,7 +160,7 @@ def test_images_listed_in_a_table(here: Path) -> None:
     (folder / "list.csv").write_text("\n".join(["file,shape", *lines]) + "\n", encoding="utf-8")
     study = written(here, folder, "shape")
     assert (study.data.table, study.data.image, study.data.label) == ("list.csv", "file", "shape")
-    assert set(prepare(study, Home.open()).card["classes"]) == {"flat", "round"}
+    assert set(prepare(study, Home.open()).card.classes) == {"flat", "round"}
 
 
 def test_a_rare_class_is_left_out_and_uneven_ones_are_weighed(here: Path) -> None:

@@ -105,7 +105,7 @@ def test_hidden_folders_of_images_hold_no_class(here: Path) -> None:
         for number in range(6):
             (folder / name / f"{number}.png").write_bytes((folder / "cat" / "0.png").read_bytes())
     new_study("mine", folder, None)
-    assert set(prepare(load_study("mine"), Home.open()).card["classes"]) == {"cat", "dog"}
+    assert set(prepare(load_study("mine"), Home.open()).card.classes) == {"cat", "dog"}
 
 
 def test_folders_of_parts_are_no_classes(here: Path) -> None:

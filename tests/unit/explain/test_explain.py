@@ -13,6 +13,7 @@ from tasks.explain.explain import Subject, explain
 from tasks.packaging.explanations import read_explained
 from tasks.packaging.raw_rows import RawRows
 from tasks.report.sections.explanations import explained
+from tests.cards import as_card
 from tests.unit.champion.helpers import candidate
 
 NOBODY: Any = None
@@ -21,7 +22,7 @@ SAID = Predictions(ROWS, ROWS, ROWS, np.eye(2))
 
 
 def subject(folder: Path) -> Subject:
-    card = {"inputs": {"kind": "image"}, "classes": ["0", "1"]}
+    card = as_card({"inputs": {"kind": "image"}, "classes": ["0", "1"]})
     return Subject(
         candidate(), card, folder, folder, NOBODY, RawRows(ROWS, ROWS, np.zeros((2, 8, 8))), SAID
     )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from conf.runtime.errors import BadInput
 from models.serving import Serving, TextServing
 from tasks.explain.integrated_gradients import embedding_of, of_pixels, of_tokens
+from tests.cards import as_inputs
 
 GREY = {"kind": "image", "height": 8, "width": 8, "channels": 1, "low": 0, "high": 16}
 COLOUR = {**GREY, "channels": 3}
@@ -17,11 +18,12 @@ COLOUR = {**GREY, "channels": 3}
 
 def image_net(inputs: dict[str, object]) -> Serving:
     torch.manual_seed(0)
-    channels = int(str(inputs["channels"]))
+    channels = int(str(inputs.channels))
     net = nn.Sequential(
         nn.Conv2d(channels, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 36, 3), nn.Tanh()
     )
-    return Serving(net, {**inputs, "shift": [5.0] * channels, "scale": [4.0] * channels})
+    scaling = {"shift": [5.0] * channels, "scale": [4.0] * channels}
+    return Serving(net, as_inputs({**inputs, **scaling}))
 
 
 @pytest.mark.parametrize("inputs", [GREY, COLOUR], ids=["grey", "colour"])
@@ -29,7 +31,7 @@ def test_pixels_sum_to_what_the_answer_rises_above_an_average_image(
     inputs: dict[str, object],
 ) -> None:
     serving = image_net(inputs)
-    shape = (8, 8) if inputs["channels"] == 1 else (8, 8, 3)
+    shape = (8, 8) if inputs.channels == 1 else (8, 8, 3)
     image = np.random.default_rng(0).uniform(0, 16, shape)
     weights = of_pixels(serving, image, 1)
     empty = torch.full((1, *shape), 5.0)

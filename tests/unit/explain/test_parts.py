@@ -14,6 +14,7 @@ from data.encoding.tokenizer import Encoder, Rules
 from tasks.evaluate.predictions import LabelPredictions, NumberPredictions, Predictions
 from tasks.explain import image_maps, permutation, token_maps
 from tasks.explain.select_rows import chosen, described
+from tests.cards import as_inputs
 
 SURE = np.array([0.9, 0.6, 0.8, 0.95, 0.7, 0.99])
 TARGETS = np.array([0, 0, 1, 1, 0, 1])
@@ -135,9 +136,9 @@ def test_pictures_say_what_counts_for_and_against() -> None:
 
 def test_a_picture_has_the_images_own_range_and_a_bounded_size() -> None:
     grey = np.array([[0.0, 16.0], [8.0, 4.0]])
-    shown = np.asarray(opened(image_maps.picture(grey, {"low": 0, "high": 16})))
+    shown = np.asarray(opened(image_maps.picture(grey, as_inputs({"kind": "image", "high": 16}))))
     assert shown.tolist() == [[0, 255], [128, 64]]
-    large = opened(image_maps.picture(np.zeros((400, 200, 3)), {"low": 0, "high": 255}))
+    large = opened(image_maps.picture(np.zeros((400, 200, 3)), as_inputs({"kind": "image"})))
     assert large.size == (80, 160)
 
 

@@ -31,13 +31,13 @@ from models.pretrained.image_classifier import (
 from models.pretrained.loading import prefix_of
 from models.pretrained.text_classifier import text_net
 from tasks.train.preflight import make_ready
+from tests.cards import as_card, as_inputs
 from tests.tiny import study_of
 from tests.tiny_nets import NETS, tiny_net
 
-TEXTS: dict[str, Any] = {"inputs": {"kind": "text"}, "classes": ["bad", "good"]}
-GREY: dict[str, Any] = {"kind": "image", "height": 32, "width": 32, "channels": 1, "high": 16.0}
-GREY |= {"shift": [0.0], "scale": [16.0]}
-IMAGES: dict[str, Any] = {"inputs": GREY, "classes": ["a", "b", "c"]}
+TEXTS = as_card({"inputs": {"kind": "text"}, "classes": ["bad", "good"]})
+GREY: Any = as_inputs({"kind": "image", "height": 32, "width": 32, "high": 16.0, "scale": [16.0]})
+IMAGES = as_card({"inputs": GREY.as_json(), "classes": ["a", "b", "c"]})
 X = torch.tensor([[2, 4, 16, 5, 3], [2, 10, 3, 0, 0]])
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]) > 0
 
@@ -163,7 +163,7 @@ def test_weights_of_another_architecture_are_refused(head: str, nets: Path, tmp_
         text_of(tmp_path / "mixed", head=head)
     if head == "auto":
         with pytest.raises(BadInput, match="of another architecture"):
-            body_of(Head(), tmp_path / "mixed", TEXTS["inputs"])
+            body_of(Head(), tmp_path / "mixed", TEXTS.inputs)
 
 
 def test_factors_of_ia3_do_not_decay(nets: Path) -> None:
@@ -222,7 +222,7 @@ def test_images_come_as_the_files_say(
 
 @pytest.mark.parametrize("name", ["classifying vit", "t5"])
 def test_features_are_of_pre_trained_weights_alone(name: str, nets: Path) -> None:
-    inputs = GREY if name != "t5" else TEXTS["inputs"]
+    inputs = GREY if name != "t5" else TEXTS.inputs
     given = (torch.rand(2, 1, 32, 32),) if name != "t5" else (X, MASK)
     model, found = Head(weights=LocalWeights(path="any")), []
     for seed in (0, 1):

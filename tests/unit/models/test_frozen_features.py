@@ -12,6 +12,7 @@ import pytest
 from conf.runtime.home import Home
 from conf.schema.pretrained import Head
 from models.pretrained import frozen_features
+from tests.cards import as_card
 
 
 def test_it_is_computed_once_for_the_data_the_part_the_weights_and_what_is_read(
@@ -20,7 +21,7 @@ def test_it_is_computed_once_for_the_data_the_part_the_weights_and_what_is_read(
     home, computed = Home.open(tmp_path / "home"), []
 
     def compute(model: Head, card: Any, part: Path, folder: Path) -> np.ndarray:
-        computed.append((card["key"], part.name, folder.name, model.tokens, model.pool))
+        computed.append((card.key, part.name, folder.name, model.tokens, model.pool))
         return np.full((3, 2), len(computed), dtype=np.float32)
 
     monkeypatch.setattr(frozen_features, "_computed", compute)
@@ -34,7 +35,9 @@ def test_it_is_computed_once_for_the_data_the_part_the_weights_and_what_is_read(
     def asked(key: str = "k", part: str = "train", weights: str = "first", **model: Any) -> Any:
         settings = {"weights": {"source": "local", "path": weights}, **model}
         where = home.data / key / "parts" / part
-        return frozen_features.features_of(Head.model_validate(settings), {"key": key}, where)
+        return frozen_features.features_of(
+            Head.model_validate(settings), as_card({"key": key}), where
+        )
 
     again = [asked(), asked(depth=2, width=8, dropout=0.5), asked(weights="same")]
     assert len(computed) == 1

@@ -14,9 +14,10 @@ from conf.schema.study import Study
 from models.networks.mlp import mlp_net
 from models.pretrained.loading import enable_gradient_checkpointing
 from models.pretrained.text_classifier import text_net
+from tests.cards import as_card
 from tests.tiny import study_of, tiny_bert
 
-CARD: dict[str, Any] = {"inputs": {"kind": "text"}, "classes": ["bad", "good"]}
+CARD = as_card({"inputs": {"kind": "text"}, "classes": ["bad", "good"]})
 X = torch.tensor([[2, 4, 16, 3], [2, 10, 3, 0]])
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]) > 0
 

@@ -21,29 +21,26 @@ from models.optimizers import (
     plateau_reduction,
 )
 from models.serving import Serving, load_serving
+from tests.cards import as_card
 
-IMAGE = {
-    "inputs": {
-        "kind": "image",
-        "height": 8,
-        "width": 8,
-        "channels": 1,
-        "shift": [0.0],
-        "scale": [16.0],
-    },
-    "classes": [str(n) for n in range(10)],
-}
-TABLE = {
-    "inputs": {
-        "kind": "table",
-        "features": 3,
-        "names": ["a", "b", "c"],
-        "shift": [1.0, 2.0, 3.0],
-        "scale": [1.0, 2.0, 4.0],
-        "fill": [9.0, 9.0, 9.0],
-    },
-    "classes": ["no", "yes"],
-}
+IMAGE = as_card(
+    {
+        "inputs": {"kind": "image", "height": 8, "width": 8, "channels": 1, "scale": [16.0]},
+        "classes": [str(n) for n in range(10)],
+    }
+)
+TABLE = as_card(
+    {
+        "inputs": {
+            "kind": "table",
+            "names": ["a", "b", "c"],
+            "shift": [1.0, 2.0, 3.0],
+            "scale": [1.0, 2.0, 4.0],
+            "fill": [9.0, 9.0, 9.0],
+        },
+        "classes": ["no", "yes"],
+    }
+)
 
 
 def config(**model: Any) -> TrialConfig:
@@ -53,10 +50,8 @@ def config(**model: Any) -> TrialConfig:
 @pytest.mark.parametrize("width", [4, 7, 33, 64])
 @pytest.mark.parametrize("size", [(1, 8, 8), (3, 17, 5), (1, 4, 4), (3, 32, 32)], ids=str)
 def test_a_cnn_takes_images_of_any_size(width: int, size: tuple[int, int, int]) -> None:
-    card = {
-        "inputs": IMAGE["inputs"] | dict(zip(("channels", "height", "width"), size, strict=True)),  # type: ignore[operator]
-        "classes": ["a", "b", "c"],
-    }
+    inputs = {"kind": "image", **dict(zip(("channels", "height", "width"), size, strict=True))}
+    card = as_card({"inputs": inputs, "classes": ["a", "b", "c"]})
     net = build_net(config(kind="cnn", width=width), card)
     assert net(torch.zeros(5, *size)).shape == (5, 3)
 
@@ -65,9 +60,9 @@ def test_a_cnn_takes_images_of_any_size(width: int, size: tuple[int, int, int]) 
 @pytest.mark.parametrize(
     ("card", "shape"), [(TABLE, (3,)), (IMAGE, (1, 8, 8))], ids=["table", "image"]
 )
-def test_an_mlp_takes_tables_and_images(depth: int, card: dict[str, Any], shape: tuple) -> None:
+def test_an_mlp_takes_tables_and_images(depth: int, card: Any, shape: tuple) -> None:
     net = build_net(config(kind="mlp", width=8, depth=depth), card)
-    assert net(torch.zeros(5, *shape)).shape == (5, len(card["classes"]))
+    assert net(torch.zeros(5, *shape)).shape == (5, len(card.classes))
 
 
 def test_a_model_that_does_not_take_the_data_is_refused_with_the_remedy() -> None:
@@ -154,7 +149,7 @@ def test_a_lowered_rate_holds_from_the_next_step() -> None:
 
 def test_the_served_form_takes_raw_images() -> None:
     net = build_net(config(kind="cnn", width=4), IMAGE).eval()
-    served = Serving(net, IMAGE["inputs"])
+    served = Serving(net, IMAGE.inputs)
     raw = torch.randint(0, 17, (5, 8, 8))
     expected = torch.softmax(net(raw[:, None] / 16.0), dim=1)
     torch.testing.assert_close(served(raw), expected)
@@ -163,7 +158,7 @@ def test_the_served_form_takes_raw_images() -> None:
 
 def test_the_served_form_fills_and_scales_tables() -> None:
     net = build_net(config(kind="mlp", width=4), TABLE).eval()
-    served = Serving(net, TABLE["inputs"])
+    served = Serving(net, TABLE.inputs)
     raw = torch.tensor([[1.0, float("nan"), 7.0]])
     expected = torch.softmax(net(torch.tensor([[0.0, 3.5, 1.0]])), dim=1)
     torch.testing.assert_close(served(raw), expected)

@@ -29,9 +29,10 @@ from models.pretrained.text_classifier import TextNet, text_net
 from models.serving import Serving, TextServing
 from tasks.packaging.torch_export import export_program, export_text_program
 from tasks.train.preflight import make_ready
+from tests.cards import as_card, as_inputs
 from tests.tiny import study_of, tiny_bert
 
-CARD: dict[str, Any] = {"inputs": {"kind": "text"}, "classes": ["bad", "good"]}
+CARD = as_card({"inputs": {"kind": "text"}, "classes": ["bad", "good"]})
 X, MASK = (
     torch.tensor([[2, 4, 16, 3], [2, 10, 3, 0]]),
     torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]) > 0,
@@ -353,8 +354,7 @@ def test_every_optimiser_goes_downhill(name: Any) -> None:
     assert losses[-1] < losses[0]
 
 
-GREY = {"kind": "image", "height": 32, "width": 32, "channels": 1, "high": 16.0}
-GREY |= {"shift": [0.0], "scale": [16.0]}
+GREY: Any = as_inputs({"kind": "image", "height": 32, "width": 32, "high": 16.0, "scale": [16.0]})
 
 
 @pytest.mark.parametrize("tune", ["full", "last", "frozen"])
@@ -396,7 +396,7 @@ def test_transformers_classify_images_too(tmp_path: Path) -> None:
     ViTModel(ViTConfig(image_size=16, patch_size=8, intermediate_size=16, **small)).save_pretrained(
         tmp_path
     )
-    card = {"inputs": GREY, "classes": ["a", "b", "c"]}
+    card = as_card({"inputs": GREY.as_json(), "classes": ["a", "b", "c"]})
     weights = LocalWeights(path="vit")
     for tune in ("full", "last", "lora"):
         net = image_net(Vision(weights=weights, tune=tune, last=1), tmp_path, card)  # type: ignore[arg-type]

@@ -26,10 +26,10 @@ from models.modules.seq2seq_loss import unsaved_parameters
 from models.pretrained.seq2seq import PretrainedSeq2SeqNet, check_packing, writer_net
 from models.pretrained.sequence_packing import packed, placed
 from tasks.train.preflight import make_ready
+from tests.cards import as_card
 from tests.tiny_writers import END, PAD, START, study_of, tiny_writer
 
-INPUTS: dict[str, Any] = {"kind": "pairs"}
-CARD: dict[str, Any] = {"inputs": INPUTS, "classes": []}
+CARD = as_card({"inputs": {"kind": "pairs"}, "classes": []})
 KINDS = {
     "t5": "seq2seq",
     "bart": "seq2seq",
@@ -54,7 +54,7 @@ def model_of(name: str, **model: Any) -> Any:
 
 def net_of(folder: Path, name: str, *, plain: bool = False, **model: Any) -> PretrainedSeq2SeqNet:
     torch.manual_seed(0)
-    net = writer_net(model_of(name, **model), folder / name, {"inputs": INPUTS}).eval()
+    net = writer_net(model_of(name, **model), folder / name, CARD).eval()
     if plain:
         return net
     with torch.no_grad():
@@ -185,7 +185,7 @@ def test_it_learns_to_write_capitals(name: str, folder: Path) -> None:
 
 
 def test_an_encoder_is_joined_with_a_decoder_of_its_own_weights(folder: Path) -> None:
-    net = writer_net(model_of("bert"), folder / "bert", {"inputs": INPUTS}).net
+    net = writer_net(model_of("bert"), folder / "bert", CARD).net
     read, wrote = net.encoder.embeddings, net.decoder.bert.embeddings
     assert torch.equal(read.word_embeddings.weight, wrote.word_embeddings.weight)
     assert read.word_embeddings.weight is not wrote.word_embeddings.weight
@@ -193,7 +193,7 @@ def test_an_encoder_is_joined_with_a_decoder_of_its_own_weights(folder: Path) ->
 
 
 def test_of_weights_with_several_names_one_is_saved(folder: Path) -> None:
-    net = writer_net(model_of("t5"), folder / "t5", {"inputs": INPUTS})
+    net = writer_net(model_of("t5"), folder / "t5", CARD)
     kept = set(net.state_dict()) - unsaved_parameters(net)
     assert "net.shared.weight" in kept and "net.lm_head.weight" not in kept
     # The untouched names are tied to the kept one again when they are loaded.
@@ -308,8 +308,8 @@ def test_what_takes_no_positions_is_not_packed(folder: Path, tmp_path: Path) -> 
     config = BloomConfig(vocab_size=21, hidden_size=16, n_layer=1, n_head=2, eos_token_id=END)
     BloomForCausalLM(config).save_pretrained(tmp_path / "bloom")
     with pytest.raises(BadInput, match=r"bloom carries on.*set model\.packing=false"):
-        writer_net(model_of("gpt2"), tmp_path / "bloom", {"inputs": INPUTS})
-    net = writer_net(model_of("gpt2", packing=False), tmp_path / "bloom", {"inputs": INPUTS})
+        writer_net(model_of("gpt2"), tmp_path / "bloom", CARD)
+    net = writer_net(model_of("gpt2", packing=False), tmp_path / "bloom", CARD)
     assert net.losses(*batch(folder, "gpt2", PAIRS), 0.0).shape == (4,)
 
 
@@ -340,9 +340,7 @@ def test_attention_that_is_new_is_trained_itself_and_saved(tune: str, folder: Pa
     nets = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        nets.append(
-            writer_net(model_of("bert", tune=tune), folder / "bert", {"inputs": INPUTS}).eval()
-        )
+        nets.append(writer_net(model_of("bert", tune=tune), folder / "bert", CARD).eval())
     new = {name for name, p in nets[0].named_parameters() if "crossattention" in name}
     assert new and all(dict(nets[0].named_parameters())[name].requires_grad for name in new)
     given = batch(folder, "bert", PAIRS)
@@ -366,14 +364,14 @@ def test_weights_of_another_architecture_are_refused(
     shutil.copytree(folder / name, tmp_path / name)
     shutil.copy(folder / "llama" / "model.safetensors", tmp_path / name)
     with pytest.raises(BadInput, match=r"of another architecture than its config\.json says"):
-        writer_net(model_of(name), tmp_path / name, {"inputs": INPUTS})
+        writer_net(model_of(name), tmp_path / name, CARD)
 
 
 @pytest.mark.parametrize("kind", ["seq2seq", "causal"])
 def test_a_writer_takes_pairs_alone(kind: str, home: Home) -> None:
     study = Study.model_validate({**study_of(kind, "none"), "name": "x"})
     with pytest.raises(BadInput, match=f"{kind} does not take data of kind text"):
-        make_ready(study, {"inputs": {"kind": "text"}, "classes": ["a", "b"]}, home, print)
+        make_ready(study, as_card({"inputs": {"kind": "text"}, "classes": ["a", "b"]}), home, print)
 
 
 @pytest.mark.parametrize("searched", [False, True], ids=["given", "searched"])

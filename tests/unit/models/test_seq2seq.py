@@ -15,6 +15,7 @@ from conf.schema.study import TrialConfig
 from conf.schema.train import Train
 from models import build
 from models.networks.gru import GruNet, beam, greedy, limits, write
+from tests.cards import as_card
 
 PAD, START, END = 0, 2, 3
 
@@ -146,14 +147,14 @@ CARDS: dict[str, dict[str, Any]] = {
 def test_a_network_for_other_data_is_refused(kind: str, data: str, tmp_path: Any) -> None:
     config = TrialConfig.model_validate({"model": {"kind": kind}})
     with pytest.raises(BadInput, match=f"kind: {kind} does not take data of kind {data}"):
-        build(config, CARDS[data], 10, tmp_path)
+        build(config, as_card(CARDS[data]), 10, tmp_path)
 
 
 def test_texts_are_written_and_weights_kept_by_the_average(tmp_path: Any) -> None:
     sizes = {"vocabulary": 12, "pad": PAD, "start": START, "end": END, "longest": 9}
-    inputs = {"kind": "pairs", **sizes, "lengths": {"target": {"median": 3}}}
+    inputs = {"kind": "pairs", **sizes, "lengths": {"target": {"median": 3, "p95": 5}}}
     given = {"model": {"kind": "gru", "width": 8}, "train": {"average": "swa"}}
-    config, card = TrialConfig.model_validate(given), {"classes": [], "inputs": inputs}
+    config, card = TrialConfig.model_validate(given), as_card({"inputs": inputs})
     module: Any = build(config, card, 2, tmp_path).eval()
     for _ in range(3):
         with torch.no_grad():

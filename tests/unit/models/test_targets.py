@@ -16,6 +16,7 @@ from data.transforms.mixup import Mixer
 from models.build import build
 from models.networks.targets import LabelTarget, target_of
 from models.serving import Serving
+from tests.cards import as_card
 
 CARD = {
     "task": "multilabel",
@@ -35,23 +36,25 @@ def test_the_loss_is_the_mean_log_loss_of_the_labels() -> None:
 
 
 def test_balanced_weights_make_having_a_label_weigh_as_much_as_having_it_not() -> None:
-    answer = target_of(CARD, Train(class_weights="balanced"))
+    answer = target_of(as_card(CARD), Train(class_weights="balanced"))
     assert isinstance(answer, LabelTarget) and answer.positive is not None
     assert answer.positive.tolist() == [3.0, 1.0]
 
 
 def test_it_predicts_and_is_served_by_sigmoids() -> None:
-    module = build(CONFIG, CARD, 10)
+    module = build(CONFIG, as_card(CARD), 10)
     batch = {"id": torch.arange(4), "x": torch.randn(4, 3), "y": torch.zeros(4, 2)}
     found = module.eval().predict_step(batch, 0)["probabilities"]
     torch.testing.assert_close(found, torch.sigmoid(module.net(batch["x"])))
-    torch.testing.assert_close(Serving(module.net, CARD["inputs"], CARD)(batch["x"]), found)
+    torch.testing.assert_close(
+        Serving(module.net, as_card(CARD).inputs, as_card(CARD))(batch["x"]), found
+    )
 
 
 @pytest.mark.parametrize("card", [CARD, {**CARD, "task": "classification"}], ids=["all", "one"])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
 def test_a_batch_of_one_label_is_learnt_from_in_float32(card: Any, precision: torch.dtype) -> None:
-    answer = target_of(card, Train(class_weights="balanced"))
+    answer = target_of(as_card(card), Train(class_weights="balanced"))
     said = torch.randn(3, 2, dtype=precision, requires_grad=True)
     y = torch.ones((3, 2)) if card is CARD else torch.ones(3, dtype=torch.int64)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == torch.bfloat16):
@@ -70,7 +73,7 @@ def test_blended_rows_have_blended_labels() -> None:
 
 def test_a_second_answer_has_outputs_and_a_share_of_the_loss_of_its_own() -> None:
     number = {"name": "far", "classes": [], "target": {"mean": 5.0, "deviation": 2.0}}
-    card = {**CARD, "task": "classification", "second": number}
+    card = as_card({**CARD, "task": "classification", "second": number})
     module = build(CONFIG.model_copy(update={"train": Train(second_weight=0.25)}), card, 10).eval()
     batch = {"id": torch.arange(4), "x": torch.randn(4, 3), "y": torch.tensor([0, 1, 1, 0])}
     batch["second"] = torch.tensor([1.0, 5.0, 7.0, 9.0])
@@ -81,6 +84,6 @@ def test_a_second_answer_has_outputs_and_a_share_of_the_loss_of_its_own() -> Non
     torch.testing.assert_close(module.training_step(batch, 0), wanted)
     found = module.predict_step(batch, 0)
     torch.testing.assert_close(found["far/prediction"], said[:, 2] * 2.0 + 5.0)
-    served = Serving(module.net, CARD["inputs"], card)(batch["x"])
+    served = Serving(module.net, card.inputs, card)(batch["x"])
     torch.testing.assert_close(served[:, :2], found["probabilities"])
     torch.testing.assert_close(served[:, 2], found["far/prediction"])

@@ -16,6 +16,7 @@ from conf.schema.study import TrialConfig
 from data.loading.collate_texts import padded
 from models import build, build_net
 from models.networks.text_cnn import TextCnnNet
+from tests.cards import as_card
 
 PAD, WORDS = 0, 30
 CARD: dict[str, Any] = {
@@ -41,7 +42,7 @@ def answers(net: torch.nn.Module, texts: Texts) -> torch.Tensor:
 
 @given(texts=TEXTS, pool=st.sampled_from(["max", "mean", "both"]), longest=st.integers(1, 5))
 def test_a_text_is_answered_alike_in_any_company(texts: Texts, pool: str, longest: int) -> None:
-    net = build_net(config(pool=pool, longest=longest), CARD).eval()
+    net = build_net(config(pool=pool, longest=longest), as_card(CARD)).eval()
     together = answers(net, texts)
     assert together.shape == (len(texts), 3)
     alone = torch.cat([answers(net, [text]) for text in texts])
@@ -73,7 +74,7 @@ def test_filters_read_every_run_of_tokens(pool: str) -> None:
 
 
 def test_order_counts_for_runs_alone() -> None:
-    words, runs = (build_net(config(longest=n), CARD).eval() for n in (1, 2))
+    words, runs = (build_net(config(longest=n), as_card(CARD)).eval() for n in (1, 2))
     one, other = [[3, 4, 5]], [[5, 4, 3]]
     torch.testing.assert_close(answers(words, one), answers(words, other))
     assert not torch.allclose(answers(runs, one), answers(runs, other))
@@ -85,7 +86,7 @@ def test_it_learns_a_word(adversarial: float | None) -> None:
     given = config(dropout=0.1).model_copy(
         update={"train": config().train.model_copy(update={"adversarial": adversarial})}
     )
-    module = build(given, CARD, total_steps=60)
+    module = build(given, as_card(CARD), total_steps=60)
     optimizer = torch.optim.Adam(module.parameters(), lr=0.02)
     draw = np.random.default_rng(0)
     for _ in range(60):
@@ -104,6 +105,6 @@ def test_it_learns_a_word(adversarial: float | None) -> None:
 
 
 def test_it_reads_texts_alone() -> None:
-    image = {"inputs": {"kind": "image", "height": 8, "width": 8, "channels": 1}, "classes": ["a"]}
+    image = as_card({"inputs": {"kind": "image"}, "classes": ["a"]})
     with pytest.raises(BadInput, match="text_cnn does not take data of kind image"):
         build_net(config(), image)

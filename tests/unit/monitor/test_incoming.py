@@ -11,6 +11,7 @@ from PIL import Image
 from conf.runtime.errors import BadInput, Held
 from conf.runtime.home import Home
 from tasks.monitor.incoming import Seen, arrived, read_rows
+from tests.cards import as_inputs
 
 IMAGES = {"kind": "image", "height": 8, "width": 8, "channels": 1, "low": 0, "high": 16}
 TABLE = {"kind": "table", "features": 2, "names": ["a", "b"], "fill": None}
@@ -19,7 +20,11 @@ TEXTS = {"kind": "text"}
 
 def model(inputs: dict[str, Any], shape: tuple[int, ...] = (), **data: Any) -> Any:
     """As much of a loaded model as reading asks of it."""
-    facts = {"inputs": inputs, "labels": ["yes", "no"], "config": {"data": data}}
+    facts = {
+        "inputs": as_inputs(inputs).as_json(),
+        "labels": ["yes", "no"],
+        "config": {"data": data},
+    }
     schema = SimpleNamespace(inputs=[SimpleNamespace(shape=(-1, *shape))])
     metadata = SimpleNamespace(metadata=facts, get_input_schema=lambda: schema)
     return SimpleNamespace(metadata=metadata)

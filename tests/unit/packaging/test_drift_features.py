@@ -10,20 +10,21 @@ from conf.runtime.errors import BadInput
 from tasks.evaluate.predictions import NumberPredictions, Predictions, TextPredictions
 from tasks.packaging import drift_reference
 from tasks.packaging.drift_features import GAP, answers_of, features_of
+from tests.cards import as_inputs
 
-IMAGE = {"kind": "image", "height": 8, "width": 8, "channels": 1, "low": 0, "high": 16}
-COLOUR = {"kind": "image", "height": 9, "width": 7, "channels": 3, "low": 0, "high": 255}
-TABLE = {"kind": "table", "features": 2, "names": ["a", "b"], "fill": [1.0, 2.0]}
-TEXT = {"kind": "text"}
+IMAGE: Any = as_inputs({"kind": "image", "high": 16})
+COLOUR: Any = as_inputs({"kind": "image", "height": 9, "width": 7, "channels": 3})
+TABLE: Any = as_inputs({"kind": "table", "names": ["a", "b"], "fill": [1.0, 2.0]})
+TEXT: Any = as_inputs({"kind": "text"})
 
 
-def rows(inputs: dict[str, Any], count: int = 5) -> Any:
+def rows(inputs: Any, count: int = 5) -> Any:
     random = np.random.default_rng(0)
-    if inputs["kind"] == "image":
-        deep = (3,) if inputs["channels"] == 3 else ()
-        shape = (count, inputs["height"], inputs["width"], *deep)
-        return random.uniform(0, inputs["high"], shape)
-    if inputs["kind"] == "table":
+    if inputs.kind == "image":
+        deep = (3,) if inputs.channels == 3 else ()
+        shape = (count, inputs.height, inputs.width, *deep)
+        return random.uniform(0, inputs.high, shape)
+    if inputs.kind == "table":
         return random.normal(size=(count, 2))
     return np.array([f"Word number {k}!" for k in range(count)], dtype=object)
 
@@ -31,7 +32,7 @@ def rows(inputs: dict[str, Any], count: int = 5) -> Any:
 @pytest.mark.parametrize(
     "inputs", [IMAGE, COLOUR, TABLE, TEXT], ids=["grey", "rgb", "table", "text"]
 )
-def test_features_are_finite_and_of_each_row_alone(inputs: dict[str, Any]) -> None:
+def test_features_are_finite_and_of_each_row_alone(inputs: Any) -> None:
     given = rows(inputs)
     found = features_of(given, inputs)
     assert found.values.shape == (5, len(found.names)) and len(found.joint) == 5

@@ -23,27 +23,30 @@ from tasks.packaging.package import compare_requirements_by_name, labels_of, sav
 from tasks.packaging.raw_rows import raw_shape
 from tasks.packaging.table_frame import frame
 from tasks.packaging.torch_export import export_program
+from tests.cards import as_card, as_inputs
 
-TABLE = {"kind": "table", "features": 5, "names": list("abcde"), "shift": [1.0] * 5}
-TABLE |= {"scale": [2.0] * 5, "fill": None}
-IMAGE = {"kind": "image", "height": 8, "width": 8, "channels": 1, "low": 0.0, "high": 16.0}
-IMAGE |= {"shift": [0.0], "scale": [16.0]}
-COLOUR = {**IMAGE, "channels": 3, "high": 255.0, "shift": [0.0] * 3, "scale": [255.0] * 3}
+TABLE: Any = as_inputs(
+    {"kind": "table", "names": list("abcde"), "shift": [1.0] * 5, "scale": [2.0] * 5, "fill": None}
+)
+IMAGE: Any = as_inputs({"kind": "image", "high": 16.0, "scale": [16.0]})
+COLOUR: Any = as_inputs({"kind": "image", "channels": 3, "scale": [255.0] * 3})
 CNN, MLP = {"kind": "cnn", "width": 4}, {"kind": "mlp", "width": 4}
 
 
 def packed(
-    folder: Path, model: dict[str, Any], inputs: dict[str, Any], classes: list[str]
+    folder: Path, model: dict[str, Any], inputs: Any, classes: list[str]
 ) -> tuple[Serving, Any]:
     """An untrained network, as it is and as it is served."""
     torch.manual_seed(0)
     config = TrialConfig.model_validate({"model": model})
-    serving = Serving(build_net(config, {"inputs": inputs, "classes": classes}), inputs)
+    serving = Serving(
+        build_net(config, as_card({"inputs": inputs.as_json(), "classes": classes})), inputs
+    )
     shape = raw_shape(inputs)
     program = folder / "program.pt2"
     export_program(serving, shape, program)
     card = {"labels": labels_of(classes), "shape": list(shape)}
-    card["fills"] = inputs.get("fill") is not None
+    card["fills"] = getattr(inputs, "fill", None) is not None
     card |= table_frame.card(inputs)
     zeros = np.zeros((2, *shape))
     example = frame(zeros, inputs) if table_frame.has_words(inputs) else zeros
@@ -60,7 +63,7 @@ def packed(
     ],
 )
 def test_it_answers_as_the_network_for_any_number_of_rows(
-    tmp_path: Path, model: dict[str, Any], inputs: dict[str, Any]
+    tmp_path: Path, model: dict[str, Any], inputs: Any
 ) -> None:
     serving, served = packed(tmp_path, model, inputs, ["red", "green", "blue"])
     rows = np.random.default_rng(0).uniform(0, 16, (7, *raw_shape(inputs)))
@@ -75,10 +78,10 @@ def test_it_answers_as_the_network_for_any_number_of_rows(
 
 
 def test_gaps_are_filled_only_by_a_model_that_was_trained_on_filled_ones(tmp_path: Path) -> None:
-    for name, fill in (("plain", None), ("filling", [9.0] * 5)):
+    for name, fill in (("plain", None), ("filling", (9.0,) * 5)):
         folder = tmp_path / name
         folder.mkdir()
-        _, served = packed(folder, MLP, {**TABLE, "fill": fill}, ["0", "1"])
+        _, served = packed(folder, MLP, TABLE.model_copy(update={"fill": fill}), ["0", "1"])
         gap = np.array([[1.0, np.nan, 1.0, 1.0, 1.0]])
         if fill is None:
             with pytest.raises(ValueError, match="not finite"):
@@ -112,9 +115,15 @@ def test_labels(names: list[str], labels: list[object]) -> None:
     assert labels_of(names) == labels
 
 
-WORDS = {"kind": "table", "features": 4, "names": ["size", "city=Lyon", "city=Paris", "sex=f"]}
-WORDS |= {"levels": {"city": ["Lyon", "Paris"], "sex": ["f"]}, "fill": None}
-WORDS |= {"shift": [2.0, 0.0, 0.0, 0.0], "scale": [2.0, 1.0, 1.0, 1.0]}
+WORDS: Any = as_inputs(
+    {
+        "kind": "table",
+        "names": ["size", "city=Lyon", "city=Paris", "sex=f"],
+        "levels": {"city": ["Lyon", "Paris"], "sex": ["f"]},
+        "shift": [2.0, 0.0, 0.0, 0.0],
+        "scale": [2.0, 1.0, 1.0, 1.0],
+    }
+)
 FRAME = pd.DataFrame({"city": ["Paris", "Rome", " Lyon"], "extra": [0, 0, 0], "size": [1, 2, 3]})
 FRAME["sex"] = ["f", "m", "f"]
 MATRIX = np.array([[1.0, 0, 1, 1], [2, 0, 0, 0], [3, 1, 0, 1]])
@@ -141,7 +150,7 @@ def test_an_estimator_of_words_does_so_too(tmp_path: Path) -> None:
     from sklearn.neighbors import KNeighborsClassifier
 
     path, labels = tmp_path / "estimator.skops", {"labels": ["red", "green"]}
-    scaled = (MATRIX - WORDS["shift"]) / WORDS["scale"]
+    scaled = (MATRIX - WORDS.shift) / WORDS.scale
     estimator = KNeighborsClassifier(1, algorithm="brute").fit(scaled, [0, 1, 1])
     path.write_bytes(as_bytes(estimator))
     inputs = {**WORDS, "fill": [0.0] * 4}

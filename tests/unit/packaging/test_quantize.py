@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,9 @@ from models.serving import Serving
 from tasks.packaging import quantize
 from tasks.packaging.pyfunc_predictor import opened
 from tasks.packaging.torch_export import export_program
+from tests.cards import as_inputs
 
-INPUTS = {"kind": "image", "height": 8, "width": 8, "channels": 1, "low": 0, "high": 16} | {
-    "shift": [8.0],
-    "scale": [8.0],
-}
+INPUTS: Any = as_inputs({"kind": "image", "high": 16, "shift": [8.0], "scale": [8.0]})
 
 
 def small_net() -> Serving:

@@ -91,8 +91,8 @@ def test_what_is_filled_in_is_no_word(rule: str) -> None:
 def test_words_are_neither_scaled_nor_outliers() -> None:
     rows = fitted(["a"] * 95 + ["b"] * 5)
     card = inputs(rows, Clean(normalize="robust"))
-    assert card["levels"] == {"city": ("a", "b")} and card["features"] == 3
-    assert (card["shift"][1:], card["scale"][1:]) == ([0.0, 0.0], [1.0, 1.0])
+    assert card.levels == {"city": ("a", "b")} and card.features == 3
+    assert (card.shift[1:], card.scale[1:]) == ((0.0, 0.0), (1.0, 1.0))
     parts, report = drop_outliers(
         rows, np.zeros(100, np.int8), np.zeros(100, np.int64), Clean(outliers=Interquartile()), 0
     )
@@ -105,7 +105,7 @@ def test_a_table_of_nothing_but_words() -> None:
     alone = replace(alone, names=("city",), words=rows.words)
     made = as_inputs(alone, np.ones(12, bool), CategoricalColumns())
     clean = Clean(missing="median", outliers=Interquartile())
-    assert inputs(made, clean)["shift"] == [0.0, 0.0]
+    assert inputs(made, clean).shift == (0.0, 0.0)
     assert fill_values(made, np.zeros(12, np.int8), clean).tolist() == [0.0, 0.0]  # type: ignore[union-attr]
     kept, _ = drop_outliers(made, np.zeros(12, np.int8), np.zeros(12, np.int64), clean, 0)
     assert (kept == 0).all()
@@ -120,4 +120,4 @@ def test_two_words_are_never_nearly_the_same() -> None:
 
 def test_anonymity_counts_words() -> None:
     found = anonymity(wordy(["a"] * 3 + ["b"], [1.0] * 4), ("city", "x"))
-    assert found is not None and (found["smallest"], found["groups"]) == (1, 2)
+    assert found is not None and (found.smallest, found.groups) == (1, 2)

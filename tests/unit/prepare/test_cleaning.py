@@ -221,7 +221,7 @@ def test_the_anonymity_report_counts_rows_that_stand_alone():
     rows = table_rows(np.array([[1, 1], [1, 1], [1, 2], [2, 2]]), list("aabb"))
     found = anonymity(rows, ("f0", "f1"))
     assert found is not None
-    assert (found["smallest"], found["groups"], found["rows_below"]) == (1, 3, 4)
+    assert (found.smallest, found.groups, found.rows_below) == (1, 3, 4)
     with pytest.raises(BadInput, match="no column age"):
         anonymity(rows, ("age",))
 

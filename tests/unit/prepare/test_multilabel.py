@@ -9,10 +9,13 @@ import pytest
 
 from conf.runtime.errors import BadInput
 from conf.schema.split import Stratified
+from conf.schema.study import Study
+from data.card import Leakage
 from data.sources.rows import Rows
 from tasks.prepare.splitting.multilabel import check_told, label_matrix, strata
 from tasks.prepare.splitting.split import divide
-from tasks.prepare.store.card import card
+from tasks.prepare.store.card import data_card
+from tests.cards import as_inputs
 from tests.unit.prepare.made import table_rows
 
 
@@ -62,12 +65,14 @@ def test_a_division_that_leaves_nothing_to_learn_is_refused() -> None:
 
 
 def test_the_card_counts_rows_of_each_label() -> None:
-    facts = dict.fromkeys(
-        ("version", "kind", "task", "source", "split", "read", "leakage", "anonymity", "inputs")
-    )
     matrix = np.array([[1, 1], [0, 1], [1, 0]], np.int8)
-    found = card({**facts, "rules": []}, labelled(*"abc"), matrix, np.array([0, 0, 1]), ("a", "b"))
-    assert found["counts"] == {
+    study = Study.model_validate({"name": "a", "data": {"source": "builtin", "name": "wine"}})
+    splits, inputs = np.array([0, 0, 1], np.int8), as_inputs({"kind": "text"})
+    found = data_card(
+        study, {}, 3, labelled(*"abc"), matrix, splits, ("a", "b"),
+        rules=[], leakage=Leakage(exact=0), anonymity=None, inputs=inputs,
+    )  # fmt: skip
+    assert found.counts == {
         "train": {"a": 1, "b": 2}, "validation": {"a": 1, "b": 0}, "test": {"a": 0, "b": 0},
     }  # fmt: skip
-    assert "target" not in found
+    assert found.target is None

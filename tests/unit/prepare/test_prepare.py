@@ -36,12 +36,12 @@ def test_digits_are_prepared_with_every_row_in_one_part(home: Home):
     parts = [ids(prepared.train), ids(prepared.validation), ids(test_path(prepared))]
     assert [len(part) for part in parts] == [1079, 359, 359]
     assert set.union(*parts) == set(range(1797))
-    assert prepared.card["rows"] == {
+    assert prepared.card.rows.as_json() == {
         "read": 1797, "kept": 1797, "train": 1079, "validation": 359, "test": 359,
     }  # fmt: skip
-    assert prepared.card["classes"] == list("0123456789")
-    inputs = prepared.card["inputs"]
-    assert (inputs["kind"], inputs["height"], inputs["low"], inputs["high"]) == ("image", 8, 0, 16)
+    assert prepared.card.classes == tuple("0123456789")
+    inputs = prepared.card.inputs
+    assert (inputs.kind, inputs.height, inputs.low, inputs.high) == ("image", 8, 0, 16)
 
 
 def test_the_test_part_is_not_among_what_trials_are_given(home: Home):
@@ -49,7 +49,7 @@ def test_the_test_part_is_not_among_what_trials_are_given(home: Home):
     test = str(test_path(prepared))
     given_to_trials = [prepared.train, prepared.validation, prepared.card_path]
     assert not any(str(path).startswith(test) for path in given_to_trials)
-    assert test not in json.dumps(prepared.card)
+    assert test not in json.dumps(prepared.card.as_json())
 
 
 def test_a_second_study_with_the_same_key_prepares_nothing(home, tmp_path, monkeypatch):
@@ -120,7 +120,7 @@ def test_what_a_killed_process_left_is_no_prepared_data_and_is_swept(home, tmp_p
     for folder in (left, home.data / key):  # the second lost its manifest
         folder.mkdir(parents=True)
         (folder / "card.json").write_text("{")
-    assert prepare(STUDY, home).card["rows"]["kept"] == 40
+    assert prepare(STUDY, home).card.rows.kept == 40
     assert (left.exists(), source.reads) == (False, 2)
 
 

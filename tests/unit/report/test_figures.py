@@ -18,6 +18,7 @@ from tasks.report.leaderboard import Row, leaderboard
 from tasks.report.view import Surroundings, view
 from tasks.study.reader import StudyRecord
 from tasks.train.folder import MetricLine
+from tests.cards import as_card
 from tests.unit.report.made import CARD
 
 values = st.floats(-1e6, 1e6, allow_nan=False)
@@ -39,14 +40,14 @@ def row(trial: int, value: float | None, **settings: Any) -> Row:
 
 
 def test_every_figure_is_valid_plotly(record: StudyRecord) -> None:
-    found = view(record, Surroundings(card=CARD))["figures"]
+    found = view(record, Surroundings(card=as_card(CARD)))["figures"]
     assert found.keys() == {"history", "curves", "parallel", "confusion", "reliability"}
     for figure in found.values():
         go.Figure(coloured(figure))  # refuses unknown properties and wrong values
 
 
 def test_no_colour_is_left_unknown(record: StudyRecord) -> None:
-    text = json.dumps(view(record, Surroundings(card=CARD))["figures"])
+    text = json.dumps(view(record, Surroundings(card=as_card(CARD)))["figures"])
     assert "$" not in json.dumps(coloured(json.loads(text)))
 
 

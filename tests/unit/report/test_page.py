@@ -18,6 +18,7 @@ from tasks.report.reproduce import as_yaml
 from tasks.report.view import Surroundings
 from tasks.study import events
 from tasks.study.reader import StudyRecord
+from tests.cards import as_card
 from tests.unit.report.made import CARD, contact_sheet, crowned, made_home, made_study
 
 VOID = {"meta", "link", "img", "br", "input", "hr"}
@@ -60,7 +61,7 @@ class Reader(HTMLParser):
 @pytest.fixture(scope="module")
 def reader(record: StudyRecord) -> Reader:
     """The page of the study, read."""
-    around = Surroundings(card=CARD, contact_sheet=contact_sheet())
+    around = Surroundings(card=as_card(CARD), contact_sheet=contact_sheet())
     return Reader(page(record, around))
 
 
@@ -100,7 +101,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     record = dataclasses.replace(record, state=state)
     card = {**CARD, "classes": [EVIL] * 10, "source": {"place": EVIL, "licence": EVIL},
             "counts": {"train": {EVIL: 1}}}  # fmt: skip
-    around = Surroundings(card=card, tracking_uri=EVIL)
+    around = Surroundings(card=as_card(card), tracking_uri=EVIL)
     reader = Reader(page(record, around))
     assert reader.text.count("<img src=https://evil.example/x onerror=alert(1)>{{ 7 * 7 }}") >= 5
     assert "49&" not in reader.text
@@ -177,7 +178,7 @@ def test_the_names_of_studies_cannot_carry_markup() -> None:
 
 def test_samples_of_texts_are_on_the_page(record: StudyRecord) -> None:
     texts = [["first <b>", "frist <b>"], ["second"]]
-    around = Surroundings(card=CARD, texts=texts, sheet_caption="as trial 3 saw them")
+    around = Surroundings(card=as_card(CARD), texts=texts, sheet_caption="as trial 3 saw them")
     read = Reader(page(record, around)).text
     assert "first <b> frist <b> second" in read and "as trial 3 saw them" in read
 
@@ -185,7 +186,9 @@ def test_samples_of_texts_are_on_the_page(record: StudyRecord) -> None:
 def test_samples_of_tables_are_on_the_page(record: StudyRecord) -> None:
     inputs = {"kind": "table", "names": ["ash", "<i>hue"], "normalize": "standard"}
     numbers = [[[0.125, -1.0], [0.25, -1.5]]]
-    around = Surroundings(card={**CARD, "inputs": inputs}, numbers=numbers, sheet_caption="as seen")
+    around = Surroundings(
+        card=as_card({**CARD, "inputs": inputs}), numbers=numbers, sheet_caption="as seen"
+    )
     read = Reader(page(record, around)).text
     assert "as seen ash <i>hue 0.125 -1 0.25 -1.5" in read
     assert "standard, fitted on the training part" in read
@@ -209,7 +212,7 @@ def test_what_is_known_of_the_data_is_on_the_page(record: StudyRecord) -> None:
         "split": {"by": "stratified", "folds": 2, "fold": 1},
         "inputs": {"kind": "text", "vocabulary": 8_000, "lengths": lengths},
     }
-    read = Reader(page(record, Surroundings(card=card))).text
+    read = Reader(page(record, Surroundings(card=as_card(card)))).text
     for part in (
         "2 rows; row 7", "k = 1: so few rows share their age, zip; 12 rows are among fewer than 5",
         "2 of 300, 299 rows; fold 1 validates",
@@ -230,7 +233,7 @@ def test_written_texts_stand_with_their_signature_and_the_worst_of_them(tmp_path
         }
     )  # fmt: skip
     (best.path / EVALUATION).write_text(written.model_dump_json())
-    around = Surroundings(card=CARD, examples={7: "the cat"})
+    around = Surroundings(card=as_card(CARD), examples={7: "the cat"})
     read = Reader(page(StudyRecord.read(record.home, "digits"), around))
     assert f"the cat el gato {' '.join(EVIL.split())} 3.2" in read.text
     assert "nrefs:1|tok:13a" in read.text

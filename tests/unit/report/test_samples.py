@@ -24,7 +24,7 @@ def samples(home: Home, **given: Any) -> dict[str, Any]:
     found = drawn(
         {
             "config": config,
-            "card": prepared.card,
+            "card": prepared.card.as_json(),
             "train": str(prepared.train),
             "seed": 1,
             "validation": str(prepared.validation),

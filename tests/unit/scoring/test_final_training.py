@@ -6,6 +6,7 @@ from conf.runtime.home import Home
 from conf.schema.run import Resources
 from tasks.prepare import Prepared, test_path
 from tasks.scoring.final_training import final_folder, final_seed, final_spec
+from tests.cards import as_card
 from tests.unit.champion.helpers import candidate
 
 PREPARED = Prepared(
@@ -13,7 +14,7 @@ PREPARED = Prepared(
     Path("/data/d"),
     Path("/data/d/parts/train"),
     Path("/data/d/parts/validation"),
-    {"rows": {"train": 60, "validation": 20, "test": 20}},
+    as_card({"rows": {"train": 60, "validation": 20, "test": 20}}),
 )
 
 

@@ -11,9 +11,10 @@ from PIL import Image
 
 from conf.runtime.errors import BadInput
 from tasks.scoring.read_files import read_file, read_texts
+from tests.cards import as_inputs
 from tests.unit.packaging.test_package import IMAGE
 
-TABLE = {"kind": "table", "features": 2, "names": ["a", "b"]}
+TABLE: Any = as_inputs({"kind": "table", "names": ["a", "b"]})
 ROWS = np.arange(128.0).reshape(2, 8, 8)
 
 
@@ -51,7 +52,7 @@ def test_a_table_is_read_by_the_names_of_its_columns(tmp_path: Path, kind: str) 
     ],
 )
 def test_what_cannot_be_read(
-    tmp_path: Path, name: str, text: str | None, inputs: dict[str, Any], message: str
+    tmp_path: Path, name: str, text: str | None, inputs: Any, message: str
 ) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
@@ -78,7 +79,7 @@ def test_images_fill_the_models_own_range(tmp_path: Path) -> None:
     for name in ("b.png", "in/a.png"):
         Image.fromarray(pixels).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
-    inputs = {**IMAGE, "low": 0, "high": 16}
+    inputs = IMAGE
     one = read_file(tmp_path / "b.png", inputs, (8, 8))
     assert one.names == () and np.array_equal(one.values[0], pixels / 255 * 16)
     (tmp_path / ".trash").mkdir()
@@ -138,6 +139,6 @@ def test_a_table_is_read_with_the_studys_own_separator_and_encoding(
     lines = [["größe", "text", "b"], ["1.5", "süß", "2"], ["3", "a, b", "4"]]
     content = "\n".join(between.join(line) for line in lines)
     file.write_text(content, encoding=settings.get("encoding", "utf-8"))
-    inputs = {"kind": "table", "names": ["größe", "b"]}
+    inputs: Any = as_inputs({"kind": "table", "names": ["größe", "b"]})
     assert read_file(file, inputs, (2,), settings).values.tolist() == [[1.5, 2.0], [3.0, 4.0]]
     assert read_texts(file, "text", settings) == ["süß", "a, b"]

@@ -17,6 +17,7 @@ from conf.schema.evaluate import Evaluate
 from tasks.registry.aliases import parse_model
 from tasks.registry.promote import meant
 from tasks.scoring.score_files import score_file, table_of
+from tests.cards import as_inputs
 
 TABLE = {
     "labels": ["no", "yes"],
@@ -53,7 +54,10 @@ def model(facts: dict[str, Any]) -> Any:
         return pd.DataFrame({"label": "-", "p_no": 1 - yes, "p_yes": yes})
 
     schema = SimpleNamespace(inputs=[SimpleNamespace(shape=(-1, 2))])
-    metadata = SimpleNamespace(metadata=facts, get_input_schema=lambda: schema)
+    metadata = SimpleNamespace(
+        metadata={**facts, "inputs": as_inputs(facts["inputs"]).as_json()},
+        get_input_schema=lambda: schema,
+    )
     return SimpleNamespace(metadata=metadata, predict=predict)
 
 

@@ -21,6 +21,7 @@ from models.modules.predictor import PredictorModule
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 from tasks.train.trial.distillation import Taught
+from tests.cards import as_card
 
 INPUTS = {"kind": "table", "features": 3, "shift": [0.0] * 3, "scale": [1.0] * 3}
 CARDS: dict[str, dict[str, Any]] = {
@@ -62,12 +63,14 @@ def taught_by_itself(
 ) -> tuple[PredictorModule, dict[str, Any]]:
     """A student with the teacher's own weights, and a batch that the teacher has answered."""
     torch.manual_seed(0)
-    module = build(CONFIG, CARDS[kind], 10).eval()
+    module = build(CONFIG, as_card(CARDS[kind]), 10).eval()
     assert isinstance(module, PredictorModule)
     spec_of(folder).write(folder)
     TrialFolder(folder).checkpoints.mkdir()
     save_file(dict(module.inference_state()), TrialFolder(folder).weights)
-    taught = Taught.by(folder, module, spec_of(folder, temperature=temperature), CARDS[kind])
+    taught = Taught.by(
+        folder, module, spec_of(folder, temperature=temperature), as_card(CARDS[kind])
+    )
     batch = {"id": torch.arange(6), "x": torch.randn(6, 3), "y": TARGETS[kind](6)}
     taught.on_train_batch_start(None, module, batch, 0)
     return module, batch
