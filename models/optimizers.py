@@ -1,4 +1,4 @@
-"""Optimiser and course of the learning rate, from section `train`."""
+"""Optimiser and learning-rate schedule, from section `train`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from torch.optim.lr_scheduler import LambdaLR
 from conf.schema.train import Train
 
 PLATEAU_EPOCHS, PLATEAU_GAIN, PLATEAU_FACTOR = 2, 0.01, 3.0
-"""Epochs without a loss that is so much lower, as a share; what the learning rate is divided by."""
+"""Epochs without a relative improvement of the loss by `PLATEAU_GAIN`, after which the learning
+rate is divided by `PLATEAU_FACTOR`."""
 ONE_CYCLE_RISE = 0.3
-"""Share of all steps over which `one-cycle` rises, where `warmup` names none."""
+"""Share of all steps over which `one-cycle` rises, unless `warmup` is set."""
 ONE_CYCLE_START = 1 / 25
-"""Where it begins, as a share of its peak; it ends at a thousandth of that."""
+"""Initial learning rate of `one-cycle` as a share of its peak; the final one is a thousandth of
+that."""
 UNDECAYED = "_no_weight_decay"
-"""Attribute of a parameter that is a scale, or a bias, whatever its shape."""
+"""Attribute of a parameter that is exempt from weight decay whatever its shape."""
 
 
 def build_optimizer(
@@ -27,25 +29,30 @@ def build_optimizer(
     parameters: Iterable[nn.Parameter],
     factors: Mapping[nn.Parameter, float] | None = None,
 ) -> Optimizer:
-    """The optimiser that `train.optimizer` names, over the parameters that are trained.
+    """The optimiser of `train.optimizer` over the parameters that require gradients.
 
-    Biases and scales (one-dimensional parameters, and those that say so of themselves) are not
-    decayed. `factors` are the learning rates of parameters as multiples of `train.lr`, 1 where a
-    parameter is not in it.
+    One-dimensional parameters (biases and normalisation scales) and those marked `UNDECAYED` get no
+    weight decay.
+
+    Args:
+        train: the optimiser, its learning rate and weight decay (decoupled in AdamW,
+            arXiv:1711.05101).
+        parameters: all parameters of the network.
+        factors: learning rates of parameters as multiples of `train.lr`; 1 where absent.
     """
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    known = factors or {}
+    factor_of = factors or {}
     groups = []
-    for factor in dict.fromkeys(known.get(parameter, 1.0) for parameter in trained):
-        mine = [parameter for parameter in trained if known.get(parameter, 1.0) == factor]
+    for factor in dict.fromkeys(factor_of.get(parameter, 1.0) for parameter in trained):
+        members = [parameter for parameter in trained if factor_of.get(parameter, 1.0) == factor]
         lr = train.lr * factor
         groups += [
             {
-                "params": [p for p in mine if _is_decayed(p)],
+                "params": [p for p in members if _is_decayed(p)],
                 "lr": lr,
                 "weight_decay": train.weight_decay,
             },
-            {"params": [p for p in mine if not _is_decayed(p)], "lr": lr, "weight_decay": 0.0},
+            {"params": [p for p in members if not _is_decayed(p)], "lr": lr, "weight_decay": 0.0},
         ]
     match train.optimizer:
         case "sgd":
@@ -65,10 +72,11 @@ def _is_decayed(parameter: nn.Parameter) -> bool:
 
 
 def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: float = 0.0) -> float:
-    """Share of the peak learning rate at an optimiser step, counted from 0.
+    """Learning rate at an optimiser step, as a share of the peak.
 
-    Over the first `warmup` share of all steps it rises in a line (`one-cycle`: along a cosine), and
-    then follows the schedule over the steps that are left.
+    A linear warm-up over the first `warmup` share of the steps is followed by the schedule over
+    the remaining ones: constant, linear, cosine (arXiv:1608.03983) or one-cycle
+    (arXiv:1708.07120), whose warm-up follows a cosine. Steps are counted from 0.
     """
     if schedule == "one-cycle":
         return _one_cycle(step, total_steps, warmup or ONE_CYCLE_RISE)
@@ -84,7 +92,7 @@ def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: flo
 
 
 def _one_cycle(step: int, total_steps: int, share: float) -> float:
-    """Up along a cosine, then down along one to almost nothing."""
+    """Cosine up to the peak, then cosine down to almost 0."""
     peak = max(share * total_steps, 1.0)
     if step < peak:
         return _between(ONE_CYCLE_START, 1.0, step / peak)
@@ -97,8 +105,7 @@ def _between(start: float, end: float, done: float) -> float:
 
 
 class ReducibleSchedule(LambdaLR):
-    """A learning rate that follows its schedule by step, times `reduction`, which whoever knows the
-    losses of the epochs may lower."""
+    """A per-step schedule times `reduction`, which is lowered by the callback for plateaus."""
 
     def __init__(self, optimizer: Optimizer, factor: Callable[[int], float]) -> None:
         self.reduction = 1.0
@@ -106,7 +113,7 @@ class ReducibleSchedule(LambdaLR):
 
 
 def build_schedule(train: Train, optimizer: Optimizer, total_steps: int) -> ReducibleSchedule:
-    """The schedule over all steps of a full trial, whatever epoch this attempt ends at."""
+    """The schedule over all steps of a full trial, even if this attempt ends earlier."""
 
     def factor(step: int) -> float:
         return learning_rate_factor(train.schedule, step, total_steps, train.warmup)
@@ -115,8 +122,8 @@ def build_schedule(train: Train, optimizer: Optimizer, total_steps: int) -> Redu
 
 
 def plateau_reduction(losses: Sequence[float]) -> float:
-    """What the learning rate is multiplied by after epochs of these losses: a third for every
-    plateau, of `PLATEAU_EPOCHS` epochs that are not `PLATEAU_GAIN` below the lowest before them."""
+    """Factor of the learning rate after epochs with these training losses: 1/3 for every plateau,
+    of `PLATEAU_EPOCHS` epochs that do not improve on the lowest loss by `PLATEAU_GAIN`."""
     reduction, lowest, waited = 1.0, math.inf, 0
     for loss in losses:
         waited += 1

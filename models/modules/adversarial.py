@@ -1,4 +1,5 @@
-"""Adversarial training: a batch once as it is, and once moved in the direction that hurts most."""
+"""Adversarial training: the loss of a batch, and of the batch perturbed along the gradient (FGM,
+FGSM)."""
 
 from __future__ import annotations
 
@@ -15,11 +16,12 @@ Loss = Callable[[Tensor, Mapping[str, Tensor]], Tensor]
 def adversarial_losses(
     net: nn.Module, batch: Mapping[str, Tensor], epsilon: float, loss: Loss
 ) -> tuple[Tensor, Tensor]:
-    """The loss of a batch, and that of the batch moved by `epsilon`.
+    """Loss of a batch, and of the batch perturbed by `epsilon`.
 
-    Texts move in the vectors of their tokens, each text by a step of that length along its gradient
-    (FGM); images and tables by that much in every value, with the gradient's sign (FGSM). A row's
-    step is a function of the row, so that the division of a batch changes nothing.
+    Texts are perturbed in their token embeddings, each text by a step of norm `epsilon` along
+    its gradient (FGM, Miyato et al. 2017, arXiv:1605.07725); images and tables by `epsilon` in
+    every value, with the sign of the gradient (FGSM, Goodfellow et al. 2015, arXiv:1412.6572). The
+    perturbation of a row depends on that row alone, so that micro-batches give the same result.
     """
     if "mask" in batch:
         return _adversarial_text_losses(net, batch, epsilon, loss)
@@ -45,7 +47,7 @@ def _adversarial_text_losses(
 
 @contextmanager
 def _watched(layer: nn.Module) -> Iterator[list[Tensor]]:
-    """Note what a layer gives, as something that has a gradient even where the layer is frozen."""
+    """Record the output of a layer with a gradient, even if the layer is frozen."""
     seen: list[Tensor] = []
 
     def note(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
@@ -62,7 +64,7 @@ def _watched(layer: nn.Module) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def _shifted(layer: nn.Module, by: Tensor) -> Iterator[None]:
-    """Add something to what a layer gives."""
+    """Add a perturbation to the output of a layer."""
     handle = layer.register_forward_hook(lambda module, inputs, output: output + by.detach())
     try:
         yield

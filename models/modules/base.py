@@ -1,4 +1,4 @@
-"""What every LightningModule here has in common in a training."""
+"""Base class of the LightningModules: optimiser, schedule, AdaLoRA ranks and weight averaging."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from models.pretrained.adalora import RANKS, RankAllocation
 
 
 class TrainableModule(pl.LightningModule):
-    """A network with its optimiser, with AdaLoRA's ranks and an average of its weights where it has
-    any.
+    """A network with its optimiser, its AdaLoRA rank allocation and its weight average, if any.
 
-    Its state holds what is trained, and buffers: frozen weights are where they were loaded from.
+    The state holds trained parameters and buffers only: frozen weights are loaded from their files.
     """
 
     strict_loading = False
@@ -38,11 +37,11 @@ class TrainableModule(pl.LightningModule):
 
     @property
     def inference_net(self) -> Any:
-        """The network to predict with: the averaged one where there is any."""
+        """The network to predict with: the averaged one, if there is any."""
         return self.net if self.average is None else self.average.net
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """A step, and after it the ranks' and the average's."""
+        """Step the optimiser, then update the rank allocation and the weight average."""
         super().optimizer_step(*args, **kwargs)
         if self.allocation is not None:
             self.allocation.after_step()
@@ -50,7 +49,8 @@ class TrainableModule(pl.LightningModule):
             self.average.update(self.net)
 
     def inference_state(self) -> dict[str, Tensor]:
-        """The weights to predict with, as `net.*`: the averaged ones where there are any."""
+        """State of the network to predict with, under `net.*`: averaged weights, if there are
+        any."""
         state = self.state_dict()
         if self.average is None:
             return state
@@ -58,17 +58,17 @@ class TrainableModule(pl.LightningModule):
         return {n.removeprefix(start): t for n, t in state.items() if n.startswith(f"{start}net.")}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put what is known of ranks into it."""
+        """Save the AdaLoRA rank allocation in the checkpoint."""
         if self.allocation is not None:
             checkpoint[RANKS] = self.allocation.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take it out."""
+        """Restore the AdaLoRA rank allocation from the checkpoint."""
         if self.allocation is not None:
             self.allocation.restore(checkpoint[RANKS])
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """The optimiser, and its schedule by step."""
+        """The optimiser, and a schedule that is stepped after every optimiser step."""
         factors: dict[nn.Parameter, float] = getattr(self.net, "lr_factors", dict)()
         optimizer = self.wrapped_optimizer(
             build_optimizer(self._train_config, self.net.parameters(), factors)
@@ -80,5 +80,5 @@ class TrainableModule(pl.LightningModule):
         }
 
     def wrapped_optimizer(self, optimizer: Optimizer) -> Optimizer:
-        """The optimiser with what a kind of training puts around it."""
+        """Hook for subclasses that wrap the optimiser; returns it unchanged."""
         return optimizer

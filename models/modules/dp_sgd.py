@@ -1,8 +1,4 @@
-"""Differentially private training by Opacus: each row's gradient clipped, noise added, and counted.
-
-The noise is drawn from torch's generator, which an epoch's seed sets: a trial that is continued
-adds the same noise. Who knows the study's seed could take it off again.
-"""
+"""Differentially private training (DP-SGD, Abadi et al. 2016, arXiv:1607.00133) with Opacus."""
 
 from __future__ import annotations
 
@@ -22,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def check_installed() -> None:
-    """Refuse private training where its library is not.
+    """Refuse private training if Opacus is not installed.
 
     Raises:
-        BadInput: says how to install it.
+        BadInput: names the command that installs it.
     """
     from importlib.util import find_spec
 
@@ -38,20 +34,24 @@ def check_installed() -> None:
 
 @dataclass(frozen=True)
 class PrivateTraining:
-    """The promise of a trial, and the noise that keeps it over all of its steps."""
+    """The privacy budget of a trial, and the noise that meets it over all steps.
+
+    The noise is drawn from torch's generator, which is seeded for each epoch: a resumed trial adds
+    the same noise. The study's seed must stay secret, since it determines the noise.
+    """
 
     epsilon: float
     delta: float
     clip: float
     rate: float
-    """Chance of a row to stand in a batch."""
+    """Sampling rate: probability that a row is in a batch."""
     steps: int
-    """Of a full trial."""
+    """Optimiser steps of a full trial."""
     batch_size: int
 
     @classmethod
     def of(cls, train: Train, steps: int) -> PrivateTraining | None:
-        """What a configuration asks for; None where it asks for nothing."""
+        """The settings of `train.privacy`; None if it is absent."""
         if train.privacy is None:
             return None
         rate = train.epochs / steps
@@ -61,7 +61,7 @@ class PrivateTraining:
 
     @cached_property
     def noise(self) -> float:
-        """Deviation of the noise, in largest norms of one row's gradient."""
+        """Noise multiplier: standard deviation of the noise, in units of the clipping norm."""
         from opacus.accountants.utils import get_noise_multiplier
 
         with warnings.catch_warnings():
@@ -77,7 +77,7 @@ class PrivateTraining:
             )
 
     def spent(self, steps: int) -> float:
-        """Epsilon after so many steps."""
+        """Epsilon spent after a number of steps, by Renyi accounting (arXiv:1702.07476)."""
         from opacus.accountants import RDPAccountant
 
         accountant = RDPAccountant()
@@ -87,10 +87,10 @@ class PrivateTraining:
             return float(accountant.get_epsilon(self.delta))
 
     def optimizer(self, net: nn.Module, plain: Optimizer) -> DPOptimizer:
-        """An optimiser whose steps are private; the network keeps the gradient of each row.
+        """Wrap an optimiser for DP-SGD, and hook the network for per-row gradients.
 
         Raises:
-            BadInput: the network mixes rows, or changes values in place.
+            BadInput: a layer of the network is not supported (it mixes rows, for example).
         """
         from opacus.grad_sample import GradSampleHooks
         from opacus.optimizers import DPOptimizer

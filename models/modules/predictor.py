@@ -1,4 +1,4 @@
-"""The LightningModule of every model that answers: any network that gives a few numbers a row."""
+"""The LightningModule for classification, multilabel and regression networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.networks.targets import Batch, ClassTarget, Target
 
 
 class PredictorModule(TrainableModule):
-    """Trains `net` by the loss of its answer; validates and predicts what that says."""
+    """Trains `net` by the loss of its target; validates and predicts."""
 
     def __init__(
         self,
@@ -26,18 +26,22 @@ class PredictorModule(TrainableModule):
         total_steps: int,
         answer: Target | None = None,
     ) -> None:
-        """`total_steps` is the number of optimiser steps of a full trial; the answer is a class
-        unless it is given."""
+        """`total_steps` is the number of optimiser steps of a full trial; the target defaults to
+        one class."""
         super().__init__(net, train, total_steps)
         self.answer = answer or ClassTarget(train.label_smoothing)
         self.private = PrivateTraining.of(train, total_steps)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the network gives, (n, outputs)."""
+        """Logits of shape (n, outputs)."""
         return self.net(x)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of a batch, times its weight among those of an optimiser step."""
+        """Loss of a batch, times its weight in the optimiser step.
+
+        Raises:
+            BadInput: a private batch is divided into micro-batches or over devices.
+        """
         if self.private is not None and self.loss_weight != 1.0:
             raise BadInput(
                 "train.privacy: a batch goes through the model at once, and this one is divided; "
@@ -54,22 +58,23 @@ class PredictorModule(TrainableModule):
         return loss * self.loss_weight
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Batch:
-        """`id` (n,) and the answer's columns: `target`, and `probabilities` or `prediction`."""
+        """`id` of shape (n,) and the target's columns: `target`, and `probabilities` or
+        `prediction`."""
         return self.predict_step(batch, batch_idx)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Batch:
-        """As `validation_step`; by the averaged weights where there are any."""
-        said = logits(self.inference_net, batch)
-        return {"id": batch["id"], **self.answer.columns(said, batch)}
+        """Like `validation_step`; with averaged weights, if there are any."""
+        outputs = logits(self.inference_net, batch)
+        return {"id": batch["id"], **self.answer.columns(outputs, batch)}
 
     def on_train_epoch_start(self) -> None:
-        """Log what the training will have spent at the end of the epoch."""
+        """Log the privacy budget (epsilon) spent by the end of the epoch."""
         if self.private is not None:
             steps = self.trainer.global_step + int(self.trainer.num_training_batches)
             self.log("train/epsilon", self.private.spent(steps))
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """All but the frozen weights."""
+        """The state without frozen weights."""
         state = super().state_dict(*args, **kwargs)
         frozen = {
             name
@@ -80,11 +85,11 @@ class PredictorModule(TrainableModule):
         return {name: value for name, value in state.items() if name not in frozen}
 
     def wrapped_optimizer(self, optimizer: Optimizer) -> Optimizer:
-        """Of private training: by what clips and blurs the rows' gradients."""
+        """In private training, an optimiser that clips per-row gradients and adds noise."""
         return optimizer if self.private is None else self.private.optimizer(self.net, optimizer)
 
 
 def logits(net: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-    """What a network says of a batch; of texts it sees the mask, too."""
-    found: Tensor = net(batch["x"], batch["mask"]) if "mask" in batch else net(batch["x"])
-    return found
+    """Logits of a batch; for texts the network also gets the mask."""
+    outputs: Tensor = net(batch["x"], batch["mask"]) if "mask" in batch else net(batch["x"])
+    return outputs

@@ -1,4 +1,4 @@
-"""The LightningModule of a network that writes texts."""
+"""The LightningModule of text generation networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Seq2SeqModule(TrainableModule):
-    """Trains `net` to continue targets that it is given; validates by writing texts itself."""
+    """Trains `net` with teacher forcing; validates by generating texts."""
 
     net: GruNet | PretrainedSeq2SeqNet
 
@@ -33,7 +33,7 @@ class Seq2SeqModule(TrainableModule):
         total_steps: int,
         tokenizer: Path | Tokenizer,
     ) -> None:
-        """`tokenizer` is what tokens become texts by, or its file, read when texts are written."""
+        """`tokenizer` decodes tokens to texts; a path is read when the first text is decoded."""
         super().__init__(net, config.train, total_steps)
         assert isinstance(config.model, Gru | Seq2Seq | Causal)
         self._model = config.model
@@ -45,7 +45,7 @@ class Seq2SeqModule(TrainableModule):
         self._tokenizer = tokenizer
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        """Mean loss of a batch, times its weight among those of an optimiser step."""
+        """Mean loss of a batch, times its weight in the optimiser step."""
         losses = sequence_losses(self.net, batch, self._model.smoothing)
         loss = losses.mean() / self._usual
         if self.allocation is not None:
@@ -53,8 +53,8 @@ class Seq2SeqModule(TrainableModule):
         return loss * self.loss_weight
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """`id`, `reference` and `hypothesis` as texts, and `loss` (the sum over a target's tokens,
-        in nats) with `tokens`."""
+        """`id`, `reference` and `hypothesis` as texts, `loss` (summed over the tokens of a target,
+        in nats) and `tokens` (their number)."""
         return {
             "id": batch["id"],
             "reference": batch["reference"],
@@ -64,7 +64,7 @@ class Seq2SeqModule(TrainableModule):
         }
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """As `validation_step`."""
+        """Like `validation_step`."""
         return self.validation_step(batch, batch_idx)
 
     def _written(self, batch: dict[str, Any]) -> list[list[int]]:
@@ -83,7 +83,7 @@ class Seq2SeqModule(TrainableModule):
         return [text.strip() for text in self._tokenizer.decode_batch(tokens)]
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """All but the frozen weights, and of what has several names only the first."""
+        """The state without frozen weights and without aliases of tied weights."""
         state = super().state_dict(*args, **kwargs)
         gone = {
             f"{of}net.{name}" for name in unsaved_parameters(self.net) for of in ("", "average.")

@@ -1,4 +1,4 @@
-"""A network that writes texts: its sizes, its loss, and which of its weights are saved."""
+"""Loss of a text generation network, its construction arguments, and the parameters to save."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from models.pretrained.seq2seq import PretrainedSeq2SeqNet
 
 TOKENIZER = "tokenizer.json"
-"""The encoding of the prepared texts, beside the parts."""
+"""File of the prepared tokenizer, beside the splits."""
 
 
 def gru_arguments(model: Gru, inputs: PairsInputs) -> dict[str, Any]:
-    """What a `GruNet` is built from, as plain numbers; `inputs` is the card's."""
+    """Keyword arguments of `GruNet`, as plain numbers; `inputs` is from the data card."""
     return {
         "vocabulary": inputs.vocabulary,
         "width": model.width,
@@ -32,14 +32,14 @@ def gru_arguments(model: Gru, inputs: PairsInputs) -> dict[str, Any]:
 
 
 def gru_net(settings: Gru, inputs: PairsInputs, outputs: int) -> GruNet:
-    """The encoder-decoder for the prepared vocabulary, which says its number of outputs itself."""
+    """The encoder-decoder for the prepared vocabulary, which determines its number of outputs."""
     return GruNet(**gru_arguments(settings, inputs))
 
 
 def sequence_losses(
     net: GruNet | PretrainedSeq2SeqNet, batch: Mapping[str, Any], smoothing: float
 ) -> Tensor:
-    """Loss of each target of a batch, the sum over its tokens in nats, shape (n,)."""
+    """Negative log-likelihood of each target, summed over its tokens in nats, shape (n,)."""
     if isinstance(net, GruNet):
         memory = net.encode(batch["x"], batch["mask"])
         return net.losses(memory, batch["y"], batch["y_mask"], smoothing)
@@ -47,7 +47,7 @@ def sequence_losses(
 
 
 def unsaved_parameters(module: nn.Module) -> set[str]:
-    """Names of parameters that need no saving: frozen ones, and further names of one."""
+    """Names of parameters that are not saved: frozen ones, and aliases of tied ones."""
     first = dict(module.named_parameters())
     every = module.named_parameters(remove_duplicate=False)
     return {name for name, each in every if not each.requires_grad or name not in first}

@@ -12,10 +12,10 @@ from data.card import ImageInputs
 
 
 class CnnNet(nn.Module):
-    """Two blocks of convolution, the second on half the size, then one linear layer.
+    """Two convolution blocks, the second at half resolution, then a linear layer.
 
-    Takes (n, channels, height, width) and gives logits of shape (n, classes). Normalises by groups
-    of channels, never over the batch: what is learnt does not depend on how a batch is divided.
+    Takes (n, channels, height, width), gives logits (n, outputs). Uses group normalisation
+    (arXiv:1803.08494): batch statistics would make results depend on micro-batches.
     """
 
     def __init__(self, config: Cnn, channels: int, height: int, width: int, classes: int) -> None:
@@ -38,7 +38,7 @@ class CnnNet(nn.Module):
 
 
 def _pool_to(most: int, height: int, width: int) -> nn.Module:
-    """Bring what is larger to at most `most` by `most`."""
+    """Pool to at most `most` by `most`."""
     if max(height, width) <= most:
         return nn.Identity()
     return nn.AdaptiveMaxPool2d((min(most, height), min(most, width)))

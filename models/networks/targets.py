@@ -1,8 +1,4 @@
-"""What the outputs of a network mean: how they are learnt, and what they say.
-
-A row has one answer, a class, labels or a number, or a second one beside it. Both are read from one
-network: of its last layer each answer has outputs, and so a linear head, of its own.
-"""
+"""Targets of a network: the loss, the predictions and the output columns of each task."""
 
 from __future__ import annotations
 
@@ -19,29 +15,32 @@ Batch = dict[str, Tensor]
 
 
 def output_count(card: DataCard | AuxiliaryTarget) -> int:
-    """Numbers that a network gives for a row: one a class, or the one that is predicted; after them
-    those of a second answer."""
+    """Number of outputs of a network: one for each class, or one for a number; then those of the
+    auxiliary target."""
     second = card.second if isinstance(card, DataCard) else None
     return (len(card.classes) or 1) + (output_count(second) if second else 0)
 
 
 class ClassTarget(nn.Module):
-    """A class: learnt by cross-entropy, said by a softmax."""
+    """One class: cross-entropy loss, optionally with label smoothing (arXiv:1512.00567), and
+    softmax."""
 
     weights: Tensor | None
 
     def __init__(
         self, smoothing: float = 0.0, weights: Tensor | None = None, target: str = "y"
     ) -> None:
-        """`weights` are the classes' in the loss, `target` the batch's column of what is true."""
+        """`weights` are the classes' weights in the loss, `target` is the batch's key of the true
+        class."""
         super().__init__()
         self._smoothing, self._target = smoothing, target
         self.register_buffer("weights", weights, persistent=False)
 
-    def loss(self, said: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        """Mean over rows: a row counts the same however a batch is divided."""
+    def loss(self, logits: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """Mean loss over rows. It is not divided by the sum of weights: a row counts the same in
+        every micro-batch."""
         each = functional.cross_entropy(
-            said,
+            logits,
             batch[self._target],
             weight=self.weights,
             label_smoothing=self._smoothing,
@@ -49,71 +48,73 @@ class ClassTarget(nn.Module):
         )
         return each.mean()
 
-    def forward(self, said: Tensor) -> Tensor:
-        """Probabilities (n, classes)."""
-        return torch.softmax(said, dim=1)
+    def forward(self, logits: Tensor) -> Tensor:
+        """Probabilities of shape (n, classes)."""
+        return torch.softmax(logits, dim=1)
 
-    def columns(self, said: Tensor, batch: Mapping[str, Tensor]) -> Batch:
-        """`target` (n,) and `probabilities` (n, classes) in float32."""
-        return {"target": batch[self._target], "probabilities": self(said.float())}
+    def columns(self, logits: Tensor, batch: Mapping[str, Tensor]) -> Batch:
+        """`target` of shape (n,) and `probabilities` of shape (n, classes), float32."""
+        return {"target": batch[self._target], "probabilities": self(logits.float())}
 
 
 class LabelTarget(nn.Module):
-    """Any number of labels: each learnt by its own cross-entropy, said by sigmoids."""
+    """Any number of labels (multilabel): binary cross-entropy for each label, and sigmoid."""
 
     positive: Tensor | None
 
     def __init__(self, positive: Tensor | None = None) -> None:
-        """`positive` is what having each label weighs against having it not."""
+        """`positive` is the weight of the positive rows of each label."""
         super().__init__()
         self.register_buffer("positive", positive, persistent=False)
 
-    def loss(self, said: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        """Mean over rows and labels; targets (n, labels), shares of 1 where they are blended."""
+    def loss(self, logits: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """Mean loss over rows and labels; targets of shape (n, labels), fractional where rows are
+        blended."""
         return functional.binary_cross_entropy_with_logits(
-            said.float(), batch["y"].float(), pos_weight=self.positive
+            logits.float(), batch["y"].float(), pos_weight=self.positive
         )
 
-    def forward(self, said: Tensor) -> Tensor:
-        """Probabilities (n, labels)."""
-        return torch.sigmoid(said)
+    def forward(self, logits: Tensor) -> Tensor:
+        """Probabilities of shape (n, labels)."""
+        return torch.sigmoid(logits)
 
-    def columns(self, said: Tensor, batch: Mapping[str, Tensor]) -> Batch:
-        """`target` and `probabilities` (n, labels), these in float32."""
-        return {"target": batch["y"], "probabilities": self(said.float())}
+    def columns(self, logits: Tensor, batch: Mapping[str, Tensor]) -> Batch:
+        """`target` and `probabilities` of shape (n, labels); the latter float32."""
+        return {"target": batch["y"], "probabilities": self(logits.float())}
 
 
 class NumberTarget(nn.Module):
-    """A number: learnt by squared error, in deviations of the training part's targets from their
-    mean, so that one range of learning rates serves all scales; said as it is."""
+    """A number: squared error of the standardised target, so that one range of learning rates fits
+    every scale."""
 
     shift: Tensor
     scale: Tensor
 
     def __init__(self, spread: TargetStatistics, target: str = "y") -> None:
-        """`spread` is the card's: mean and deviation of the training part's targets; `target` the
-        batch's column of what is true."""
+        """`spread` is from the data card: mean and standard deviation in the training split;
+        `target` is the batch's key of the true number."""
         super().__init__()
         self._target = target
         self.register_buffer("shift", torch.tensor(spread.mean), persistent=False)
         self.register_buffer("scale", torch.tensor(spread.deviation), persistent=False)
 
-    def loss(self, said: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        """Mean over rows of the squared error, in deviations."""
-        wanted = (batch[self._target] - self.shift) / self.scale
-        return functional.mse_loss(said.squeeze(1), wanted)
+    def loss(self, logits: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """Mean squared error over rows, in squared standard deviations."""
+        standardised = (batch[self._target] - self.shift) / self.scale
+        return functional.mse_loss(logits.squeeze(1), standardised)
 
-    def forward(self, said: Tensor) -> Tensor:
-        """Numbers (n, 1)."""
-        return said * self.scale + self.shift
+    def forward(self, logits: Tensor) -> Tensor:
+        """Predictions of shape (n, 1), in original units."""
+        return logits * self.scale + self.shift
 
-    def columns(self, said: Tensor, batch: Mapping[str, Tensor]) -> Batch:
-        """`target` and `prediction` (n,) in float32."""
-        return {"target": batch[self._target], "prediction": self(said.float()).squeeze(1)}
+    def columns(self, logits: Tensor, batch: Mapping[str, Tensor]) -> Batch:
+        """`target` and `prediction` of shape (n,), float32."""
+        return {"target": batch[self._target], "prediction": self(logits.float()).squeeze(1)}
 
 
 class TwoTargets(nn.Module):
-    """Two answers: the first outputs are the one's, the rest the other's."""
+    """A main and an auxiliary target, which share the network: the first outputs belong to the main
+    target, the others to the auxiliary one."""
 
     def __init__(
         self,
@@ -124,38 +125,39 @@ class TwoTargets(nn.Module):
         name: str,
         weight: float,
     ) -> None:
-        """The first has so many outputs; `name` is the second's, `weight` that of its loss."""
+        """`outputs` is the number of the main target's outputs; `name` and `weight` are the
+        auxiliary target's column prefix and loss weight."""
         super().__init__()
         self.first, self.second = first, second
         self._outputs, self._name, self._weight = outputs, name, weight
 
-    def loss(self, said: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        """The first's, and the second's by its weight."""
-        first, second = self._divided(said)
+    def loss(self, logits: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """Main loss plus the weighted auxiliary loss."""
+        first, second = self._divided(logits)
         return self.first.loss(first, batch) + self._weight * self.second.loss(second, batch)
 
-    def forward(self, said: Tensor) -> Tensor:
-        """What the first says, then what the second does, (n, outputs)."""
-        first, second = self._divided(said)
+    def forward(self, logits: Tensor) -> Tensor:
+        """Predictions of the main, then of the auxiliary target, of shape (n, outputs)."""
+        first, second = self._divided(logits)
         return torch.cat([self.first(first), self.second(second)], dim=1)
 
-    def columns(self, said: Tensor, batch: Mapping[str, Tensor]) -> Batch:
-        """The first's, and the second's as `<name>/...`."""
-        first, second = self._divided(said)
+    def columns(self, logits: Tensor, batch: Mapping[str, Tensor]) -> Batch:
+        """Columns of the main target, and those of the auxiliary target as `<name>/...`."""
+        first, second = self._divided(logits)
         more = self.second.columns(second, batch)
         named = {f"{self._name}/{column}": values for column, values in more.items()}
         return self.first.columns(first, batch) | named
 
-    def _divided(self, said: Tensor) -> tuple[Tensor, Tensor]:
-        return said[:, : self._outputs], said[:, self._outputs :]
+    def _divided(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        return logits[:, : self._outputs], logits[:, self._outputs :]
 
 
 Target = ClassTarget | LabelTarget | NumberTarget | TwoTargets
 
 
 def target_of(card: DataCard | None, train: Train | None = None) -> Target:
-    """What a network of such data answers; the card alone says how that is served, `train` also how
-    it is learnt."""
+    """The target of a study. The data card alone determines its predictions; `train` adds label
+    smoothing, class weights and the auxiliary weight to its loss."""
     train = train or Train()
     if card is None:
         return ClassTarget(train.label_smoothing)
@@ -175,18 +177,18 @@ def _one(
         return ClassTarget(train.label_smoothing, _balanced(card, train), target)
     if train.class_weights != "balanced":
         return LabelTarget()
-    having = torch.tensor([*card.counts["train"].values()], dtype=torch.float32).clamp(min=1)
-    return LabelTarget((card.rows.train - having).clamp(min=1) / having)
+    positives = torch.tensor([*card.counts["train"].values()], dtype=torch.float32).clamp(min=1)
+    return LabelTarget((card.rows.train - positives).clamp(min=1) / positives)
 
 
 def _balanced(card: DataCard | AuxiliaryTarget, train: Train) -> Tensor | None:
-    """The classes' weights where they are to be balanced."""
+    """Class weights, if `train.class_weights` is balanced."""
     counts = list(card.counts.get("train", {}).values())
     return class_weights(counts) if counts and train.class_weights == "balanced" else None
 
 
 def class_weights(counts: Sequence[int]) -> Tensor:
-    """A weight a class, so that all weigh the same in sum and a row weighs 1 on average."""
+    """Weights inversely proportional to class frequency, 1 for a row on average."""
     rows = torch.tensor(counts, dtype=torch.float64)
-    there = rows > 0
-    return torch.where(there, rows.sum() / (rows.clamp(min=1) * there.sum()), 1.0).float()
+    present = rows > 0
+    return torch.where(present, rows.sum() / (rows.clamp(min=1) * present.sum()), 1.0).float()

@@ -1,4 +1,4 @@
-"""A small convolutional network for texts, which learns from scratch."""
+"""TextCNN: a convolutional network for texts, trained from scratch."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from conf.schema.model import TextCnn
 from data.card import TextInputs
 
 SPREAD = 0.1
-"""Deviation of the vectors that tokens begin with."""
+"""Initial standard deviation of the token embeddings."""
 
 
 class TextCnnNet(nn.Module):
-    """Filters over runs of tokens, each one's largest and mean answer, then one linear layer.
+    """Convolutions of several lengths over token embeddings, pooling, and a linear layer.
 
-    After Kim 2014 (Convolutional Neural Networks for Sentence Classification); with `pool: mean`
-    close to the bag of n-grams of Joulin et al. 2017 (Bag of Tricks for Efficient Text
-    Classification). Takes tokens int64[n, length] and their mask bool[n, length]; gives logits
-    (n, outputs), which do not depend on how far a batch is padded.
+    After Kim 2014 (arXiv:1408.5882); with `pool: mean` close to the bag of n-grams of fastText
+    (Joulin et al. 2017, arXiv:1607.01759). Takes tokens int64[n, length] and their mask
+    bool[n, length]; gives logits (n, outputs), which do not depend on the padding of a batch.
     """
 
     def __init__(self, config: TextCnn, vocabulary: int, pad: int, outputs: int) -> None:

@@ -1,4 +1,4 @@
-"""AdaLoRA's part in a training: ranks go to the layers that need them most."""
+"""AdaLoRA in a training: allocate ranks to the layers that need them most (arXiv:2303.10512)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ import torch
 from torch import Tensor, nn
 
 PARTS = 1_000
-"""The phases of a training are written down in so many parts of it, its steps being unknown yet."""
+"""Resolution of the phases of a training before its number of steps is known."""
 RANKS = "ranks"
-"""Name of what is known of them in a checkpoint."""
+"""Key of the rank allocation in a checkpoint."""
 KNOWN = ("ipt", "exp_avg_ipt", "exp_avg_unc")
 
 
 class RankAllocation:
-    """Follows the worth of every rank, and takes from layers what others need more.
+    """Updates the importance of every rank, and prunes the least important ones.
 
-    What it knows is part of a trial's state, so that an interrupted one goes on as if it had not
-    been.
+    Its state is in the checkpoint, so that a resumed trial equals an uninterrupted one.
     """
 
     def __init__(self, adapter: Any, total_steps: int) -> None:
-        """`adapter` is the library's AdaLoRA, whose phases are in parts of a training."""
+        """`adapter` is the AdaLoRA model of `peft`, with phases in `PARTS` of the training."""
         self._adapter, self._step = adapter, 0
         config = self._config
         starting, ending = (part * total_steps // PARTS for part in (config.tinit, config.tfinal))
@@ -30,7 +29,7 @@ class RankAllocation:
 
     @classmethod
     def of(cls, net: nn.Module, total_steps: int) -> RankAllocation | None:
-        """Of a network of ours around the library's; None where nothing is to be allocated."""
+        """The allocation of a network; None if it is not tuned by AdaLoRA."""
         adapter = getattr(getattr(net, "net", None), "base_model", None)
         return cls(adapter, total_steps) if hasattr(adapter, "rankallocator") else None
 
@@ -39,7 +38,7 @@ class RankAllocation:
         return self._adapter.peft_config[self._adapter.trainable_adapter_name]
 
     def penalty(self) -> Tensor:
-        """How far the directions of a change are from orthogonal, to be added to the loss."""
+        """Orthogonality regularisation of the update directions, to be added to the loss."""
         far = []
         for name, each in self._adapter.model.named_parameters():
             if "lora_A" in name or "lora_B" in name:
@@ -48,17 +47,17 @@ class RankAllocation:
         return self._config.orth_reg_weight * torch.stack(far).mean()
 
     def after_step(self) -> None:
-        """After an optimiser step, while its gradients are there."""
+        """Update and prune after an optimiser step, before gradients are reset."""
         self._step += 1
         self._adapter.update_and_allocate(self._step)
 
     def state(self) -> dict[str, Any]:
-        """Plain containers and tensors."""
+        """State for a checkpoint: plain containers and tensors."""
         known = {name: dict(getattr(self._adapter.rankallocator, name)) for name in KNOWN}
         return {"step": self._step, "pattern": self._config.rank_pattern, **known}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
+        """Inverse of `state`."""
         self._step, self._config.rank_pattern = state["step"], state["pattern"]
         for name in KNOWN:
             setattr(self._adapter.rankallocator, name, dict(state[name]))

@@ -1,4 +1,4 @@
-"""Small additions that are trained in place of a network's own weights, by `peft`."""
+"""Parameter-efficient fine-tuning by `peft`: LoRA, AdaLoRA, IA3, prefix and prompt tuning."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from models.optimizers import UNDECAYED
 from models.pretrained.adalora import PARTS
 
 MERGEABLE = ("lora", "adalora", "ia3")
-"""Additions to layers, which they are merged into at the end."""
+"""Adapters that are merged into the layers for inference."""
 VIRTUAL_TOKENS = ("prefix", "prompt")
-"""Tokens that are learnt, and stay beside the network."""
+"""Learnt virtual tokens, which stay beside the network."""
 ADAPTERS = (*MERGEABLE, *VIRTUAL_TOKENS)
 USUAL = "_TARGET_MODULES_MAPPING"
 INNER = "TRANSFORMERS_MODELS_TO_IA3_FEEDFORWARD_MODULES_MAPPING"
 
 
 def with_adapters(net: Any, model: FineTuned, whole: Collection[str], task: str) -> nn.Module:
-    """The network with small additions to be trained, everything else frozen.
+    """The network with trainable adapters, everything else frozen.
 
     Args:
         net: the network.
-        model: the study's settings.
-        whole: names of the weights that are trained themselves, and get no addition.
-        task: what the library calls the task; tokens that are learnt depend on it.
+        model: settings; `lora` (arXiv:2106.09685), `adalora` (arXiv:2303.10512), `ia3`
+            (arXiv:2205.05638), `prefix` (arXiv:2101.00190) or `prompt` (arXiv:2104.08691).
+        whole: names of weights that are trained themselves, without an adapter.
+        task: task type of `peft`; virtual tokens depend on it.
 
     Raises:
-        BadInput: it has no layers of the names that `targets` gives, or does not go with this kind
-            of addition.
+        BadInput: no layer matches `targets`, or the network does not support the adapter.
     """
     import peft
 
@@ -64,11 +64,11 @@ def with_adapters(net: Any, model: FineTuned, whole: Collection[str], task: str)
 
 
 MOST_NAMES = 12
-"""Of a network's layers that a sentence gives."""
+"""Most layer names in an error message."""
 
 
 def _linear_names(net: nn.Module) -> str:
-    """The last names of the linear layers that a network has, each once."""
+    """Distinct last name parts of the linear layers."""
     from transformers.pytorch_utils import Conv1D
 
     linear = (name for name, each in net.named_modules() if isinstance(each, nn.Linear | Conv1D))
@@ -77,7 +77,7 @@ def _linear_names(net: nn.Module) -> str:
 
 
 def _adapter_config(net: Any, model: FineTuned, beside: dict[str, Any]) -> Any:
-    """What is added, as the library describes it."""
+    """The configuration of the adapter for `peft`."""
     import peft
 
     if model.tune == "prefix":

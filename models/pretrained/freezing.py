@@ -1,4 +1,4 @@
-"""The layers of a pre-trained network: which of them are trained, and how fast each."""
+"""Which layers of a pre-trained network are trained, and their learning rates."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from conf.schema.pretrained import PretrainedClassifier
 from models.pretrained.adapters import ADAPTERS
 
 LAYERS = ("Layer", "Block")
-"""How libraries call what networks are piled up of; stages and groups hold these."""
+"""Suffixes of the class names of layers; stages and groups contain these."""
 BELOW = re.compile("embed|relative")
-"""In the name of a weight, that all layers stand on it, wherever it is defined."""
+"""Pattern of weights below all layers, wherever they are defined (embeddings)."""
 
 
 def layer_names(net: nn.Module, prefix: str) -> list[str]:
-    """The names, from the bottom up, of the layers that the part called `prefix` is a pile of.
+    """Names of the stacked layers of the submodule `prefix`, from the bottom up.
 
     Raises:
-        BadInput: it is none.
+        BadInput: it is no stack of layers.
     """
     body = net.get_submodule(prefix[:-1])
     if not (found := list(_layers(body, prefix))):
@@ -42,7 +42,7 @@ def _is_list(module: nn.Module) -> TypeGuard[nn.ModuleList | nn.Sequential]:
 
 
 def _layers(module: nn.Module, name: str) -> Iterator[str]:
-    """Names of the layers in a module: items of lists, or of lists in these."""
+    """Names of the layers in a module: items of lists, possibly nested."""
     for own, child in module.named_children():
         if _is_list(module) and type(child).__name__.endswith(LAYERS):
             yield f"{name}{own}."
@@ -51,8 +51,8 @@ def _layers(module: nn.Module, name: str) -> Iterator[str]:
 
 
 def layer_depths(net: nn.Module, prefix: str) -> dict[str, int]:
-    """In which layer each weight below the head is, counted from 0 at the bottom: what stands
-    between two layers or on the last one belongs to the lower one, and -1 is below them all."""
+    """Layer index of each weight below the head, counted from 0 at the bottom. A weight between two
+    layers, or on top of the last, belongs to the lower one; -1 is below all layers."""
     layers, found, place = layer_names(net, prefix), {}, -1
     for name, _ in net.named_parameters():
         if not name.startswith(prefix):
@@ -64,10 +64,10 @@ def layer_depths(net: nn.Module, prefix: str) -> dict[str, int]:
 
 
 def freeze(net: nn.Module, prefix: str, model: PretrainedClassifier) -> None:
-    """Leave to train what `tune` says; `prefix` is the part below the head.
+    """Freeze all weights but those that `tune` trains; `prefix` is the submodule below the head.
 
     Raises:
-        BadInput: it has fewer layers than are to be trained, or none.
+        BadInput: it has fewer layers than `last`, or is no stack of layers.
     """
     if model.tune == "full":
         return
@@ -85,7 +85,8 @@ def freeze(net: nn.Module, prefix: str, model: PretrainedClassifier) -> None:
 def lr_factors(
     net: nn.Module, prefix: str, model: PretrainedClassifier
 ) -> dict[nn.Parameter, float]:
-    """Each trained parameter's learning rate as a multiple of `train.lr`."""
+    """Learning rates of the trained parameters as multiples of `train.lr`: adapters, head, and
+    layer-wise decay (arXiv:1801.06146)."""
     if model.tune in ADAPTERS:
         return {p: model.adapter_lr for p in net.parameters() if p.requires_grad}
     named = dict(net.named_parameters())

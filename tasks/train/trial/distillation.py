@@ -61,8 +61,8 @@ class Taught(pl.Callback):
         """Divide the student's logits, too; the square keeps the size of gradients as it was."""
         plain, by = module.answer.loss, self._temperature
 
-        def softened(said: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-            return plain(said / by, batch) * by**2
+        def softened(logits: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+            return plain(logits / by, batch) * by**2
 
         module.answer.loss = softened  # type: ignore[method-assign]
 
