@@ -17,7 +17,7 @@ def evaluate(name: str, files: Sequence[Path], metrics: Sequence[str] = ()) -> N
     Raises:
         BadInput: there is no such model or metric, or a file has not the rows or the targets.
     """
-    from tasks.scoring.score_files import score_files, table_of
+    from tasks.scoring.score_files import score_files, score_table
     from tasks.track import store
 
     home = Home.open()
@@ -25,4 +25,4 @@ def evaluate(name: str, files: Sequence[Path], metrics: Sequence[str] = ()) -> N
     uri = store.bootstrap(home)
     with store.at_work(uri, "give the command again when it answers"):
         found = score_files(store.client(uri), model, files, which, metrics)
-    print("\n".join(table_of(found)))
+    print("\n".join(score_table(found)))

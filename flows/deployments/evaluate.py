@@ -18,7 +18,7 @@ from pydantic import Field
 from conf.runtime.allowed_paths import confined
 from conf.runtime.home import Home
 from tasks.registry.aliases import parse_model
-from tasks.scoring.score_files import score_files, table_of
+from tasks.scoring.score_files import score_files, score_table
 from tasks.track import store
 
 NAME = 200
@@ -64,7 +64,7 @@ def evaluate(
         for one in found
     ]
     create_table_artifact(rows, key=artifact_key(study), description=f"{study}, 95 % intervals")
-    return Completed(message="\n".join(table_of(found)))
+    return Completed(message="\n".join(score_table(found)))
 
 
 def artifact_key(study: str) -> str:

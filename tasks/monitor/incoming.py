@@ -133,8 +133,8 @@ def read_rows(model: PyFuncModel, place: Path, names: Sequence[str]) -> Rows:
     parts: list[tuple[Any, Sequence[Any]]] = []
     inputs = parse_inputs(facts["inputs"])
     if images and isinstance(inputs, ImageInputs):
-        values = read_images(place, images, inputs)
-        parts.append((values, _folders(images, facts["labels"], place)))
+        pixels = read_images(place, images, inputs)
+        parts.append((pixels, _folders(images, facts["labels"], place)))
         names = [name for name in names if name not in set(images)]
     for name in names:
         file = place / name if name else place

@@ -27,7 +27,7 @@ from tasks.packaging.drift_features import answers_of, features_of
 from tasks.registry import aliases
 from tasks.registry.promote import no_champion
 from tasks.scoring.predict import loaded_version
-from tasks.scoring.score_files import UNANSWERED, as_said
+from tasks.scoring.score_files import NOT_FROM_PACKAGE, predictions_of
 from tasks.study.reader import StudyRecord, studies
 from tasks.track import store
 
@@ -173,7 +173,7 @@ def _look(
 def _unlabelled(answered: pd.DataFrame, facts: Mapping[str, Any], place: Path) -> AnyPredictions:
     """The answers where the targets do not matter."""
     labels = facts["labels"]
-    return as_said(answered, [labels[0] if labels else 0] * len(answered), facts, place)
+    return predictions_of(answered, [labels[0] if labels else 0] * len(answered), facts, place)
 
 
 def _promised(version: ModelVersion) -> dict[str, Interval]:
@@ -188,9 +188,9 @@ def _metrics(
     targets = [target for target in rows.targets if target is not None]
     if not targets:
         return {}
-    said = as_said(answered.reset_index(drop=True), targets, facts, place)
+    said = predictions_of(answered.reset_index(drop=True), targets, facts, place)
     section = Evaluate.model_validate(facts["config"]["evaluate"])
-    wanted = [name for name in section.metrics if name not in UNANSWERED]
+    wanted = [name for name in section.metrics if name not in NOT_FROM_PACKAGE]
     found = bootstrap_intervals(said, section, wanted)
     return {
         name: Interval(value=each.value, low=each.low, high=each.high)

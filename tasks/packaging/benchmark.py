@@ -1,4 +1,4 @@
-"""What a packed model does on raw rows: predictions, time, size, steadiness."""
+"""Measurements of a packed model on raw rows: predictions, latency, size, invariance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mlflow.pyfunc
 import numpy as np
@@ -29,10 +29,14 @@ from tasks.packaging.raw_rows import RawRows
 from tasks.packaging.records import Candidate, Latency
 from tasks.packaging.table_frame import select_rows
 
-CALLS = 100  # of a latency; enough for a 95th percentile
-TEXT_CALLS = 20  # texts are written a token at a time
-AT_ONCE = (1, 32)
-SAMPLE = 2_000  # rows that are augmented at most
+if TYPE_CHECKING:
+    from tasks.packaging.table_frame import RawValues
+
+MEASURED_CALLS = 100  # per batch size; enough for a 95th percentile
+MEASURED_TEXT_CALLS = 20  # text generation takes one step per token
+BATCH_SIZES = (1, 32)
+WARM_UP = 5  # calls that are not measured
+MAX_AUGMENTED = 2_000  # rows
 
 
 def load(package: Path) -> PyFuncModel:
@@ -44,72 +48,78 @@ def load(package: Path) -> PyFuncModel:
 def predict(
     model: PyFuncModel, rows: RawRows
 ) -> Predictions | LabelPredictions | NumberPredictions:
-    """What a classifier, a model of labels or one of numbers says about every row."""
+    """Predictions of a classifier, multi-label or regression model, with those of an auxiliary
+    target."""
     first, second = split_columns(model.predict(rows.values), model.metadata.metadata.get("second"))
-    found = _of_one(first, rows.ids, rows.targets)
+    predictions = _predictions(first, rows.ids, rows.targets)
     if second is None or rows.second is None:
-        return found
-    other = _of_one(second, rows.ids, rows.second)
-    assert not isinstance(other, LabelPredictions)
+        return predictions
+    auxiliary = _predictions(second, rows.ids, rows.second)
+    assert not isinstance(auxiliary, LabelPredictions)
     return replace(
-        found, auxiliary=AuxiliaryPredictions(model.metadata.metadata["second"]["name"], other)
+        predictions,
+        auxiliary=AuxiliaryPredictions(model.metadata.metadata["second"]["name"], auxiliary),
     )
 
 
 def split_columns(
     answers: pd.DataFrame, second: Mapping[str, Any] | None
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """The columns of a packed model's first answer, and of its second, as a model of it alone would
-    name them; `second` is what the model's metadata says of that."""
+    """The columns of the target, and those of the auxiliary target without their prefix.
+
+    Args:
+        answers: of a packed model.
+        second: the model's metadata of the auxiliary target; None if it has none.
+    """
     if second is None:
         return answers, None
-    begin = f"{second['name']}/"
-    theirs = [name for name in answers if name.startswith(begin)]
-    other = answers[theirs].rename(columns=lambda name: name.removeprefix(begin))
-    return answers.drop(columns=theirs), other
+    prefix = f"{second['name']}/"
+    columns = [name for name in answers if name.startswith(prefix)]
+    auxiliary = answers[columns].rename(columns=lambda name: name.removeprefix(prefix))
+    return answers.drop(columns=columns), auxiliary
 
 
-def _of_one(
+def _predictions(
     answers: pd.DataFrame, ids: NDArray[np.int64], targets: NDArray[Any]
 ) -> Predictions | LabelPredictions | NumberPredictions:
-    """One answer beside its targets."""
+    """The predictions of one target."""
     if "prediction" in answers:
         return NumberPredictions(ids, targets, answers["prediction"].to_numpy())
     probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
     if "labels" in answers:
         return LabelPredictions(ids, targets, probabilities)
-    said = probabilities.argmax(axis=1).astype(np.int64)
-    return Predictions(ids, targets, said, probabilities)
+    classes = probabilities.argmax(axis=1).astype(np.int64)
+    return Predictions(ids, targets, classes, probabilities)
 
 
-def written(model: PyFuncModel, rows: RawRows) -> TextPredictions:
-    """What a model of pairs writes for every row."""
+def generate(model: PyFuncModel, rows: RawRows) -> TextPredictions:
+    """The texts that a sequence to sequence model generates."""
     texts = model.predict(rows.values)["text"].tolist()
     return TextPredictions(rows.ids, rows.targets.tolist(), texts)
 
 
-def latencies(model: PyFuncModel, values: Any) -> dict[int, Latency]:
-    """Time of a call by the number of rows in it, the first calls left out."""
+def latencies(model: PyFuncModel, values: RawValues) -> dict[int, Latency]:
+    """Latency of a call by its number of rows, after a warm-up."""
     texts = isinstance(values, np.ndarray) and values.dtype == object
-    calls = TEXT_CALLS if texts else CALLS
+    calls = MEASURED_TEXT_CALLS if texts else MEASURED_CALLS
     return {
         count: _latency(model, select_rows(values, np.resize(np.arange(len(values)), count)), calls)
-        for count in AT_ONCE
+        for count in BATCH_SIZES
     }
 
 
-def _latency(model: PyFuncModel, rows: Any, calls: int) -> Latency:
+def _latency(model: PyFuncModel, rows: RawValues, calls: int) -> Latency:
     seconds = []
-    for _ in range(calls + 5):
+    for _ in range(WARM_UP + calls):
         start = time.perf_counter()
         model.predict(rows)
         seconds.append(time.perf_counter() - start)
-    p50, p95 = np.quantile(seconds[5:], (0.5, 0.95)) * 1000
+    p50, p95 = np.quantile(seconds[WARM_UP:], (0.5, 0.95)) * 1000
     return Latency(p50=round(float(p50), 3), p95=round(float(p95), 3))
 
 
 def megabytes(folder: Path) -> float:
-    """Size of all files in a folder."""
+    """Total size of the files in a folder, in MB (10^6 bytes)."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
@@ -120,9 +130,10 @@ def invariance(
     inputs: Inputs,
     candidate: Candidate,
 ) -> float | None:
-    """Share of rows whose label stays under the study's own augmentations.
+    """Share of rows whose label is unchanged by the study's own augmentations.
 
-    None where there are none. A row's change is a function of the candidate's seed and its id.
+    An invariance test in the sense of CheckList (arXiv:2005.04118). The augmentation of a row is a
+    function of the candidate's seed and the row's id. None if the study has no augmentation.
     """
     if not isinstance(inputs, ImageInputs):
         return None
@@ -131,8 +142,8 @@ def invariance(
     if not transforms(candidate.config.augment, inputs.channels):
         return None
     changed = _augmented(rows, inputs, candidate.config, candidate.seed)
-    said = predict(model, changed).predictions
-    return float((said == predictions.predictions[: len(said)]).mean())
+    labels = predict(model, changed).predictions
+    return float((labels == predictions.predictions[: len(labels)]).mean())
 
 
 def _augmented(rows: RawRows, inputs: ImageInputs, config: TrialConfig, seed: int) -> RawRows:
@@ -140,7 +151,7 @@ def _augmented(rows: RawRows, inputs: ImageInputs, config: TrialConfig, seed: in
 
     shape, high = inputs.shape, inputs.high
     pipeline = Pipeline(config.augment, seed, inputs.channels)
-    some = slice(0, SAMPLE)
+    some = slice(0, MAX_AUGMENTED)
     images = (rows.values[some].reshape(-1, *shape) / high).astype(np.float32)
     changed = [
         pipeline(image, 0, int(row)) for image, row in zip(images, rows.ids[some], strict=True)

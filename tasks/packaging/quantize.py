@@ -1,4 +1,8 @@
-"""The recipes themselves: a network or its exported graph in, a smaller or faster one out."""
+"""Compression of trained weights: int8 quantization, sparse storage, export to ONNX.
+
+Weights are quantized symmetrically to int8 with one scale per output channel (Krishnamoorthi,
+"Quantizing deep convolutional networks for efficient inference", 2018, arXiv:1806.08342).
+"""
 
 from __future__ import annotations
 
@@ -16,19 +20,19 @@ from models.networks.width_pruning import COMPRESSIBLE, MIN_WEIGHTS
 
 
 class _Int8Weight:
-    """A layer whose weight is made of 8-bit numbers each time that it is asked for."""
+    """A layer that dequantizes its int8 weight at each access."""
 
     packed: Tensor
     scale: Tensor
 
     @property
     def weight(self) -> Tensor:
-        """As the layer calculates with it."""
+        """The weight in floating point."""
         return self.packed.to(self.scale.dtype) * self.scale
 
 
 def quantize_weights(net: nn.Module) -> None:
-    """Keep the weights of the large layers in 8 bits, a scale an output channel, in place."""
+    """Quantize the weights of the large layers to int8, one scale per output channel, in place."""
     for layer in net.modules():
         if isinstance(layer, COMPRESSIBLE) and layer.weight.numel() >= MIN_WEIGHTS:
             _quantize(layer)
@@ -42,13 +46,13 @@ def _quantize(layer: nn.Module) -> None:
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     layer.register_buffer("packed", (values / scale).round().to(torch.int8))
     layer.register_buffer("scale", scale)
-    # The class has the weight as a property; everything else of the layer stays.
+    # A subclass makes `weight` a property and keeps the rest of the layer.
     layer.__class__ = type(f"Packed{type(layer).__name__}", (_Int8Weight, type(layer)), {})
 
 
 class _SparseWeight:
-    """A layer whose weight is made of the numbers that are not zero, and a bit a weight that says
-    where they stand, each time that it is asked for."""
+    """A layer that rebuilds its sparse weight, from the non-zero values and a bit mask, at each
+    access."""
 
     kept: Tensor
     bits: Tensor
@@ -57,18 +61,18 @@ class _SparseWeight:
 
     @property
     def weight(self) -> Tensor:
-        """As the layer calculates with it."""
+        """The weight in floating point."""
         there = (self.bits.unsqueeze(1) & self.powers).ne(0).flatten()
         mask = there[: math.prod(self.form)].view(self.form)
         return torch.zeros(self.form, dtype=self.kept.dtype).masked_scatter(mask, self.kept)
 
 
 def store_sparse(net: nn.Module) -> None:
-    """Keep of the large layers only what is not zero, in place, where that takes less room."""
+    """Store only the non-zero weights of the large layers, in place, where that saves space."""
     for layer in net.modules():
         if isinstance(layer, COMPRESSIBLE) and layer.weight.numel() >= MIN_WEIGHTS:
             zeros = (layer.weight == 0).float().mean().item()
-            if zeros > 1 / 32:  # else the bits take more than is won
+            if zeros > 1 / 32:  # a bit per float32 weight must be saved at least
                 _to_sparse(layer)
 
 
@@ -85,11 +89,15 @@ def _to_sparse(layer: nn.Module) -> None:
 
 
 def to_onnx(program: Path, *, int8: bool) -> Path:
-    """The exported graph as an ONNX file beside it.
+    """Convert an exported program to an ONNX file beside it.
 
     Args:
-        program: `.pt2` file; stays.
-        int8: quantised as it is run: weights in 8 bits, activations by their range in each call.
+        program: `.pt2` file, which stays.
+        int8: quantize dynamically with ONNX Runtime: weights to int8 now, activations by their
+            range in each call.
+
+    Returns:
+        The ONNX file.
 
     Raises:
         BadInput: the extra `onnx` is not installed.
@@ -101,7 +109,7 @@ def to_onnx(program: Path, *, int8: bool) -> Path:
     torch.onnx.export(graph, f=str(path), dynamo=True, external_data=False, verbose=False)
     if int8:
         model = onnx.load(str(path))
-        model.graph.ClearField("value_info")  # shapes of before the optimiser turned weights
+        model.graph.ClearField("value_info")  # stale shapes: the optimiser has transposed weights
         onnx.save(model, str(path))
         quantization.quantize_dynamic(
             str(path), str(path), weight_type=quantization.QuantType.QInt8
@@ -112,11 +120,11 @@ def to_onnx(program: Path, *, int8: bool) -> Path:
 def _libraries() -> tuple[Any, Any]:
     try:
         import onnx
-        import onnxscript  # noqa: F401  torch's exporter is written in it
+        import onnxscript  # noqa: F401  torch's exporter needs it
         from onnxruntime import quantization
     except ImportError as error:
         raise BadInput(
             f"champion.compress.recipes: ONNX needs the extra `onnx` ({error}); install "
-            "dense[onnx], or leave these recipes out"
+            "dense[onnx], or remove these recipes"
         ) from error
     return onnx, quantization

@@ -1,1 +1,1 @@
-"""Final training, test score, predictions and metrics on files."""
+"""Final training, score on the test split, predictions and metrics on files."""

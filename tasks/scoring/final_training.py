@@ -1,4 +1,4 @@
-"""The final training: the winner's configuration on all rows but the test part."""
+"""The final training: the winner's configuration on the train and validation splits."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tasks.train.spec import TrialSpec
 
 
 def final_seed(study_seed: int, epochs: int) -> int:
-    """Seed of a final training; its length is in it, so that each length has its own folder."""
+    """Seed of a final training, derived from its length so that each length has its own folder."""
     return derived_seed(study_seed, "champion", epochs)
 
 
 def training_folder(home: Home, study: str, digest: str, seed: int) -> Path:
-    """Folder of a training that the champion step asks for."""
+    """Folder of a training of the champion step."""
     return home.trials(study) / f"champion-{digest[:8]}-{seed}"
 
 
@@ -30,10 +30,11 @@ def final_folder(home: Home, candidate: Candidate) -> Path:
 def final_spec(
     candidate: Candidate, prepared: Prepared, resources: Resources, *, attempt: int = 1
 ) -> TrialSpec:
-    """What the trial engine is told to train.
+    """Spec of the final training.
 
-    Train and validation part together, as long as the winner took to its best epoch and on the
-    same schedule; without a validation part the last epoch is the one that is kept.
+    The train and validation splits together, for the number of epochs after which the winner was
+    best, on the same learning-rate schedule. Without a validation split the weights of the last
+    epoch are kept.
     """
     rows = prepared.card.rows
     return TrialSpec(
@@ -51,7 +52,7 @@ def final_spec(
         threads=resources.threads,
         devices=resources.devices,
         strategy=resources.strategy,
-        # More rows than a trial had take longer in proportion.
+        # The time limit grows with the rows.
         trial_seconds=resources.trial_seconds * (rows.train + rows.validation) / rows.train,
         keep="last",
     )

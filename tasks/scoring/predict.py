@@ -1,10 +1,10 @@
-"""Answers of the champion for the rows of a file."""
+"""Predictions of a registered model for the rows of a file."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conf.runtime.errors import BadInput
 from data.card import parse_inputs
@@ -20,20 +20,25 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.pyfunc import PyFuncModel
 
+    from tasks.packaging.table_frame import RawValues
+
 
 def predict_file(
     client: MlflowClient, model: str, file: Path, which: str = aliases.CHAMPION
 ) -> pd.DataFrame:
-    """What a model says, a line a row of the file; of a folder of images also their names.
+    """Predict the rows of a file with a registered model.
 
     Args:
         client: of the registry.
-        model: registered model.
+        model: name of the registered model.
         file: raw rows, as `tasks.scoring.read_files` reads them.
-        which: the version that answers, by an alias or its number.
+        which: the version, by alias or number.
+
+    Returns:
+        One line per row; of a folder of images with a first column `file`.
 
     Raises:
-        BadInput: there is no such version, or the file does not hold rows that it takes.
+        BadInput: there is no such version, or the file does not hold rows that it accepts.
     """
     if not file.exists():
         raise BadInput(f"there is no file {file}")
@@ -43,27 +48,36 @@ def predict_file(
         rows, names = rows_of(loaded, file)
         try:
             answers = loaded.predict(rows)
-        except ValueError as error:  # the model's own sentence about a value it cannot take
+        except ValueError as error:  # the model's own message about a value it does not accept
             raise BadInput(f"{file}: {error}") from error
     if names:
         answers.insert(0, "file", list(names))
     return answers
 
 
-def rows_of(model: PyFuncModel, file: Path) -> tuple[Any, tuple[str, ...]]:
-    """What the model is asked with: an array, a frame or texts; and names of rows that have any."""
+def rows_of(model: PyFuncModel, file: Path) -> tuple[RawValues | list[str], tuple[str, ...]]:
+    """Raw rows of a file as the model takes them, and the file name of each image."""
     facts = model.metadata.metadata
     data, inputs = facts["config"]["data"], parse_inputs(facts["inputs"])
     if inputs.kind in ("text", "pairs"):
         return read_texts(file, data.get("text") or data.get("source_column"), data), ()
     if has_words(inputs):
         return read_frame(file, inputs, data), ()
-    found = read_file(file, inputs, _shape(model), data)
-    return found.values, found.names
+    rows = read_file(file, inputs, _shape(model), data)
+    return rows.values, rows.names
 
 
 def loaded_version(client: MlflowClient, version: ModelVersion, folder: str) -> PyFuncModel:
-    """The version's model, from its run."""
+    """Download and load a registered version.
+
+    Args:
+        client: of the registry.
+        version: to load.
+        folder: receives the files.
+
+    Raises:
+        BadInput: it was not registered by dense, or its files are gone.
+    """
     import mlflow.pyfunc
     from mlflow.exceptions import MlflowException
 
@@ -71,7 +85,7 @@ def loaded_version(client: MlflowClient, version: ModelVersion, folder: str) -> 
     what = f"version {version.version} of {version.name!r}"
     if "dense.digest" not in version.tags:
         raise BadInput(
-            f"{what} was not registered by dense, so what rows it takes is not known; "
+            f"{what} was not registered by dense, so its input format is unknown; "
             "load it with mlflow.pyfunc"
         )
     try:
@@ -79,7 +93,7 @@ def loaded_version(client: MlflowClient, version: ModelVersion, folder: str) -> 
     except (MlflowException, OSError) as error:
         raise BadInput(
             f"the files of {what} cannot be read from its run {version.run_id} ({error}); "
-            "promote a version whose files are there"
+            "promote a version whose files exist"
         ) from error
 
 

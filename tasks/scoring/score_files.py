@@ -1,4 +1,4 @@
-"""What the champion is worth on files that it has never been near."""
+"""Metrics of a registered model on new files with targets, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.pyfunc import PyFuncModel
 
-UNANSWERED = ("perplexity",)
-"""Metrics that follow from more than a packed model answers."""
+NOT_FROM_PACKAGE = ("perplexity",)
+"""Metrics that cannot be computed from the predictions of a packed model."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ def score_files(
         model: registered model.
         files: `.csv`, `.parquet` or `.jsonl` with the columns that the model's study had, its
             target's among them; of images a folder with a sub-folder a class.
-        which: the version, by an alias or its number.
-        metrics: other ones than its study's.
+        which: the version, by alias or number.
+        metrics: instead of those of its study.
 
     Raises:
-        BadInput: there is no such version, a metric is not of what it answers, or a file has not
-            the rows or the targets.
+        BadInput: there is no such version, a metric is not for its task, or a file lacks the rows
+            or the targets.
     """
     if gone := [file for file in files if not file.exists()]:
         raise BadInput(f"there is no file {gone[0]}")
@@ -85,68 +85,68 @@ def score_file(model: PyFuncModel, file: Path, metrics: Sequence[str] = ()) -> F
         BadInput: the file has not the rows that the model takes, or their targets.
     """
     facts = model.metadata.metadata
-    section = _section(facts["config"], metrics)
+    section = _evaluate_section(facts["config"], metrics)
     rows, names = rows_of(model, file)
     targets = [Path(name).parts[0] for name in names]
     targets = targets or _column(file, facts, target_name(facts))
     try:
         answers = model.predict(rows)
-    except ValueError as error:  # the model's own sentence about a value it cannot take
+    except ValueError as error:  # the model's own message about a value it does not accept
         raise BadInput(f"{file}: {error}") from error
-    first, other = split_columns(answers, facts.get("second"))
-    said = as_said(first, targets, facts, file)
-    if other is not None and not isinstance(said, TextPredictions):
-        said = replace(said, auxiliary=_second(other, facts, file))
-    return FileScore(str(file), len(targets), bootstrap_intervals(said, section))
+    first, auxiliary = split_columns(answers, facts.get("second"))
+    predictions = predictions_of(first, targets, facts, file)
+    if auxiliary is not None and not isinstance(predictions, TextPredictions):
+        predictions = replace(predictions, auxiliary=_auxiliary(auxiliary, facts, file))
+    return FileScore(str(file), len(targets), bootstrap_intervals(predictions, section))
 
 
-def _section(config: Mapping[str, Any], asked: Sequence[str]) -> Evaluate:
-    """The study's own section, with the metrics that are asked for and can be had here."""
+def _evaluate_section(config: Mapping[str, Any], asked: Sequence[str]) -> Evaluate:
+    """The study's `evaluate` section with the requested metrics that a packed model allows."""
     section, task = Evaluate.model_validate(config["evaluate"]), config["data"]["task"]
-    known = [name for name in OF_TASK[task] if name not in UNANSWERED]
+    known = [name for name in OF_TASK[task] if name not in NOT_FROM_PACKAGE]
     if wrong := [name for name in asked if name not in known]:
         raise BadInput(f"--metric {wrong[0]}: a model for {task} is scored by {', '.join(known)}")
-    wanted = tuple(dict.fromkeys(asked or (n for n in section.metrics if n in known)))
-    return section.model_copy(update={"metrics": wanted})
+    names = tuple(dict.fromkeys(asked or (n for n in section.metrics if n in known)))
+    return section.model_copy(update={"metrics": names})
 
 
-def _second(answers: pd.DataFrame, facts: Mapping[str, Any], file: Path) -> AuxiliaryPredictions:
-    """What was said of a second answer beside the file's column of it."""
+def _auxiliary(answers: pd.DataFrame, facts: Mapping[str, Any], file: Path) -> AuxiliaryPredictions:
+    """Predictions of the auxiliary target, with the file's column of its targets."""
     column = facts["config"]["data"]["second"]["label"]
-    said = as_said(answers, _column(file, facts, column), facts["second"], file)
-    assert isinstance(said, Predictions | NumberPredictions)
-    return AuxiliaryPredictions(facts["second"]["name"], said)
+    predictions = predictions_of(answers, _column(file, facts, column), facts["second"], file)
+    assert isinstance(predictions, Predictions | NumberPredictions)
+    return AuxiliaryPredictions(facts["second"]["name"], predictions)
 
 
-def as_said(
+def predictions_of(
     answers: pd.DataFrame, targets: Sequence[Any], facts: Mapping[str, Any], place: Path
 ) -> AnyPredictions:
-    """A packed model's answers beside the targets, as metrics are computed from.
+    """The predictions of a packed model with their targets, from which metrics are computed.
 
     Args:
-        answers: of the model, a line a target.
-        targets: names of classes, cells with labels, numbers, or texts.
-        facts: the model's metadata, of a second answer what it says of that.
-        place: where the targets come from, for errors.
+        answers: of the model, one line per target.
+        targets: class names, cells with labels, numbers, or texts.
+        facts: the model's metadata; for an auxiliary target the part that describes it.
+        place: file of the targets, for error messages.
 
     Raises:
-        BadInput: a target is none of the model's classes, or no number.
+        BadInput: a target is not one of the model's classes, or not a number.
     """
     ids = np.arange(len(targets))
     if "text" in answers and not facts["labels"]:
         return TextPredictions(ids, [str(text) for text in targets], answers["text"].tolist())
     if "prediction" in answers:
-        floats = np.array([_float(target, place) for target in targets])
+        floats = np.array([_target_number(target, place) for target in targets])
         return NumberPredictions(ids, floats, answers["prediction"].to_numpy())
     probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
     if "labels" in answers:
         return LabelPredictions(ids, _indicators(targets, facts, place), probabilities)
-    numbers = _numbers(targets, facts["labels"], place)
+    numbers = _class_numbers(targets, facts["labels"], place)
     return Predictions(ids, numbers, probabilities.argmax(axis=1), probabilities)
 
 
 def _indicators(targets: Sequence[Any], facts: Mapping[str, Any], place: Path) -> NDArray[np.int8]:
-    """Which of the model's labels each target names, (rows, labels)."""
+    """Indicator matrix of the labels that each target names, int8[rows, labels]."""
     data, known = facts["config"]["data"], [str(label) for label in facts["labels"]]
     out = np.zeros((len(targets), len(known)), dtype=np.int8)
     for row, target in enumerate(targets):
@@ -161,16 +161,16 @@ def _indicators(targets: Sequence[Any], facts: Mapping[str, Any], place: Path) -
 
 
 def target_name(facts: Mapping[str, Any]) -> str:
-    """The column of the targets: the study's own, `target` of pairs, else `label`."""
+    """Name of the target column: that of the study, or `target` for pairs, else `label`."""
     data = facts["config"]["data"]
     pairs = parse_inputs(facts["inputs"]).kind == "pairs"
     return str(data.get("target_column" if pairs else "label") or ("target" if pairs else "label"))
 
 
 def column_of(file: Path, name: str, data: Mapping[str, Any]) -> list[Any] | None:
-    """A column of a table; None where the file has none of that name, or no columns at all.
+    """A column of a file; None if it has no such column, or no columns at all.
 
-    `data` is the study's, whose separator and encoding the file has.
+    `data` is the study's `data` section, for `separator` and `encoding`.
     """
     frame = _table(file, data)
     return list(frame[name]) if frame is not None and name in frame else None
@@ -180,8 +180,8 @@ def _column(file: Path, facts: Mapping[str, Any], name: str) -> list[Any]:
     frame = _table(file, facts["config"]["data"])
     if frame is None:
         raise BadInput(
-            f"{file} has no targets: give {', '.join(TABLES)} with the column {name!r}, or of "
-            "images a folder with a sub-folder a class"
+            f"{file} has no targets: pass {', '.join(TABLES)} with the column {name!r}, or for "
+            "images a folder with one sub-folder per class"
         )
     if name not in frame:
         has = ", ".join(map(str, frame))
@@ -190,22 +190,22 @@ def _column(file: Path, facts: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def _table(file: Path, data: Mapping[str, Any]) -> pd.DataFrame | None:
-    found = read_table(file, data)
-    return None if isinstance(found, list) else found
+    table = read_table(file, data)
+    return None if isinstance(table, list) else table
 
 
-def _float(target: Any, file: Path) -> float:
+def _target_number(target: Any, file: Path) -> float:
     try:
         number = float(target)
     except (TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):
-        raise BadInput(f"{file}: the target {target!r} is no number; correct or drop its row")
+        raise BadInput(f"{file}: the target {target!r} is not a number; correct or drop the row")
     return number
 
 
-def _numbers(targets: Sequence[Any], labels: Sequence[Any], file: Path) -> NDArray[np.int64]:
-    """Each target as its place among the model's classes."""
+def _class_numbers(targets: Sequence[Any], labels: Sequence[Any], file: Path) -> NDArray[np.int64]:
+    """Index of each target among the model's classes, int64[rows]."""
     place = {str(label): number for number, label in enumerate(labels)}
     for row, target in enumerate(targets):
         if str(target) not in place:
@@ -216,19 +216,19 @@ def _numbers(targets: Sequence[Any], labels: Sequence[Any], file: Path) -> NDArr
     return np.array([place[str(target)] for target in targets], dtype=np.int64)
 
 
-def _cell(found: BootstrapInterval) -> str:
-    if not isfinite(found.value):
+def _shown(interval: BootstrapInterval) -> str:
+    if not isfinite(interval.value):
         return "not defined"
-    return f"{found.value:.4f} ({found.low:.4f} – {found.high:.4f})"
+    return f"{interval.value:.4f} ({interval.low:.4f} – {interval.high:.4f})"
 
 
-def table_of(found: Sequence[FileScore]) -> list[str]:
-    """A line a file: rows, and each metric with its 95 % interval."""
-    metrics = list(found[0].metrics)
+def score_table(scores: Sequence[FileScore]) -> list[str]:
+    """One line per file: number of rows, and each metric with its 95 % interval."""
+    metrics = list(scores[0].metrics)
     table = [["", "rows", *metrics]]
-    for one in found:
+    for one in scores:
         cells = [one.metrics[name] for name in metrics]
-        table.append([one.place, f"{one.rows:,}", *map(_cell, cells)])
+        table.append([one.place, f"{one.rows:,}", *map(_shown, cells)])
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

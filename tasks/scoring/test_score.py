@@ -229,7 +229,7 @@ def _predict(
 
     if card.inputs.kind != "pairs":
         return benchmark.predict(model, rows)
-    predictions = benchmark.written(model, rows)
+    predictions = benchmark.generate(model, rows)
     config = request.candidate.config
     if "perplexity" not in config.evaluate.metrics:
         return predictions

@@ -23,7 +23,7 @@ from tasks.packaging.model_card import model_card
 from tasks.packaging.raw_rows import read_rows
 from tasks.packaging.records import Decision, FinalScore
 from tasks.prepare import Prepared, prepare
-from tasks.scoring.score_files import as_said, score_file
+from tasks.scoring.score_files import predictions_of, score_file
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result
@@ -124,5 +124,7 @@ def test_a_model_card_speaks_of_numbers(prepared: Prepared) -> None:
 def test_a_target_that_is_no_number_is_refused() -> None:
     import pandas as pd
 
-    with pytest.raises(BadInput, match="'much' is no number"):
-        as_said(pd.DataFrame({"prediction": [1.0]}), ["much"], {"labels": []}, Path("new.csv"))
+    with pytest.raises(BadInput, match="'much' is not a number"):
+        predictions_of(
+            pd.DataFrame({"prediction": [1.0]}), ["much"], {"labels": []}, Path("new.csv")
+        )

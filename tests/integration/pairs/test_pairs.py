@@ -17,7 +17,7 @@ from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import TextPredictions, read
-from tasks.packaging.benchmark import load, written
+from tasks.packaging.benchmark import generate, load
 from tasks.packaging.pack import pack
 from tasks.packaging.pack_seq2seq import target_losses
 from tasks.packaging.packer import PackJob
@@ -145,7 +145,7 @@ def test_the_packed_model_answers_without_the_project(
     assert weights.is_file()
     assert not [path for path in package.rglob("*") if path.suffix in (".pkl", ".pt", ".pickle")]
     rows = read_rows(test_path(prepared), prepared.card.inputs)
-    said = written(load(package), rows)
+    said = generate(load(package), rows)
     assert len(said.hypotheses) == prepared.card.rows.test
     (tmp_path / "texts.json").write_text(json.dumps(rows.values.tolist()))
     site = sysconfig.get_paths()["purelib"]

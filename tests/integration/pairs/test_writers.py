@@ -17,7 +17,7 @@ from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import TextPredictions, read
-from tasks.packaging.benchmark import load, written
+from tasks.packaging.benchmark import generate, load
 from tasks.packaging.pack import pack
 from tasks.packaging.pack_seq2seq import target_losses
 from tasks.packaging.packer import PackJob
@@ -125,7 +125,7 @@ def _served(
     assert weights.is_file()
     assert not [path for path in package.rglob("*") if path.suffix in (".pkl", ".pt", ".bin")]
     rows = read_rows(prepared.validation, prepared.card.inputs)
-    mine = written(load(package), rows)
+    mine = generate(load(package), rows)
     if study.model.beams == 1 or study.evaluate.texts.search == "beam":  # type: ignore[union-attr]
         kept = dict(zip(said.ids.tolist(), said.hypotheses, strict=True))
         assert mine.hypotheses == [kept[row] for row in rows.ids.tolist()]

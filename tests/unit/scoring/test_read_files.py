@@ -46,9 +46,9 @@ def test_a_table_is_read_by_the_names_of_its_columns(tmp_path: Path, kind: str) 
         pytest.param("rows.jsonl", '{"a": 1}\n', TABLE, "column 'b' is missing", id="no key"),
         pytest.param("rows.jsonl", "[1, 2\n", TABLE, "cannot be read", id="no json"),
         pytest.param("rows.jsonl", "[1]\n[1, 2]\n", TABLE, "cannot be read", id="ragged"),
-        pytest.param("rows.txt", "1 2", TABLE, "is no .npy", id="unknown kind"),
+        pytest.param("rows.txt", "1 2", TABLE, "is not a .npy", id="unknown kind"),
         pytest.param("one.png", "no image", IMAGE, "unreadable", id="no image"),
-        pytest.param("one.png", "", TABLE, "takes a table's rows", id="an image for a table"),
+        pytest.param("one.png", "", TABLE, "takes rows of kind table", id="an image for a table"),
     ],
 )
 def test_what_cannot_be_read(
@@ -114,10 +114,10 @@ def test_texts_are_read_from_whatever_holds_them(tmp_path: Path, name: str) -> N
     ("name", "content", "message"),
     [
         pytest.param("rows.csv", "a,b\nx,y\n", "no column 'text'; it has a, b", id="which one"),
-        pytest.param("rows.csv", "text\n1\n", "row 0 is no text", id="a number"),
-        pytest.param("rows.csv", "id,text\n1,x\n2,\n", "row 1 is no text", id="a gap"),
+        pytest.param("rows.csv", "text\n1\n", "row 0 is not a text", id="a number"),
+        pytest.param("rows.csv", "id,text\n1,x\n2,\n", "row 1 is not a text", id="a gap"),
         pytest.param("rows.txt", "", "no rows", id="empty"),
-        pytest.param("rows.npy", "x", "save the texts as one", id="no file of texts"),
+        pytest.param("rows.npy", "x", "convert it to one of them", id="no file of texts"),
         pytest.param("rows.jsonl", "{", "cannot be read as texts", id="no json"),
     ],
 )

@@ -16,7 +16,7 @@ from conf.runtime.home import Home
 from conf.schema.evaluate import Evaluate
 from tasks.registry.aliases import parse_model
 from tasks.registry.promote import meant
-from tasks.scoring.score_files import score_file, table_of
+from tasks.scoring.score_files import score_file, score_table
 from tests.cards import as_inputs
 
 TABLE = {
@@ -70,7 +70,7 @@ def test_a_table_is_scored_by_its_label_column(tmp_path: Path) -> None:
     assert found.rows == 4
     assert found.metrics["accuracy"].value == 0.75
     assert found.metrics["accuracy"].low <= 0.75 <= found.metrics["accuracy"].high
-    head, line = table_of([found])
+    head, line = score_table([found])
     assert head.split() == ["rows", "accuracy", "f1_macro"]
     assert line.startswith(f"{tmp_path / 'rows.csv'}  4     0.7500 (")
 
@@ -161,7 +161,7 @@ def test_who_is_not_there_is_said_with_those_who_are(
         pytest.param("r.csv", "a,b\n1,2\n", "no column 'answer' for the targets", id="no-target"),
         pytest.param("r.csv", "a,b,answer\n1,2,maybe\n", "row 0 has the label 'maybe'", id="label"),
         pytest.param("r.csv", "b,answer\n2,yes\n", "column 'a' is missing", id="no-feature"),
-        pytest.param("r.xls", "", "is no .npy", id="kind"),
+        pytest.param("r.xls", "", "is not a .npy", id="kind"),
     ],
 )
 def test_what_cannot_be_scored(tmp_path: Path, name: str, text: str, message: str) -> None:
