@@ -1,4 +1,4 @@
-"""A trained network as others use it: raw inputs in, probabilities out."""
+"""A trained network for inference: raw inputs in, probabilities out."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def load_net(
 ) -> nn.Module:
     """The network with a trial's saved weights (`checkpoints/weights.safetensors`).
 
-    Frozen weights are not among them: those stay as they were loaded.
+    Frozen weights are not among them; they stay as loaded.
 
     Raises:
-        RuntimeError: the weights are another network's.
+        RuntimeError: the weights do not fit the network.
     """
     from safetensors.torch import load_file
 
@@ -95,7 +95,7 @@ def load_net(
 def load_serving(
     config: TrialConfig, card: DataCard, weights: Path, parts: Path | None = None
 ) -> Serving | TextServing:
-    """The served form of a trial's saved weights; what was added to layers is merged into them."""
+    """The served form of a trial's saved weights, with adapters merged into the layers."""
     net = load_net(config, card, weights, parts)
     merged = getattr(net, "merged", None)
     net = net if merged is None else merged()

@@ -1,7 +1,7 @@
-"""`space: auto`: the settings that are worth a search for a model, and how far.
+"""`space: auto`: recommended search ranges for a model.
 
-The ranges stand in `conf/auto.yaml`, each with its source. They are put into the space while a
-study is loaded, so that the record holds the space itself and not the word.
+The ranges are in `conf/auto.yaml`, each with its source. They replace the keyword while a study is
+loaded, so that the record holds the ranges themselves.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from conf.schema.study import TRIAL_SECTIONS, TrialConfig
 AUTO = "auto"
 KIND = "model.kind"
 OF_CLASSES = ("train.label_smoothing", "augment.oversample.share")
-"""Settings that mean something to classes alone."""
+"""Settings that only apply to classification."""
 
 Dimension = dict[str, Any]
 Space = dict[str, Any]
@@ -39,7 +39,7 @@ def tables() -> dict[str, dict[str, Any]]:
 
 
 def spelled_out(layer: Layer) -> Layer:
-    """With `{auto: true}` for `space: auto`, so that layers can be laid over each other."""
+    """Expand `space: auto` to `{auto: true}`, so that layers can be merged."""
     search = layer.values.get("search")
     if not isinstance(search, dict) or search.get("space") != AUTO:
         return layer
@@ -47,7 +47,7 @@ def spelled_out(layer: Layer) -> Layer:
 
 
 def auto_problems(layer: Layer) -> list[Problem]:
-    """What is wrong with the word itself, in a layer where `space: auto` is `{auto: true}`."""
+    """Problems of the keyword itself, in a layer where `space: auto` is `{auto: true}`."""
     given = _space(layer.values).get(AUTO)
     if given is None or isinstance(given, bool):
         return []
@@ -56,10 +56,10 @@ def auto_problems(layer: Layer) -> list[Problem]:
 
 
 def with_auto(layer: Layer) -> Layer:
-    """The layer with `search.space.auto` replaced by the ranges that it stands for.
+    """The layer with `search.space.auto` replaced by its ranges.
 
-    What the space names itself is laid over them; null keeps a setting out of it. Where the study's
-    own value lies outside a range, the range is widened to hold it.
+    Dimensions of the space itself are merged over them; null removes one. A range is widened to the
+    study's own value.
     """
     space = _space(layer.values)
     if AUTO not in space:
@@ -75,7 +75,7 @@ def with_auto(layer: Layer) -> Layer:
 
 
 def auto_space(config: TrialConfig, named: Mapping[str, Any]) -> Space:
-    """The ranges for a configuration, beside the settings that its space names already."""
+    """Ranges for a configuration, given the dimensions that its space names."""
     found: Space = {}
     kinds = _kinds(config, named)
     for kind in kinds:
@@ -98,7 +98,7 @@ def _space(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kinds(config: TrialConfig, named: Mapping[str, Any]) -> list[str]:
-    """The kinds of model that trials may have."""
+    """Kinds of model that trials may have."""
     searched = named.get(KIND)
     if isinstance(searched, dict) and isinstance(searched.get("choices"), list):
         return [str(kind) for kind in searched["choices"]]
@@ -106,7 +106,7 @@ def _kinds(config: TrialConfig, named: Mapping[str, Any]) -> list[str]:
 
 
 def _of_kind(config: TrialConfig) -> Iterator[tuple[str, Dimension]]:
-    """What the tables have for a kind of model, and for the changes of rows that are on."""
+    """Dimensions for a kind of model, and for the augmentations that are on."""
     for name in config.model.capabilities.search:
         yield from _table(name)
         if of_texts(config.data) and f"{name}_texts" in tables():
@@ -121,9 +121,10 @@ def _table(name: str) -> Iterator[tuple[str, Dimension]]:
 def _fitting(
     key: str, dimension: Dimension, config: TrialConfig, named: Mapping[str, Any]
 ) -> Dimension | None:
-    """A dimension as it is beside what a configuration says; None where it has no place there.
+    """A dimension adapted to a configuration; None if it does not apply.
 
-    What is absent (null) stays so. Of a condition the parts that are not searched hold or do not.
+    Settings that are absent (null) stay absent. Conditions on settings that are not searched are
+    resolved.
     """
     there, value = lookup(config, key)
     if not there or value is None or _of_another_task(key, config):
@@ -147,7 +148,7 @@ def _of_another_task(key: str, config: TrialConfig) -> bool:
 
 
 def _widened(dimension: Dimension, value: Any) -> Dimension | None:
-    """The dimension with a value in it; None where its scale has no room for the value."""
+    """The dimension widened to a value; None if its scale cannot hold the value."""
     if "choices" in dimension:
         known = dimension["choices"]
         held = any(same(value, choice) for choice in known)
@@ -159,8 +160,8 @@ def _widened(dimension: Dimension, value: Any) -> Dimension | None:
 
 
 def _either(key: str, one: Dimension, other: Dimension) -> Dimension:
-    """A dimension for two kinds of model that share a setting: of `train` as wide as both, of
-    `model` as far as both go, which each of them takes."""
+    """A dimension shared by two kinds of model: the union of their ranges for `train`, the
+    intersection for `model`, so that both accept it."""
     when = {**one["when"], KIND: [*one["when"][KIND], *other["when"][KIND]]}
     if "choices" in one:
         rest = [choice for choice in other["choices"] if choice not in one["choices"]]
@@ -172,7 +173,7 @@ def _either(key: str, one: Dimension, other: Dimension) -> Dimension:
 
 
 def _plainly(dimension: Dimension, kinds: list[str]) -> Dimension:
-    """A dimension without the condition that always holds."""
+    """A dimension without conditions that always hold."""
     when = {
         parent: wanted
         for parent, wanted in dimension.get("when", {}).items()

@@ -19,20 +19,20 @@ Models = tuple[type[BaseModel], ...]
 
 @dataclass(frozen=True)
 class Shape:
-    """The sections that may stand at a place; of several, one is chosen by its discriminator."""
+    """The sections that may stand at a place; the discriminator selects one of several."""
 
     models: Models = ()
     discriminator: str | None = None
-    """Key that names which of the models it is; absent where they are told apart by their keys."""
+    """Key that selects the model; absent if models differ by their keys."""
     values: Shape | None = None
-    """Of a mapping with free keys: what its values look like."""
+    """Shape of the values of a mapping with free keys."""
 
     def names(self, given: object = None) -> set[str]:
-        """Keys that may stand here, given those that do."""
+        """Permitted keys, given the present ones."""
         return {name for model in self.candidates(given) for name in model.model_fields}
 
     def candidates(self, given: object) -> Models:
-        """The models that what is given may be; all of them when it does not say."""
+        """Models that the given data may be; all of them if undetermined."""
         if not isinstance(given, Mapping) or len(self.models) < 2:
             return self.models
         if self.discriminator:
@@ -43,7 +43,7 @@ class Shape:
         return fits or self.models
 
     def child(self, key: str | int, given: object = None) -> Shape:
-        """What may stand under a key."""
+        """Shape under a key."""
         if self.values is not None:
             return self.values
         fields = [
@@ -52,7 +52,7 @@ class Shape:
         return _joined([_of_field(found) for found in fields])
 
     def changes_kind(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Whether `new`, laid over `old`, makes it another of the models."""
+        """Whether `new`, merged over `old`, selects another model."""
         if len(self.models) < 2:
             return False
         if self.discriminator:
@@ -64,12 +64,12 @@ class Shape:
 
 @cache
 def shape_of(model: type[BaseModel]) -> Shape:
-    """The shape of one section or of a whole configuration."""
+    """Shape of a section or a whole configuration."""
     return Shape((model,))
 
 
 def leaf_keys(shape: Shape, prefix: str = "") -> Iterator[str]:
-    """Dotted keys of all fields that hold plain values, over all kinds."""
+    """Dotted keys of all fields with plain values, over all kinds."""
     for name in sorted(shape.names()):
         child = shape.child(name)
         if child.models:
@@ -79,7 +79,7 @@ def leaf_keys(shape: Shape, prefix: str = "") -> Iterator[str]:
 
 
 def choices(model: type[BaseModel], name: str | None) -> tuple[Any, ...]:
-    """The values of a field that is a `Literal`; none for other fields."""
+    """Values of a `Literal` field; empty for other fields."""
     found = model.model_fields.get(name or "")
     if found is None or get_origin(found.annotation) is not Literal:
         return ()
@@ -126,9 +126,8 @@ def _joined(shapes: list[Shape]) -> Shape:
 
 
 def differing(section: Section, shape: Shape, below: Section | None = None) -> dict[str, Any]:
-    """What must be written at a place to get a section, as plain data: which kind it is, where the
-    place's shape has several, and what differs from the section below it, where that is of its
-    kind, or else from the defaults of its fields."""
+    """Plain data that must be written to get a section: its kind, if there are several, and the
+    fields that differ from the section below (if it is of the same kind) or from their defaults."""
     kind = shape.discriminator
     found = {kind: getattr(section, kind)} if kind else {}
     alike = type(below) is type(section)

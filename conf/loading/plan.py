@@ -1,4 +1,4 @@
-"""What a study would do, in a few lines: the answer of `dense check`."""
+"""What a study would do, in a few lines: the output of `dense check`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from conf.schema.search import Choices, Range
 from conf.schema.study import Study
 
 Line = tuple[str, str]
-"""A label, and what there is to say under it."""
+"""A label and its text."""
 LONGEST = 60
-"""Characters of a setting's value that are shown."""
+"""Most characters of a value that are shown."""
 
 
 def plan(study: Study, home: Home | None = None) -> list[Line]:
-    """Labelled lines: identity, data, model, space, budget, and what would be written where."""
+    """Labelled lines: identity, data, model, space, budget, and the paths to be written."""
     return [
         ("study", f"{study.name}  (digest {study_digest(study)[:12]}, seed {study.seed})"),
         ("data", _section(study, "data")),
@@ -40,14 +40,14 @@ def plan(study: Study, home: Home | None = None) -> list[Line]:
 
 
 def plan_text(study: Study, home: Home | None = None) -> str:
-    """The plan as plain text, labels in a column of their own."""
+    """The plan as plain text, with labels in a column."""
     lines = plan(study, home)
     width = max(len(label) for label, _ in lines)
     return "\n".join(f"{label:<{width}}  {text}".rstrip() for label, text in lines)
 
 
 def describe(dimension: Range | Choices) -> str:
-    """A dimension as people read it."""
+    """A dimension in words."""
     if isinstance(dimension, Choices):
         text = f"one of {', '.join(_shown(choice) for choice in dimension.choices)}"
     else:
@@ -60,7 +60,7 @@ def describe(dimension: Range | Choices) -> str:
 
 
 def _section(study: Study, name: str) -> str:
-    """What a section says: its kind, and each setting that is not as it would be anyway."""
+    """A section: its kind, and all settings that differ from the defaults."""
     section, shape = getattr(study, name), shape_of(Study).child(name)
     what = _what(section)
     given = what | differing(section, shape) | what
@@ -69,7 +69,7 @@ def _section(study: Study, name: str) -> str:
 
 
 def _what(section: Section) -> dict[str, str]:
-    """The name of the data, or of the weights: said although it be the usual one."""
+    """Name of the data or of the weights, shown even if it is the default."""
     weights = getattr(section, "weights", None)
     if weights is not None:
         return {"weights": getattr(weights, "path", None) or weights.name}
@@ -78,7 +78,7 @@ def _what(section: Section) -> dict[str, str]:
 
 
 def _leaves(given: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of each setting; a part that is there without any is `on`."""
+    """Dotted key and value of each setting; an empty section is `on`."""
     for key, value in given.items():
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, f"{prefix}{key}.")
@@ -87,7 +87,7 @@ def _leaves(given: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def _brief(value: Any) -> str:
-    """A value on one line, in a few words."""
+    """A value on one line, shortened."""
     text = " ".join((json.dumps(value) if isinstance(value, list) else _shown(value)).split())
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
@@ -121,7 +121,7 @@ def _budget(study: Study) -> str:
 
 
 def _rungs(study: Study) -> str:
-    """After which epochs only the best go on."""
+    """Rungs at which trials are promoted."""
     rungs = study.search.rungs
     if rungs is None:
         return ""
@@ -132,7 +132,7 @@ def _rungs(study: Study) -> str:
 
 
 def _helped(study: Study) -> str:
-    """What the search goes by beside the objective."""
+    """Further options of the search."""
     search = study.search
     text = "; improvement per expected second" if search.cost_aware else ""
     return text + (f"; learns from {', '.join(search.learn_from)}" if search.learn_from else "")

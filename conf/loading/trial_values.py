@@ -19,10 +19,10 @@ Space = Mapping[str, Range | Choices]
 
 
 def apply_values(config: Config, values: Mapping[str, Scalar]) -> Config:
-    """The configuration with some settings set, validated as a whole.
+    """The configuration with some settings changed, validated as a whole.
 
-    What chooses a section's kind (`model.kind`) is set first: where it changes, that section starts
-    from the new kind's defaults, and what the old kind had is gone.
+    Discriminators (`model.kind`) are set first: where one changes, its section starts from the
+    defaults of the new kind.
 
     Raises:
         BadConfig: a key is unknown, or a field refuses its value.
@@ -41,12 +41,12 @@ def apply_values(config: Config, values: Mapping[str, Scalar]) -> Config:
 
 
 def values_of(study: Study, config: TrialConfig) -> dict[str, Scalar]:
-    """The value of every searched key that is active in a configuration, defaults included."""
+    """Values of all searched keys that are active in a configuration, defaults included."""
     return active_values(study.search.space, config)
 
 
 def active_values(space: Mapping[str, Range | Choices], config: TrialConfig) -> dict[str, Scalar]:
-    """The value of every key of the space that is there and whose conditions hold."""
+    """Values of all keys of the space that exist and whose conditions hold."""
     found: dict[str, Scalar] = {}
     for key, dimension in space.items():
         if not is_active(key, space, config):
@@ -60,7 +60,8 @@ def active_values(space: Mapping[str, Range | Choices], config: TrialConfig) -> 
 def is_active(
     key: str, space: Mapping[str, Range | Choices], config: TrialConfig, depth: int = 0
 ) -> bool:
-    """Whether every condition of a key holds in a configuration, its parents' included."""
+    """Whether all conditions of a key hold in a configuration, including its parents'
+    conditions."""
     when = space[key].when or {}
     if depth > len(space):  # the conditions go round in a circle
         return False
@@ -84,17 +85,17 @@ def lookup(config: BaseModel, key: str) -> tuple[bool, Any]:
 
 
 def options(wanted: Scalar | tuple[Scalar, ...]) -> tuple[Scalar, ...]:
-    """The values that a condition admits."""
+    """Values that a condition admits."""
     return wanted if isinstance(wanted, tuple) else (wanted,)
 
 
 def same(one: object, other: object) -> bool:
-    """Equal as settings: 32 is 32.0, but true is not 1 and text is no number."""
+    """Equality of settings: 32 equals 32.0, but true is not 1 and text is no number."""
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
 def space_value(dimension: Range | Choices, value: Any) -> Scalar:
-    """A field's value in the space's own types: 10.0 degrees of a whole-number range are 10."""
+    """A field's value in the types of the space: 10.0 in a whole-number range is 10."""
     if isinstance(dimension, Choices):
         return next((choice for choice in dimension.choices if same(choice, value)), value)
     if dimension.type == "int" and isinstance(value, float) and value.is_integer():
@@ -103,7 +104,7 @@ def space_value(dimension: Range | Choices, value: Any) -> Scalar:
 
 
 def chooses_kind(model: type[BaseModel], data: Mapping[str, Any], key: str) -> bool:
-    """Whether a key says which kind its section is."""
+    """Whether a key is the discriminator of its section."""
     shape, here = shape_of(model), data
     *path, last = key.split(".")
     for part in path:
@@ -126,7 +127,7 @@ def _set(data: dict[str, Any], key: str, value: Scalar) -> None:
 
 
 def _section(data: dict[str, Any], path: str, key: str) -> dict[str, Any]:
-    """The section at a path; one that is off (null) begins from its defaults."""
+    """The section at a path; one that is off (null) starts from its defaults."""
     here: Any = data
     for part in path.split("."):
         if here.get(part) is None:
@@ -138,13 +139,14 @@ def _section(data: dict[str, Any], path: str, key: str) -> dict[str, Any]:
 
 
 def size(space: Space) -> int | None:
-    """Configurations in a space, at most (conditions make it fewer); None where there is no end."""
+    """Upper bound of the number of configurations in a space (conditions reduce it); None if
+    infinite."""
     counts = [levels(dimension) for dimension in space.values()]
     return None if None in counts else math.prod(count for count in counts if count is not None)
 
 
 def levels(dimension: Range | Choices) -> int | None:
-    """Values of one dimension; None where there is no end."""
+    """Number of values of a dimension; None if infinite."""
     if isinstance(dimension, Choices):
         return len(dimension.choices)
     if dimension.low == dimension.high:
@@ -154,7 +156,7 @@ def levels(dimension: Range | Choices) -> int | None:
 
 
 def contains(dimension: Range | Choices, value: object) -> bool:
-    """Whether a value is one of a dimension's."""
+    """Whether a value belongs to a dimension."""
     if isinstance(dimension, Choices):
         return any(same(value, choice) for choice in dimension.choices)
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -1,4 +1,4 @@
-"""Validation: what pydantic says about a configuration, as sentences with place and remedy."""
+"""Validation: pydantic errors as sentences with place and remedy."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def problems_of(model: type[BaseModel], values: Any, locate: Locate) -> list[Pro
 
 
 def validated(model: type[Model], values: Any) -> Model:
-    """The model of plain values, each of the type that its field names: true is no number here.
+    """The model of plain values, in strict mode: true is no number.
 
-    Through JSON, where strict validation still takes a list for a tuple.
+    Validates JSON, for which strict mode still accepts a list for a tuple.
 
     Raises:
-        ValidationError: what it refuses.
+        ValidationError: the values are invalid.
     """
     return model.model_validate_json(json.dumps(values), strict=True)
 
@@ -98,7 +98,7 @@ def validated(model: type[Model], values: Any) -> Model:
 def explain(
     error: ValidationError, model: type[BaseModel], values: Any, locate: Locate
 ) -> list[Problem]:
-    """What pydantic found, in our words; of very much the beginning."""
+    """Errors of pydantic as problems; of very many only the first."""
     grouped: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         path = real_path(detail["loc"], values, missing=detail["type"] == "missing")
@@ -112,7 +112,7 @@ def explain(
 
 
 def real_path(location: Iterable[str | int], values: Any, *, missing: bool) -> KeyPath:
-    """The path in the values; pydantic's own also names the branches of unions it went through."""
+    """Path in the values: the locations of pydantic also name branches of unions."""
     parts = tuple(location)
     path: list[str | int] = []
     here = values
@@ -126,7 +126,7 @@ def real_path(location: Iterable[str | int], values: Any, *, missing: bool) -> K
 
 
 def dotted(path: KeyPath) -> str:
-    """A path as people write it."""
+    """A path in dotted notation."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -134,7 +134,7 @@ def dotted(path: KeyPath) -> str:
 
 
 def nearest_key(wrong: str, known: Iterable[str]) -> str | None:
-    """The known key, dotted or not, that is nearest, or whose usual name elsewhere is."""
+    """The most similar known key, also by its usual name in other libraries."""
     meant: dict[str, str] = {}
     for key in known:
         section, dot, name = key.rpartition(".")
@@ -145,7 +145,7 @@ def nearest_key(wrong: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(wrong: object, known: Iterable[object]) -> str:
-    """A remedy that names the nearest known word, or all of a few."""
+    """A remedy that names the most similar known word, or lists a few."""
     words = [str(word) for word in known]
     if near := get_close_matches(str(wrong), words, n=1):
         return f"did you mean {near[0]}?"
@@ -153,7 +153,7 @@ def did_you_mean(wrong: object, known: Iterable[object]) -> str:
 
 
 def shape_at(shape: Shape, path: KeyPath, values: Any) -> Shape:
-    """What may stand at a path of some values."""
+    """Shape at a path of some values."""
     for part in path:
         shape = shape.child(part, values)
         values = values[part] if holds(values, part) else None
@@ -177,7 +177,7 @@ def _problem(
 
 
 def _message(details: list[ErrorDetails]) -> str:
-    """One sentence from all complaints about one key, which may be those of a union's branches."""
+    """One sentence for all errors of a key, which may come from several branches of a union."""
     names = [detail for detail in details if detail["type"] == "string_pattern_mismatch"]
     details = names or details
     expected = list(dict.fromkeys(filter(None, map(_expected, details))))
@@ -187,7 +187,8 @@ def _message(details: list[ErrorDetails]) -> str:
 
 
 def _unknown_key(path: KeyPath, model: type[BaseModel], values: Any) -> str:
-    """The kinds that have the key, else the nearest key beside it, else one in another section."""
+    """Remedy: kinds that have the key, else the nearest key beside it, else one in another
+    section."""
     shape = shape_of(model)
     beside = shape_at(shape, path[:-1], values)
     known = beside.names(value_at(values, path[:-1]))
@@ -205,7 +206,7 @@ def _unknown_key(path: KeyPath, model: type[BaseModel], values: Any) -> str:
 
 
 def _expected(detail: ErrorDetails) -> str:
-    """What a value should be, to stand after "is not"."""
+    """What a value should be, to follow "is not"."""
     kind, context = detail["type"], detail.get("ctx") or {}
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
@@ -248,17 +249,17 @@ def _remedy(path: KeyPath, detail: ErrorDetails) -> str:
 
 
 def _choices(detail: ErrorDetails) -> list[str]:
-    """What a value might have been, of a complaint that names it."""
+    """Permitted values that an error names."""
     return _words(detail["ctx"]["expected"]) if detail["type"] == "literal_error" else []
 
 
 def _words(expected: str) -> list[str]:
-    """The choices in pydantic's `'a', 'b' or 'c'`."""
+    """Choices in pydantic's `'a', 'b' or 'c'`."""
     return [word.strip(" '") for word in expected.replace(" or ", ", ").split(", ")]
 
 
 def shown(value: object) -> str:
-    """A value as it would stand in the YAML, cut to a readable length."""
+    """A value as in YAML, shortened."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     text = repr(value) if isinstance(value, str) and not value.isidentifier() else str(value)

@@ -1,4 +1,4 @@
-"""scikit-learn's estimators: built from their settings."""
+"""Build scikit-learn estimators from their settings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from conf.schema.estimators import GradientBoosting, Knn, Linear, RandomForest, 
 from conf.schema.model import Model
 
 WORD = r"(?u)\b\w+\b"
-"""Of one letter, too, which scikit-learn would pass over."""
+"""Token pattern that includes words of one letter, which the default of scikit-learn skips."""
 FOLDS = 5
-"""Of the cross-validation that a support vector machine's probabilities are fitted on."""
+"""Folds of the cross-validation that calibrates the probabilities of an SVM."""
 STEPS = 1_000
-"""Most steps of a logistic regression; it ends as soon as they change nothing."""
+"""Iteration limit of logistic regression."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,19 @@ def build_estimator(
     texts: bool = False,
     balanced: bool = False,
 ) -> Any:
-    """An estimator that is not trained yet.
+    """An unfitted estimator.
 
     Args:
-        settings: what it is.
-        seed: everything random in it follows from it; the number of threads changes nothing.
-        threads: that a forest is grown with.
-        targets: of the training rows, of which some settings cannot exceed the number: classes,
-            floats where numbers are predicted, or (rows, labels) where a row has any of these; then
-            it is an estimator a label.
-        texts: whether rows are texts, whose n-grams it learns, too.
-        balanced: whether all classes are to weigh the same in sum; neighbours know no weights.
+        settings: its settings.
+        seed: determines everything random in it; the number of threads changes nothing.
+        threads: used to grow a forest.
+        targets: of the training rows: classes (n,), floats (n,) in regression, or (n, labels) in
+            multilabel tasks, which get one estimator for each label.
+        texts: whether rows are texts, of which TF-IDF n-grams are learnt.
+        balanced: whether classes are weighted inversely to their frequency.
 
     Raises:
-        DenseError: the training rows have too little of a class or label.
+        DenseError: a class or label has too few training rows.
     """
     if texts:
         assert isinstance(settings, Linear)
@@ -206,7 +205,7 @@ def _fewest(targets: NDArray) -> int:
 
 
 def probabilities(estimator: Any, x: NDArray, classes: int) -> NDArray[np.float32]:
-    """Probability of every class or label, (rows, classes); 0 of classes without a training row."""
+    """Probabilities of shape (rows, classes or labels); 0 for classes without training rows."""
     said = estimator.predict_proba(x)
     if isinstance(said, list):  # an estimator a label
         return np.stack([each[:, 1] for each in said], axis=1).astype(np.float32)
@@ -216,8 +215,7 @@ def probabilities(estimator: Any, x: NDArray, classes: int) -> NDArray[np.float3
 
 
 def numbers(estimator: Any) -> int:
-    """How large an estimator is: nodes of its trees, numbers of the rows that it keeps, or
-    coefficients."""
+    """Size of an estimator: nodes of its trees, stored numbers, or coefficients."""
     if hasattr(estimator, "steps"):
         return numbers(estimator[-1])
     if hasattr(estimator, "estimators_"):  # trees, or one a label

@@ -1,4 +1,4 @@
-"""scikit-learn's estimators as files without pickle."""
+"""Save and load scikit-learn estimators without pickle, by skops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ TRUSTED = (
 def as_bytes(estimator: Any) -> bytes:
     """An estimator as a skops file.
 
-    Its n-grams are in it as one text: of a mapping skops keeps every entry as a file of its own.
+    The vocabulary of n-grams is stored as one JSON string: skops would write a file for every entry
+    of a mapping.
     """
     import skops.io
 
@@ -40,9 +41,9 @@ def as_bytes(estimator: Any) -> bytes:
 
 
 def same_estimators(one: Path, other: Path) -> bool:
-    """Whether two skops files hold the same numbers and settings, to the last bit.
+    """Whether two skops files hold the same numbers and settings, bit for bit.
 
-    The files themselves never agree: they name their arrays by where these lay in memory.
+    The files themselves differ: they name arrays by memory addresses.
     """
     return _content(one) == _content(other)
 
@@ -66,7 +67,7 @@ def _content(path: Path) -> Any:
 
 
 def _values(array: NDArray) -> tuple[Any, ...]:
-    """What is in an array, without what lies between the fields of its rows."""
+    """The values of an array, without the padding between fields of its rows."""
     fields = array.dtype.names or ()
     columns = [array[name].tobytes() for name in fields] or [array.tobytes()]
     return (array.shape, str(array.dtype), *columns)
@@ -76,7 +77,7 @@ def load_estimator(path: Path) -> Any:
     """An estimator from a skops file.
 
     Raises:
-        DenseError: the file is gone, damaged, or holds what none of ours does.
+        DenseError: the file is missing, damaged, or holds types that are not trusted.
     """
     from zipfile import BadZipFile
 

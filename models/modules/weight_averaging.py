@@ -1,4 +1,5 @@
-"""An average of the weights over the steps of a training: EMA or SWA."""
+"""Weight averaging over the steps of a training: EMA, or SWA (Izmailov et al. 2018,
+arXiv:1803.05407)."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ SWA_FROM = 0.5
 
 
 class WeightAverage(nn.Module):
-    """A copy of a network whose weights follow those of the network that is trained.
+    """A copy of the network whose weights are the average.
 
-    All of it is state, so that a training that is resumed averages on.
+    All of it is state, so that a resumed training continues the average.
     """
 
     steps: Tensor
@@ -31,12 +32,12 @@ class WeightAverage(nn.Module):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     def train(self, mode: bool = True) -> WeightAverage:
-        """Never in training mode: it only predicts."""
+        """Always in evaluation mode: the average only predicts."""
         return super().train(False)
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
-        """Take a step of the network into the average; buffers are taken as they are."""
+        """Add the network's weights to the average; buffers are copied."""
         self.steps += 1
         weight = self._weight(int(self.steps))
         theirs = dict(net.named_parameters())
@@ -47,7 +48,7 @@ class WeightAverage(nn.Module):
             kept.copy_(buffer)
 
     def _weight(self, step: int) -> float:
-        """Share of the new weights in the average after a step, counted from 1."""
+        """Weight of the new parameters after a step, counted from 1."""
         if self._train.average == "ema":
             # While few steps are in it, the first weights must not weigh for long.
             return 1.0 - min(self._train.average_decay, (1 + step) / (10 + step))

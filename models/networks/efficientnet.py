@@ -1,6 +1,6 @@
-"""EfficientNet-Lite0: inverted residual blocks without squeezing, with ReLU6.
+"""EfficientNet-Lite0 (Tan and Le 2019, arXiv:1905.11946): no squeeze-and-excitation, ReLU6.
 
-Modules are named as in the published weights, so that these load by name.
+Modules are named as in the published weights.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GROUPS = (
 
 
 class SamePadded(nn.Conv2d):
-    """A convolution that pads as the weights were trained: of an odd total more at the far end."""
+    """Convolution with TensorFlow's SAME padding: an odd total pads more at the far end."""
 
     def forward(self, x: Tensor) -> Tensor:
         total = self.kernel_size[0] - self.stride[0]
@@ -39,17 +39,18 @@ class SamePadded(nn.Conv2d):
 def convolution(
     inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1
 ) -> Any:
-    """Without a bias: a norm follows."""
+    """A convolution without bias: normalisation follows."""
     return SamePadded(inputs, outputs, kernel, stride, groups=groups, bias=False)
 
 
 def norm(channels: int) -> nn.BatchNorm2d:
-    """The published network's constants."""
+    """Batch normalisation with the constants of the published network."""
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
 class Block(nn.Module):
-    """Widen, filter each channel by itself, narrow; beside it a short cut where shapes agree."""
+    """Inverted residual block (MobileNetV2, arXiv:1801.04381): expand, depthwise convolution,
+    project; a residual connection if shapes agree."""
 
     def __init__(self, kernel: int, stride: int, expansion: int, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -70,10 +71,10 @@ class Block(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """Takes colour images (n, 3, height, width) scaled as ImageNet's; gives features (n, 1280).
+    """Takes colour images (n, 3, height, width) normalised as ImageNet's, gives features (n, 1280).
 
-    Its norms always use the statistics that they come with: what is learnt then does not depend on
-    how a batch is divided.
+    Batch normalisation always uses its pre-trained statistics: results then do not depend on
+    micro-batches.
     """
 
     def __init__(self) -> None:

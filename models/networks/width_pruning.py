@@ -18,13 +18,12 @@ MIN_WEIGHTS = 512
 
 
 def fitted(wide: Mapping[str, Tensor], narrow: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The wide network's weights, as many as the narrow one has of each.
+    """Weights of the wide network cut to the shapes of the narrow one.
 
     Args:
         wide: weights by name.
-        narrow: weights of the other network by the same names, layer by layer in the order in which
-            a row goes through them; a layer with weights of one dimension is a norm of what comes
-            in.
+        narrow: weights of the narrow network, with the same names in the order of the forward pass;
+            a layer with one-dimensional weights normalises its input.
     """
     found: dict[str, Tensor] = {}
     kept, units = torch.arange(0), 0
@@ -43,10 +42,10 @@ def fitted(wide: Mapping[str, Tensor], narrow: Mapping[str, Tensor]) -> dict[str
 
 
 def _strongest(weight: Tensor, count: int) -> Tensor:
-    """Numbers of the units with the largest weights, in order."""
+    """Indices of the units with the largest weights, in order."""
     return weight.flatten(1).norm(dim=1).topk(count).indices.sort().values
 
 
 def _columns(kept: Tensor, cells: int) -> Tensor:
-    """What a layer reads of the kept units: of a channel that was flattened, all of its cells."""
+    """Input indices of the kept units; a flattened channel has several."""
     return (kept[:, None] * cells + torch.arange(cells)).flatten()

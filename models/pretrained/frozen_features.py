@@ -1,8 +1,7 @@
-"""What a frozen network makes of the rows of a part: computed once, kept, shared, memory-mapped.
+"""Features of a frozen pre-trained network: computed once, cached, shared, memory-mapped.
 
-They lie in `home/features/<data key>/<key>.npy`; the key is made of the data, the weights' bytes
-and the settings that decide them, so that all trials and studies that ask for the same find the
-same.
+They are in `home/features/<data key>/<key>.npy`. The key is a hash of the data, the bytes of the
+weights and the settings that determine features, so that trials and studies share them.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ SETTINGS = ("tokens", "cut", "pad", "pool", "size")
 
 
 class TextBody(nn.Module):
-    """Tokens and their mask in, features (n, width) out."""
+    """Takes tokens int64[n, length] and their mask, gives features (n, width)."""
 
     def __init__(self, net: Any, pool: str) -> None:
         super().__init__()
@@ -55,10 +54,10 @@ class TextBody(nn.Module):
 
 
 class ImageBody(nn.Module):
-    """Images as the study scales them in, features (n, width) out."""
+    """Takes images as scaled by the study, gives features (n, width)."""
 
     def __init__(self, colours: PretrainedScaling, net: Any, size: int | None = None) -> None:
-        """`size` is what images are brought to, where it is not the network's own."""
+        """`size` is the size of the images, if it is not the network's own."""
         super().__init__()
         self.colours, self.net, self._given = colours, net, resized(net, size)
 
@@ -72,8 +71,8 @@ class ImageBody(nn.Module):
 
 
 class NetWithHead(nn.Module):
-    """The frozen network and the head on it: what is served, and what trains where rows change from
-    epoch to epoch."""
+    """The frozen network with a head: what is served, and what is trained if rows change from epoch
+    to epoch."""
 
     def __init__(self, body: nn.Module, head: nn.Module) -> None:
         super().__init__()
@@ -85,13 +84,14 @@ class NetWithHead(nn.Module):
         return logits
 
     def train(self, mode: bool = True) -> NetWithHead:
-        """The frozen network never trains: it has no dropout, and its norms stay as they are."""
+        """The frozen network stays in evaluation mode: no dropout, fixed normalisation
+        statistics."""
         super().train(mode)
         self.body.eval()
         return self
 
     def embeddings(self) -> nn.Module:
-        """The layer that gives the vectors of tokens: what adversarial training moves."""
+        """The token embedding layer, whose output adversarial training perturbs."""
         layer: nn.Module = self.body.net.get_input_embeddings()
         return layer
 
@@ -123,12 +123,12 @@ def body_of(model: Head, folder: Path, inputs: Inputs) -> nn.Module:
 
 
 def frozen(body: nn.Module) -> nn.Module:
-    """The network with nothing of it to train."""
+    """The network with gradients disabled."""
     return body.requires_grad_(False)
 
 
 def width_of(body: nn.Module, inputs: Inputs) -> int:
-    """Numbers that the frozen network makes of a row."""
+    """Number of features that the frozen network gives."""
     given: tuple[Tensor, ...]
     if isinstance(inputs, ImageInputs):
         given = (torch.zeros(1, inputs.channels, inputs.height, inputs.width),)
@@ -139,9 +139,9 @@ def width_of(body: nn.Module, inputs: Inputs) -> int:
 
 
 def features_of(model: Head, card: DataCard, part: Path) -> Floats:
-    """Features of all rows of a part in their order, float32 (rows, width), memory-mapped.
+    """Features of all rows of a split in order, float32 of shape (rows, width), memory-mapped.
 
-    The first who asks computes them; others wait meanwhile.
+    The first caller computes them; concurrent callers wait.
     """
     home = home_of(part.parent)
     folder = located(model.weights, home, offline=True)
@@ -160,7 +160,7 @@ def features_of(model: Head, card: DataCard, part: Path) -> Floats:
 
 
 def _write(values: Floats, file: Path) -> None:
-    """Whole or not at all."""
+    """Write the file atomically."""
     with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as temporary:
         np.save(temporary, values, allow_pickle=False)
         temporary.flush()
@@ -183,7 +183,7 @@ def _computed(model: Head, card: DataCard, part: Path, folder: Path) -> Floats:
 def _texts(
     model: Head, card: DataCard, part: Path, folder: Path
 ) -> Iterator[tuple[npt.NDArray[np.int64], tuple[Tensor, Tensor]]]:
-    """Texts of like length together."""
+    """Batches of texts of similar length."""
     encoder = encoder_of(model, folder, facts_of(folder))
     tokens = encoder(Part([part]).texts("text").to_pylist())
     order = np.argsort([len(one) for one in tokens], kind="stable")

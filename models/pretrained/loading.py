@@ -1,4 +1,4 @@
-"""Networks of `transformers`, from their files to what is trained of them."""
+"""Load networks of `transformers`, and prepare them for fine-tuning."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from models.pretrained.adapters import ADAPTERS, with_adapters
 from models.pretrained.freezing import freeze
 
 NUMBERED = re.compile(r"\.\d+\.")
-"""In the name of a weight, that it belongs to one of many layers."""
+"""Pattern in the name of a weight that belongs to one of many layers."""
 
 
 def silence_transformers() -> None:
-    """Keep the library's reports of what it loads out of a trial's log; errors stay."""
+    """Keep loading reports of the library out of a trial's log; errors stay."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -38,20 +38,20 @@ def load_classifier(
     form: str,
     complete: Callable[[Any], None] | None = None,
 ) -> tuple[Any, set[str]]:
-    """A classifier of `transformers` from the files in a folder, with its own head or a new one;
-    and the names of the weights that the files do not give, which are drawn.
+    """A classifier of `transformers`, with its own head or a new one, and the names of newly
+    initialised weights.
 
     Args:
-        auto: the library's class that chooses the architecture.
-        folder: the weights' files.
-        model: the study's settings.
-        classes: that it tells apart.
-        of: what it classifies, in the plural.
-        form: what the library calls such models.
-        complete: adds to the configuration what its files leave open.
+        auto: name of the library's auto class.
+        folder: files of the weights.
+        model: settings.
+        classes: number of outputs.
+        of: what it classifies, in the plural, for messages.
+        form: the library's name of the task, for messages.
+        complete: fills gaps in the configuration.
 
     Raises:
-        BadInput: the architecture has no such form, or the files cannot be read or are another's.
+        BadInput: the architecture has no such head, or the files cannot be read or do not fit.
     """
     import transformers
 
@@ -88,15 +88,15 @@ LOADING_INFO = {"output_loading_info": True, "ignore_mismatched_sizes": True}
 
 
 def newly_initialised(told: Mapping[str, Any], folder: Path, below: str = "") -> set[str]:
-    """Names of the weights that the files in a folder do not give: a new head, a pooler.
+    """Names of weights that are not in the files: a new head, a pooler.
 
     Args:
-        told: what the library says of how it has loaded them.
+        told: loading info of the library.
         folder: the files.
-        below: begins the names of everything below the head.
+        below: prefix of all names below the head.
 
     Raises:
-        BadInput: layers are among them, or what is given below the head has another shape.
+        BadInput: whole layers are missing, or a weight below the head has another shape.
     """
     missing, other = set(told["missing_keys"]), {name for name, *_ in told["mismatched_keys"]}
     layers = {name for name in missing if NUMBERED.search(name) and "crossattention" not in name}
@@ -110,7 +110,7 @@ def newly_initialised(told: Mapping[str, Any], folder: Path, below: str = "") ->
 
 
 def set_dropout(config: Any, dropout: float | None) -> None:
-    """Set every kind of dropout that the architecture's configuration has."""
+    """Set every kind of dropout of the architecture's configuration."""
     if dropout is None:
         return
     known = [
@@ -125,7 +125,7 @@ def set_dropout(config: Any, dropout: float | None) -> None:
 
 
 def begin_head(net: Any) -> None:
-    """Draw anew everything that is no part of the model below the head."""
+    """Initialise everything outside the model below the head anew."""
     below = prefix_of(net)[:-1]
     for name, head in net.named_children():
         for each in head.modules() if name != below else ():
@@ -135,7 +135,7 @@ def begin_head(net: Any) -> None:
 
 
 def prefix_of(net: Any) -> str:
-    """What the names of everything below the head of a classifier begin with."""
+    """Prefix of the names of everything below the head of a classifier."""
     named = net.base_model_prefix
     if not hasattr(net, named):
         sizes = {name: sum(p.numel() for p in m.parameters()) for name, m in net.named_children()}
@@ -144,17 +144,17 @@ def prefix_of(net: Any) -> str:
 
 
 def tuned(net: Any, prefix: str, model: PretrainedClassifier, new: Collection[str]) -> Any:
-    """The classifier with what `tune` says to be trained, beside its head and weights that are
-    new: what was drawn and stays as it was drawn would spoil what stands on it.
+    """The classifier prepared for fine-tuning. New weights are always trained: random frozen
+    weights would spoil all that depends on them.
 
     Args:
         net: the network.
-        prefix: begins the names of everything below the head.
-        model: the study's settings.
-        new: names of the weights that were drawn.
+        prefix: prefix of all names below the head.
+        model: settings.
+        new: names of newly initialised weights.
 
     Raises:
-        BadInput: as `adapted` and `freeze`.
+        BadInput: as `with_adapters` and `freeze`.
     """
     heads = {name for name, _ in net.named_parameters() if not name.startswith(prefix)}
     if model.tune in ADAPTERS:

@@ -1,4 +1,4 @@
-"""Pre-trained networks that write texts: encoder-decoders, joined encoders, language models."""
+"""Pre-trained text generation: encoder-decoders, joined encoders, causal language models."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from models.pretrained.sequence_packing import Rows, packed
 
 
 class PretrainedSeq2SeqNet(nn.Module):
-    """A network of `transformers` that writes an answer to what it reads.
+    """A text generation network of `transformers`.
 
-    Takes tokens int64[n, length] and masks bool[n, length], both filled up at the right; targets go
-    from the token that writing starts after to the one that ends a text.
+    Takes tokens int64[n, length] and masks bool[n, length], padded on the right; targets run from
+    the start token to the end token.
     """
 
     def __init__(
         self, net: Any, model: Writer, encoder: PairEncoder, new: Collection[str] = ()
     ) -> None:
-        """`new` are the names of the weights that nobody has trained yet: they always are."""
+        """`new` are the names of newly initialised weights, which are always trained."""
         super().__init__()
         self.model, self.tokenizer = model, encoder.source.tokenizer
         self.settings = settings(
@@ -62,7 +62,7 @@ class PretrainedSeq2SeqNet(nn.Module):
     def losses(
         self, x: Tensor, mask: Tensor, y: Tensor, y_mask: Tensor, smoothing: float
     ) -> Tensor:
-        """Loss of each target, the sum over its tokens in nats, shape (n,)."""
+        """Negative log-likelihood of each target, summed over its tokens in nats, shape (n,)."""
         if isinstance(self.model, Causal):
             return self._of_prompts(x, mask, y, y_mask, smoothing)
         said = self.net(
@@ -85,7 +85,7 @@ class PretrainedSeq2SeqNet(nn.Module):
         return each.new_zeros(len(x)).index_add(0, rows.owners, each)
 
     def write(self, x: Tensor, mask: Tensor, beams: int | None = None) -> list[list[int]]:
-        """Tokens of the text that answers each source, with the model's beams or others."""
+        """Generated tokens for each source; `beams` overrides the model's own."""
         how = self.settings
         if beams == 1:
             kept = {name: each for name, each in how["generate"].items() if name not in OF_BEAMS}
@@ -93,14 +93,14 @@ class PretrainedSeq2SeqNet(nn.Module):
         return written(self.net, x, mask, how)
 
     def lr_factors(self) -> dict[nn.Parameter, float]:
-        """Learning rates as multiples of `train.lr`."""
+        """Learning rates of parameters as multiples of `train.lr`."""
         if self.model.tune not in ADAPTERS:
             return {}
         return {p: self.model.adapter_lr for p in self.parameters() if p.requires_grad}
 
     def merged(self) -> Any:
-        """The library's own network, with what was added to layers merged into them; tokens that
-        were learnt stay beside it."""
+        """The library's network with adapters merged into the layers; virtual tokens stay beside
+        it."""
         return self.net.merge_and_unload() if self.model.tune in MERGEABLE else self.net
 
 
@@ -108,7 +108,7 @@ OF_BEAMS = ("length_penalty", "early_stopping")
 
 
 def apart(rows: Rows) -> dict[str, Tensor]:
-    """What keeps the pairs of a row from each other."""
+    """Keyword arguments that keep the pairs of a row from attending to each other."""
     return {"attention_mask": rows.sight(), "position_ids": rows.positions}
 
 
@@ -119,10 +119,10 @@ def _each(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
 
 
 def writer_net(model: Seq2Seq | Causal, folder: Path, card: DataCard) -> PretrainedSeq2SeqNet:
-    """The network of a study of pairs that begins from the weights in a folder.
+    """The text generation network with the weights in a folder.
 
     Raises:
-        BadInput: the data are no pairs, or the weights are no writer's.
+        BadInput: the data are no pairs, or the architecture cannot generate texts.
     """
     check_data_kind(model.kind, card.inputs.kind)
     facts = facts_of(folder)
@@ -137,7 +137,7 @@ def writer_net(model: Seq2Seq | Causal, folder: Path, card: DataCard) -> Pretrai
 def _loaded(
     model: Writer, folder: Path, facts: dict[str, Any], encoder: PairEncoder
 ) -> tuple[Any, set[str]]:
-    """The network, and the names of the weights that its files do not give, which are drawn."""
+    """The network, and the names of newly initialised weights."""
     import transformers
 
     silence_transformers()
@@ -168,7 +168,7 @@ def _loaded(
 
 
 def _joined(folder: Path, model: Seq2Seq, common: dict[str, Any]) -> tuple[Any, set[str]]:
-    """An encoder and a decoder that both begin from an encoder's weights."""
+    """An encoder-decoder initialised from an encoder's weights (arXiv:1907.12461)."""
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, EncoderDecoderModel
 
     halves: dict[str, Any] = {}
@@ -193,8 +193,8 @@ def _halves(config: Any) -> list[Any]:
 
 @torch.no_grad()
 def check_packing(net: Any, room: int) -> None:
-    """BadInput where pairs in a row of so many tokens would see each other, which is tried, or not
-    as far as they do alone."""
+    """Raise BadInput if packed pairs attend to each other, which is tried out, or if a sliding
+    window is too short for a packed row."""
     kind, window = net.config.model_type, getattr(net.config, "sliding_window", None)
     if isinstance(window, int) and window < room:
         raise BadInput(

@@ -1,4 +1,4 @@
-"""Pre-trained transformers that classify texts."""
+"""Pre-trained transformers for text classification."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from models.pretrained.loading import load_classifier, prefix_of, tuned
 
 
 class TextNet(nn.Module):
-    """A sequence-classification model of `transformers`: tokens in, logits out.
+    """A sequence classification model of `transformers`.
 
-    Takes tokens int64[n, length] and their mask bool[n, length]; gives logits (n, classes).
+    Takes tokens int64[n, length] and their mask bool[n, length]; gives logits (n, outputs).
     """
 
     def __init__(self, net: Any, model: Transformer, new: Collection[str] = ()) -> None:
-        """`new` are the names of the weights that nobody has trained yet."""
+        """`new` are the names of newly initialised weights."""
         super().__init__()
         self._model, self._prefix = model, prefix_of(net)
         # XLNet answers by what stands last in a row, be it padding.
@@ -43,39 +43,39 @@ class TextNet(nn.Module):
         return logits
 
     def train(self, mode: bool = True) -> TextNet:
-        """A frozen network has no dropout: what the head learns from does not vary."""
+        """A frozen network has no dropout, so that the features of a text do not vary."""
         super().train(mode)
         if self._model.tune == "frozen":
             getattr(self.net, self._prefix[:-1]).eval()
         return self
 
     def embeddings(self) -> nn.Module:
-        """The layer that gives the vectors of tokens: what adversarial training moves."""
+        """The token embedding layer, whose output adversarial training perturbs."""
         layer: nn.Module = self.net.get_input_embeddings()
         return layer
 
     def lr_factors(self) -> dict[nn.Parameter, float]:
-        """Learning rates as multiples of `train.lr`."""
+        """Learning rates of parameters as multiples of `train.lr`."""
         return lr_factors(self.net, self._prefix, self._model)
 
     def merged(self) -> TextNet:
-        """The same network with what was added to layers merged into them, to be served."""
+        """The network with its adapters merged into the layers, for inference."""
         if self._model.tune in MERGEABLE:
             self.net = self.net.merge_and_unload()
         return self
 
 
 def text_net(model: Transformer, folder: Path, card: DataCard) -> TextNet:
-    """The network of a text study; a new head is drawn from torch's generator.
+    """The text classifier of a study; a new head is initialised from torch's generator.
 
     Args:
-        model: the study's settings.
-        folder: the weights' files.
+        model: settings.
+        folder: files of the weights.
         card: the data card.
 
     Raises:
-        BadInput: the data are no texts, the architecture cannot classify texts, or its head does
-            not fit.
+        BadInput: the data are no texts, the architecture cannot classify texts, or its head
+            does not fit.
     """
     check_data_kind(model.kind, card.inputs.kind)
     facts, outputs = facts_of(folder), output_count(card)
@@ -90,7 +90,7 @@ def text_net(model: Transformer, folder: Path, card: DataCard) -> TextNet:
 
 @torch.no_grad()
 def try_out(net: TextNet, model: Transformer) -> None:
-    """BadInput where the network does not take what is to stand before its texts."""
+    """Raise BadInput if the network does not support virtual tokens."""
     tokens = torch.zeros((2, 4), dtype=torch.int64)
     try:
         net.eval()(tokens, tokens == 0)
