@@ -233,7 +233,7 @@ class TargetStatistics(_Frozen):
     """Maximum."""
 
 
-class AuxiliaryTarget(_Frozen):
+class AuxiliaryTargetCard(_Frozen):
     """The second target of each row, which is predicted beside the first (`data.second`)."""
 
     name: str
@@ -282,7 +282,7 @@ class DataCard(_Frozen):
     """Rows of each class by split (train, validation, test)."""
     target: TargetStatistics | None = None
     """Of a numeric target; None: classes or texts are predicted."""
-    second: AuxiliaryTarget | None = None
+    second: AuxiliaryTargetCard | None = None
     """The auxiliary target; None: there is none."""
     shape: tuple[int, ...] = ()
     """(height, width, channels) of an image, (features,) of a table; empty for texts."""

@@ -1,11 +1,13 @@
-"""Where the weights of a pre-trained model lie, and what can be known of them without loading."""
+"""Weights of pre-trained models: where they are, and what can be checked without loading them."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,12 @@ from conf.schema.pretrained import (
     Weights,
 )
 from conf.schema.seq2seq import Causal, Seq2Seq
-from data.assets.architectures import can_be
 from data.assets.catalogue import ARCHIVES
 from data.assets.fetch import fetched
 
 CONFIG = "config.json"
+TABLES = Path("models", "auto", "modeling_auto.py")
+"""File of `transformers` that lists the architectures by head."""
 HUB = "hub"
 """Folder among the assets of what the hub's library fetches."""
 WANTED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.bpe")
@@ -137,10 +140,14 @@ def check_reader(model: PretrainedClassifier | Head, facts: dict[str, Any], kind
     classes of them apart."""
     name = facts["model_type"]
     if isinstance(model, Head):
-        fitting = can_be("IMAGE") if kind == "image" else can_be("") - can_be("IMAGE")
+        fitting = (
+            architectures_for("IMAGE")
+            if kind == "image"
+            else architectures_for("") - architectures_for("IMAGE")
+        )
     else:
         texts = isinstance(model, Transformer)
-        fitting = can_be("SEQUENCE_CLASSIFICATION" if texts else "IMAGE_CLASSIFICATION")
+        fitting = architectures_for("SEQUENCE_CLASSIFICATION" if texts else "IMAGE_CLASSIFICATION")
     if name not in fitting:
         does = "read" if isinstance(model, Head) else "classify"
         raise BadInput(
@@ -156,7 +163,7 @@ def check_reader(model: PretrainedClassifier | Head, facts: dict[str, Any], kind
 
 def reads_last(facts: Mapping[str, Any]) -> bool:
     """Whether a network answers by a text's last token, the last that is not its padding."""
-    return facts["model_type"] in can_be("CAUSAL_LM") - can_be("MASKED_LM")
+    return facts["model_type"] in architectures_for("CAUSAL_LM") - architectures_for("MASKED_LM")
 
 
 def check_head(model: PretrainedClassifier, facts: dict[str, Any], classes: int) -> None:
@@ -180,8 +187,8 @@ def check_head(model: PretrainedClassifier, facts: dict[str, Any], classes: int)
 def check_writer(model: Seq2Seq | Causal, facts: dict[str, Any]) -> None:
     """BadInput where weights are of an architecture that cannot write as it is to."""
     name = facts["model_type"]
-    joins = name in can_be("SEQ_TO_SEQ_CAUSAL_LM")
-    causal = name in can_be("CAUSAL_LM") and not (joins or is_encoder(facts))
+    joins = name in architectures_for("SEQ_TO_SEQ_CAUSAL_LM")
+    causal = name in architectures_for("CAUSAL_LM") and not (joins or is_encoder(facts))
     if isinstance(model, Seq2Seq) and not (joins or is_encoder(facts)):
         other = "; use model.kind: causal" if causal else ""
         raise BadInput(f"model.weights: {name} is no encoder-decoder and no encoder{other}")
@@ -192,8 +199,8 @@ def check_writer(model: Seq2Seq | Causal, facts: dict[str, Any]) -> None:
 
 def is_encoder(facts: dict[str, Any]) -> bool:
     """Whether weights are an encoder's that could be a decoder, too."""
-    both = can_be("MASKED_LM") & can_be("CAUSAL_LM")
-    return facts["model_type"] in both - can_be("SEQ_TO_SEQ_CAUSAL_LM")
+    both = architectures_for("MASKED_LM") & architectures_for("CAUSAL_LM")
+    return facts["model_type"] in both - architectures_for("SEQ_TO_SEQ_CAUSAL_LM")
 
 
 @cache
@@ -210,3 +217,33 @@ def digest(folder: Path) -> str:
 def _files(folder: Path) -> Iterator[Path]:
     kinds = {pattern.removeprefix("*") for pattern in WANTED} | {".pth"}
     yield from (path for path in sorted(folder.iterdir()) if path.suffix in kinds)
+
+
+@cache
+def architectures_for(head: str) -> frozenset[str]:
+    """Architectures (`model_type`) for which `transformers` has a model with this head.
+
+    Args:
+        head: as in the name `MODEL_FOR_<head>_MAPPING_NAMES`; empty: the model without a head.
+    """
+    table = _tables()[f"MODEL_FOR_{head}_MAPPING_NAMES" if head else "MODEL_MAPPING_NAMES"]
+    return frozenset(name for name, _ in ast.literal_eval(table.args[0]))
+
+
+@cache
+def _tables() -> dict[str, ast.Call]:
+    """Assignments `NAME = OrderedDict([...])` in the library's table of architectures.
+
+    They are parsed, not imported: the module imports torch, which takes seconds, and the driver of
+    a study needs nothing else of it.
+    """
+    library = find_spec("transformers")
+    assert library is not None and library.origin is not None
+    source = (Path(library.origin).parent / TABLES).read_text(encoding="utf-8")
+    return {
+        target.id: node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }

@@ -1,4 +1,4 @@
-"""Sources: each reads rows from one closed kind of place, and says which bytes it read."""
+"""Data sources: readers of tables, images, texts and text pairs, chosen by `data.source`."""
 
 from data.sources.registry import Source, open_source
 

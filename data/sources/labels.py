@@ -1,4 +1,4 @@
-"""Labels as names of classes, whatever a source writes them as."""
+"""Cells of a label, target or time column as class names, numbers or seconds."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import json
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from conf.runtime.errors import BadInput
 from conf.schema.data import AuxiliaryTarget, Band
 from data.encoding.one_hot import MISSING
 
-if TYPE_CHECKING:  # Arrow is imported only when something is read
+if TYPE_CHECKING:  # Arrow is imported only by a read
     import pyarrow as pa
 
 
 def class_labels(values: Sequence[Any], bands: Sequence[Band], column: str) -> list[str | None]:
-    """Each value's class; None where it is missing or in no band.
+    """Class of each cell; None where it is missing or in no band.
 
     Raises:
-        BadInput: a label is no name and no whole number, and no bands make classes of it.
+        BadInput: without bands, a label that is neither a name nor an integer.
     """
     if bands:
         return [_band(value, bands, column) for value in values]
@@ -28,11 +29,15 @@ def class_labels(values: Sequence[Any], bands: Sequence[Band], column: str) -> l
 
 
 def several(value: Any, separator: str, column: str) -> list[str]:
-    """The names of the labels in a cell, each once and by alphabet: a list, a list as JSON, or
-    names with a separator between them; none where the cell is empty.
+    """Names of the labels in one cell, unique and sorted; an empty cell means no label.
+
+    Args:
+        value: a list, a list as JSON, or names with a separator between them.
+        separator: between the names.
+        column: for the message.
 
     Raises:
-        BadInput: a label is no name and no whole number.
+        BadInput: a label is neither a name nor an integer.
     """
     if hasattr(value, "tolist"):
         value = value.tolist()
@@ -45,10 +50,15 @@ def several(value: Any, separator: str, column: str) -> list[str]:
 
 
 def numbers(values: Sequence[Any], column: str, key: str = "data.task") -> list[float | None]:
-    """Each value as a number; None where it is missing or not finite. `key` says what it is.
+    """Each cell as a number; None where it is missing or not finite.
+
+    Args:
+        values: the cells.
+        column: for the message.
+        key: setting that makes the column numeric, for the message.
 
     Raises:
-        BadInput: a value is no number.
+        BadInput: a value is not a number.
     """
     remedy = f"the task is regression; name another column, or set {key}=classification"
     found = [_number(value, column, remedy) for value in values]
@@ -56,12 +66,21 @@ def numbers(values: Sequence[Any], column: str, key: str = "data.task") -> list[
 
 
 def second_column(given: Sequence[Any], second: AuxiliaryTarget) -> pa.Array:
-    """A second answer as names of classes, or numbers."""
+    """Cells of the auxiliary target as class names (string) or numbers (float64)."""
     import pyarrow as pa
 
     if second.task == "regression":
         return pa.array(numbers(given, second.label, "data.second.task"), type=pa.float64())
     return pa.array(class_labels(given, (), second.label), type=pa.string())
+
+
+def seconds(values: Sequence[str | None], column: str) -> list[float]:
+    """Each time as seconds since the epoch, or as the number that the cell holds.
+
+    Raises:
+        BadInput: a value is missing, or neither a number nor an ISO date.
+    """
+    return [_second(value, column) for value in values]
 
 
 def _name(value: Any, column: str) -> str | None:
@@ -77,7 +96,7 @@ def _name(value: Any, column: str) -> str | None:
 
 
 def _named(text: str, column: str) -> str | None:
-    """A label in words stays; one in digits is read as the number that it is."""
+    """A name stays; digits are parsed, so that `1` and `1.0` are one class."""
     if text.lower() in MISSING:
         return None
     try:
@@ -118,5 +137,22 @@ def _number(value: Any, column: str, remedy: str) -> float:
         return float(value)
     except (TypeError, ValueError) as error:
         raise BadInput(
-            f"data: the label column {column!r} holds {value!r}, which is no number, but {remedy}"
+            f"data: the label column {column!r} holds {value!r}, not a number, but {remedy}"
         ) from error
+
+
+def _second(value: str | None, column: str) -> float:
+    if value is None:
+        raise BadInput(f"data.time: column {column!r} has rows without a time; fill them in")
+    try:
+        return float(value)
+    except ValueError:
+        pass
+    try:
+        time = datetime.fromisoformat(value.strip())
+    except ValueError as error:
+        raise BadInput(
+            f"data.time: column {column!r} holds {value!r}, neither a number nor an ISO date"
+        ) from error
+    # A time without a zone counts as UTC, so the result does not depend on the machine's zone.
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -1,4 +1,4 @@
-"""Which reader belongs to which `data.source`."""
+"""The source for each value of `data.source`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from data.sources.text_pairs import PairsSource
 
 
 def open_source(data: Data, clean: Clean, home: Home) -> Source:
-    """The reader for a `data` section; nothing is read or fetched yet.
+    """The source for a `data` section; no row is read or fetched yet.
 
     Raises:
-        BadInput: a path lies outside the permitted folders, or is not there.
+        BadInput: a path is outside the permitted folders, or does not exist.
     """
     match data:
         case BuiltinData():
@@ -49,9 +49,9 @@ def open_source(data: Data, clean: Clean, home: Home) -> Source:
 
 
 def own_source(data: Any, home: Home) -> Source:
-    """The reader that `data/sources/own/<source>.py` defines.
+    """The source that `data/sources/own/<source>.py` defines.
 
-    Names come from the closed union in `conf.schema.data`, so nothing else is ever imported.
+    `source` comes from the closed union in `conf.schema.data`, so no other module can be imported.
     """
     source: Source = import_module(f"data.sources.own.{data.source}").open_source(data, home)
     return source

@@ -11,6 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Kind = Literal["image", "table", "text", "pairs"]
+Mask = npt.NDArray[np.bool_]
+"""One value per row."""
+
+EXAMPLES = 5
+"""Rows that a report names at most."""
 
 # Columns of at most so many bytes are copied into one array.
 IN_MEMORY = 64 * 2**20
@@ -163,6 +168,17 @@ class Column:
         for place, (number, row) in enumerate(zip(chunk, rows, strict=True)):
             out[place] = self._parts[number][row - self._starts[number]]
         return out
+
+
+def describe(rows: Rows, mask: Mask, reason: str) -> tuple[str, ...]:
+    """A few of the marked rows, each by its number in the source and the reason."""
+    return tuple(f"row {number}: {reason}" for number in rows.ids()[mask][:EXAMPLES])
+
+
+def drop(rows: Rows, mask: Mask, rule: str, reason: str) -> tuple[Rows, Report]:
+    """Remove the marked rows; the remaining rows and the rule's report."""
+    kept = rows.keep(~mask)
+    return kept, Report(rule, len(rows), len(kept), examples=describe(rows, mask, reason))
 
 
 def finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

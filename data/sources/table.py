@@ -174,8 +174,7 @@ def _labelled(table: pa.Table, data: TableData) -> pa.Table:
     """The table with its answers as names of classes, or numbers, and its times as numbers."""
     import pyarrow as pa
 
-    from data.sources.labels import second_column
-    from data.sources.timestamps import seconds
+    from data.sources.labels import second_column, seconds
 
     place = table.column_names.index("label")
     table = table.set_column(place, "label", _labels(table.column("label").to_pylist(), data))

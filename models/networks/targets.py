@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from conf.schema.train import Train
-from data.card import AuxiliaryTarget, DataCard, TargetStatistics
+from data.card import AuxiliaryTargetCard, DataCard, TargetStatistics
 
 Batch = dict[str, Tensor]
 
 
-def output_count(card: DataCard | AuxiliaryTarget) -> int:
+def output_count(card: DataCard | AuxiliaryTargetCard) -> int:
     """Number of outputs of a network: one for each class, or one for a number; then those of the
     auxiliary target."""
     second = card.second if isinstance(card, DataCard) else None
@@ -169,7 +169,7 @@ def target_of(card: DataCard | None, train: Train | None = None) -> Target:
 
 
 def _one(
-    card: DataCard | AuxiliaryTarget, train: Train, target: str
+    card: DataCard | AuxiliaryTargetCard, train: Train, target: str
 ) -> ClassTarget | LabelTarget | NumberTarget:
     if card.target is not None:
         return NumberTarget(card.target, target)
@@ -181,7 +181,7 @@ def _one(
     return LabelTarget((card.rows.train - positives).clamp(min=1) / positives)
 
 
-def _balanced(card: DataCard | AuxiliaryTarget, train: Train) -> Tensor | None:
+def _balanced(card: DataCard | AuxiliaryTargetCard, train: Train) -> Tensor | None:
     """Class weights, if `train.class_weights` is balanced."""
     counts = list(card.counts.get("train", {}).values())
     return class_weights(counts) if counts and train.class_weights == "balanced" else None

@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from conf.runtime.errors import BadInput
 from conf.schema.clean import Clean, Interquartile, Isolation
-from data.sources.rows import Report, Rows, fixed_list
-from tasks.prepare.cleaning.rule_report import Mask, describe
+from data.sources.rows import Mask, Report, Rows, describe, fixed_list
 from tasks.prepare.splitting.split import DROPPED, TRAIN, Parts
 
 Floats = npt.NDArray[np.float64]

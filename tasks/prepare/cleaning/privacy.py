@@ -20,10 +20,9 @@ import pyarrow as pa
 from conf.runtime.errors import BadInput
 from conf.schema.clean import Clean, Personal, Privacy
 from data.card import Anonymity
-from data.sources.rows import CONTENT, Report, Rows
+from data.sources.rows import CONTENT, Report, Rows, describe
 from tasks.prepare.cleaning import person_names
 from tasks.prepare.cleaning.person_names import Span
-from tasks.prepare.cleaning.rule_report import describe
 
 KEY = "DENSE_PRIVACY_KEY"
 SAFE_GROUP = 5

@@ -15,10 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from conf.schema.clean import Clean
-from data.sources.rows import CONTENT, Kind, Report, Rows
+from data.sources.rows import CONTENT, Kind, Report, Rows, drop
 from tasks.prepare.cleaning.near_duplicates import near_duplicates
 from tasks.prepare.cleaning.privacy import protect
-from tasks.prepare.cleaning.rule_report import drop
 from tasks.prepare.cleaning.text import drop_languages, drop_lengths, mend_encoding
 
 HASH = "hash"

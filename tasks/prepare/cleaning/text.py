@@ -9,8 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from conf.schema.clean import Clean
-from data.sources.rows import CONTENT, Report, Rows
-from tasks.prepare.cleaning.rule_report import Mask, describe, drop
+from data.sources.rows import CONTENT, Mask, Report, Rows, describe, drop
 
 # Letters that UTF-8 bytes become when they are read as Latin-1 or Windows-1252.
 TELLING = frozenset("ÃÂâÐÑØÙåäæçèéï€™œ")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from conf.schema.study import Study
 from data.card import (
     Anonymity,
-    AuxiliaryTarget,
+    AuxiliaryTargetCard,
     DataCard,
     Inputs,
     Leakage,
@@ -97,13 +97,13 @@ def _target(labels: npt.NDArray[Any], parts: Parts, classes: tuple[str, ...]) ->
 
 def _auxiliary_target(
     rows: Rows, parts: Parts, second: tuple[str, tuple[str, ...]] | None
-) -> dict[str, AuxiliaryTarget]:
+) -> dict[str, AuxiliaryTargetCard]:
     """The card's field `second`, where rows have an auxiliary target."""
     if second is None:
         return {}
     name, classes = second
     fields = _target(rows.table.column("second").to_numpy(), parts, classes)
-    return {"second": AuxiliaryTarget(name=name, **fields)}
+    return {"second": AuxiliaryTargetCard(name=name, **fields)}
 
 
 def _folds(rows: Rows) -> tuple[int, ...] | None:

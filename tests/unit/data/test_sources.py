@@ -459,5 +459,5 @@ def test_any_number_of_labels_of_a_hub_set(home, place, tmp_path, kind):
     given = {"path": "saved", "text": "text", "label_separator": ";", "task": "multilabel"}
     rows = read(home, tmp_path, source="hub", **given)
     assert rows.labels().tolist() == ['["a", "b"]', "[]", '["a"]']
-    with pytest.raises(ValidationError, match="task multilabel is of texts and tables"):
+    with pytest.raises(ValidationError, match="task multilabel needs texts or a table"):
         read(home, tmp_path, source="hub", path="saved", task="multilabel", image="text")

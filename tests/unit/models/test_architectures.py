@@ -15,7 +15,7 @@ from conf.runtime.home import Home
 from conf.schema.pretrained import Head, LocalWeights, Vision
 from conf.schema.study import Study
 from conf.schema.train import Train
-from data.assets.architectures import can_be
+from data.assets.pretrained import architectures_for
 from data.encoding.tokenizer import longest_read
 from models.build import pretrained_net
 from models.modules.predictor import PredictorModule
@@ -252,7 +252,7 @@ def test_what_architectures_can_be_is_what_the_library_says(form: str) -> None:
     from transformers.models.auto import modeling_auto
 
     name = f"MODEL_FOR_{form}_MAPPING_NAMES" if form else "MODEL_MAPPING_NAMES"
-    assert can_be(form) == set(getattr(modeling_auto, name))
+    assert architectures_for(form) == set(getattr(modeling_auto, name))
 
 
 @pytest.mark.parametrize(

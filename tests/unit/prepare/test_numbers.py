@@ -42,7 +42,7 @@ def test_they_stay_numbers_and_rows_without_one_are_dropped(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("targets", "reason"),
     [
-        (["1.5", "much", *"123456"], "holds 'much', which is no number, but the task is regr"),
+        (["1.5", "much", *"123456"], "holds 'much', not a number, but the task is regr"),
         (["2.5"] * 9, "every row has the number 2.5"),
         (
             ["1", "", "", "2"],
