@@ -88,10 +88,10 @@ def ablated(**options: Any) -> Callable[[Space, int], Dense]:
     """This project with an ingredient switched off, in this process."""
 
     def build(space: Space, seed: int) -> Dense:
-        from tasks.suggest.options import Options
         from tasks.suggest.strategies import bayes
+        from tasks.suggest.types import BayesOptions
 
-        bayes.OPTIONS = Options(**options)
+        bayes.OPTIONS = BayesOptions(**options)
         return Dense(space, seed)
 
     return build

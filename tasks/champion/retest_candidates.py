@@ -10,10 +10,10 @@ from threadpoolctl import threadpool_limits
 from conf.schema.study import Study
 from tasks.study.event_builders import observations
 from tasks.study.reader import StudyRecord
-from tasks.suggest.options import DEFAULTS
 from tasks.suggest.problem import Problem
 from tasks.suggest.surrogate.kernel import features
 from tasks.suggest.surrogate.model import surrogate
+from tasks.suggest.types import DEFAULT_OPTIONS
 
 MIN_COMPLETE = 5
 """With fewer complete trials the surrogate adds nothing to the measured objectives."""
@@ -48,7 +48,7 @@ def posterior_means(record: StudyRecord) -> Mapping[int, float]:
     losses = problem.losses(encoded)
     with threadpool_limits(1):  # the order of floating-point sums depends on the threads
         vector = np.array([losses[observation.number] for observation in scored])
-        model, _ = surrogate(problem, encoded, rows, vector, DEFAULTS)
+        model, _ = surrogate(problem, encoded, rows, vector, DEFAULT_OPTIONS)
         is_scored = np.array([observation.scored for observation in encoded])
         means = model.loss.predict(features(problem.space, rows[is_scored]))[0]
     return {o.number: float(mean) for o, mean in zip(scored, means, strict=True)}

@@ -23,7 +23,7 @@ from tasks.study.reader import StudyRecord
 from tasks.study.trial import Trial
 
 if TYPE_CHECKING:  # numerical libraries load with it
-    from tasks.suggest.types import Earlier
+    from tasks.suggest.types import EarlierTrial
 
 EARLIER_FILE = "earlier.json"
 
@@ -67,11 +67,11 @@ def look(home: Home, study: Study) -> tuple[Known, ...]:
     return tuple(one for name in study.search.learn_from for one in _known(home, study, name))
 
 
-def as_earlier(known: tuple[Known, ...]) -> tuple[Earlier, ...]:
+def as_earlier(known: tuple[Known, ...]) -> tuple[EarlierTrial, ...]:
     """The same for the suggestion step."""
-    from tasks.suggest.types import Earlier
+    from tasks.suggest.types import EarlierTrial
 
-    return tuple(Earlier(one.study, one.values, one.rank) for one in known)
+    return tuple(EarlierTrial(one.study, one.values, one.rank) for one in known)
 
 
 def _read(path: Path) -> tuple[Known, ...]:

@@ -13,7 +13,7 @@ from tasks.suggest.propose import propose
 from tasks.suggest.space.space import Space
 from tasks.suggest.types import (
     Direction,
-    Earlier,
+    EarlierTrial,
     Observation,
     Outcome,
     Settings,
@@ -202,7 +202,7 @@ class Optimizer:
 
 
 def _settings(record: Mapping[str, Any]) -> Settings:
-    earlier = tuple(Earlier(**one) for one in record["earlier"])
+    earlier = tuple(EarlierTrial(**one) for one in record["earlier"])
     also = tuple((name, direction) for name, direction in record["also"])
     skopt = SkoptOptions(**record.get("skopt", {}))  # absent before the strategy existed
     return Settings(**{**record, "earlier": earlier, "also": also, "skopt": skopt})

@@ -8,13 +8,21 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
 from conf.schema.search import Scalar
 from tasks.suggest.acquisition.pareto import scalarised
-from tasks.suggest.space.space import Rows, Space, space_of
-from tasks.suggest.types import Direction, Forecast, Observation, Origin, Settings, Values
+from tasks.suggest.space.space import Space, space_of
+from tasks.suggest.types import (
+    Direction,
+    Floats,
+    Forecast,
+    Observation,
+    Origin,
+    Rows,
+    Settings,
+    Values,
+)
 
 Picked = list[tuple[dict[str, Scalar], Origin]]
 
@@ -104,7 +112,7 @@ class Problem:
         return told | {self.space.key(values) for _, values in self.pending}
 
     @cached_property
-    def _placed(self) -> list[tuple[NDArray[np.float64] | None, str]]:
+    def _placed(self) -> list[tuple[Floats | None, str]]:
         return [self.space.place(observation.values) for observation in self.observations]
 
     def encoded(self) -> tuple[list[Observation], Rows]:
@@ -180,7 +188,7 @@ class Strategy(Protocol):
         ...
 
 
-def row_or_none(space: Space, values: Values) -> NDArray[np.float64] | None:
+def row_or_none(space: Space, values: Values) -> Floats | None:
     """The row of a configuration; None for one of an older, different space."""
     try:
         return space.encode(values)

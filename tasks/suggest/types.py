@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from conf.schema.search import Scalar
+
+Floats = NDArray[np.float64]
+Vector = Floats
+"""Shape (n,)."""
+Matrix = Floats
+"""Shape (n, m)."""
+Rows = Floats
+"""Shape (configurations, parameters): positions in [0, 1], NaN where a setting is inactive."""
 
 Values = Mapping[str, Scalar]
 Outcome = Literal["complete", "paused", "stopped", "failed"]
@@ -51,7 +62,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Earlier:
+class EarlierTrial:
     """What a trial of an earlier study came to, as far as this study's space goes."""
 
     study: str
@@ -59,6 +70,29 @@ class Earlier:
     """Settings that both studies search."""
     rank: float
     """Where it stood among the trials of its study: near 0 the best, near 1 the worst."""
+
+
+@dataclass(frozen=True)
+class BayesOptions:
+    """All on, as measured in `benchmarks/search.py`."""
+
+    transform: Literal["power", "none"] = "power"
+    """How the losses are reshaped before the model sees them."""
+    warp: bool = True
+    """Bend the axes of ordered settings."""
+    region: bool = True
+    """Half of the model's picks in a trust region around the incumbent."""
+    density: bool = True
+    """Half of the picks by where the better trials crowd, not by the model."""
+    plateau: bool = True
+    """Take the loss to be flat where neighbouring results are exactly equal."""
+    feasibility: bool = True
+    """Keep away from where trials failed."""
+    initial: int | None = None
+    """Points of the initial design; None: by the number of settings."""
+
+
+DEFAULT_OPTIONS = BayesOptions()
 
 
 @dataclass(frozen=True)
@@ -76,7 +110,7 @@ class Settings:
 
     cost_aware: bool = False
     """Weigh improvement by the seconds that it is expected to take."""
-    earlier: tuple[Earlier, ...] = ()
+    earlier: tuple[EarlierTrial, ...] = ()
     """What earlier studies found."""
     also: tuple[tuple[str, Direction], ...] = ()
     """Further objectives, of any strategy: the name of a measure, and where it is to go."""

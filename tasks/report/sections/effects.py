@@ -14,7 +14,13 @@ from tasks.report import format
 from tasks.report.figures.base import Figure, hover, plain, readable_range
 from tasks.report.leaderboard import Row, short
 from tasks.report.sections.importance import Lesson
-from tasks.suggest.analysis.partial_dependence import Plane, Slice, across, along, by_chance
+from tasks.suggest.analysis.partial_dependence import (
+    Plane,
+    Slice,
+    dependence_on,
+    dependence_on_pair,
+    random_search_curve,
+)
 
 MOST_SLICES = 4
 LEAST_SHARE = 0.03
@@ -55,14 +61,14 @@ def effects(
     generator = np.random.default_rng(len(rows))
     drawer = _Drawer(rows, space, names, objective, sign)
     found = {
-        f"slice-{index}": drawer.slice(along(model, key, generator))
+        f"slice-{index}": drawer.slice(dependence_on(model, key, generator))
         for index, key in enumerate(keys)
     }
     two = keys[:2] if len(keys) > 1 else []
     if two:
-        found["plane"] = drawer.plane(across(model, two[0], two[1], generator))
+        found["plane"] = drawer.plane(dependence_on_pair(model, two[0], two[1], generator))
     most = max(row.trial for row in rows) + 1
-    chance = [sign * loss for loss in by_chance(model, most, generator)]
+    chance = [sign * loss for loss in random_search_curve(model, most, generator)]
     return Effects(found, [names[key] for key in keys], [names[key] for key in two], chance)
 
 

@@ -11,7 +11,7 @@ from tasks.report import format as words
 from tasks.report.leaderboard import settings, short
 from tasks.study.event_builders import observations
 from tasks.study.reader import StudyRecord
-from tasks.suggest.analysis.fitted_model import Learnt, learnt
+from tasks.suggest.analysis.fitted_model import FittedModel, fit_model
 from tasks.suggest.analysis.importance import Importance, importance
 from tasks.suggest.problem import Problem
 
@@ -25,13 +25,13 @@ class Lesson:
 
     of: str
     """`accuracy`, `time of a trial`."""
-    model: Learnt
+    model: FittedModel
     importance: Importance
 
     @property
     def trusted(self) -> bool:
         """Whether the model foretells enough to show what it expects."""
-        return self.importance.foretold >= TRUSTED
+        return self.importance.predictivity >= TRUSTED
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def lessons(record: StudyRecord) -> list[Lesson]:
     found = []
     for of, results in ((objective, scored), ("time of a trial", timed)):
         generator = np.random.default_rng([seed, len(results)])
-        if (model := learnt(problem.space, results, generator)) is not None:
+        if (model := fit_model(problem.space, results, generator)) is not None:
             found.append(Lesson(of, model, importance(model, generator)))
     return found
 
@@ -89,7 +89,7 @@ def shown_importance(record: StudyRecord, learned: list[Lesson]) -> list[Bars]:
 
 
 def _note(lesson: Lesson) -> str:
-    share = max(lesson.importance.foretold, 0.0)
+    share = max(lesson.importance.predictivity, 0.0)
     rests = (
         f"From a model of {words.count(lesson.importance.results, 'trial')}, which foretells "
         f"{100 * share:.0f} % of the differences between trials that it was not told of"

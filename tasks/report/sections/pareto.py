@@ -10,7 +10,7 @@ from tasks.report import format as words
 from tasks.report.figures.base import Figure, hover, plain, readable_range
 from tasks.report.leaderboard import Row
 from tasks.study.reader import StudyRecord
-from tasks.suggest.acquisition.pareto import front
+from tasks.suggest.acquisition.pareto import pareto_front
 
 
 def front_of(record: StudyRecord) -> list[int]:
@@ -30,7 +30,7 @@ def front_of(record: StudyRecord) -> list[int]:
                 if value is not None
             )
             losses[number] = (record.state.sign * trial.value, *others)
-    return front(losses)
+    return pareto_front(losses)
 
 
 def loss(name: str, value: float) -> float:
@@ -51,7 +51,7 @@ def _figure(rows: Sequence[Row], objective: str, sign: float, name: str) -> Figu
     """The first objective by another: the trials on the front of these two, and the rest."""
     shown = [row for row in rows if row.value is not None and name in row.measures]
     pairs = {r.trial: (loss(name, r.measures[name]), sign * (r.value or 0.0)) for r in shown}
-    edge = front(pairs)
+    edge = pareto_front(pairs)
     on_it = sorted((row for row in shown if row.trial in edge), key=lambda row: pairs[row.trial])
     behind = [row for row in shown if row.trial not in edge]
     low, high = readable_range([row.value for row in shown if row.value is not None], sign)

@@ -9,19 +9,21 @@ from numpy.typing import NDArray
 
 from conf.schema.search import Scalar
 from tasks.suggest.acquisition.candidates import climb, near, pool
-from tasks.suggest.acquisition.expected_improvement import log_expected_improvement
-from tasks.suggest.acquisition.terms import Lean, even
+from tasks.suggest.acquisition.expected_improvement import (
+    LogWeight,
+    log_expected_improvement,
+    no_log_weight,
+)
 from tasks.suggest.space.initial_design import untried
-from tasks.suggest.space.space import Rows, Space
-from tasks.suggest.space.user_priors import log_belief
-from tasks.suggest.surrogate.gp import Gp
+from tasks.suggest.space.space import Space
+from tasks.suggest.space.user_priors import log_user_prior
+from tasks.suggest.surrogate.gp import GaussianProcess
 from tasks.suggest.surrogate.kernel import Features, features
 from tasks.suggest.surrogate.model import Surrogate
 from tasks.suggest.surrogate.parzen import Parzen
-from tasks.suggest.surrogate.posterior_table import Field
-from tasks.suggest.types import Origin
+from tasks.suggest.surrogate.posterior_table import PosteriorTable
+from tasks.suggest.types import Floats, Origin, Rows, Vector
 
-Vector = NDArray[np.float64]
 _POOL = 1024
 _LOCAL = 512
 _DRAWN = 32
@@ -37,7 +39,7 @@ class Pick:
 
     values: dict[str, Scalar]
     origin: Origin
-    row: NDArray[np.float64]
+    row: Floats
 
 
 class Picker:
@@ -52,12 +54,12 @@ class Picker:
         tried: set[str],
         known: Rows,
         generator: np.random.Generator,
-        lean: Lean = even,
+        log_weight: LogWeight = no_log_weight,
     ) -> None:
         self._space, self._model, self._parzen, self._side = space, model, parzen, side
-        self._lean = lean
+        self._lean = log_weight
         self._tried, self._generator = tried, generator
-        self._gp: Gp = model.loss
+        self._gp: GaussianProcess = model.loss
         self._best = model.best
         everywhere = pool(space, model.incumbents[:_CENTRES], _POOL, generator)
         scale = side * generator.random(_LOCAL) ** 0.5 / 2.0
@@ -65,7 +67,7 @@ class Picker:
         self._rows = np.vstack([everywhere, close])
         self._local = np.arange(len(self._rows)) >= len(everywhere)
         self._table = features(space, self._rows)
-        self._field = Field(self._gp, self._table)
+        self._field = PosteriorTable(self._gp, self._table)
         self._known = [np.nan_to_num(known, nan=-1.0)]
         self._told = len(model.raw)
         self._bonus = self._added(self._rows)
@@ -84,9 +86,9 @@ class Picker:
         self._known.append(np.nan_to_num(row[None, :], nan=-1.0))
         at = features(self._space, row[None, :])
         self._best = min(self._best, float(self._gp.predict(at)[0][0]))
-        self._field.believe(self._gp, at)
-        self._gp = self._gp.believe(at)
-        self._parzen.believe(row)
+        self._field.condition_on_mean(self._gp, at)
+        self._gp = self._gp.condition_on_mean(at)
+        self._parzen.add_other(row)
         return Pick(values, origin, row)
 
     def promising(self, count: int) -> Features:
@@ -94,7 +96,7 @@ class Picker:
         bound = self._field.mean - 2.0 * np.sqrt(self._field.variance)
         return self._table.take(np.argsort(bound, kind="stable")[:count])
 
-    def _found(self, origin: Origin) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+    def _found(self, origin: Origin) -> tuple[dict[str, Scalar], Floats] | None:
         def score(rows: Rows) -> Vector:
             at = features(self._space, rows)
             mean, variance = self._gp.predict(at)
@@ -111,14 +113,14 @@ class Picker:
         climbed = climbed[np.argsort(-score(climbed), kind="stable")]
         return self._first_untried(np.vstack([climbed, self._rows[order]]))
 
-    def _dense(self) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+    def _dense(self) -> tuple[dict[str, Scalar], Floats] | None:
         rows = self._parzen.draw(_DRAWN, self._generator)
         score = self._parzen.score(rows) + self._outside(rows)
         return self._first_untried(rows[np.argsort(-score, kind="stable")])
 
     def _added(self, rows: Rows) -> Vector:
         """What else than the loss speaks for a row: a person's belief, and what lies outside."""
-        return self._outside(rows) + log_belief(self._space.beliefs, rows, self._told)
+        return self._outside(rows) + log_user_prior(self._space.user_priors, rows, self._told)
 
     def _outside(self, rows: Rows) -> Vector:
         """That it will run, and what `lean` says."""
@@ -130,7 +132,7 @@ class Picker:
             return np.ones(len(rows), dtype=bool)
         return np.array([self._space.allowed(self._space.decode(row)) for row in rows])
 
-    def _first_untried(self, rows: Rows) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+    def _first_untried(self, rows: Rows) -> tuple[dict[str, Scalar], Floats] | None:
         known = np.vstack(self._known)
         for row in rows:
             gaps = np.max(np.abs(known - np.nan_to_num(row, nan=-1.0)), axis=1)
@@ -139,6 +141,6 @@ class Picker:
                 return values, row
         return self._drawn()
 
-    def _drawn(self) -> tuple[dict[str, Scalar], NDArray[np.float64]] | None:
+    def _drawn(self) -> tuple[dict[str, Scalar], Floats] | None:
         other = untried(self._space, self._tried, self._generator)
         return None if other is None else (other, self._space.encode(other))

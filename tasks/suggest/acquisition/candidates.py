@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.suggest.space.initial_design import uniform
-from tasks.suggest.space.space import Rows, Space, reflected
+from tasks.suggest.space.space import Space, reflected
+from tasks.suggest.types import Floats, Rows
 
-Score = Callable[[Rows], NDArray[np.float64]]
+Score = Callable[[Rows], Floats]
 _SCALES = (0.05, 0.15, 0.3)
 
 
@@ -18,7 +18,7 @@ def near(
     space: Space,
     centres: Rows,
     count: int,
-    scale: NDArray[np.float64] | float,
+    scale: Floats | float,
     generator: np.random.Generator,
 ) -> Rows:
     """`count` rows near centres drawn at random, see `perturbed`."""
@@ -28,7 +28,7 @@ def near(
 def perturbed(
     space: Space,
     centres: Rows,
-    scale: NDArray[np.float64] | float,
+    scale: Floats | float,
     generator: np.random.Generator,
 ) -> Rows:
     """A row near each centre: some of the settings moved by about `scale` of their range.

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
-from tasks.suggest.surrogate.gp import Gp, lower_factor
+from tasks.suggest.surrogate.gp import GaussianProcess, lower_factor
 from tasks.suggest.surrogate.kernel import Features, covariance
 from tasks.suggest.surrogate.model import Surrogate
-from tasks.suggest.types import Forecast, Observation
+from tasks.suggest.types import Floats, Forecast, Observation, Vector
 
-Vector = NDArray[np.float64]
 _DRAWS = 256
 
 
@@ -41,7 +39,7 @@ def forecast(
     )
 
 
-def _draws(process: Gp, at: Features, generator: np.random.Generator) -> NDArray[np.float64]:
+def _draws(process: GaussianProcess, at: Features, generator: np.random.Generator) -> Floats:
     """Functions drawn from the process, shape (points, draws)."""
     cross = covariance(process.points, at, process.theta)
     half = solve_triangular(process.factor, cross, lower=True, check_finite=False)

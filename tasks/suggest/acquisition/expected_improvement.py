@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr
 
-Vector = NDArray[np.float64]
+from tasks.suggest.types import Rows, Vector
+
+LogWeight = Callable[[Rows], Vector]
+"""Rows -> what is added to the logarithm of an acquisition there."""
 
 
 def log_expected_improvement(mean: Vector, variance: Vector, best: float) -> Vector:
@@ -24,3 +28,15 @@ def log_expected_improvement(mean: Vector, variance: Vector, best: float) -> Vec
     ratio = 1.0 + far * np.sqrt(np.pi / 2) * erfcx(-far / np.sqrt(2))
     tail = np.where(far < -1e3, -2.0 * np.log(-far), np.log(np.maximum(ratio, 1e-300)))
     return np.asarray(np.where(z > -1.0, close, density + tail) + np.log(deviation))
+
+
+def no_log_weight(rows: Rows) -> Vector:
+    """No leaning at all."""
+    return np.zeros(len(rows))
+
+
+def summed(leans: Sequence[LogWeight]) -> LogWeight:
+    """The sum of several."""
+    return lambda rows: (
+        np.sum([log_weight(rows) for log_weight in leans], axis=0) if leans else no_log_weight(rows)
+    )

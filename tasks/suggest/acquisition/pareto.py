@@ -10,10 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.suggest.surrogate.output_transform import clip_outliers
-from tasks.suggest.types import Direction, Observation
+from tasks.suggest.types import Direction, Floats, Observation
 
 _SUM = 0.05
 _GOLDEN = 0.6180339887498949
@@ -40,12 +39,12 @@ def scalarised(
         given = (by_number[number].measures.get(name, math.nan) for number in numbers)
         columns.append(sign * np.fromiter(given, dtype=float, count=len(numbers)))
     table = np.column_stack([_unit(column) for column in columns])
-    weighted = table * weights(len(columns), seed, step)
+    weighted = table * scalarisation_weights(len(columns), seed, step)
     found = weighted.max(axis=1) + _SUM * weighted.sum(axis=1)
     return {number: float(loss) for number, loss in zip(numbers, found, strict=True)}
 
 
-def weights(count: int, seed: int, step: int) -> NDArray[np.float64]:
+def scalarisation_weights(count: int, seed: int, step: int) -> Floats:
     """Weights that add up to 1, spread evenly over the steps: a function of seed and step."""
     origin = np.random.default_rng([seed, count]).random(count - 1)
     ratios = _GOLDEN ** np.arange(1, count)
@@ -53,7 +52,7 @@ def weights(count: int, seed: int, step: int) -> NDArray[np.float64]:
     return np.diff(np.concatenate([[0.0], cuts, [1.0]]))
 
 
-def _unit(column: NDArray[np.float64]) -> NDArray[np.float64]:
+def _unit(column: Floats) -> Floats:
     """Losses from 0, the best, to 1, the worst that is no outlier."""
     known = np.isfinite(column)
     if not known.any():
@@ -65,7 +64,7 @@ def _unit(column: NDArray[np.float64]) -> NDArray[np.float64]:
     return unit
 
 
-def front(points: Mapping[int, Sequence[float]]) -> list[int]:
+def pareto_front(points: Mapping[int, Sequence[float]]) -> list[int]:
     """Numbers of the points that no other is at least as good as everywhere and better somewhere.
 
     `points` are losses, less is better; the front is sorted by its first one. Of equal points all

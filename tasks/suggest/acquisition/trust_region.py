@@ -57,7 +57,7 @@ class Region:
         return [self.side, self.successes, self.failures]
 
 
-def settled(
+def settle_local_picks(
     awaited: Mapping[str, float],
     observations: Sequence[Observation],
     losses: Mapping[int, float],

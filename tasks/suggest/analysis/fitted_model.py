@@ -6,25 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tasks.suggest.problem import row_or_none
-from tasks.suggest.space.space import Rows, Space
-from tasks.suggest.surrogate.gp import Gp, condition, fit
+from tasks.suggest.space.space import Space
+from tasks.suggest.surrogate.gp import GaussianProcess, condition, fit
 from tasks.suggest.surrogate.kernel import Features, features
 from tasks.suggest.surrogate.model import chosen_points
 from tasks.suggest.surrogate.output_transform import standardised
-from tasks.suggest.types import Values
+from tasks.suggest.types import Rows, Values, Vector
 
-Vector = NDArray[np.float64]
 FEWEST = 8
 """Results without which nothing is said."""
 _MOST = 200
 
 
 @dataclass(frozen=True)
-class Learnt:
+class FittedModel:
     """A process fitted to the results of a space, and the scale on which it speaks."""
 
     space: Space
@@ -33,7 +31,7 @@ class Learnt:
     """The results as the process sees them: standardised, their skew removed."""
     losses: Vector
     """The same results as they were told."""
-    process: Gp
+    process: GaussianProcess
     results: int
     """Results that it rests on, before some were chosen."""
 
@@ -47,9 +45,9 @@ class Learnt:
         return np.interp(levels, self.levels[order], self.losses[order])
 
 
-def learnt(
+def fit_model(
     space: Space, results: Sequence[tuple[Values, float]], generator: np.random.Generator
-) -> Learnt | None:
+) -> FittedModel | None:
     """The process of a quantity that should be small.
 
     `results` are configurations and their values, in any fixed order; those of another space or
@@ -67,4 +65,4 @@ def learnt(
     points, levels = features(space, rows[kept]), levels[kept]
     with threadpool_limits(1):
         process = condition(fit(points, levels), points, levels)
-    return Learnt(space, points, levels, losses[kept], process, len(known))
+    return FittedModel(space, points, levels, losses[kept], process, len(known))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tasks.suggest.analysis.fitted_model import Learnt
+from tasks.suggest.analysis.fitted_model import FittedModel
 from tasks.suggest.surrogate.gp import condition, fit
 
 _POINTS = 1024
@@ -26,23 +26,23 @@ class Importance:
     shares: dict[str, float]
     """Key to the share of the variation that is gone when the setting is known, most first. With
     settings that act together the shares add up to more than 1."""
-    foretold: float
+    predictivity: float
     """Share of the variation between results that the model foretells of trials it was not told of
     (five-fold; 1 is all, 0 or less is nothing)."""
     results: int
     """Results that it rests on."""
 
 
-def importance(model: Learnt, generator: np.random.Generator) -> Importance:
+def importance(model: FittedModel, generator: np.random.Generator) -> Importance:
     """The importance of each setting for what the model has learnt."""
     with threadpool_limits(1):
         shares = _shares(model, generator)
-        foretold = _foretold(model, generator)
+        predictivity = _predictivity(model, generator)
     ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
-    return Importance(dict(ordered), foretold, model.results)
+    return Importance(dict(ordered), predictivity, model.results)
 
 
-def _shares(model: Learnt, generator: np.random.Generator) -> dict[str, float]:
+def _shares(model: FittedModel, generator: np.random.Generator) -> dict[str, float]:
     """Total effects. A setting drawn anew takes those with it that it switches on or off."""
     one, other = generator.random((2, _POINTS, len(model.space)))
     start = model.expected(one)
@@ -56,7 +56,7 @@ def _shares(model: Learnt, generator: np.random.Generator) -> dict[str, float]:
     return shares
 
 
-def _foretold(model: Learnt, generator: np.random.Generator) -> float:
+def _predictivity(model: FittedModel, generator: np.random.Generator) -> float:
     """1 - squared errors by squared distances from the mean, each fold foretold by the others.
 
     Each by a process of its own: one fitted to all results would have seen what it foretells.

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from conf.schema.search import Scalar
-from tasks.suggest.analysis.fitted_model import Learnt
+from tasks.suggest.analysis.fitted_model import FittedModel
 from tasks.suggest.space.parameters import Parameter
 from tasks.suggest.space.space import grid_positions
+from tasks.suggest.types import Floats
 
 _DRAWS = 128
 _RANDOM = 2048
@@ -47,7 +47,7 @@ class Plane:
     """A row a value of the second, a column a value of the first."""
 
 
-def along(model: Learnt, key: str, generator: np.random.Generator) -> Slice:
+def dependence_on(model: FittedModel, key: str, generator: np.random.Generator) -> Slice:
     """Partial dependence on one setting; configurations in which it is inactive do not count."""
     i, positions = _axis(model, key, _POINTS)
     found = _levels(model, ((i, positions),), generator)
@@ -58,7 +58,9 @@ def along(model: Learnt, key: str, generator: np.random.Generator) -> Slice:
     return Slice(key, _values(model.space.parameters[i], positions), mean, low, high)
 
 
-def across(model: Learnt, first: str, second: str, generator: np.random.Generator) -> Plane:
+def dependence_on_pair(
+    model: FittedModel, first: str, second: str, generator: np.random.Generator
+) -> Plane:
     """Partial dependence on two settings."""
     (i, x), (j, y) = (_axis(model, key, _CELLS) for key in (first, second))
     xs, ys = (grid.ravel() for grid in np.meshgrid(x, y))
@@ -72,7 +74,9 @@ def across(model: Learnt, first: str, second: str, generator: np.random.Generato
     )
 
 
-def by_chance(model: Learnt, most: int, generator: np.random.Generator) -> tuple[float, ...]:
+def random_search_curve(
+    model: FittedModel, most: int, generator: np.random.Generator
+) -> tuple[float, ...]:
     """The best loss to be expected after 1, 2, ... `most` random configurations.
 
     By the process, its noise included: the mean of the least of n draws from what it expects over
@@ -88,7 +92,7 @@ def by_chance(model: Learnt, most: int, generator: np.random.Generator) -> tuple
     return tuple((chance @ ordered).tolist())
 
 
-def _axis(model: Learnt, key: str, points: int) -> tuple[int, NDArray[np.float64]]:
+def _axis(model: FittedModel, key: str, points: int) -> tuple[int, Floats]:
     """Index of a setting, and the positions to look at: all of a list's, else evenly spread."""
     i = next(i for i, each in enumerate(model.space.parameters) if each.key == key)
     parameter = model.space.parameters[i]
@@ -98,10 +102,10 @@ def _axis(model: Learnt, key: str, points: int) -> tuple[int, NDArray[np.float64
 
 
 def _levels(
-    model: Learnt,
-    fixed: tuple[tuple[int, NDArray[np.float64]], ...],
+    model: FittedModel,
+    fixed: tuple[tuple[int, Floats], ...],
     generator: np.random.Generator,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Expected levels, shape (points, draws): the same draws of the other settings at each point.
 
     Conditions that switch the fixed settings on are made to hold.
@@ -117,7 +121,7 @@ def _levels(
         return model.expected(rows).reshape(points, _DRAWS)
 
 
-def _switches(model: Learnt, i: int) -> list[tuple[int, float]]:
+def _switches(model: FittedModel, i: int) -> list[tuple[int, float]]:
     """Parents and positions that make a setting active, outermost first."""
     found = []
     for condition in model.space.conditions[i]:
@@ -125,5 +129,5 @@ def _switches(model: Learnt, i: int) -> list[tuple[int, float]]:
     return found
 
 
-def _values(parameter: Parameter, positions: NDArray[np.float64]) -> tuple[Scalar, ...]:
+def _values(parameter: Parameter, positions: Floats) -> tuple[Scalar, ...]:
     return tuple(parameter.value(float(position)) for position in positions)

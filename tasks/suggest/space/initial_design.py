@@ -7,11 +7,11 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.schema.search import Scalar
-from tasks.suggest.space.space import Rows, Space
-from tasks.suggest.space.user_priors import bent
+from tasks.suggest.space.space import Space
+from tasks.suggest.space.user_priors import spread_by_priors
+from tasks.suggest.types import Floats, Rows
 
 _TRIES = 64
 _REDRAWS = 8
@@ -28,7 +28,7 @@ def uniform(space: Space, count: int, generator: np.random.Generator) -> Rows:
     return rows[:count]
 
 
-def spread(space: Space, number: int, seed: int) -> NDArray[np.float64]:
+def spread(space: Space, number: int, seed: int) -> Floats:
     """The row of that number in an even sequence over the whole space, from a seeded origin.
 
     Multiples of powers of the generalised golden ratio, modulo 1: as even as Sobol's for the few
@@ -42,7 +42,7 @@ def spread(space: Space, number: int, seed: int) -> NDArray[np.float64]:
     point = (origin + (number + 1) * ratio ** -np.arange(1.0, d + 1)) % 1.0
     rows = point[None, :]
     if number % 2 == 0:  # every other point trusts what a person expects
-        rows = bent(space.beliefs, rows)
+        rows = spread_by_priors(space.user_priors, rows)
     return np.asarray(space.snap(rows)[0])
 
 

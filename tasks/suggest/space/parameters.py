@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.schema.search import Choices, Range, Scalar
+from tasks.suggest.types import Vector
 
-Column = NDArray[np.float64]
 SIGNIFICANT_DIGITS = 6
 
 
@@ -77,7 +76,7 @@ class Real:
         start, end = _forward(self.low, self.scale), _forward(self.high, self.scale)
         return (_forward(float(value), self.scale) - start) / (end - start)
 
-    def snap(self, column: Column) -> Column:
+    def snap(self, column: Vector) -> Vector:
         """Positions of values that exist."""
         return np.full_like(column, 0.5) if self._single else np.clip(column, 0.0, 1.0)
 
@@ -117,7 +116,7 @@ class Integer:
         start, end = self._ends
         return (_forward(float(value), self.scale) - start) / (end - start)  # type: ignore[arg-type]
 
-    def snap(self, column: Column) -> Column:
+    def snap(self, column: Vector) -> Vector:
         """Positions of the whole numbers whose cells hold the given ones."""
         start, end = self._ends
         points = start + np.clip(column, 0.0, 1.0) * (end - start)
@@ -154,7 +153,7 @@ class Listed:
                 return index
         raise ValueError(f"{value!r} is none of {', '.join(map(repr, self.values))}")
 
-    def snap(self, column: Column) -> Column:
+    def snap(self, column: Vector) -> Vector:
         """Centres of the cells that hold the given positions."""
         index = np.minimum(np.floor(np.clip(column, 0.0, 1.0) * self.levels), self.levels - 1)
         return (index + 0.5) / self.levels

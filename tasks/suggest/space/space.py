@@ -17,11 +17,8 @@ from conf.runtime.errors import BadInput
 from conf.schema.search import Choices, Dimension, Range, Scalar
 from tasks.suggest.space.constraints import parse
 from tasks.suggest.space.parameters import Integer, Listed, Parameter, Real, build
-from tasks.suggest.space.user_priors import Belief, believed
-from tasks.suggest.types import Values
-
-Rows = NDArray[np.float64]
-"""Shape (configurations, parameters): positions in [0, 1], NaN where a setting is inactive."""
+from tasks.suggest.space.user_priors import UserPrior, user_prior
+from tasks.suggest.types import Floats, Rows, Values
 
 _DIMENSION: TypeAdapter[Range | Choices] = TypeAdapter(Dimension)
 _GRID_LEVELS = 5
@@ -36,7 +33,7 @@ class Condition:
     parent: int
     positions: tuple[float, ...]
 
-    def holds(self, column: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def holds(self, column: Floats) -> NDArray[np.bool_]:
         """Whether it holds, for a snapped column of the parent (NaN where inactive)."""
         gaps = np.abs(column[:, None] - np.asarray(self.positions)[None, :])
         return np.any(gaps < 1e-9, axis=1)  # NaN compares false: an inactive parent deactivates
@@ -76,12 +73,12 @@ class Space:
         numeric = {parameter.key: _only_numbers(parameter) for parameter in self.parameters}
         self.constraints = tuple(parse(text, numeric) for text in constraints)
         priors = [getattr(dimension, "prior", None) for dimension in dimensions.values()]
-        self.beliefs: tuple[Belief | None, ...] = tuple(
-            None if prior is None else believed(parameter, prior)
+        self.user_priors: tuple[UserPrior | None, ...] = tuple(
+            None if prior is None else user_prior(parameter, prior)
             for parameter, prior in zip(self.parameters, priors, strict=True)
         )
         """Where a person expects the best position of each parameter."""
-        self._seen: dict[str, tuple[NDArray[np.float64], str]] = {}
+        self._seen: dict[str, tuple[Floats, str]] = {}
         self.description: dict[str, Any] = {
             key: dimension.model_dump(mode="json", exclude_defaults=True)
             for key, dimension in dimensions.items()
@@ -148,7 +145,7 @@ class Space:
             return rows
         return rows[np.array([self.allowed(self.decode(row)) for row in rows], dtype=bool)]
 
-    def decode(self, row: NDArray[np.float64]) -> dict[str, Scalar]:
+    def decode(self, row: Floats) -> dict[str, Scalar]:
         """The configuration of a snapped row: its active settings alone."""
         return {
             parameter.key: parameter.value(float(position))
@@ -156,11 +153,11 @@ class Space:
             if not np.isnan(position)
         }
 
-    def encode(self, values: Values) -> NDArray[np.float64]:
+    def encode(self, values: Values) -> Floats:
         """The row of a configuration; BadInput when it is not one of this space."""
         return self._placed(values)[0]
 
-    def _placed(self, values: Values) -> tuple[NDArray[np.float64], str]:
+    def _placed(self, values: Values) -> tuple[Floats, str]:
         """Row and key of a configuration; kept, since each step of a search reads all of them."""
         text = repr(values)  # tells 1 from 1.0 and True, which are equal as keys
         if (known := self._seen.get(text)) is not None:
@@ -173,7 +170,7 @@ class Space:
         self._seen[text] = row, key
         return row, key
 
-    def _encoded(self, values: Values) -> NDArray[np.float64]:
+    def _encoded(self, values: Values) -> Floats:
         row = np.full(len(self), np.nan)
         for i in self.order:
             parameter = self.parameters[i]
@@ -190,13 +187,11 @@ class Space:
             raise BadInput(f"{unknown[0]} is not in the space; drop it")
         return row
 
-    def active(self, i: int, row: NDArray[np.float64]) -> bool:
+    def active(self, i: int, row: Floats) -> bool:
         """Whether a parameter is active in a row whose parameters before it in `order` are set."""
         return all(bool(c.holds(row[c.parent : c.parent + 1])[0]) for c in self.conditions[i])
 
-    def canonical(
-        self, values: Values, row: NDArray[np.float64] | None = None
-    ) -> dict[str, Scalar]:
+    def canonical(self, values: Values, row: Floats | None = None) -> dict[str, Scalar]:
         """The same configuration in the space's own types, without inactive settings.
 
         Reals stay as given; a whole number given as 32.0 becomes 32. `row` is the configuration's,
@@ -233,7 +228,7 @@ class Space:
         except BadInput:
             return json.dumps(dict(values), sort_keys=True)
 
-    def place(self, values: Values) -> tuple[NDArray[np.float64] | None, str]:
+    def place(self, values: Values) -> tuple[Floats | None, str]:
         """Row and key of a configuration in one look; no row where it is not of this space."""
         try:
             return self._placed(values)
@@ -258,7 +253,7 @@ class Space:
         snapped = self.snap(np.array(list(product(*axes))))
         return self.admitted(_distinct(snapped))
 
-    def walk(self) -> Iterator[NDArray[np.float64]]:
+    def walk(self) -> Iterator[Floats]:
         """Rows of a finite space one by one, repeats included, without laying them all out."""
         for point in product(*(self._centres(i) for i in range(len(self)))):
             yield self.snap(np.array([point]))[0]
@@ -327,7 +322,7 @@ def _parsed(key: str, given: Any) -> Range | Choices:
         raise BadInput(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
-def reflected(column: NDArray[np.float64]) -> NDArray[np.float64]:
+def reflected(column: Floats) -> Floats:
     """Positions folded back into the unit interval at its ends."""
     folded = np.abs(column) % 2.0
     return np.where(folded > 1.0, 2.0 - folded, folded)

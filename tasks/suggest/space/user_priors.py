@@ -10,28 +10,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.schema.search import Prior
 from tasks.suggest.space.parameters import Parameter
+from tasks.suggest.types import Floats, Vector
 
-Column = NDArray[np.float64]
 _STRENGTH = 10.0
 """Trials after which a belief weighs as much as one improvement by its own odds."""
 
 
 @dataclass(frozen=True)
-class Belief:
+class UserPrior:
     """A normal density over positions, cut off at the ends of the interval."""
 
     centre: float
     deviation: float
 
-    def log_density(self, column: Column) -> Column:
+    def log_density(self, column: Vector) -> Vector:
         """Up to a constant; 0 at the centre and where the setting is inactive (NaN)."""
         return np.nan_to_num(-0.5 * ((column - self.centre) / self.deviation) ** 2, nan=0.0)
 
-    def bend(self, column: Column) -> Column:
+    def quantiles(self, column: Vector) -> Vector:
         """Evenly spread positions turned into positions spread by the density."""
         from scipy.special import ndtr, ndtri
 
@@ -39,12 +38,12 @@ class Belief:
         return np.clip(self.centre + self.deviation * ndtri(low + column * (high - low)), 0.0, 1.0)
 
 
-def believed(parameter: Parameter, prior: Prior) -> Belief:
+def user_prior(parameter: Parameter, prior: Prior) -> UserPrior:
     """The belief that a prior states about a parameter."""
     below, above = prior.reach()
     centre = _position(parameter, prior.around)
     reach = [abs(_position(parameter, end) - centre) for end in (below, above)]
-    return Belief(centre, max(*reach, 0.02))
+    return UserPrior(centre, max(*reach, 0.02))
 
 
 def _position(parameter: Parameter, value: float) -> float:
@@ -54,19 +53,19 @@ def _position(parameter: Parameter, value: float) -> float:
     return float(parameter.snap(even[[int(np.argmin(np.abs(values - value)))]])[0])
 
 
-def log_belief(beliefs: Sequence[Belief | None], rows: NDArray[np.float64], told: int) -> Column:
+def log_user_prior(user_priors: Sequence[UserPrior | None], rows: Floats, told: int) -> Vector:
     """What the beliefs add to the logarithm of an acquisition after `told` results."""
     total = np.zeros(len(rows))
-    for belief, column in zip(beliefs, rows.T, strict=True):
-        if belief is not None:
-            total += belief.log_density(column)
+    for prior, column in zip(user_priors, rows.T, strict=True):
+        if prior is not None:
+            total += prior.log_density(column)
     return total * _STRENGTH / (_STRENGTH + told**2 / _STRENGTH)
 
 
-def bent(beliefs: Sequence[Belief | None], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def spread_by_priors(user_priors: Sequence[UserPrior | None], rows: Floats) -> Floats:
     """Even rows with every believed column spread by its density."""
     columns = [
-        column if belief is None else belief.bend(column)
-        for belief, column in zip(beliefs, rows.T, strict=True)
+        column if prior is None else prior.quantiles(column)
+        for prior, column in zip(user_priors, rows.T, strict=True)
     ]
     return np.column_stack(columns)

@@ -6,31 +6,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tasks.suggest.acquisition.batch import Pick, Picker
 from tasks.suggest.acquisition.expected_gain import forecast
-from tasks.suggest.acquisition.terms import Lean, together
-from tasks.suggest.acquisition.trust_region import Region, settled
-from tasks.suggest.options import DEFAULTS, Options
+from tasks.suggest.acquisition.expected_improvement import LogWeight, summed
+from tasks.suggest.acquisition.trust_region import Region, settle_local_picks
 from tasks.suggest.problem import Choice, Picked, Problem
 from tasks.suggest.space.initial_design import spread, untried
-from tasks.suggest.space.space import Rows
 from tasks.suggest.surrogate.cost import Cost, cost_model
 from tasks.suggest.surrogate.kernel import features
 from tasks.suggest.surrogate.model import surrogate
 from tasks.suggest.surrogate.parzen import Parzen
-from tasks.suggest.surrogate.transfer import seeds, transfer
-from tasks.suggest.types import Observation, Origin
+from tasks.suggest.surrogate.transfer import transfer, warm_start_points
+from tasks.suggest.types import DEFAULT_OPTIONS, BayesOptions, Observation, Origin, Rows, Vector
 
-Vector = NDArray[np.float64]
 _FEWEST = 3
 """Scored trials without which there is nothing to model."""
 _FORECAST_POINTS = 200
 _BY_DENSITY = 0.5
 """The chance that a pick is made by density; drawn, so that no pick keeps its place in a batch."""
-OPTIONS = DEFAULTS
+OPTIONS = DEFAULT_OPTIONS
 
 
 def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
@@ -50,7 +46,7 @@ def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice
     return Choice(picked + modelled.picked, modelled.state, modelled.forecast)
 
 
-def initial_count(problem: Problem, options: Options) -> int:
+def initial_count(problem: Problem, options: BayesOptions) -> int:
     """Points of the initial design, trial 0 included."""
     return options.initial or min(10, max(5, len(problem.space) + 1))
 
@@ -58,7 +54,7 @@ def initial_count(problem: Problem, options: Options) -> int:
 def _initial(problem: Problem, number: int, count: int, tried: set[str]) -> Picked:
     """Points of an even sequence, so that the first ones cover the space."""
     picked: Picked = []
-    known = seeds(problem)
+    known = warm_start_points(problem)
     for index in range(number, number + count):
         row = spread(problem.space, index, problem.seed)
         values = problem.space.decode(row)
@@ -82,12 +78,12 @@ def _modelled(
     number: int,
     count: int,
     tried: set[str],
-    options: Options,
+    options: BayesOptions,
 ) -> Choice:
     losses = problem.losses(observations)
     vector = np.array([losses[o.number] for o in observations if o.scored])
     model, state = surrogate(problem, observations, rows, vector, options)
-    changes, awaited = settled(
+    changes, awaited = settle_local_picks(
         problem.state.get("awaited", {}),
         observations,
         losses,
@@ -98,7 +94,7 @@ def _modelled(
     scored = np.array([observation.scored for observation in observations])
     failed = np.array([observation.infeasible for observation in observations])
     pending = problem.pending_rows()
-    lean, cost = _leaning(problem, observations, rows, vector)
+    log_weight, cost = _log_weights(problem, observations, rows, vector)
     picker = Picker(
         problem.space,
         model,
@@ -107,7 +103,7 @@ def _modelled(
         tried,
         np.vstack([rows, pending]),
         generator,
-        lean,
+        log_weight,
     )
     picks: list[Pick] = []
     for turn in range(number, number + count):
@@ -137,17 +133,17 @@ def _modelled(
     return Choice(picked, state, expected)
 
 
-def _leaning(
+def _log_weights(
     problem: Problem, observations: Sequence[Observation], rows: Rows, losses: Vector
-) -> tuple[Lean, Cost | None]:
+) -> tuple[LogWeight, Cost | None]:
     """What the acquisition leans on beside the loss, and the cost model where it is one of it."""
     cost = cost_model(problem, observations, rows) if problem.settings.cost_aware else None
     scored = np.array([observation.scored for observation in observations])
     earlier = transfer(problem, rows[scored], losses)
-    return together([each.lean for each in (cost, earlier) if each is not None]), cost
+    return summed([each.log_weight for each in (cost, earlier) if each is not None]), cost
 
 
-def _origin(turn: int, options: Options, generator: np.random.Generator) -> Origin:
+def _origin(turn: int, options: BayesOptions, generator: np.random.Generator) -> Origin:
     """How trial number `turn` is picked: by density or, in turns, anywhere or in the region."""
     if options.density and generator.random() < _BY_DENSITY:
         return "density"

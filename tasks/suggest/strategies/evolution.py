@@ -12,15 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.schema.search import Scalar
 from tasks.suggest.problem import Choice, Picked, Problem
 from tasks.suggest.space.initial_design import spread, untried
 from tasks.suggest.space.space import Space
-from tasks.suggest.types import Observation, Origin
+from tasks.suggest.types import Observation, Origin, Vector
 
-Vector = NDArray[np.float64]
 _MEMORY = 5
 _TRIES = 16
 _BEST = 0.2

@@ -21,12 +21,11 @@ from tasks.suggest.acquisition.candidates import near, pool
 from tasks.suggest.acquisition.expected_improvement import log_expected_improvement
 from tasks.suggest.problem import Choice, Picked, Problem
 from tasks.suggest.space.initial_design import untried
-from tasks.suggest.space.space import Rows, Space
+from tasks.suggest.space.space import Space
 from tasks.suggest.strategies.model_free import initial_points
 from tasks.suggest.surrogate.output_transform import standardised
-from tasks.suggest.types import Observation, Origin
+from tasks.suggest.types import Observation, Origin, Rows, Vector
 
-Vector = NDArray[np.float64]
 _FEWEST = 4
 _TREES = 30
 _MOST = 3_000

@@ -35,7 +35,7 @@ from tasks.suggest.space.space import Space
 from tasks.suggest.strategies.model_free import initial_points, random_points
 from tasks.suggest.surrogate.model import chosen_points
 from tasks.suggest.surrogate.output_transform import standardised
-from tasks.suggest.types import Origin, SkoptOptions
+from tasks.suggest.types import Floats, Origin, SkoptOptions
 
 if TYPE_CHECKING:
     from skopt import Optimizer
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from skopt.space import Dimension
 
 Coordinate = int | float
-Told = Sequence[tuple[NDArray[np.float64], float]]
+Told = Sequence[tuple[Floats, float]]
 """Rows and their losses."""
 
 _INITIAL = 10
@@ -69,7 +69,7 @@ class Coordinates:
         """New `skopt.space` dimensions: an optimizer alters those that it is given."""
         return [_dimension(self._space.parameters[i]) for i in self._free]
 
-    def point(self, row: NDArray[np.float64]) -> list[Coordinate]:
+    def point(self, row: Floats) -> list[Coordinate]:
         """The point of a row; inactive settings stand mid-range."""
         filled = np.where(np.isnan(row), 0.5, row)
         return [_coordinate(self._space.parameters[i], float(filled[i])) for i in self._free]
@@ -228,9 +228,7 @@ def _gradient_boosting(seed: int) -> GradientBoostingQuantileRegressor:
             tags.estimator_type, tags.regressor_tags = "regressor", RegressorTags()
             return tags
 
-        def predict(
-            self, X: NDArray[np.float64], return_std: bool = False
-        ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
+        def predict(self, X: Floats, return_std: bool = False) -> Floats | tuple[Floats, Floats]:
             low, median, high = (regressor.predict(X) for regressor in self.regressors_)
             return (median, (high - low) / 2.0) if return_std else median
 

@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.suggest.problem import Problem
-from tasks.suggest.space.space import Rows, Space
-from tasks.suggest.surrogate.gp import Gp, condition, fit
+from tasks.suggest.space.space import Space
+from tasks.suggest.surrogate.gp import GaussianProcess, condition, fit
 from tasks.suggest.surrogate.kernel import features
-from tasks.suggest.types import Observation
+from tasks.suggest.types import Observation, Rows, Vector
 
-Vector = NDArray[np.float64]
 FEWEST = 4
 """Timed trials without which nothing is known of the cost."""
 _MOST = 200
@@ -29,7 +27,7 @@ class Cost:
     """The fitted model of one step."""
 
     space: Space
-    process: Gp
+    process: GaussianProcess
     middle: float
     """Mean logarithm of the seconds, and their deviation: the units of the process."""
     spread: float
@@ -44,7 +42,7 @@ class Cost:
         mean = self.process.predict(features(self.space, rows))[0]
         return np.clip(self.middle + self.spread * mean, self.low - _BEYOND, self.high + _BEYOND)
 
-    def lean(self, rows: Rows) -> Vector:
+    def log_weight(self, rows: Rows) -> Vector:
         """An improvement of a second's worth counts as one: minus the logarithm of the seconds."""
         return self.middle - self.log_seconds(rows)
 

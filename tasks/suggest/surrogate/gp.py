@@ -5,28 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 from tasks.suggest.surrogate.kernel import (
     Features,
-    Matrix,
     Theta,
     category_factor,
     covariance,
     squared_distances,
     warped,
 )
+from tasks.suggest.types import Matrix, Vector
 
-Vector = NDArray[np.float64]
 JITTER = 1e-8
 _NEAREST = 3
 
 
 @dataclass(frozen=True)
-class Prior:
+class HyperPrior:
     """Independent normal priors on the logarithms of the hyper-parameters."""
 
     mean: Vector
@@ -35,22 +33,22 @@ class Prior:
     high: Vector
 
 
-def prior(numeric: int, unordered: int, *, warp: bool = True) -> Prior:
+def hyper_prior(numeric: int, unordered: int, *, warp: bool = True) -> HyperPrior:
     """Length scales that grow with the dimension, warps near none, little noise."""
     d, c = numeric, unordered
-    bend = 0.4 if warp else 1e-9
+    quantiles = 0.4 if warp else 1e-9
     rows = (
         [(np.log(0.5) + 0.5 * np.log(max(d, 1) / 3.0), 1.0, np.log(0.03), np.log(30.0))] * d
-        + [(0.0, bend, -1.5, 1.5)] * (2 * d)
+        + [(0.0, quantiles, -1.5, 1.5)] * (2 * d)
         + [(np.log(0.5), 1.0, np.log(1e-3), np.log(10.0))] * c
         + [(0.0, 0.5, -3.0, 3.0), (np.log(0.01), 1.5, np.log(1e-5), np.log(1.0))]
     )
     table = np.array(rows)
-    return Prior(table[:, 0], table[:, 1], table[:, 2], table[:, 3])
+    return HyperPrior(table[:, 0], table[:, 1], table[:, 2], table[:, 3])
 
 
 @dataclass(frozen=True)
-class Gp:
+class GaussianProcess:
     """A fitted process, conditioned on points."""
 
     theta: Theta
@@ -61,7 +59,7 @@ class Gp:
     """Covariance inverse times values: the mean at a point is covariance times these."""
     level: float = 0.0
     """What is expected far from all points."""
-    told: Vector | None = None
+    plateau_values: Vector | None = None
     """Values of the first points, where equal ones among neighbours mean a plateau."""
 
     def predict(self, at: Features) -> tuple[Vector, Vector]:
@@ -69,29 +67,29 @@ class Gp:
         cross = covariance(self.points, at, self.theta)
         half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
         variance = self.theta.signal - np.sum(half**2, axis=0)
-        variance = variance * self.unevenness(cross)
+        variance = variance * self.plateau_damping(cross)
         return cross.T @ self.weights + self.level, np.maximum(variance, 1e-12)
 
-    def unevenness(self, cross: Matrix) -> Vector | float:
+    def plateau_damping(self, cross: Matrix) -> Vector | float:
         """What share of the variance is left where the nearest results are exactly equal.
 
         A loss with steps (trees, counts of errors) is flat there, which no stationary covariance
         expresses: without this, picks map plateaus. `cross` are the covariances of the process's
         points with those asked about; the nearer the three nearest, the less is left.
         """
-        if self.told is None or len(self.told) < _NEAREST:
+        if self.plateau_values is None or len(self.plateau_values) < _NEAREST:
             return 1.0
-        known = cross[: len(self.told)]
+        known = cross[: len(self.plateau_values)]
         nearest = np.argpartition(-known, _NEAREST - 1, axis=0)[:_NEAREST]
-        tied = np.ptp(self.told[nearest], axis=0) < 1e-9
+        tied = np.ptp(self.plateau_values[nearest], axis=0) < 1e-9
         likeness = np.min(np.take_along_axis(known, nearest, axis=0), axis=0) / self.theta.signal
         return np.where(tied, (1.0 - np.minimum(likeness, 1.0)) ** 2, 1.0)
 
-    def shifted(self, level: float) -> Gp:
+    def shifted(self, level: float) -> GaussianProcess:
         """The same process of values that are greater by `level`."""
         return replace(self, level=self.level + level)
 
-    def believe(self, at: Features) -> Gp:
+    def condition_on_mean(self, at: Features) -> GaussianProcess:
         """The process after observing its own mean at more points: they lose their uncertainty.
 
         The factor is extended by the new rows, not computed again; hyper-parameters stay.
@@ -108,7 +106,9 @@ class Gp:
         factor[:n, :n], factor[n:, :n], factor[n:, n:] = self.factor, half.T, corner
         # Observing the mean changes no mean: the new points weigh nothing.
         weights = np.concatenate([self.weights, np.zeros(m)])
-        return Gp(self.theta, self.points.join(at), factor, weights, self.level, self.told)
+        return GaussianProcess(
+            self.theta, self.points.join(at), factor, weights, self.level, self.plateau_values
+        )
 
 
 def lower_factor(matrix: Matrix) -> Matrix:
@@ -123,13 +123,15 @@ def lower_factor(matrix: Matrix) -> Matrix:
     return np.diag(np.sqrt(np.maximum(np.diag(matrix), JITTER)))
 
 
-def condition(theta: Theta, points: Features, values: Vector) -> Gp:
+def condition(theta: Theta, points: Features, values: Vector) -> GaussianProcess:
     """The process with given hyper-parameters after observing values at points."""
     matrix = covariance(points, points, theta)
     matrix[np.diag_indices_from(matrix)] += theta.noise + JITTER * theta.signal
     factor = lower_factor(matrix)
     half = solve_triangular(factor, values, lower=True, check_finite=False)
-    return Gp(theta, points, factor, solve_triangular(factor.T, half, check_finite=False))
+    return GaussianProcess(
+        theta, points, factor, solve_triangular(factor.T, half, check_finite=False)
+    )
 
 
 def fit(
@@ -142,26 +144,26 @@ def fit(
 ) -> Theta:
     """The hyper-parameters of greatest posterior density, from those of the previous fit."""
     d, c = points.numeric.shape[1], points.labels.shape[1]
-    beliefs = prior(d, c, warp=warp)
-    first = beliefs.mean
+    priors = hyper_prior(d, c, warp=warp)
+    first = priors.mean
     if start is not None and len(start) == Theta.size(d, c):
-        here = _loss_and_slope(start, points, values, beliefs)[0]
-        if here <= _loss_and_slope(beliefs.mean, points, values, beliefs)[0]:
+        here = _loss_and_slope(start, points, values, priors)[0]
+        if here <= _loss_and_slope(priors.mean, points, values, priors)[0]:
             first = start
     found = minimize(
         _loss_and_slope,
-        np.clip(first, beliefs.low, beliefs.high),
-        args=(points, values, beliefs),
+        np.clip(first, priors.low, priors.high),
+        args=(points, values, priors),
         jac=True,
         method="L-BFGS-B",
-        bounds=list(zip(beliefs.low, beliefs.high, strict=True)),
+        bounds=list(zip(priors.low, priors.high, strict=True)),
         options={"maxiter": iterations},
     )
     return Theta(found.x, d, c)
 
 
 def _loss_and_slope(
-    vector: Vector, points: Features, values: Vector, beliefs: Prior
+    vector: Vector, points: Features, values: Vector, priors: HyperPrior
 ) -> tuple[float, Vector]:
     """Negative log posterior density and its gradient."""
     theta = Theta(vector, points.numeric.shape[1], points.labels.shape[1])
@@ -169,8 +171,8 @@ def _loss_and_slope(
     root = np.sqrt(5.0 * squared_distances(z, z))
     decay = theta.signal * np.exp(-root) * category_factor(points.labels, points.labels, theta)
     kernel = (1.0 + root + root**2 / 3.0) * decay
-    gap = (vector - beliefs.mean) / beliefs.deviation
-    prior_loss, prior_slope = 0.5 * float(gap @ gap), gap / beliefs.deviation
+    gap = (vector - priors.mean) / priors.deviation
+    prior_loss, prior_slope = 0.5 * float(gap @ gap), gap / priors.deviation
     noisy = kernel.copy()
     noisy[np.diag_indices_from(noisy)] += theta.noise + JITTER * theta.signal
     try:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.suggest.space.space import Rows, Space
+from tasks.suggest.space.space import Space
+from tasks.suggest.types import Floats, Matrix, Rows
 
-Matrix = NDArray[np.float64]
 _EDGE = 1e-5
 
 
@@ -61,7 +61,7 @@ def _labels(space: Space, rows: Rows, columns: list[int]) -> NDArray[np.int64]:
 class Theta:
     """Hyper-parameters, all as natural logarithms, in one vector."""
 
-    vector: NDArray[np.float64]
+    vector: Floats
     numeric: int
     unordered: int
 

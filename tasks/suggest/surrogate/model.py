@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from tasks.suggest.options import Options
 from tasks.suggest.problem import Problem
-from tasks.suggest.space.space import Rows
-from tasks.suggest.surrogate.gp import Gp, condition, fit
+from tasks.suggest.surrogate.gp import GaussianProcess, condition, fit
 from tasks.suggest.surrogate.kernel import Features, Theta, features
 from tasks.suggest.surrogate.output_transform import standardised
-from tasks.suggest.types import Observation
+from tasks.suggest.types import BayesOptions, Observation, Rows, Vector
 
-Vector = NDArray[np.float64]
 _FITTED = 300
 """Points whose likelihood is maximised: the cost of a fit grows with their cube."""
 _KEPT = 600
@@ -31,9 +28,9 @@ _MARGIN = 0.3
 class Surrogate:
     """The fitted models of one step."""
 
-    loss: Gp
+    loss: GaussianProcess
     """Of the standardised loss, pending trials believed."""
-    feasibility: Gp | None
+    feasibility: GaussianProcess | None
     """Of 1 where a trial ended well and -1 where its configuration failed; None: none failed."""
     best: float
     """Smallest expected standardised loss of a configuration tried or pending, luck apart."""
@@ -60,7 +57,7 @@ def surrogate(
     observations: Sequence[Observation],
     rows: Rows,
     losses: Vector,
-    options: Options,
+    options: BayesOptions,
 ) -> tuple[Surrogate, dict[str, Any]]:
     """Models of all observations, and their hyper-parameters as state for the next step.
 
@@ -73,18 +70,20 @@ def surrogate(
     theta = _fitted(points.take(kept), levels[kept], problem.state.get("theta"), options, problem)
     conditioned = condition(theta, points.take(kept), levels[kept])
     if options.plateau:
-        conditioned = replace(conditioned, told=levels[kept])
+        conditioned = replace(conditioned, plateau_values=levels[kept])
     expected = conditioned.predict(points.take(kept))[0]
     order = np.argsort(expected, kind="stable")
     pending = features(problem.space, problem.pending_rows())
-    hoped = conditioned.predict(pending)[0]
+    pending_means = conditioned.predict(pending)[0]
     failed = np.array([observation.infeasible for observation in observations])
     feasibility, state = _feasibility(problem, rows, scored, failed, options)
     sorting = np.argsort(losses, kind="stable")
     model = Surrogate(
-        loss=conditioned.believe(pending),
+        loss=conditioned.condition_on_mean(pending),
         feasibility=feasibility,
-        best=float(min(expected[order[0]], *hoped)) if len(hoped) else float(expected[order[0]]),
+        best=float(min(expected[order[0]], *pending_means))
+        if len(pending_means)
+        else float(expected[order[0]]),
         incumbents=rows[scored][kept][order],
         raw=losses[sorting],
         levels=levels[sorting],
@@ -106,7 +105,7 @@ def _fitted(
     points: Features,
     levels: Vector,
     carried: Sequence[float] | None,
-    options: Options,
+    options: BayesOptions,
     problem: Problem,
 ) -> Theta:
     chosen = chosen_points(levels, _FITTED, problem.generator)
@@ -119,15 +118,15 @@ def _feasibility(
     rows: Rows,
     scored: NDArray[np.bool_],
     failed: NDArray[np.bool_],
-    options: Options,
-) -> tuple[Gp | None, Mapping[str, Any]]:
+    options: BayesOptions,
+) -> tuple[GaussianProcess | None, Mapping[str, Any]]:
     """A process through the labels: cheap, and smooth where the boundary is."""
     if not options.feasibility or not failed.any():
         return None, {}
-    told = np.flatnonzero(scored | failed)
-    labels = np.where(failed[told], -1.0, 1.0)
+    ended = np.flatnonzero(scored | failed)
+    labels = np.where(failed[ended], -1.0, 1.0)
     chosen = chosen_points(labels, _FEASIBILITY, problem.generator)
-    points = features(problem.space, rows[told[chosen]])
+    points = features(problem.space, rows[ended[chosen]])
     carried = problem.state.get("failures")
     start = None if carried is None else np.asarray(carried)
     theta = fit(points, labels[chosen] - 1.0, start=start, warp=False)

@@ -7,9 +7,9 @@ spend its resolution where good configurations differ.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from tasks.suggest.types import Vector
+
 _SPREADS = 5.0
 _LAMBDAS = np.linspace(-2.0, 2.0, 41)
 

@@ -9,11 +9,10 @@ at its weakest.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tasks.suggest.space.space import Rows, Space, reflected
+from tasks.suggest.space.space import Space, reflected
+from tasks.suggest.types import Floats, Rows, Vector
 
-Vector = NDArray[np.float64]
 _SHARE = 0.15
 """Of all trials the better ones, ..."""
 _MOST = 25
@@ -36,7 +35,7 @@ class Parzen:
         self._good = rows[order[:count]]
         self._rest = np.vstack([rows[np.sort(order[count:])][-_REST:], others])
 
-    def believe(self, row: NDArray[np.float64]) -> None:
+    def add_other(self, row: Floats) -> None:
         """Count one more configuration among the others."""
         self._rest = np.vstack([self._rest, row])
 

@@ -5,31 +5,31 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from tasks.suggest.surrogate.gp import JITTER, Gp
+from tasks.suggest.surrogate.gp import JITTER, GaussianProcess
 from tasks.suggest.surrogate.kernel import Features, covariance
 
 
-class Field:
+class PosteriorTable:
     """Mean and variance at every point of a table.
 
     Believing a point adds one row to the table's half-solved covariance instead of solving again:
     the cost of a pick is linear in the number of observations.
     """
 
-    def __init__(self, process: Gp, table: Features) -> None:
+    def __init__(self, process: GaussianProcess, table: Features) -> None:
         self._table = table
         cross = covariance(process.points, table, process.theta)
         self.mean = cross.T @ process.weights + process.level
         self._half = [solve_triangular(process.factor, cross, lower=True, check_finite=False)]
-        self._uneven = process.unevenness(cross)
+        self._damping = process.plateau_damping(cross)
         self._variance = process.theta.signal - np.sum(self._half[0] ** 2, axis=0)
 
     @property
     def variance(self) -> np.ndarray:
         """Variance of the function, noise apart."""
-        return np.maximum(self._variance * self._uneven, 1e-12)
+        return np.maximum(self._variance * self._damping, 1e-12)
 
-    def believe(self, process: Gp, at: Features) -> None:
+    def condition_on_mean(self, process: GaussianProcess, at: Features) -> None:
         """Condition on the process's own mean at one more point; `process` knows it not yet."""
         theta = process.theta
         cross = covariance(process.points, at, theta)

@@ -12,19 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from conf.runtime.errors import BadInput
 from conf.schema.search import Scalar
 from tasks.suggest.problem import Problem
-from tasks.suggest.space.space import Rows, Space
-from tasks.suggest.surrogate.gp import Gp, condition, fit
+from tasks.suggest.space.space import Space
+from tasks.suggest.surrogate.gp import GaussianProcess, condition, fit
 from tasks.suggest.surrogate.kernel import Features, features
 from tasks.suggest.surrogate.model import chosen_points
-from tasks.suggest.types import Earlier
+from tasks.suggest.types import EarlierTrial, Rows, Vector
 
-Vector = NDArray[np.float64]
 _MOST = 200
 _TRUST, _TRUST_TRIALS = 0.5, 3.0
 """The agreement that is taken for granted, and how many trials it counts as."""
@@ -40,7 +38,7 @@ class Transfer:
     """The settings that both search, without conditions."""
     columns: list[int]
     """Where they stand in a row of the whole space."""
-    process: Gp
+    process: GaussianProcess
     weight: float
     """0: the results so far do not bear it out."""
 
@@ -48,7 +46,7 @@ class Transfer:
         """Expected rank as a normal deviate: the lower the better."""
         return self.process.predict(self._features(rows))[0]
 
-    def lean(self, rows: Rows) -> Vector:
+    def log_weight(self, rows: Rows) -> Vector:
         """Towards what was good elsewhere."""
         return -self.weight * self.expected(rows)
 
@@ -84,7 +82,7 @@ def _part(space: Space, columns: list[int]) -> Space:
 
 
 def _told(
-    part: Space, earlier: Sequence[Earlier], generator: np.random.Generator
+    part: Space, earlier: Sequence[EarlierTrial], generator: np.random.Generator
 ) -> tuple[Features, Vector]:
     rows = np.full((len(earlier), len(part)), np.nan)
     for row, one in zip(rows, earlier, strict=True):
@@ -115,12 +113,12 @@ def _ranks(values: Vector) -> Vector:
     return (ends - (counts - 1) / 2.0)[place]
 
 
-def seeds(problem: Problem) -> list[dict[str, Scalar]]:
+def warm_start_points(problem: Problem) -> list[dict[str, Scalar]]:
     """Earlier trials as configurations of this space, the best first, the studies in turn.
 
     Settings that they did not have are those of trial 0.
     """
-    queues: dict[str, list[Earlier]] = {}
+    queues: dict[str, list[EarlierTrial]] = {}
     for one in sorted(problem.settings.earlier, key=lambda one: (one.rank, sorted(one.values))):
         queues.setdefault(one.study, []).append(one)
     turns = [

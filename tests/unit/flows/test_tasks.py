@@ -11,12 +11,12 @@ from conf.loading.load import load_study
 from flows.study.tasks import suggest
 from tasks.study.state import State
 from tasks.suggest.problem import Problem
-from tasks.suggest.types import Earlier, Proposal
+from tasks.suggest.types import EarlierTrial, Proposal
 
-EARLIER = (Earlier("before", {"train.lr": 0.0123}, 0.1),)
+EARLIER = (EarlierTrial("before", {"train.lr": 0.0123}, 0.1),)
 
 
-def asked(*overrides: str, earlier: tuple[Earlier, ...] = ()) -> dict[str, Any]:
+def asked(*overrides: str, earlier: tuple[EarlierTrial, ...] = ()) -> dict[str, Any]:
     """The arguments of the suggestion step of a study that has just begun."""
     study = load_study("digits", overrides)
     session: Any = SimpleNamespace(

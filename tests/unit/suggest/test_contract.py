@@ -14,10 +14,10 @@ import pytest
 
 from conf.runtime.errors import BadInput
 from tasks.suggest import Observation, Optimizer
-from tasks.suggest.options import Options
 from tasks.suggest.problem import Problem
 from tasks.suggest.space.space import Space
 from tasks.suggest.strategies import bayes
+from tasks.suggest.types import BayesOptions
 from tests.unit.suggest.results import proposed
 
 STRATEGIES = ["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe", "skopt"]
@@ -255,7 +255,7 @@ def failures_near_the_optimum() -> int:
 
 def test_where_trials_fail_few_more_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     careful = failures_near_the_optimum()
-    monkeypatch.setattr(bayes, "OPTIONS", Options(feasibility=False))
+    monkeypatch.setattr(bayes, "OPTIONS", BayesOptions(feasibility=False))
     careless = failures_near_the_optimum()
     assert careful <= 8 < careless
 

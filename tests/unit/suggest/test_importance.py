@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.suggest.analysis.fitted_model import FEWEST, learnt
+from tasks.suggest.analysis.fitted_model import FEWEST, fit_model
 from tasks.suggest.analysis.importance import Importance, importance
 from tests.unit.suggest.results import SPACE, results
 
@@ -13,7 +13,7 @@ from tests.unit.suggest.results import SPACE, results
 def found(told: list[tuple[dict, float]], seed: int = 0) -> Importance | None:
     """The importance that results give."""
     generator = np.random.default_rng(seed)
-    model = learnt(SPACE, told, generator)
+    model = fit_model(SPACE, told, generator)
     return None if model is None else importance(model, generator)
 
 
@@ -22,7 +22,7 @@ def test_the_setting_that_decides_has_nearly_all_of_it() -> None:
     assert shown is not None
     assert next(iter(shown.shares)) == "m.a" and shown.shares["m.a"] > 0.9
     assert max(share for key, share in shown.shares.items() if key != "m.a") < 0.1
-    assert shown.foretold > 0.8 and shown.results == 40
+    assert shown.predictivity > 0.8 and shown.results == 40
 
 
 def test_a_category_and_what_it_switches_on_count() -> None:
@@ -35,7 +35,7 @@ def test_a_category_and_what_it_switches_on_count() -> None:
 def test_noise_is_not_foretold() -> None:
     chance = np.random.default_rng(5)
     shown = found(results(40, lambda v: chance.standard_normal()))
-    assert shown is not None and shown.foretold < 0.3
+    assert shown is not None and shown.predictivity < 0.3
 
 
 def test_the_same_results_give_the_same_shares() -> None:

@@ -12,13 +12,13 @@ from hypothesis.extra.numpy import arrays
 
 from tasks.suggest import Observation
 from tasks.suggest.acquisition.expected_improvement import log_expected_improvement
-from tasks.suggest.acquisition.trust_region import FIRST, Region, settled
+from tasks.suggest.acquisition.trust_region import FIRST, Region, settle_local_picks
 from tasks.suggest.space.space import Space
 from tasks.suggest.surrogate.gp import _loss_and_slope, condition, fit, prior
 from tasks.suggest.surrogate.kernel import Features, Theta, covariance
 from tasks.suggest.surrogate.output_transform import standardised
 from tasks.suggest.surrogate.parzen import Parzen
-from tasks.suggest.surrogate.posterior_table import Field
+from tasks.suggest.surrogate.posterior_table import PosteriorTable
 from tests.unit.suggest.results import proposed
 
 
@@ -33,9 +33,9 @@ def values(points: Features) -> np.ndarray:
 
 
 def theta(seed: int = 1) -> Theta:
-    beliefs = prior(3, 2)
-    step = np.random.default_rng(seed).standard_normal(len(beliefs.mean))
-    return Theta(beliefs.mean + 0.3 * step, 3, 2)
+    user_priors = prior(3, 2)
+    step = np.random.default_rng(seed).standard_normal(len(user_priors.mean))
+    return Theta(user_priors.mean + 0.3 * step, 3, 2)
 
 
 def test_the_gradient_of_the_likelihood_is_its_slope() -> None:
@@ -61,7 +61,7 @@ def test_believing_the_mean_is_observing_it() -> None:
     observed = condition(theta(), points.join(more), told)
     at = table(15, seed=4)
     mean, variance = observed.predict(at)
-    believed_mean, believed_variance = process.believe(more).predict(at)
+    believed_mean, believed_variance = process.condition_on_mean(more).predict(at)
     assert believed_mean == pytest.approx(mean, abs=1e-5)
     assert believed_variance == pytest.approx(variance, abs=1e-5)
 
@@ -69,11 +69,11 @@ def test_believing_the_mean_is_observing_it() -> None:
 def test_the_field_follows_the_process() -> None:
     points, at = table(20), table(15, seed=4)
     process = condition(theta(), points, values(points))
-    field = Field(process, at)
+    field = PosteriorTable(process, at)
     for seed in (7, 8):
         pick = table(1, seed=seed)
-        field.believe(process, pick)
-        process = process.believe(pick)
+        field.condition_on_mean(process, pick)
+        process = process.condition_on_mean(pick)
     mean, variance = process.predict(at)
     assert field.mean == pytest.approx(mean, abs=1e-6)
     assert field.variance == pytest.approx(variance, abs=1e-5)
@@ -82,10 +82,10 @@ def test_the_field_follows_the_process() -> None:
 def test_a_fit_explains_the_data_better_than_its_start() -> None:
     points = table(40)
     y = values(points)
-    beliefs = prior(3, 2)
+    user_priors = prior(3, 2)
     fitted = fit(points, y)
-    before = _loss_and_slope(beliefs.mean, points, y, beliefs)[0]
-    assert _loss_and_slope(fitted.vector, points, y, beliefs)[0] < before - 5.0
+    before = _loss_and_slope(user_priors.mean, points, y, user_priors)[0]
+    assert _loss_and_slope(fitted.vector, points, y, user_priors)[0] < before - 5.0
     at = table(30, seed=3)
     mean, _ = condition(fitted, points, y).predict(at)
     assert np.corrcoef(mean, values(at))[0, 1] > 0.8
@@ -118,7 +118,7 @@ def test_expected_improvement_prefers_the_lower_of_two_as_certain() -> None:
 
 def test_local_picks_are_settled_when_they_end() -> None:
     told = [Observation(3, {}, 0.5), Observation(5, {}, None, "failed", "nan")]
-    changes, left = settled({"3": 1.0, "5": 1.0, "9": 1.0}, told, {3: 0.5}, spread=2.0)
+    changes, left = settle_local_picks({"3": 1.0, "5": 1.0, "9": 1.0}, told, {3: 0.5}, spread=2.0)
     assert changes == [0.25, -1.0]
     assert left == {"9": 1.0}
 
@@ -163,11 +163,11 @@ def test_nothing_is_expected_between_results_that_tie() -> None:
     points = Features(np.linspace(0.05, 0.95, 10)[:, None], np.zeros((10, 0), dtype=int))
     levels = np.where(points.numeric[:, 0] < 0.5, -1.0, np.linspace(0.5, 1.5, 10))
     plain = condition(Theta(prior(1, 0).mean, 1, 0), points, levels)
-    stepped = replace(plain, told=levels)
+    stepped = replace(plain, plateau_values=levels)
     at = Features(np.array([[0.2], [0.8]]), np.zeros((2, 0), dtype=int))
     ratio = stepped.predict(at)[1] / plain.predict(at)[1]
     assert ratio[0] < 0.5 and ratio[1] == 1.0
-    assert Field(stepped, at).variance == pytest.approx(stepped.predict(at)[1], abs=1e-9)
+    assert PosteriorTable(stepped, at).variance == pytest.approx(stepped.predict(at)[1], abs=1e-9)
 
 
 def test_better_trials_are_dense_where_they_crowd() -> None:
@@ -178,7 +178,7 @@ def test_better_trials_are_dense_where_they_crowd() -> None:
     drawn = parzen.draw(200, np.random.default_rng(1))
     assert np.linalg.norm(np.median(drawn, axis=0) - 0.3) < 0.1
     before = parzen.score(here)
-    parzen.believe(here[0])
+    parzen.add_other(here[0])
     assert parzen.score(here) < before
 
 

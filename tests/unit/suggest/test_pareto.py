@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.suggest import Observation, Optimizer, Settings
-from tasks.suggest.acquisition.pareto import front, scalarised, weights
+from tasks.suggest.acquisition.pareto import pareto_front, scalarisation_weights, scalarised
 
 SPACE = {"m.x": {"low": 0.0, "high": 1.0}, "m.y": {"low": 0.0, "high": 1.0}}
 ALSO = Settings(also=(("speed", "maximize"),))
@@ -41,7 +41,7 @@ def played(strategy: str, seed: int, rounds: int = 8) -> list[tuple[float, float
 def volume(found: Sequence[tuple[float, float]]) -> float:
     """The area below (2, 2) that the front of two losses dominates."""
     area, edge = 0.0, 2.0
-    for number in front(dict(enumerate(found))):
+    for number in pareto_front(dict(enumerate(found))):
         one, other = found[number]
         area += max(0.0, 2.0 - one) * max(0.0, edge - other)
         edge = min(edge, other)
@@ -57,7 +57,7 @@ def test_the_search_fills_the_front() -> None:
 
 def test_the_front_found_reaches_from_end_to_end() -> None:
     found = played("bayes", seed=0, rounds=10)
-    on_it = [found[number] for number in front(dict(enumerate(found)))]
+    on_it = [found[number] for number in pareto_front(dict(enumerate(found)))]
     assert len(on_it) >= 6
     assert min(one for one, _ in on_it) < 0.05 and min(other for _, other in on_it) < 0.05
     assert min(max(pair) for pair in on_it) < 0.35  # the middle of it is at 0.25
@@ -72,17 +72,17 @@ def test_the_front_is_what_no_other_beats(found: dict[int, tuple[float, float]])
             for other in found.values()
         )
 
-    assert sorted(front(found)) == sorted(number for number in found if not beaten(number))
+    assert sorted(pareto_front(found)) == sorted(number for number in found if not beaten(number))
 
 
 @given(st.integers(2, 5), st.integers(0, 1_000), st.integers(0, 10_000))
 def test_weights_are_shares(count: int, seed: int, step: int) -> None:
-    drawn = weights(count, seed, step)
+    drawn = scalarisation_weights(count, seed, step)
     assert len(drawn) == count and drawn.min() >= 0 and drawn.sum() == pytest.approx(1.0)
 
 
 def test_weights_go_over_all_compromises() -> None:
-    first = np.sort([weights(2, 0, step)[0] for step in range(40)])
+    first = np.sort([scalarisation_weights(2, 0, step)[0] for step in range(40)])
     assert first[0] < 0.05 and first[-1] > 0.95 and np.diff(first).max() < 0.06
 
 

@@ -13,8 +13,8 @@ from tasks.suggest import Observation, Optimizer, Settings
 from tasks.suggest.problem import Problem
 from tasks.suggest.space.space import Space
 from tasks.suggest.surrogate.cost import FEWEST, cost_model
-from tasks.suggest.surrogate.transfer import seeds, transfer
-from tasks.suggest.types import Earlier
+from tasks.suggest.surrogate.transfer import transfer, warm_start_points
+from tasks.suggest.types import EarlierTrial
 from tests.unit.suggest.results import proposed
 
 SPACE = {
@@ -92,11 +92,11 @@ def test_without_times_a_cost_aware_search_is_a_plain_one() -> None:
         assert aware.suggestions == plain.suggestions
 
 
-def earlier_of(rank_by: object, count: int = 40) -> tuple[Earlier, ...]:
+def earlier_of(rank_by: object, count: int = 40) -> tuple[EarlierTrial, ...]:
     """Trials of an earlier study, in the order of what it thought good."""
     values = sorted(drawn(count, seed=9), key=rank_by)  # type: ignore[call-overload]
     return tuple(
-        Earlier("before", {"m.x": v["m.x"], "m.y": v["m.y"]}, (place + 0.5) / count)
+        EarlierTrial("before", {"m.x": v["m.x"], "m.y": v["m.y"]}, (place + 0.5) / count)
         for place, v in enumerate(values)
     )
 
@@ -135,15 +135,15 @@ def test_at_most_half_of_the_first_points_are_earlier_ones() -> None:
 
 def test_studies_take_turns_and_what_breaks_a_constraint_is_left_out() -> None:
     earlier = (
-        Earlier("a", {"m.x": 0.1}, 0.1),
-        Earlier("a", {"m.x": 0.2}, 0.2),
-        Earlier("b", {"m.x": 0.3}, 0.3),
-        Earlier("b", {"m.x": 0.9}, 0.05),
+        EarlierTrial("a", {"m.x": 0.1}, 0.1),
+        EarlierTrial("a", {"m.x": 0.2}, 0.2),
+        EarlierTrial("b", {"m.x": 0.3}, 0.3),
+        EarlierTrial("b", {"m.x": 0.9}, 0.05),
     )
     problem = problem_of([], Settings(earlier=earlier))
-    assert [values["m.x"] for values in seeds(problem)] == [0.1, 0.9, 0.2, 0.3]
+    assert [values["m.x"] for values in warm_start_points(problem)] == [0.1, 0.9, 0.2, 0.3]
     tight = replace(problem, space=Space(SPACE, ["m.x <= 0.5"]))
-    assert [values["m.x"] for values in seeds(tight)] == [0.1, 0.2, 0.3]
+    assert [values["m.x"] for values in warm_start_points(tight)] == [0.1, 0.2, 0.3]
 
 
 def test_settings_go_through_json() -> None:
