@@ -1,4 +1,4 @@
-"""Everything a suggestion is a function of, checked and put in order."""
+"""The problem of one suggestion step: all that a suggestion depends on; and `Strategy`."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ Picked = list[tuple[dict[str, Scalar], Origin]]
 
 @dataclass(frozen=True)
 class Choice:
-    """What a strategy chose."""
+    """The picks of a strategy."""
 
     picked: Picked
     state: dict[str, Any]
-    """What its next step is given."""
+    """Given back to the strategy at the next step."""
     forecast: Forecast | None = None
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One suggestion step: the space, what is known, and what is asked."""
+    """One suggestion step: the space, the record and the seed."""
 
     space: Space
     direction: Direction
@@ -47,9 +47,9 @@ class Problem:
     first: int
     """Number of the first suggestion of this batch."""
     observations: tuple[Observation, ...]
-    """Sorted by number; those of another space included (they count as tried, no more)."""
+    """Sorted by number. Those outside the space only count as tried."""
     pending: tuple[tuple[int, Values], ...]
-    """Asked, not ended; sorted by number."""
+    """Pending points, sorted by number."""
     reports: tuple[Observation, ...]
     """Values at rungs, also of trials that went on; sorted by number and rung."""
     start: Values | None
@@ -103,7 +103,7 @@ class Problem:
 
     @property
     def generator(self) -> np.random.Generator:
-        """The step's own source of randomness: a function of the seed and `first` alone."""
+        """A new random generator, seeded by (seed, first)."""
         return np.random.default_rng([self.seed, self.first])
 
     def tried(self) -> set[str]:
@@ -116,7 +116,7 @@ class Problem:
         return [self.space.place(observation.values) for observation in self.observations]
 
     def encoded(self) -> tuple[list[Observation], Rows]:
-        """Observations that lie in this space, and their rows."""
+        """Observations that lie in this space, and their rows, (n, d)."""
         placed = zip(self.observations, self._placed, strict=True)
         known = [(observation, row) for observation, (row, _) in placed if row is not None]
         rows = np.array([row for _, row in known]).reshape(len(known), len(self.space))
@@ -129,11 +129,11 @@ class Problem:
         return np.array(known).reshape(len(known), len(self.space))
 
     def losses(self, observations: Sequence[Observation]) -> dict[int, float]:
-        """What to minimise, by number of each scored trial, as if all had trained in full.
+        """The loss to minimise by number of each scored trial, levelled over rungs.
 
-        A trial that ended at a rung is shifted by what trials that went on gained from there in
-        the median; none having gone on, by nothing. Several objectives are made one, by weights of
-        this step.
+        The loss of a trial that ended at a rung is shifted by the median gain of the trials that
+        were promoted from there (by 0 if there are none). Several objectives are scalarised, by
+        weights of this step.
         """
         sign = -1.0 if self.direction == "maximize" else 1.0
         full = {o.number: sign * o.value for o in observations if o.scored and o.value is not None}

@@ -1,4 +1,4 @@
-"""The search as scikit-optimize knows it: its `Space` and its `OptimizeResult`."""
+"""Conversion to scikit-optimize: `Space` and `OptimizeResult`, which its plots read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into a suggestion step and what comes out of it: plain frozen records."""
+"""Types of the search: observations and settings go in, suggestions and proposals come out."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Origin = Literal[
 ]
 
 UNINFORMATIVE_CAUSES = frozenset({"infrastructure", "killed", "driver", "user"})
-"""Causes of a failure that say nothing about the configuration."""
+"""Causes of a failure for which the configuration is not to blame."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """A trial that has ended (or reported at a rung): what it was and what came of it."""
+    """The configuration and result of a trial that has ended or reported at a rung."""
 
     number: int
     values: Values
@@ -63,31 +63,31 @@ class Observation:
 
 @dataclass(frozen=True)
 class EarlierTrial:
-    """What a trial of an earlier study came to, as far as this study's space goes."""
+    """A trial of an earlier study, restricted to the settings that both studies search."""
 
     study: str
     values: Values
     """Settings that both studies search."""
     rank: float
-    """Where it stood among the trials of its study: near 0 the best, near 1 the worst."""
+    """Relative rank in its study: near 0 the best, near 1 the worst."""
 
 
 @dataclass(frozen=True)
 class BayesOptions:
-    """All on, as measured in `benchmarks/search.py`."""
+    """Ingredients of strategy `bayes`, which the ablations of `benchmarks/search.py` switch off."""
 
     transform: Literal["power", "none"] = "power"
-    """How the losses are reshaped before the model sees them."""
+    """Output transform of the losses."""
     warp: bool = True
-    """Bend the axes of ordered settings."""
+    """Input warping of ordered settings."""
     region: bool = True
     """Half of the model's picks in a trust region around the incumbent."""
     density: bool = True
-    """Half of the picks by where the better trials crowd, not by the model."""
+    """Half of the picks by the Parzen density ratio."""
     plateau: bool = True
-    """Take the loss to be flat where neighbouring results are exactly equal."""
+    """Damp the posterior variance where neighbouring results tie exactly."""
     feasibility: bool = True
-    """Keep away from where trials failed."""
+    """Weigh the acquisition by the probability of feasibility."""
     initial: int | None = None
     """Points of the initial design; None: by the number of settings."""
 
@@ -111,9 +111,9 @@ class Settings:
     cost_aware: bool = False
     """Weigh improvement by the seconds that it is expected to take."""
     earlier: tuple[EarlierTrial, ...] = ()
-    """What earlier studies found."""
+    """Trials of earlier studies to transfer from."""
     also: tuple[tuple[str, Direction], ...] = ()
-    """Further objectives, of any strategy: the name of a measure, and where it is to go."""
+    """Further objectives, of any strategy: measure and direction."""
     skopt: SkoptOptions = field(default_factory=SkoptOptions)
 
 
@@ -129,14 +129,14 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What the model expects of a batch before it runs; all in the user's units."""
+    """The model's forecast of a batch, in the user's units."""
 
     gain: float
     """Expected improvement of the best objective by this batch, never negative."""
     regret: float
-    """Expected improvement that is left anywhere in the space; small: time to stop."""
+    """Expected simple regret: improvement left anywhere in the space. Small: time to stop."""
     seconds: float | None
-    """Expected training seconds of the batch, summed over its trials; None: nothing timed yet."""
+    """Expected training seconds, summed over the batch; None without timed trials."""
 
 
 @dataclass(frozen=True)
@@ -151,4 +151,4 @@ class Proposal:
     dropped: tuple[Values, ...] = field(default=())
     """Enqueued values that were not asked because they had been tried before."""
     forecast: Forecast | None = None
-    """What to expect; None where no model was asked."""
+    """None where no model was used."""

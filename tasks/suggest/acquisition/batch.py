@@ -1,4 +1,9 @@
-"""Picking a batch: each pick conditioned on the ones before it, hyper-parameters frozen."""
+"""Batch selection: sequential picks, each conditioned on the fantasies of the picks before it.
+
+The fantasy of a pending point is the posterior mean there (the kriging believer of Ginsbourger et
+al. 2010, doi:10.1007/978-3-642-10701-6_6). Hyper-parameters stay as they were fitted: a batch costs
+one fit, not one a pick.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +35,7 @@ _DRAWN = 32
 _STARTS = 6
 _CENTRES = 5
 _SAME = 1e-3
-"""Rows that differ by less in every position teach the same: the second is not worth its run."""
+"""Rows closer than this in every position count as repeats of each other."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Pick:
 
 
 class Picker:
-    """Hands out picks one after the other; each is believed to come out as the model expects."""
+    """Picks one configuration after the other, each fantasised at its posterior mean."""
 
     def __init__(
         self,
@@ -73,10 +78,10 @@ class Picker:
         self._bonus = self._added(self._rows)
 
     def pick(self, origin: Origin) -> Pick | None:
-        """An untried configuration; None: the space is exhausted.
+        """An untried configuration, or None where the space is exhausted.
 
-        Origin `model` is the best by expected improvement anywhere, `local` around the incumbent
-        only, `density` the one of a few draws where the better trials crowd most.
+        Origin `model` maximises expected improvement over the whole space, `local` inside the trust
+        region around the incumbent, `density` the ratio of Parzen densities over a few draws.
         """
         found = self._dense() if origin == "density" else self._found(origin)
         if found is None:
@@ -92,7 +97,7 @@ class Picker:
         return Pick(values, origin, row)
 
     def promising(self, count: int) -> Features:
-        """Points of the table where the loss may lie low, by the lower bound."""
+        """The `count` points of the table with the least lower confidence bound of the loss."""
         bound = self._field.mean - 2.0 * np.sqrt(self._field.variance)
         return self._table.take(np.argsort(bound, kind="stable")[:count])
 
@@ -119,11 +124,11 @@ class Picker:
         return self._first_untried(rows[np.argsort(-score, kind="stable")])
 
     def _added(self, rows: Rows) -> Vector:
-        """What else than the loss speaks for a row: a person's belief, and what lies outside."""
+        """Log weights of a row: user priors (piBO), feasibility, cost and transfer."""
         return self._outside(rows) + log_user_prior(self._space.user_priors, rows, self._told)
 
     def _outside(self, rows: Rows) -> Vector:
-        """That it will run, and what `lean` says."""
+        """Log weights of feasibility, cost and transfer."""
         feasible = self._model.log_feasible(features(self._space, rows))
         return np.asarray(feasible + self._lean(rows))
 

@@ -1,4 +1,4 @@
-"""Where the acquisition is looked at: rows that could be run, near and far."""
+"""Candidates at which the acquisition is evaluated, and a local search from the best of them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def perturbed(
 
 
 def pool(space: Space, centres: Rows, count: int, generator: np.random.Generator) -> Rows:
-    """Half anywhere, half around the centres at several distances; all of a small space."""
+    """Candidate rows: half uniform, half around the centres; every row of a small space."""
     if space.size is not None and space.size <= count:
         return space.all_rows()
     scale = np.asarray(_SCALES)[generator.integers(len(_SCALES), size=count // 2)]
@@ -75,7 +75,7 @@ def climb(
     neighbours: int = 16,
     scale: float = 0.1,
 ) -> Rows:
-    """Local searches in lock-step: all neighbours of all starts are scored in one call a round."""
+    """Hill climbing from several starts at once; a round scores all neighbours in one call."""
     best = starts
     values = score(best)
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""What a batch is expected to gain, what is left to gain at all, and what the batch costs."""
+"""Forecast of a batch: expected gain, expected simple regret and expected seconds."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def forecast(
     observations: Sequence[Observation],
     generator: np.random.Generator,
 ) -> Forecast:
-    """By drawing whole functions from the model at the picks and at other promising points.
+    """Monte Carlo estimate from posterior samples at the picks and at other promising points.
 
-    The gain of a draw is how much lower than the incumbent its lowest point lies, in the user's
-    units. Points that nobody looked at may lie lower still: `regret` is what is known to be left.
+    The gain of a sample is the incumbent minus its minimum over the picks, in the user's units.
+    `regret` takes the minimum over all points, and is a lower bound: the space has others.
     """
     draws = _draws(model.loss, picks.join(others), generator)
     incumbent = in_units(model, np.array([model.best]))[0]
@@ -40,7 +40,7 @@ def forecast(
 
 
 def _draws(process: GaussianProcess, at: Features, generator: np.random.Generator) -> Floats:
-    """Functions drawn from the process, shape (points, draws)."""
+    """Samples of the posterior, shape (points, draws)."""
     cross = covariance(process.points, at, process.theta)
     half = solve_triangular(process.factor, cross, lower=True, check_finite=False)
     mean = cross.T @ process.weights + process.level
@@ -51,7 +51,7 @@ def _draws(process: GaussianProcess, at: Features, generator: np.random.Generato
 
 
 def in_units(model: Surrogate, levels: Vector) -> Vector:
-    """Losses in the user's units that standardised ones stand for.
+    """Standardised losses, shape (n,), in the user's units.
 
     Between observed losses by interpolation; below the lowest along the line from the median of
     the better half to the lowest, since nothing lower was seen.

@@ -1,4 +1,4 @@
-"""How promising a point is, given what the model expects there: larger is better, in logs."""
+"""Acquisition: log expected improvement, and weights that are added to it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from scipy.special import erfcx, log_ndtr
 from tasks.suggest.types import Rows, Vector
 
 LogWeight = Callable[[Rows], Vector]
-"""Rows -> what is added to the logarithm of an acquisition there."""
+"""Rows to the term, shape (n,), that is added to the log acquisition there."""
 
 
 def log_expected_improvement(mean: Vector, variance: Vector, best: float) -> Vector:
-    """Logarithm of the expected improvement; exact far into the tail, where EI itself is 0.
+    """Logarithm of the expected improvement, shape (n,); larger is better.
 
-    Arguments are mean and variance of the standardised loss, and the loss to beat.
+    Expected improvement: Jones et al. 1998, doi:10.1023/A:1008306431147. Its logarithm is computed
+    in a form that stays exact far into the tail, where EI itself underflows to 0 and says nothing
+    about which point is better: Ament et al. 2023, arXiv:2310.20708.
+
+    Args:
+        mean: Posterior mean of the standardised loss, shape (n,).
+        variance: Posterior variance, shape (n,).
+        best: The standardised loss of the incumbent.
     """
     deviation = np.sqrt(variance)
     z = (best - mean) / deviation
@@ -31,12 +38,12 @@ def log_expected_improvement(mean: Vector, variance: Vector, best: float) -> Vec
 
 
 def no_log_weight(rows: Rows) -> Vector:
-    """No leaning at all."""
+    """A weight of 1 everywhere."""
     return np.zeros(len(rows))
 
 
-def summed(leans: Sequence[LogWeight]) -> LogWeight:
-    """The sum of several."""
+def summed(terms: Sequence[LogWeight]) -> LogWeight:
+    """The product of several weights: the sum of their logarithms."""
     return lambda rows: (
-        np.sum([log_weight(rows) for log_weight in leans], axis=0) if leans else no_log_weight(rows)
+        np.sum([term(rows) for term in terms], axis=0) if terms else no_log_weight(rows)
     )

@@ -1,7 +1,9 @@
-"""Several objectives: made one for each step (ParEGO), and the front of those that none beats.
+"""Several objectives: scalarisation (ParEGO) and the Pareto front.
 
-The worst of the weighted objectives, and a little of their sum: every point of the front, also
-where it is dented, is the least of that for some weights. The weights go evenly over the steps.
+Each step minimises the augmented Chebyshev scalarisation, the maximum of the weighted objectives
+plus a small share of their sum (Knowles 2006, doi:10.1109/TEVC.2005.851274): every point of the
+front minimises it for some weights, also where the front is not convex. The weights follow a
+low-discrepancy sequence over the steps.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ def scalarised(
 
 
 def scalarisation_weights(count: int, seed: int, step: int) -> Floats:
-    """Weights that add up to 1, spread evenly over the steps: a function of seed and step."""
+    """Weights of a step, shape (count,), that sum to 1; a function of seed and step alone."""
     origin = np.random.default_rng([seed, count]).random(count - 1)
     ratios = _GOLDEN ** np.arange(1, count)
     cuts = np.sort((origin + (step + 1) * ratios) % 1.0)
@@ -65,10 +67,10 @@ def _unit(column: Floats) -> Floats:
 
 
 def pareto_front(points: Mapping[int, Sequence[float]]) -> list[int]:
-    """Numbers of the points that no other is at least as good as everywhere and better somewhere.
+    """Numbers of the non-dominated points, sorted by their first loss.
 
-    `points` are losses, less is better; the front is sorted by its first one. Of equal points all
-    are on it.
+    Args:
+        points: Trial number to its losses; less is better. Equal points are all on the front.
     """
     numbers = sorted(points, key=lambda number: (tuple(points[number]), number))
     kept: list[int] = []

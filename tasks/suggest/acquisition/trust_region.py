@@ -1,8 +1,8 @@
-"""The trust region: how far from the incumbent the local half of a batch may look.
+"""Trust region around the incumbent for the local half of a batch (TuRBO, arXiv:1910.01739).
 
-It doubles when local picks improve on the best and halves after a run of them that does not; when
-it has shrunk to nothing it opens again at its first size. Picks exactly as good as the best lie on
-a plateau with it: the region widens, to see over its edge.
+The side doubles after improvements and halves after a run of failures; below the least side it
+restarts at the first. A pick that ties with the incumbent exactly lies on a plateau with it: the
+region widens there, to reach beyond its edge.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Region:
 
     @classmethod
     def of(cls, state: Mapping[str, Any] | None) -> Region:
-        """From the state of the step before."""
+        """The region of a strategy's state; a new one where there is none."""
         return cls(*state["region"]) if state and "region" in state else cls()
 
     def after(self, changes: Iterable[float], patience: int) -> Region:
@@ -53,7 +53,7 @@ class Region:
         return Region(side if side >= SMALLEST else FIRST)
 
     def state(self) -> list[float]:
-        """For the next step."""
+        """The region as JSON, for the next step."""
         return [self.side, self.successes, self.failures]
 
 
@@ -63,10 +63,13 @@ def settle_local_picks(
     losses: Mapping[int, float],
     spread: float,
 ) -> tuple[list[float], dict[str, float]]:
-    """What came of local picks, in order, and those that have not ended.
+    """Improvements of the local picks that ended, by number, and the picks still pending.
 
-    `awaited` has the best loss known when each was picked, by number; `losses` those of scored
-    trials. What came of one is its improvement on that best, in units of the losses' spread.
+    Args:
+        awaited: Trial number of each local pick to the best loss when it was picked.
+        observations: All ended trials.
+        losses: Number to loss of the scored ones; a pick without a loss counts as a failure.
+        spread: Unit of the improvements.
     """
     ended = {str(observation.number) for observation in observations}
     changes = []

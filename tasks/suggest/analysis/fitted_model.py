@@ -1,4 +1,4 @@
-"""What a process learns from all results of a study: to explain them, not to propose more."""
+"""A Gaussian process fitted to all results of a study, to explain them (not to propose)."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from tasks.suggest.surrogate.output_transform import standardised
 from tasks.suggest.types import Rows, Values, Vector
 
 FEWEST = 8
-"""Results without which nothing is said."""
+"""With fewer results no model is fitted."""
 _MOST = 200
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A process fitted to the results of a space, and the scale on which it speaks."""
+    """A Gaussian process fitted to results, and the scale of its predictions."""
 
     space: Space
     points: Features
     levels: Vector
-    """The results as the process sees them: standardised, their skew removed."""
+    """Transformed results, shape (n,): standardised, skew removed."""
     losses: Vector
-    """The same results as they were told."""
+    """The same results untransformed, shape (n,)."""
     process: GaussianProcess
     results: int
-    """Results that it rests on, before some were chosen."""
+    """Number of results before subsampling."""
 
     def expected(self, even: Rows) -> Vector:
-        """Expected levels of the configurations nearest to rows of positions in [0, 1]."""
+        """Posterior mean, shape (n,), at the configurations nearest to rows in [0, 1], (n, d)."""
         return self.process.predict(features(self.space, self.space.snap(even)))[0]
 
     def as_losses(self, levels: Vector) -> Vector:
-        """Levels on the scale of the results; beyond the best and the worst result, those."""
+        """Transformed results back on their own scale, clipped to the best and the worst."""
         order = np.argsort(self.levels, kind="stable")
         return np.interp(levels, self.levels[order], self.losses[order])
 

@@ -1,8 +1,8 @@
-"""Which settings mattered: shares of the model's variation over the whole space.
+"""Hyper-parameter importance: Sobol total-effect indices of a surrogate model.
 
-A process is fitted to the results once more, and asked at random points how much what it expects
-moves when one setting is drawn anew (Sobol's total effect, by Jansen's estimator). How well the
-same process foretells trials that were left out of it says how far to trust the shares.
+The share of the posterior mean's variance over the space that each setting takes part in,
+interactions included, by Jansen's estimator (Jansen 1999, doi:10.1016/S0010-4655(98)00154-4). The
+cross-validated R2 of the surrogate says how far to trust the indices.
 """
 
 from __future__ import annotations
@@ -21,20 +21,19 @@ _FOLDS = 5
 
 @dataclass(frozen=True)
 class Importance:
-    """What the settings explain of a quantity, by the model of its results."""
+    """Total-effect index of each setting for one quantity."""
 
     shares: dict[str, float]
-    """Key to the share of the variation that is gone when the setting is known, most first. With
-    settings that act together the shares add up to more than 1."""
+    """Key to total-effect index, greatest first. With interactions the indices sum to more than
+    1."""
     predictivity: float
-    """Share of the variation between results that the model foretells of trials it was not told of
-    (five-fold; 1 is all, 0 or less is nothing)."""
+    """R2 of the surrogate by five-fold cross-validation: 1 is perfect, 0 or less is useless."""
     results: int
-    """Results that it rests on."""
+    """Number of results."""
 
 
 def importance(model: FittedModel, generator: np.random.Generator) -> Importance:
-    """The importance of each setting for what the model has learnt."""
+    """The importance of each setting for the quantity that the model was fitted to."""
     with threadpool_limits(1):
         shares = _shares(model, generator)
         predictivity = _predictivity(model, generator)
@@ -43,7 +42,7 @@ def importance(model: FittedModel, generator: np.random.Generator) -> Importance
 
 
 def _shares(model: FittedModel, generator: np.random.Generator) -> dict[str, float]:
-    """Total effects. A setting drawn anew takes those with it that it switches on or off."""
+    """Total-effect indices. A parent setting includes the effect of what it (de)activates."""
     one, other = generator.random((2, _POINTS, len(model.space)))
     start = model.expected(one)
     variance = float(np.var(np.concatenate([start, model.expected(other)])))
@@ -57,10 +56,7 @@ def _shares(model: FittedModel, generator: np.random.Generator) -> dict[str, flo
 
 
 def _predictivity(model: FittedModel, generator: np.random.Generator) -> float:
-    """1 - squared errors by squared distances from the mean, each fold foretold by the others.
-
-    Each by a process of its own: one fitted to all results would have seen what it foretells.
-    """
+    """Cross-validated R2; the hyper-parameters are refitted for each fold, not to leak it."""
     points, levels = model.points, model.levels
     fold = generator.permutation(len(levels)) % _FOLDS
     errors = np.empty_like(levels)

@@ -1,8 +1,8 @@
-"""How a quantity goes with one setting or with two, all others drawn at random.
+"""Partial dependence of a quantity on one setting or on two, and the curve of random search.
 
-Partial dependence (Friedman 2001) of the process that has learnt the results: its mean over many
-configurations that differ in all but the settings looked at. Where the quantity would stand after
-so many random configurations follows from the same process.
+Friedman 2001, doi:10.1214/aos/1013203451: the surrogate's posterior mean, averaged over random
+values of all other settings. The same surrogate gives the expected best of n random configurations,
+the curve that a search is compared with.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CELLS = 13
 
 @dataclass(frozen=True)
 class Slice:
-    """What is expected along one setting."""
+    """Partial dependence on one setting."""
 
     key: str
     values: tuple[Scalar, ...]
@@ -34,12 +34,12 @@ class Slice:
     """Mean over the other settings, on the scale of the results."""
     low: tuple[float, ...]
     high: tuple[float, ...]
-    """What nine configurations of ten lie between, as the other settings vary."""
+    """5 % and 95 % quantiles over the other settings."""
 
 
 @dataclass(frozen=True)
 class Plane:
-    """What is expected over two settings."""
+    """Partial dependence on two settings."""
 
     keys: tuple[str, str]
     values: tuple[tuple[Scalar, ...], tuple[Scalar, ...]]

@@ -45,7 +45,7 @@ class Constraint:
     right: Value
 
     def holds(self, values: Mapping[str, Scalar]) -> bool:
-        """Whether a configuration keeps it; true where a setting it names is inactive."""
+        """Whether a configuration satisfies it; true where a setting it names is inactive."""
         if not self.names <= values.keys():
             return True
         try:
@@ -55,9 +55,14 @@ class Constraint:
 
 
 def parse(text: str, numeric: Mapping[str, bool]) -> Constraint:
-    """The constraint that a text states; BadInput when it states none.
+    """Parse a constraint.
 
-    `numeric` has the settings that may be named, and whether each has only numbers as values.
+    Args:
+        text: Like `model.width * model.depth <= 512`.
+        numeric: The searched settings, and whether all values of each are numbers.
+
+    Raises:
+        BadInput: The text is not a constraint between numeric settings.
     """
     parser = _Parser(text, numeric)
     left = parser.sum()

@@ -1,4 +1,4 @@
-"""Points that no model chose: random, quasi-random and grid, never one that was tried before."""
+"""Model-free points: uniform, low-discrepancy (Sobol, R-sequence) and grid."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def uniform(space: Space, count: int, generator: np.random.Generator) -> Rows:
 
 
 def spread(space: Space, number: int, seed: int) -> Floats:
-    """The row of that number in an even sequence over the whole space, from a seeded origin.
+    """Point `number` of the initial design's low-discrepancy sequence, shape (d,).
 
-    Multiples of powers of the generalised golden ratio, modulo 1: as even as Sobol's for the few
-    points of an initial design, in any dimension, and it costs no import of scipy's statistics.
+    The R-sequence with a seeded shift: multiples of powers of the generalised golden ratio, modulo
+    1 (Roberts 2018, "The Unreasonable Effectiveness of Quasirandom Sequences"). For the few points
+    of an initial design it covers as well as Sobol's, without the import of scipy.stats.
     """
     d = len(space)
     ratio = 2.0
@@ -41,7 +42,7 @@ def spread(space: Space, number: int, seed: int) -> Floats:
     origin = np.random.default_rng([seed, d]).random(d)
     point = (origin + (number + 1) * ratio ** -np.arange(1.0, d + 1)) % 1.0
     rows = point[None, :]
-    if number % 2 == 0:  # every other point trusts what a person expects
+    if number % 2 == 0:  # every other point follows the user priors
         rows = spread_by_priors(space.user_priors, rows)
     return np.asarray(space.snap(rows)[0])
 
@@ -55,7 +56,7 @@ def _sobol_block(dimensions: int, seed: int, power: int) -> Rows:
 
 
 def sobol(space: Space, number: int, seed: int) -> Rows:
-    """The row of that number in the study's scrambled Sobol sequence, as a table of one row."""
+    """Point `number` of the study's scrambled Sobol sequence, shape (1, d)."""
     power = max(7, int(number).bit_length())
     return space.snap(_sobol_block(len(space), seed, power)[number : number + 1])
 
@@ -63,7 +64,7 @@ def sobol(space: Space, number: int, seed: int) -> Rows:
 def untried(
     space: Space, tried: Collection[str], generator: np.random.Generator
 ) -> dict[str, Scalar] | None:
-    """A random configuration that was not tried; None when the space is exhausted."""
+    """A random untried configuration; None when the space is exhausted."""
     for row in uniform(space, _TRIES, generator):
         values = space.decode(row)
         if space.key(values) not in tried:

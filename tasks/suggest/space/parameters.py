@@ -1,4 +1,4 @@
-"""One searched setting: its values, and where each lies on the unit interval.
+"""Search-space parameters (real, integer, listed), mapped to the unit interval and back.
 
 Every parameter maps its values to positions in [0, 1] and back. A parameter with `levels` has that
 many values, at the centres of as many cells of equal weight (on its scale); `snap` moves positions
@@ -43,7 +43,7 @@ class Real:
 
     @property
     def levels(self) -> int | None:
-        """Number of values; None where there is no end of them."""
+        """Number of values; None where infinite."""
         return 1 if self._single else None
 
     @property

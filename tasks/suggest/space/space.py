@@ -1,4 +1,4 @@
-"""The space of settings: which configurations exist, and each as a row of positions."""
+"""The search space: parameters, conditions and constraints; configurations as rows in [0, 1]."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Space:
             None if prior is None else user_prior(parameter, prior)
             for parameter, prior in zip(self.parameters, priors, strict=True)
         )
-        """Where a person expects the best position of each parameter."""
+        """The user prior over the best position of each parameter, or None."""
         self._seen: dict[str, tuple[Floats, str]] = {}
         self.description: dict[str, Any] = {
             key: dimension.model_dump(mode="json", exclude_defaults=True)
@@ -125,7 +125,7 @@ class Space:
         return any(self.conditions)
 
     def snap(self, rows: Rows) -> Rows:
-        """The nearest rows that stand for configurations: cells' centres, NaN where inactive."""
+        """Rows, (n, d), moved to the nearest valid positions; NaN where a setting is inactive."""
         snapped = np.empty_like(rows)
         for i in self.order:
             column = self.parameters[i].snap(np.where(np.isnan(rows[:, i]), 0.5, rows[:, i]))
@@ -136,11 +136,11 @@ class Space:
         return snapped
 
     def allowed(self, values: Values) -> bool:
-        """Whether a configuration keeps all constraints."""
+        """Whether a configuration satisfies all constraints."""
         return all(constraint.holds(values) for constraint in self.constraints)
 
     def admitted(self, rows: Rows) -> Rows:
-        """The rows that keep all constraints."""
+        """The rows, (n, d), that satisfy all constraints."""
         if not self.constraints:
             return rows
         return rows[np.array([self.allowed(self.decode(row)) for row in rows], dtype=bool)]
@@ -237,7 +237,7 @@ class Space:
 
     @cached_property
     def size(self) -> int | None:
-        """Number of configurations; None where there is no end of them, or above a million."""
+        """Number of configurations; None where infinite or above a million."""
         if any(parameter.levels is None for parameter in self.parameters):
             return None
         total = 1

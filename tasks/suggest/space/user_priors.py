@@ -1,7 +1,7 @@
-"""A person's belief about where the best value of a setting lies, in positions.
+"""User priors over the optimum (piBO, Hvarfner et al. 2022, arXiv:2204.11051), in positions.
 
-It bends the initial design and adds to the acquisition, by a weight that falls as results come in:
-a right belief saves trials, a wrong one is outvoted.
+They shape the initial design and are added to the log acquisition with a weight that decays as
+results come in: a good prior saves trials, a wrong one is outweighed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tasks.suggest.space.parameters import Parameter
 from tasks.suggest.types import Floats, Vector
 
 _STRENGTH = 10.0
-"""Trials after which a belief weighs as much as one improvement by its own odds."""
+"""Decay: the prior has half of its weight after this many results."""
 
 
 @dataclass(frozen=True)
 class UserPrior:
-    """A normal density over positions, cut off at the ends of the interval."""
+    """A normal density over positions, truncated to [0, 1]."""
 
     centre: float
     deviation: float
@@ -31,7 +31,7 @@ class UserPrior:
         return np.nan_to_num(-0.5 * ((column - self.centre) / self.deviation) ** 2, nan=0.0)
 
     def quantiles(self, column: Vector) -> Vector:
-        """Evenly spread positions turned into positions spread by the density."""
+        """Uniform positions mapped to quantiles of the density, shape (n,)."""
         from scipy.special import ndtr, ndtri
 
         low, high = ndtr((np.array([0.0, 1.0]) - self.centre) / self.deviation)
@@ -39,7 +39,7 @@ class UserPrior:
 
 
 def user_prior(parameter: Parameter, prior: Prior) -> UserPrior:
-    """The belief that a prior states about a parameter."""
+    """The prior of a parameter, as a density over its positions."""
     below, above = prior.reach()
     centre = _position(parameter, prior.around)
     reach = [abs(_position(parameter, end) - centre) for end in (below, above)]
@@ -54,7 +54,7 @@ def _position(parameter: Parameter, value: float) -> float:
 
 
 def log_user_prior(user_priors: Sequence[UserPrior | None], rows: Floats, told: int) -> Vector:
-    """What the beliefs add to the logarithm of an acquisition after `told` results."""
+    """The term, shape (n,), of the log acquisition after `told` results."""
     total = np.zeros(len(rows))
     for prior, column in zip(user_priors, rows.T, strict=True):
         if prior is not None:
@@ -63,7 +63,7 @@ def log_user_prior(user_priors: Sequence[UserPrior | None], rows: Floats, told: 
 
 
 def spread_by_priors(user_priors: Sequence[UserPrior | None], rows: Floats) -> Floats:
-    """Even rows with every believed column spread by its density."""
+    """Uniform rows, (n, d), with each column that has a prior mapped to its quantiles."""
     columns = [
         column if prior is None else prior.quantiles(column)
         for prior, column in zip(user_priors, rows.T, strict=True)

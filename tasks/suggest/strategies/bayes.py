@@ -1,4 +1,9 @@
-"""Strategy `bayes`: one model fit a batch, then each pick conditioned on the picks before it."""
+"""Strategy `bayes`: Bayesian optimisation with one surrogate fit a batch.
+
+Gaussian process with input warping and output transform (HEBO, arXiv:2012.03826), log expected
+improvement over the whole space and in a trust region (TuRBO, arXiv:1910.01739), and half of the
+picks by the Parzen density ratio. Picks of a batch are conditioned on fantasies of those before.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +27,7 @@ from tasks.suggest.surrogate.transfer import transfer, warm_start_points
 from tasks.suggest.types import DEFAULT_OPTIONS, BayesOptions, Observation, Origin, Rows, Vector
 
 _FEWEST = 3
-"""Scored trials without which there is nothing to model."""
+"""With fewer scored trials no surrogate is fitted."""
 _FORECAST_POINTS = 200
 _BY_DENSITY = 0.5
 """The chance that a pick is made by density; drawn, so that no pick keeps its place in a batch."""
@@ -30,7 +35,7 @@ OPTIONS = DEFAULT_OPTIONS
 
 
 def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
-    """`count` configurations: the initial design first, then what the model finds promising."""
+    """`count` configurations: the initial design first, then the maxima of the acquisition."""
     observations, rows = problem.encoded()
     scored = sum(observation.scored for observation in observations)
     known = scored + len(problem.pending) + (number - problem.first)
@@ -52,13 +57,13 @@ def initial_count(problem: Problem, options: BayesOptions) -> int:
 
 
 def _initial(problem: Problem, number: int, count: int, tried: set[str]) -> Picked:
-    """Points of an even sequence, so that the first ones cover the space."""
+    """The initial design: a low-discrepancy sequence, and warm-start points of earlier studies."""
     picked: Picked = []
     known = warm_start_points(problem)
     for index in range(number, number + count):
         row = spread(problem.space, index, problem.seed)
         values = problem.space.decode(row)
-        if index % 2:  # every other point trusts what was good elsewhere
+        if index % 2:  # every other point is a warm start
             fresh = (each for each in known if problem.space.key(each) not in tried)
             values = next(fresh, values)
         if problem.space.key(values) in tried or not problem.space.allowed(values):
@@ -136,7 +141,7 @@ def _modelled(
 def _log_weights(
     problem: Problem, observations: Sequence[Observation], rows: Rows, losses: Vector
 ) -> tuple[LogWeight, Cost | None]:
-    """What the acquisition leans on beside the loss, and the cost model where it is one of it."""
+    """Log weights of the acquisition (cost, transfer), and the cost model if it is on."""
     cost = cost_model(problem, observations, rows) if problem.settings.cost_aware else None
     scored = np.array([observation.scored for observation in observations])
     earlier = transfer(problem, rows[scored], losses)

@@ -1,9 +1,10 @@
-"""Strategy `evolution`: differential evolution that learns its own steps (SHADE).
+"""Strategy `evolution`: asynchronous differential evolution with success history (SHADE).
 
-Each child is a member of the population moved towards one of the best and along the difference of
-two others, crossed with the member; it takes the member's place if it is not worse. How far to
-move and how much to cross is drawn around what has lately led to better children. The population
-is a list of trial numbers: its genes are those of the record. Nothing waits for a generation.
+Tanabe and Fukunaga 2013, doi:10.1109/CEC.2013.6557555, on Storn and Price 1997,
+doi:10.1023/A:1008202821328. A child is made by current-to-pbest mutation and binomial crossover of
+a member, and takes the member's place if it is not worse. Step and crossover rate are drawn around
+those that lately led to improvements. The population is a list of trial numbers, whose genes are in
+the record; no child waits for a generation to end.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def population_size(space: Space) -> int:
 
 
 def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
-    """An even first population, then children of it."""
+    """The initial population from the initial design, then children."""
     observations, rows = problem.encoded()
     losses = problem.losses(observations)
     population = Population(problem.state, population_size(problem.space))

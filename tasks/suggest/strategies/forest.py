@@ -1,10 +1,10 @@
-"""Strategy `forest`: a random forest in place of the process, for strongly conditional spaces and
-long records.
+"""Strategy `forest`: a random-forest surrogate, for conditional spaces and thousands of trials.
 
-A tree splits off what is inactive like any other value, and its cost hardly grows with the record.
-How far the trees differ is the uncertainty; what a pick shares leaves with, it teaches about, so
-that much less is left to learn there. Every eighth pick is random: trees cannot see beyond what
-was tried.
+As in SMAC (Hutter et al. 2011, doi:10.1007/978-3-642-25566-3_40), with the forest of
+scikit-optimize and its deviation (law of total variance over trees, arXiv:1211.0906). Trees split
+off inactive settings like any other value, and their cost hardly grows with the record. Within a
+batch, a pick lowers the variance of candidates by the share of leaves that they have in common.
+Every eighth pick is random: trees do not extrapolate.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from tasks.suggest.types import Observation, Origin, Rows, Vector
 _FEWEST = 4
 _TREES = 30
 _MOST = 3_000
-"""Results that a forest grows from: the best half of them and the latest."""
+"""Results that a forest is fitted to: the best half of them, and the latest."""
 _POOL = 1_200
 _NEAR = 600
 _CENTRES = 10
 _RANDOM = 8
 _NOISE = 0.01
-"""Variance that is left where all trees agree, in units of the losses' spread."""
+"""Least variance of a leaf, in units of the standardised losses."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """The candidates of one step, and what the forest says of them."""
+    """The candidates of one step and their predictions."""
 
     rows: Rows
     mean: Vector
@@ -48,13 +48,13 @@ class Table:
     leaves: NDArray[np.int64]
     """(candidates, trees): the leaf that each lies in."""
     bonus: Vector
-    """Logarithm of the chance that it does not fail."""
+    """Log weight of feasibility."""
     best: float
-    """The lowest expected loss of what was tried: luck apart."""
+    """The least predicted loss of a tried configuration: an incumbent free of lucky noise."""
 
 
 def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
-    """An even start, then what the forest finds promising."""
+    """The initial design, then the maxima of expected improvement under the forest."""
     observations, rows = problem.encoded()
     scored = [i for i, o in enumerate(observations) if o.scored]
     start = min(10, max(5, len(problem.space) + 1))
@@ -75,7 +75,7 @@ def _table(
     scored: list[int],
     generator: np.random.Generator,
 ) -> Table:
-    """Candidates near the best and everywhere, judged by a forest that believes the pending."""
+    """Candidates near the best and everywhere, by a forest with fantasies at pending points."""
     losses = problem.losses(observations)
     levels = standardised(np.array([losses[observations[i].number] for i in scored]))
     kept = _kept(levels)
@@ -111,7 +111,7 @@ def _kept(levels: Vector) -> NDArray[np.int64]:
 
 
 def columns(space: Space, rows: Rows) -> NDArray[np.float32]:
-    """What trees split on: positions, -1 where inactive; a category has a column for each value."""
+    """Input of the trees: positions, -1 where inactive; one-hot columns for a category."""
     found = []
     for column, parameter in zip(rows.T, space.parameters, strict=True):
         if parameter.ordered or (parameter.levels or 0) <= 2:
@@ -144,7 +144,7 @@ def _log_feasible(
     at: NDArray[np.float32],
     seed: int,
 ) -> Vector:
-    """Twice the logarithm of the chance not to fail, since a failure shows nothing of the loss."""
+    """Log weight of feasibility: twice the log probability of not failing, shape (n,)."""
     from sklearn.ensemble import RandomForestClassifier
 
     told = [i for i, o in enumerate(observations) if o.scored or o.infeasible]
@@ -165,7 +165,7 @@ def _chosen(
     tried: set[str],
     generator: np.random.Generator,
 ) -> Picked:
-    """Picks one after the other, each believed; a shorter list where the space is exhausted."""
+    """Sequential picks, each fantasised; a shorter list where the space is exhausted."""
     picked: Picked = []
     variance = table.variance.copy()
     for index in range(number, number + count):

@@ -1,7 +1,8 @@
-"""Strategy `tpe`: Optuna's tree-structured Parzen estimator, told everything anew at each step.
+"""Strategy `tpe`: Optuna's tree-structured Parzen estimator, rebuilt from the record at each step.
 
-Its study lives in memory for one step only, so that a suggestion depends on the record alone.
-Optuna is an extra: `pip install 'dense[tpe]'`.
+Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization", NeurIPS 24. The Optuna study
+lives in memory for one step only, so that a suggestion depends on the record alone. Optuna is an
+extra: `pip install 'dense[tpe]'`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def need_optuna() -> Any:
 
 
 def _told(problem: Problem) -> optuna.Study:
-    """A study that knows all results, failures as the worst of them, and what is pending."""
+    """An Optuna study of all results, failures as the worst of them, and the pending trials."""
     optuna = need_optuna()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

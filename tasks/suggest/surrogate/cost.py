@@ -1,6 +1,6 @@
-"""What a trial is expected to cost: a process through the logarithms of the seconds of whole ones.
+"""Cost model: a Gaussian process over the log training seconds of complete trials.
 
-Dividing the expected improvement by it makes the search buy improvement where that is cheap.
+The acquisition becomes expected improvement per second (Snoek et al. 2012, arXiv:1206.2944).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tasks.suggest.surrogate.kernel import features
 from tasks.suggest.types import Observation, Rows, Vector
 
 FEWEST = 4
-"""Timed trials without which nothing is known of the cost."""
+"""With fewer timed trials there is no cost model."""
 _MOST = 200
 _BEYOND = float(np.log(2.0))
 
@@ -38,24 +38,24 @@ class Cost:
     """Hyper-parameters, for the next step."""
 
     def log_seconds(self, rows: Rows) -> Vector:
-        """Expected logarithm of the seconds, at most a factor of two beyond what was seen."""
+        """Expected log seconds, shape (n,), at most a factor of two beyond those observed."""
         mean = self.process.predict(features(self.space, rows))[0]
         return np.clip(self.middle + self.spread * mean, self.low - _BEYOND, self.high + _BEYOND)
 
     def log_weight(self, rows: Rows) -> Vector:
-        """An improvement of a second's worth counts as one: minus the logarithm of the seconds."""
+        """Minus the log seconds: the acquisition per second."""
         return self.middle - self.log_seconds(rows)
 
     def seconds(self, rows: Rows) -> float:
-        """Expected seconds of some configurations together."""
+        """Expected seconds of configurations, summed."""
         return float(np.sum(np.exp(self.log_seconds(rows))))
 
 
 def cost_model(problem: Problem, observations: Sequence[Observation], rows: Rows) -> Cost | None:
-    """The cost of a trial of the problem; None while too few were timed.
+    """The cost model, or None while too few trials are timed.
 
-    `rows` are those of the observations. Trials that ended before their time say nothing of the
-    whole.
+    `rows` are those of the observations, (n, d). Trials that stopped early are left out: their
+    seconds are not those of a whole training.
     """
     timed = [i for i, o in enumerate(observations) if o.seconds and o.outcome == "complete"]
     if len(timed) < FEWEST:

@@ -1,4 +1,9 @@
-"""A Gaussian process whose hyper-parameters are fitted once and kept while a batch is picked."""
+"""Gaussian process regression: fit, condition, predict.
+
+Follows Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", algorithm 2.1. The
+hyper-parameters are a maximum a posteriori estimate by L-BFGS with an analytic gradient. They are
+fitted once a batch; its picks extend the Cholesky factor row by row instead of fitting again.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +30,7 @@ _NEAREST = 3
 
 @dataclass(frozen=True)
 class HyperPrior:
-    """Independent normal priors on the logarithms of the hyper-parameters."""
+    """Independent normal priors on the log hyper-parameters, each field of shape (p,)."""
 
     mean: Vector
     deviation: Vector
@@ -34,7 +39,11 @@ class HyperPrior:
 
 
 def hyper_prior(numeric: int, unordered: int, *, warp: bool = True) -> HyperPrior:
-    """Length scales that grow with the dimension, warps near none, little noise."""
+    """Priors: length scales that grow with the dimension, little warping, little noise.
+
+    Without growing length scales a process of many settings expects a far too rough function:
+    Hvarfner et al. 2024, arXiv:2402.02229.
+    """
     d, c = numeric, unordered
     quantiles = 0.4 if warp else 1e-9
     rows = (
@@ -49,21 +58,24 @@ def hyper_prior(numeric: int, unordered: int, *, warp: bool = True) -> HyperPrio
 
 @dataclass(frozen=True)
 class GaussianProcess:
-    """A fitted process, conditioned on points."""
+    """A Gaussian process with hyper-parameters `theta`, conditioned on n points."""
 
     theta: Theta
     points: Features
     factor: Matrix
-    """Lower Cholesky factor of the points' covariance, noise included."""
+    """Lower Cholesky factor of the points' covariance, noise included; shape (n, n)."""
     weights: Vector
-    """Covariance inverse times values: the mean at a point is covariance times these."""
+    """Covariance inverse times values, shape (n,): the mean is covariance times these."""
     level: float = 0.0
-    """What is expected far from all points."""
+    """Prior mean: the prediction far from all points."""
     plateau_values: Vector | None = None
-    """Values of the first points, where equal ones among neighbours mean a plateau."""
+    """Values of the first points; ties among neighbours mean a plateau. None: no damping."""
 
     def predict(self, at: Features) -> tuple[Vector, Vector]:
-        """Mean and variance (noise apart) of the function; none to speak of on a plateau."""
+        """Posterior mean and noise-free variance, each of shape (n,).
+
+        The variance is damped where the nearest observations tie, see `plateau_damping`.
+        """
         cross = covariance(self.points, at, self.theta)
         half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
         variance = self.theta.signal - np.sum(half**2, axis=0)
@@ -71,11 +83,14 @@ class GaussianProcess:
         return cross.T @ self.weights + self.level, np.maximum(variance, 1e-12)
 
     def plateau_damping(self, cross: Matrix) -> Vector | float:
-        """What share of the variance is left where the nearest results are exactly equal.
+        """Factor on the variance, shape (m,): below 1 where the three nearest results tie.
 
-        A loss with steps (trees, counts of errors) is flat there, which no stationary covariance
-        expresses: without this, picks map plateaus. `cross` are the covariances of the process's
-        points with those asked about; the nearer the three nearest, the less is left.
+        A loss with steps (trees, error counts) is flat there, which no stationary covariance can
+        express: without damping, picks are spent on mapping plateaus. The nearer the tied points,
+        the smaller the factor.
+
+        Args:
+            cross: Covariances of the n points with the m points of the prediction, (n, m).
         """
         if self.plateau_values is None or len(self.plateau_values) < _NEAREST:
             return 1.0
@@ -86,13 +101,14 @@ class GaussianProcess:
         return np.where(tied, (1.0 - np.minimum(likeness, 1.0)) ** 2, 1.0)
 
     def shifted(self, level: float) -> GaussianProcess:
-        """The same process of values that are greater by `level`."""
+        """The same process with all values greater by `level`."""
         return replace(self, level=self.level + level)
 
     def condition_on_mean(self, at: Features) -> GaussianProcess:
-        """The process after observing its own mean at more points: they lose their uncertainty.
+        """The process after fantasies at m more points: observations of its own posterior mean.
 
-        The factor is extended by the new rows, not computed again; hyper-parameters stay.
+        The mean stays the same everywhere and the variance shrinks around the points, so that the
+        next pick goes elsewhere. The Cholesky factor is extended, at O(n^2 m).
         """
         if len(at) == 0:
             return self
@@ -112,7 +128,7 @@ class GaussianProcess:
 
 
 def lower_factor(matrix: Matrix) -> Matrix:
-    """Lower Cholesky factor; where rounding left a covariance indefinite, of it plus a little."""
+    """Lower Cholesky factor, with jitter where rounding left the covariance indefinite."""
     size = float(np.mean(np.diag(matrix)))
     for share in (0.0, 1e-8, 1e-6, 1e-4):
         try:
@@ -124,7 +140,7 @@ def lower_factor(matrix: Matrix) -> Matrix:
 
 
 def condition(theta: Theta, points: Features, values: Vector) -> GaussianProcess:
-    """The process with given hyper-parameters after observing values at points."""
+    """The process with hyper-parameters `theta` after observing `values`, (n,), at `points`."""
     matrix = covariance(points, points, theta)
     matrix[np.diag_indices_from(matrix)] += theta.noise + JITTER * theta.signal
     factor = lower_factor(matrix)
@@ -142,7 +158,15 @@ def fit(
     iterations: int = 30,
     warp: bool = True,
 ) -> Theta:
-    """The hyper-parameters of greatest posterior density, from those of the previous fit."""
+    """Maximum a posteriori hyper-parameters.
+
+    Args:
+        points: Observed configurations.
+        values: Standardised values, shape (n,).
+        start: Log hyper-parameters of the previous fit, tried as a warm start.
+        iterations: Of L-BFGS at most.
+        warp: Whether to learn the input warping.
+    """
     d, c = points.numeric.shape[1], points.labels.shape[1]
     priors = hyper_prior(d, c, warp=warp)
     first = priors.mean

@@ -1,8 +1,9 @@
-"""The covariance of two configurations, and the features it reads.
+"""The kernel: Matern 5/2 with input warping over ordered settings, overlap over categories.
 
-Ordered settings enter a Matern-5/2 kernel with a length scale each, after a Kumaraswamy warp that
-bends the unit interval so that the objective changes evenly along it. Unordered ones multiply it by
-exp(-w) where they differ. An inactive ordered setting stands mid-range, an inactive category is a
+Ordered settings have a length scale each (ARD) after a Kumaraswamy warp of the unit interval, which
+makes the objective closer to stationary (Snoek et al. 2014, arXiv:1402.0929). Unordered ones
+multiply it by exp(-w) where they differ. An inactive ordered setting stands mid-range, an inactive
+category is a
 category of its own: two configurations in which it is inactive do not differ in it.
 """
 

@@ -1,4 +1,4 @@
-"""What the model believes after all results: the loss, and whether a configuration runs at all."""
+"""Surrogate of one step: Gaussian processes of the loss and of feasibility."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class Surrogate:
     """The fitted models of one step."""
 
     loss: GaussianProcess
-    """Of the standardised loss, pending trials believed."""
+    """Of the standardised loss, with fantasies at the pending points."""
     feasibility: GaussianProcess | None
-    """Of 1 where a trial ended well and -1 where its configuration failed; None: none failed."""
+    """Of labels 1 (ended well) and -1 (failed); None where no configuration failed."""
     best: float
-    """Smallest expected standardised loss of a configuration tried or pending, luck apart."""
+    """Least posterior mean over tried and pending points: an incumbent free of lucky noise."""
     incumbents: Rows
-    """Tried configurations, the best expected ones first."""
+    """Tried configurations by posterior mean, best first."""
     raw: Vector
-    """Losses in the user's units, sorted, beside `levels`."""
+    """Losses in the user's units, sorted; shape (n,), as `levels`."""
     levels: Vector
-    """The same losses as the model sees them."""
+    """The same losses, transformed."""
 
     def log_feasible(self, at: Features) -> Vector:
-        """Twice the logarithm of the chance that a configuration does not fail, with a margin.
+        """Log weight of feasibility, shape (n,): twice the log probability of not failing.
 
-        Twice, since a failure costs its run and shows nothing of the loss.
+        Twice, since a failure costs a whole trial and does not even inform the model of the loss.
         """
         if self.feasibility is None:
             return np.zeros(len(at))
@@ -59,9 +59,14 @@ def surrogate(
     losses: Vector,
     options: BayesOptions,
 ) -> tuple[Surrogate, dict[str, Any]]:
-    """Models of all observations, and their hyper-parameters as state for the next step.
+    """The fitted surrogate, and its hyper-parameters as state for the next step.
 
-    `losses` has a number for each scored observation, in order.
+    Args:
+        problem: The step.
+        observations: Those that lie in the space, by number.
+        rows: Their rows, (n, d).
+        losses: A loss for each scored observation, in order.
+        options: Ingredients that are on.
     """
     scored = np.array([observation.scored for observation in observations])
     levels = standardised(losses, options.transform)
@@ -92,7 +97,7 @@ def surrogate(
 
 
 def chosen_points(levels: Vector, most: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Indices, rising: all where few; else the best half, and others spread over the rest."""
+    """Indices of at most `most` points, rising: the best half, and a random half of the rest."""
     if len(levels) <= most:
         return np.arange(len(levels))
     order = np.argsort(levels, kind="stable")
@@ -120,7 +125,7 @@ def _feasibility(
     failed: NDArray[np.bool_],
     options: BayesOptions,
 ) -> tuple[GaussianProcess | None, Mapping[str, Any]]:
-    """A process through the labels: cheap, and smooth where the boundary is."""
+    """Gaussian process regression on the labels: cheaper than a classifier, smooth at the edge."""
     if not options.feasibility or not failed.any():
         return None, {}
     ended = np.flatnonzero(scored | failed)

@@ -1,7 +1,8 @@
-"""Objective values made fit for a Gaussian process: outliers clipped, skew removed, standardised.
+"""Output transform: clip outliers, Yeo-Johnson power transform, standardise (HEBO).
 
 Losses of trainings have a long upper tail: diverged runs, chance level. Squeezing it lets the model
-spend its resolution where good configurations differ.
+spend its resolution where good configurations differ. Power transforms of the objective: HEBO,
+Cowen-Rivers et al. 2022, arXiv:2012.03826; Yeo and Johnson 2000, doi:10.1093/biomet/87.4.954.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Where good trials crowd and others do not: a view of the results by rank alone.
+"""Tree-structured Parzen estimator: density ratio of the better trials to the others.
 
-The density of the better trials over that of all others, each a mixture of a kernel around every
-one of its trials and an even component, as tree-structured Parzen estimators have it. It needs no
-smooth loss: it sees steps, plateaus and ties as well as anything else, where a Gaussian process is
-at its weakest.
+Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization", NeurIPS 24. Each density is a
+mixture of a kernel around every trial and a uniform component. It depends on the ranks of the
+losses alone, and so copes with steps, plateaus and ties, where a Gaussian process is weakest.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _STAY = 0.8
 
 
 class Parzen:
-    """Both densities; `others` failed or are pending: they count as not better, as picks do."""
+    """The two densities. Failed and pending trials (`others`) and picks count as not better."""
 
     def __init__(self, space: Space, rows: Rows, losses: Vector, others: Rows) -> None:
         self._space = space
@@ -36,7 +35,7 @@ class Parzen:
         self._rest = np.vstack([rows[np.sort(order[count:])][-_REST:], others])
 
     def add_other(self, row: Floats) -> None:
-        """Count one more configuration among the others."""
+        """Count one more configuration, (d,), among the others."""
         self._rest = np.vstack([self._rest, row])
 
     def draw(self, count: int, generator: np.random.Generator) -> Rows:
@@ -51,7 +50,7 @@ class Parzen:
         return self._space.admitted(self._space.snap(drawn))
 
     def score(self, rows: Rows) -> Vector:
-        """Logarithm of the better trials' density over that of the others."""
+        """Log density ratio of the better trials to the others, shape (n,)."""
         return self._log_density(rows, self._good) - self._log_density(rows, self._rest)
 
     def _log_density(self, rows: Rows, centres: Rows) -> Vector:

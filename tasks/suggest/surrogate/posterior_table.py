@@ -1,4 +1,4 @@
-"""The posterior over a fixed table of points, kept up to date as points are believed."""
+"""Posterior over a fixed table of candidates, updated as fantasies are added."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tasks.suggest.surrogate.kernel import Features, covariance
 class PosteriorTable:
     """Mean and variance at every point of a table.
 
-    Believing a point adds one row to the table's half-solved covariance instead of solving again:
-    the cost of a pick is linear in the number of observations.
+    A fantasy adds one row to the table's half-solved covariance instead of solving again: the cost
+    of a pick is linear in the number of observations.
     """
 
     def __init__(self, process: GaussianProcess, table: Features) -> None:
@@ -26,11 +26,11 @@ class PosteriorTable:
 
     @property
     def variance(self) -> np.ndarray:
-        """Variance of the function, noise apart."""
+        """Noise-free posterior variance, shape (n,)."""
         return np.maximum(self._variance * self._damping, 1e-12)
 
     def condition_on_mean(self, process: GaussianProcess, at: Features) -> None:
-        """Condition on the process's own mean at one more point; `process` knows it not yet."""
+        """Add the fantasy at one more point; `process` is the one before it."""
         theta = process.theta
         cross = covariance(process.points, at, theta)
         half = solve_triangular(process.factor, cross, lower=True, check_finite=False)[:, 0]

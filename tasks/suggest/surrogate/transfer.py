@@ -1,9 +1,9 @@
-"""What earlier studies say: a model of their ranks, trusted as far as results bear it out.
+"""Transfer from earlier studies: warm start, and a surrogate of their ranks.
 
-Objectives of two studies are in different units and on different data: of a trial only its rank
-within its own study is used, and only the settings that both search. A share of the first points is
-taken from the best of the earlier trials; after that their model bends the acquisition, by a weight
-that follows how well it orders the results so far and falls as these become many.
+Objectives of two studies have different units and data, so only a trial's rank within its own study
+is used, and only the settings that both search. Every other point of the initial design is one of
+the best earlier trials. Then the surrogate of ranks is added to the log acquisition, with a weight
+that follows its rank correlation with the results so far and decays as they grow.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from tasks.suggest.types import EarlierTrial, Rows, Vector
 
 _MOST = 200
 _TRUST, _TRUST_TRIALS = 0.5, 3.0
-"""The agreement that is taken for granted, and how many trials it counts as."""
+"""Prior agreement, and the number of trials that it counts as."""
 _WEIGHT, _FADE = 2.0, 20.0
-"""What a standard deviation of rank adds at full trust, and trials that halve it."""
+"""Log acquisition per standard deviation of rank, and the number of trials that halve it."""
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """The model of earlier ranks as of one step."""
+    """The surrogate of earlier ranks at one step."""
 
     part: Space
-    """The settings that both search, without conditions."""
+    """The settings that both studies search, without conditions."""
     columns: list[int]
-    """Where they stand in a row of the whole space."""
+    """Their columns in the rows of the whole space."""
     process: GaussianProcess
     weight: float
-    """0: the results so far do not bear it out."""
+    """0 where the results so far contradict it."""
 
     def expected(self, rows: Rows) -> Vector:
-        """Expected rank as a normal deviate: the lower the better."""
+        """Expected rank as a normal deviate, shape (n,): the lower the better."""
         return self.process.predict(self._features(rows))[0]
 
     def log_weight(self, rows: Rows) -> Vector:
-        """Towards what was good elsewhere."""
+        """Log weight, shape (n,): higher where earlier trials ranked well."""
         return -self.weight * self.expected(rows)
 
     def _features(self, rows: Rows) -> Features:
@@ -55,9 +55,9 @@ class Transfer:
 
 
 def transfer(problem: Problem, rows: Rows, losses: Vector) -> Transfer | None:
-    """The model of what earlier studies found; None where there is none.
+    """The surrogate of earlier ranks, or None without earlier trials.
 
-    `rows` and `losses` are this study's own results, which say how far to trust it.
+    `rows`, (n, d), and `losses`, (n,), are this study's own results: they set its weight.
     """
     earlier = problem.settings.earlier
     if not earlier:
@@ -95,7 +95,7 @@ def _told(
 
 
 def _agreement(expected: Vector, losses: Vector) -> float:
-    """Rank correlation with the results so far, drawn towards what is taken for granted; 0 to 1."""
+    """Rank correlation with the results so far, shrunk towards the prior; clipped to [0, 1]."""
     count, correlation = len(losses), 0.0
     if count > 1:
         one, other = _ranks(expected), _ranks(losses)
@@ -114,9 +114,9 @@ def _ranks(values: Vector) -> Vector:
 
 
 def warm_start_points(problem: Problem) -> list[dict[str, Scalar]]:
-    """Earlier trials as configurations of this space, the best first, the studies in turn.
+    """Earlier trials as configurations of this space: best first, round robin over studies.
 
-    Settings that they did not have are those of trial 0.
+    Settings that they lack are those of trial 0.
     """
     queues: dict[str, list[EarlierTrial]] = {}
     for one in sorted(problem.settings.earlier, key=lambda one: (one.rank, sorted(one.values))):

@@ -14,7 +14,7 @@ from tasks.suggest import Observation
 from tasks.suggest.acquisition.expected_improvement import log_expected_improvement
 from tasks.suggest.acquisition.trust_region import FIRST, Region, settle_local_picks
 from tasks.suggest.space.space import Space
-from tasks.suggest.surrogate.gp import _loss_and_slope, condition, fit, prior
+from tasks.suggest.surrogate.gp import _loss_and_slope, condition, fit, hyper_prior
 from tasks.suggest.surrogate.kernel import Features, Theta, covariance
 from tasks.suggest.surrogate.output_transform import standardised
 from tasks.suggest.surrogate.parzen import Parzen
@@ -33,14 +33,14 @@ def values(points: Features) -> np.ndarray:
 
 
 def theta(seed: int = 1) -> Theta:
-    user_priors = prior(3, 2)
-    step = np.random.default_rng(seed).standard_normal(len(user_priors.mean))
-    return Theta(user_priors.mean + 0.3 * step, 3, 2)
+    priors = hyper_prior(3, 2)
+    step = np.random.default_rng(seed).standard_normal(len(priors.mean))
+    return Theta(priors.mean + 0.3 * step, 3, 2)
 
 
 def test_the_gradient_of_the_likelihood_is_its_slope() -> None:
     points, vector = table(25), theta().vector
-    arguments = (points, values(points), prior(3, 2))
+    arguments = (points, values(points), hyper_prior(3, 2))
     slope = _loss_and_slope(vector, *arguments)[1]
     for index, step in enumerate(np.eye(len(vector)) * 1e-5):
         up = _loss_and_slope(vector + step, *arguments)[0]
@@ -82,10 +82,10 @@ def test_the_field_follows_the_process() -> None:
 def test_a_fit_explains_the_data_better_than_its_start() -> None:
     points = table(40)
     y = values(points)
-    user_priors = prior(3, 2)
+    priors = hyper_prior(3, 2)
     fitted = fit(points, y)
-    before = _loss_and_slope(user_priors.mean, points, y, user_priors)[0]
-    assert _loss_and_slope(fitted.vector, points, y, user_priors)[0] < before - 5.0
+    before = _loss_and_slope(priors.mean, points, y, priors)[0]
+    assert _loss_and_slope(fitted.vector, points, y, priors)[0] < before - 5.0
     at = table(30, seed=3)
     mean, _ = condition(fitted, points, y).predict(at)
     assert np.corrcoef(mean, values(at))[0, 1] > 0.8
@@ -162,7 +162,7 @@ def test_a_batch_is_picked_by_several_views() -> None:
 def test_nothing_is_expected_between_results_that_tie() -> None:
     points = Features(np.linspace(0.05, 0.95, 10)[:, None], np.zeros((10, 0), dtype=int))
     levels = np.where(points.numeric[:, 0] < 0.5, -1.0, np.linspace(0.5, 1.5, 10))
-    plain = condition(Theta(prior(1, 0).mean, 1, 0), points, levels)
+    plain = condition(Theta(hyper_prior(1, 0).mean, 1, 0), points, levels)
     stepped = replace(plain, plateau_values=levels)
     at = Features(np.array([[0.2], [0.8]]), np.zeros((2, 0), dtype=int))
     ratio = stepped.predict(at)[1] / plain.predict(at)[1]
