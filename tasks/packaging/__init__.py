@@ -1,1 +1,1 @@
-"""From trained weights to a served MLflow model."""
+"""Packaging: from trained weights to a served MLflow model."""

@@ -1,7 +1,7 @@
-"""What is compared of a row: a few numbers that people can read, and more that they need not.
+"""Features for drift detection: a few interpretable ones per row, and more for a joint test.
 
-Both are functions of the row alone, so that those of the training rows can be kept with a champion
-while the rows themselves stay where they are.
+Both are functions of the row alone, so those of the training rows can be kept with a champion
+without the rows themselves.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class DriftFeatures:
         return len(self.values)
 
     def some(self, rows: NDArray[np.int64]) -> DriftFeatures:
-        """Those of some rows."""
+        """The features of the rows at these positions."""
         return DriftFeatures(self.names, self.values[rows], self.joint[rows])
 
 
@@ -86,7 +86,7 @@ def features_of(rows: Any, inputs: Inputs) -> DriftFeatures:
 
 
 def answers_of(said: AnyPredictions) -> DriftPredictions:
-    """What is compared of a model's answers."""
+    """The part of a model's predictions that is compared."""
     if isinstance(said, Predictions):
         sure = said.probabilities.max(axis=1).astype(np.float32)
         return DriftPredictions(said.predictions.astype(np.int64), CONFIDENCE, sure[:, None])
@@ -115,7 +115,7 @@ def _of_images(rows: NDArray[np.float32], inputs: ImageInputs) -> DriftFeatures:
 
 
 def _edges(grey: NDArray) -> dict[str, NDArray]:
-    """How sharp an image is, and which way its edges run."""
+    """Sharpness of each image, and the share of its edges in each direction."""
     down, right = np.gradient(grey, axis=(1, 2))
     strength = np.hypot(down, right)
     total = strength.sum(axis=(1, 2)) + 1e-9
@@ -130,7 +130,7 @@ def _edges(grey: NDArray) -> dict[str, NDArray]:
 
 
 def _shape(grey: NDArray) -> dict[str, NDArray]:
-    """Where the bright part of an image lies, how far it spreads, and how it leans."""
+    """Centre, spread and covariance of each image's brightness."""
     height, width = grey.shape[1:]
     y = np.linspace(-1, 1, height)[None, :, None]
     x = np.linspace(-1, 1, width)[None, None, :]
@@ -148,7 +148,7 @@ def _shape(grey: NDArray) -> dict[str, NDArray]:
 
 
 def _thumbnails(grey: NDArray) -> NDArray[np.float32]:
-    """Each image as 8 x 8 means; smaller ones as they are."""
+    """Each image averaged to 8 x 8 pixels; smaller ones unchanged."""
     for axis in (1, 2):
         cuts = np.linspace(0, grey.shape[axis], min(THUMB, grey.shape[axis]) + 1).astype(int)
         sums = np.add.reduceat(grey, cuts[:-1], axis=axis)

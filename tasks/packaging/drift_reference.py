@@ -1,8 +1,8 @@
-"""What a champion's rows and answers looked like: kept with its version, compared with later.
+"""Drift reference: features and predictions kept with a champion, to compare new rows with.
 
-The inputs are those of the train and the validation part. The answers are those of the winning
-trial about the validation part, which it was not trained on: a model is surer of rows that it
-learnt from, and the final model learnt from both parts. The test part is not looked at.
+The rows are those of the train and validation splits. The predictions are those of the winning
+trial on the validation split, which it was not trained on: a model is more confident on rows it
+was trained on, and the final model was trained on both splits. The test split is not used.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class DriftReference:
-    """What new rows are compared with."""
+    """Features and predictions that new rows are compared with."""
 
     features: DriftFeatures
     answers: DriftPredictions | None
-    """None where the winning trial's predictions were gone."""
+    """None if the winning trial's predictions were gone."""
 
 
 def build(parts: Sequence[Any], inputs: Inputs, said: AnyPredictions | None) -> DriftReference:
@@ -63,7 +63,7 @@ def build(parts: Sequence[Any], inputs: Inputs, said: AnyPredictions | None) -> 
 
 
 def write(folder: Path, reference: DriftReference) -> None:
-    """Write it as a folder, whole or not at all; one that is there is replaced."""
+    """Write a reference as a folder, whole or not at all; an existing one is replaced."""
     scratch = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -82,10 +82,10 @@ def write(folder: Path, reference: DriftReference) -> None:
 
 
 def read(folder: Path) -> DriftReference:
-    """Read it back.
+    """Read a reference from its folder.
 
     Raises:
-        BadInput: it is not there, or damaged.
+        BadInput: it is missing or damaged.
     """
     try:
         facts = json.loads((folder / "reference.json").read_text())

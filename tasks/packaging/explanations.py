@@ -1,4 +1,4 @@
-"""What is explained, frozen, as JSON in the final training's folder."""
+"""Records of a champion's explanations: JSON in the folder of the final training."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ EXPLAINED = "explained.json"
 
 
 class Attribution(ChampionRecord):
-    """A piece of a text, or a column of a row, and what it counts for."""
+    """The contribution of a piece of a text, or of a column of a row, to a prediction."""
 
     shown: str
     """The piece itself; of a column its name and value."""
     weight: float
-    """By how much it raises the answer that was given; below 0: it speaks against it."""
+    """By how much it raises the predicted class or number; negative: it lowers it."""
 
 
 class ExplainedRow(ChampionRecord):
-    """One answer on the test part."""
+    """One explained prediction on the test split."""
 
     id: int
     right: bool
-    """Of numbers: whether it is among the nearest."""
+    """Whether it is correct; of a regression, whether its error is among the smallest."""
     target: str
     said: str
     about: str = ""
-    """Where a row has any number of labels, the one whose probability is explained."""
+    """Of a multi-label task, the label whose probability is explained."""
     sure: float | None
     """Probability that the answer is right (of labels: about that one); None where it is a
     number."""
@@ -41,29 +41,30 @@ class ExplainedRow(ChampionRecord):
 
 
 class ColumnImportance(ChampionRecord):
-    """A table's column and what quality is lost when it is shuffled over the test part."""
+    """Permutation importance of a column on the test split (Breiman 2001,
+    doi:10.1023/A:1010933404324)."""
 
     name: str
     loss: float
-    """Of the objective, the mean of several shuffles."""
+    """Mean loss of the objective over several permutations."""
     deviation: float
-    """Of the shuffles."""
+    """Standard deviation over the permutations."""
 
 
 class Explanation(ChampionRecord):
-    """What explains a champion."""
+    """The explanations of a champion."""
 
     kind: Literal["image", "text", "table"]
     objective: str
     why_not: str = ""
-    """Why there is nothing, with a remedy; empty where there is."""
+    """Why there are no explanations, with a remedy; empty if there are some."""
     examples: tuple[ExplainedRow, ...] = ()
     columns: tuple[ColumnImportance, ...] = ()
     """Of a table, those that count most first."""
 
 
 def read_explained(folder: Path) -> Explanation | None:
-    """What is kept in a folder; None where nothing was explained."""
+    """The explanations kept in a folder; None if there are none."""
     try:
         return Explanation.model_validate_json((folder / EXPLAINED).read_bytes())
     except (OSError, ValueError):

@@ -1,4 +1,7 @@
-"""The model card: what a registered version is, in words for whoever finds it."""
+"""The model card: Markdown that describes a registered version to its users.
+
+Mitchell et al., "Model Cards for Model Reporting", 2019 (doi:10.1145/3287560.3287596).
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,9 @@ def model_card(
 
     Args:
         candidate: what was trained.
-        score: on the test part.
+        score: on the test split.
         decision: of the gate.
-        card: the data's card.
+        card: the data set card.
         model: name of the registered model.
         members: of an ensemble.
     """

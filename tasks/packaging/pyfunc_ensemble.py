@@ -1,7 +1,7 @@
-"""The registered ensemble as code: MLflow copies this one file into the model and runs it there.
+"""Pyfunc predictor of an ensemble: MLflow copies this file into the model.
 
-It must work where this project is absent, so it imports nothing of it. Its members are models of
-MLflow themselves, each in a folder of its own; `card.json` has their weights.
+It must work where this project is not installed, so it imports nothing of it. The members are
+MLflow models, each in a folder of its own; `card.json` has their weights.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pandas as pd
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
-class Ensemble(PythonModel):
-    """Raw rows in, one line a row out: the weighted mean of what the members say."""
+class EnsemblePredictor(PythonModel):
+    """Predicts the weighted mean of the members' probabilities or numbers."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the members and the card from the model's artifacts."""
@@ -29,29 +29,29 @@ class Ensemble(PythonModel):
     def predict(
         self,
         context: PythonModelContext,
-        model_input: pd.DataFrame,  # or an array; of a union MLflow would warn
+        model_input: pd.DataFrame,  # or an array; MLflow warns of a union type
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Label and probabilities, or the number.
+        """Predict the label and probabilities, or the number.
 
         Args:
             context: given by MLflow, already read.
             model_input: raw rows as every member takes them.
-            params: none are known.
+            params: not used.
 
         Returns:
             A frame with the column `label`, or where a row has any number of labels `labels`, and
             a column `p_<name>` a class; of a model of numbers the column `prediction`.
 
         Raises:
-            ValueError: a member cannot take the rows; its own sentence.
+            ValueError: a member does not accept the rows; the message is the member's.
         """
         answers = [member.predict(model_input) for member in self._members]
         weights = np.asarray(self._card["weights"], dtype=np.float64)
         labels = np.asarray(self._card["labels"])
         names = [f"p_{name}" for name in labels] if len(labels) else ["prediction"]
-        said = np.stack([each[names].to_numpy(dtype=np.float64) for each in answers])
-        mean = np.tensordot(weights, said, axes=1)
+        outputs = np.stack([each[names].to_numpy(dtype=np.float64) for each in answers])
+        mean = np.tensordot(weights, outputs, axes=1)
         if not len(labels):
             return pd.DataFrame({"prediction": mean[:, 0]})
         frame = pd.DataFrame(mean.astype(np.float32), columns=names)
@@ -63,4 +63,4 @@ class Ensemble(PythonModel):
         return frame
 
 
-mlflow.models.set_model(Ensemble())
+mlflow.models.set_model(EnsemblePredictor())

@@ -1,10 +1,9 @@
-"""The registered model that answers with labels or a number, as code: MLflow copies this one file
-into the model and runs it there.
+"""Pyfunc predictor of classes, labels or numbers: MLflow copies this file into the model.
 
-It must work where this project is absent, so it imports nothing of it. What it predicts with is an
+It must work where this project is not installed, so it imports nothing of it. It predicts with an
 exported graph (`program.pt2`, or `program.onnx` for ONNX Runtime: normalisation, network, softmax)
-or a skops file, of which only the types that the card names are built: no pickle is read. What it
-answers with is in `card.json`.
+or a skops file, from which only the types named in the card are built: no pickle is read. The
+labels of the output are in `card.json`.
 """
 
 from __future__ import annotations
@@ -21,25 +20,31 @@ import numpy as np
 import pandas as pd
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-# They bound the memory of one call; the answer does not depend on them.
-ROWS_AT_ONCE = 1024
-TEXTS_AT_ONCE = 64  # of like length go through together, so that little is padding
+# They bound the memory of one call; the predictions do not depend on them.
+ROW_BATCH = 1024
+TEXT_BATCH = 64  # texts of similar length form a batch, so that little is padding
 
 
-class Answering(PythonModel):
-    """Raw rows or texts in, one line each out: the label, and the probability of every class."""
+class Predictor(PythonModel):
+    """Predicts the label and the probability of every class, or a number, of raw rows or texts."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read what predicts and the card from the model's artifacts."""
-        found = context.artifacts
-        self._card = json.loads(Path(found["card"]).read_text())
-        kind = Estimator if "estimator" in found else Texts if "tokenizer" in found else Rows
-        self._predictor = kind(found, self._card)
+        """Load the predictor and the card from the model's artifacts."""
+        artifacts = context.artifacts
+        self._card = json.loads(Path(artifacts["card"]).read_text())
+        kind = (
+            EstimatorPredictor
+            if "estimator" in artifacts
+            else TextPredictor
+            if "tokenizer" in artifacts
+            else RowPredictor
+        )
+        self._predictor = kind(artifacts, self._card)
 
     def predict(
         self,
         context: PythonModelContext,
-        model_input: pd.DataFrame,  # or an array; of a union MLflow would warn
+        model_input: pd.DataFrame,  # or an array; MLflow warns of a union type
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Label and probabilities.
@@ -48,27 +53,27 @@ class Answering(PythonModel):
             context: given by MLflow, already read.
             model_input: raw rows in the shape of the signature, or a frame with its columns; of a
                 model of texts a frame's one column.
-            params: none are known.
+            params: not used.
 
         Returns:
             A frame with the column `label` (the class's name; a number where all are numbers), or
             where a row has any number of labels the column `labels`, and a column `p_<name>` a
-            class or label; of a model of numbers the column `prediction`. Those of a second answer
+            class or label; of a regression the column `prediction`. Those of an auxiliary target
             are named `<its name>/...`.
 
         Raises:
-            ValueError: the rows have another shape, or hold a value that the model cannot take.
+            ValueError: the rows have another shape, or a value that the model does not accept.
         """
-        said, first = self._predictor.said(model_input), len(self._card["labels"]) or 1
-        frame = framed(said[:, :first], self._card)
+        said, first = self._predictor.outputs(model_input), len(self._card["labels"]) or 1
+        frame = output_frame(said[:, :first], self._card)
         if second := self._card.get("second"):
-            more = framed(said[:, first:], second).add_prefix(f"{second['name']}/")
+            more = output_frame(said[:, first:], second).add_prefix(f"{second['name']}/")
             frame = pd.concat([frame, more], axis=1)
         return frame
 
 
-def framed(said: np.ndarray, card: Mapping[str, Any]) -> pd.DataFrame:
-    """The columns of one answer, of what the model gives for it; `card` has its labels."""
+def output_frame(said: np.ndarray, card: Mapping[str, Any]) -> pd.DataFrame:
+    """The columns of one target from the model's outputs float32[n, k]; `card` has its labels."""
     labels = np.asarray(card["labels"])
     if not len(labels):
         return pd.DataFrame({"prediction": said[:, 0].astype(np.float64)})
@@ -81,41 +86,41 @@ def framed(said: np.ndarray, card: Mapping[str, Any]) -> pd.DataFrame:
     return frame
 
 
-def outputs_of(card: Mapping[str, Any]) -> int:
-    """Numbers that the model gives for a row."""
-    return (len(card["labels"]) or 1) + (outputs_of(card["second"]) if "second" in card else 0)
+def output_count(card: Mapping[str, Any]) -> int:
+    """Number of outputs per row, with those of an auxiliary target."""
+    return (len(card["labels"]) or 1) + (output_count(card["second"]) if "second" in card else 0)
 
 
-class Rows:
-    """A network of numbers: pixels, or a table's columns."""
+class RowPredictor:
+    """A network of numeric rows: pixels, or columns of a table."""
 
     def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
-        self._program, self._read = opened(artifacts["program"]), Reader(artifacts, card)
-        self._outputs = outputs_of(card)
-        # A model that was trained on filled gaps fills them itself.
+        self._program, self._read = load_program(artifacts["program"]), RowReader(artifacts, card)
+        self._outputs = output_count(card)
+        # A model trained on imputed values imputes them itself.
         self._gaps = bool(card["fills"])
 
-    def said(self, given: Any) -> np.ndarray:
+    def outputs(self, given: Any) -> np.ndarray:
         """float32[n, classes]: probabilities, or one column of numbers."""
         rows = np.ascontiguousarray(self._read(given, gaps=self._gaps))
-        starts = range(0, len(rows), ROWS_AT_ONCE)
-        parts = [self._program(rows[start : start + ROWS_AT_ONCE]) for start in starts]
+        starts = range(0, len(rows), ROW_BATCH)
+        parts = [self._program(rows[start : start + ROW_BATCH]) for start in starts]
         return np.concatenate(parts) if parts else np.empty((0, self._outputs), np.float32)
 
 
-class Estimator:
+class EstimatorPredictor:
     """An estimator of scikit-learn, on scaled columns or on texts."""
 
     def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
         import skops.io
 
-        self._card, self._read = card, Reader(artifacts, card) if "shape" in card else None
+        self._card, self._read = card, RowReader(artifacts, card) if "shape" in card else None
         self._estimator = skops.io.load(artifacts["estimator"], trusted=card["trusted"])
-        if self._read is None:  # its n-grams are one text in the file, which is quick to read
+        if self._read is None:  # the n-grams are one JSON string, which is quick to load
             ngrams = json.loads(self._estimator[0].vocabulary_)
             self._estimator[0].vocabulary_ = {each: place for place, each in enumerate(ngrams)}
 
-    def said(self, given: Any) -> np.ndarray:
+    def outputs(self, given: Any) -> np.ndarray:
         """float32[n, classes]: probabilities, or one column of numbers."""
         rows: Any
         if self._read is None:
@@ -127,10 +132,10 @@ class Estimator:
             return found
         if not self._card["labels"]:
             found[:, 0] = self._estimator.predict(rows)
-        elif self._card.get("between"):  # an estimator a label
+        elif self._card.get("between"):  # one estimator per label
             each = [one[:, 1] for one in self._estimator.predict_proba(rows)]
             found[:] = np.stack(each, axis=1)
-        else:  # 0 of classes that the estimator has not seen
+        else:  # 0 for classes without training rows
             found[:, self._estimator.classes_] = self._estimator.predict_proba(rows)
         return found
 
@@ -143,19 +148,19 @@ class Estimator:
         return (x - shift) / scale
 
 
-class Reader:
+class RowReader:
     """Raw rows as numbers; columns of words become an input a word."""
 
     def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
         self._card, self._columns = card, None
-        if "columns" in artifacts:  # the code that reads words, which a model of such brings along
+        if "columns" in artifacts:  # code for categorical columns, an artifact of the model
             spec = importlib.util.spec_from_file_location("columns", artifacts["columns"])
             assert spec is not None and spec.loader is not None
             self._columns = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(self._columns)
 
     def __call__(self, given: Any, *, gaps: bool) -> np.ndarray:
-        """float64[n, *shape]; `gaps` says whether a value may be missing (NaN)."""
+        """float64[n, *shape]; `gaps`: whether values may be missing (NaN)."""
         if self._columns is None:
             rows = np.asarray(given, dtype=np.float64)
         else:
@@ -173,37 +178,37 @@ class Reader:
 
 
 def texts_of(given: Any) -> list[str]:
-    """The texts of a frame's one column."""
+    """The texts in the only column of a frame."""
     frame = given if isinstance(given, pd.DataFrame) else pd.DataFrame(given)
     if frame.shape[1] != 1:
         raise ValueError(f"the model takes one column of texts, given {frame.shape[1]}")
     texts: list[str] = frame.iloc[:, 0].tolist()
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError("a value is no text; drop or fill the row before predicting")
+        raise ValueError("a value is not a text; drop or fill the row before predicting")
     return texts
 
 
-class Texts:
+class TextPredictor:
     """A network of tokens."""
 
     def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
         from tokenizers import Tokenizer
 
-        self._program, self._rules = opened(artifacts["program"]), card["rules"]
-        self._outputs = outputs_of(card)
+        self._program, self._rules = load_program(artifacts["program"]), card["rules"]
+        self._outputs = output_count(card)
         self._tokenizer = Tokenizer.from_file(artifacts["tokenizer"])
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
 
-    def said(self, given: Any) -> np.ndarray:
+    def outputs(self, given: Any) -> np.ndarray:
         """float32[n, classes]: probabilities, or one column of numbers, in the texts' own order."""
         texts = texts_of(given)
         found = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         tokens = [self._fit(one.ids) for one in found]
         out = np.empty((len(texts), self._outputs), dtype=np.float32)
         order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
-        for start in range(0, len(order), TEXTS_AT_ONCE):
-            rows = order[start : start + TEXTS_AT_ONCE]
+        for start in range(0, len(order), TEXT_BATCH):
+            rows = order[start : start + TEXT_BATCH]
             out[rows] = self._answer([tokens[row] for row in rows])
         return out
 
@@ -214,7 +219,7 @@ class Texts:
         return self._program(x, np.arange(longest)[None, :] < lengths[:, None])
 
     def _fit(self, content: list[int]) -> list[int]:
-        """The tokens of a text, cut and between the special ones, as in training."""
+        """The tokens of a text, truncated and with special tokens, as in training."""
         rules = self._rules
         before, after = rules["before"], rules["after"]
         room = max(rules["most"] - len(before) - len(after), 1)
@@ -224,8 +229,8 @@ class Texts:
         return [*before, *content, *after] or [rules["pad"]]
 
 
-def opened(path: str) -> Callable[..., np.ndarray]:
-    """The graph of a file as a function of arrays."""
+def load_program(path: str) -> Callable[..., np.ndarray]:
+    """Load an exported graph as a function of arrays."""
     if path.endswith(".onnx"):
         import onnxruntime
 
@@ -251,4 +256,4 @@ def opened(path: str) -> Callable[..., np.ndarray]:
     return call
 
 
-mlflow.models.set_model(Answering())
+mlflow.models.set_model(Predictor())

@@ -1,7 +1,7 @@
-"""The registered model that writes texts, as code: MLflow copies this one file into the model.
+"""Pyfunc predictor that generates text: MLflow copies this file into the model.
 
-It must work where this project is absent, so it imports nothing of it: how texts are written is an
-artifact's own code, weights are safetensors, encoding and card are JSON. No pickle.
+It must work where this project is not installed, so it imports nothing of it: the decoding is an
+artifact with code, weights are safetensors, tokenizer and card are JSON. No pickle is read.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ import pandas as pd
 import torch
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-TEXTS_AT_ONCE = 32  # bounds the memory of one call; the answer does not depend on it
+TEXT_BATCH = 32  # bounds the memory of one call; the texts do not depend on it
 NAME = "dense_writing"
 
 
-class Writer(PythonModel):
-    """Raw source texts in, one line a text out: the column `text` with what was written for it."""
+class TextGenerator(PythonModel):
+    """Generates a target text, in the column `text`, for each source text."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Build the network from the model's artifacts."""
         card = json.loads(Path(context.artifacts["card"]).read_text())
-        kind = FromScratch if "sizes" in card else Pretrained
+        kind = GruGenerator if "sizes" in card else PretrainedGenerator
         self._network = kind(context.artifacts, card)
 
     def predict(
@@ -39,33 +39,33 @@ class Writer(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Texts.
+        """Generate texts.
 
         Args:
             context: given by MLflow, already read.
-            model_input: texts; a list or an array of them comes as a frame of one column.
-            params: none are known.
+            model_input: texts; MLflow passes a list or an array as a frame of one column.
+            params: not used.
 
         Returns:
             A frame with the column `text`.
 
         Raises:
-            ValueError: an item is no text.
+            ValueError: an item is not a text.
         """
         texts = np.asarray(model_input, dtype=object).reshape(-1).tolist()
         if wrong := [text for text in texts if not isinstance(text, str)]:
-            raise ValueError(f"{wrong[0]!r} is no text; pass a list of strings")
+            raise ValueError(f"{wrong[0]!r} is not a text; pass a list of strings")
         return pd.DataFrame({"text": self.written(texts)}, dtype=object)
 
     def written(self, texts: list[str]) -> list[str]:
-        """What answers each text; texts of like length go through the network together."""
+        """Generated texts in order; texts of similar length form a batch."""
         if not texts:
             return []
         tokens = self._network.read(texts)
         order = sorted(range(len(texts)), key=lambda row: len(tokens[row]))
         answers: list[list[int]] = [[] for _ in texts]
-        for start in range(0, len(order), TEXTS_AT_ONCE):
-            rows = order[start : start + TEXTS_AT_ONCE]
+        for start in range(0, len(order), TEXT_BATCH):
+            rows = order[start : start + TEXT_BATCH]
             for row, answer in zip(rows, self._answers([tokens[r] for r in rows]), strict=True):
                 answers[row] = answer
         return [text.strip() for text in self._network.tokenizer.decode_batch(answers)]
@@ -77,8 +77,8 @@ class Writer(PythonModel):
         return self._network.write(x, torch.arange(longest)[None, :] < lengths[:, None])
 
 
-class FromScratch:
-    """The network that a study trained from nothing, with the encoding that it learnt."""
+class GruGenerator:
+    """A GRU trained from scratch, with the tokenizer fitted on its data."""
 
     def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
         from safetensors.torch import load_file
@@ -91,20 +91,20 @@ class FromScratch:
         self.tokenizer = Tokenizer.from_file(artifacts["tokenizer"])
 
     def read(self, texts: list[str]) -> list[list[int]]:
-        """The tokens of each text; one unknown where there is none."""
+        """The tokens of each text; the unknown token if it has none."""
         found = self.tokenizer.encode_batch_fast(texts)
         return [one.ids or [self._card["unknown"]] for one in found]
 
     def write(self, x: torch.Tensor, mask: torch.Tensor) -> list[list[int]]:
-        """The tokens that answer tokens int64[n, length]; `mask` is true where there is one."""
+        """Generate tokens for tokens int64[n, length]; `mask`, bool, is false on padding."""
         names = {"longest": "longest", "beams": "beams", "penalty": "length_penalty"}
         how = {name: self._card[key] for name, key in names.items()}
         answers: list[list[int]] = self._code.write(self._net, x, mask, **how)
         return answers
 
 
-class Pretrained:
-    """A network of `transformers`, as that library saves it."""
+class PretrainedGenerator:
+    """A pre-trained network in the format of `transformers`."""
 
     def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
         import transformers
@@ -132,12 +132,12 @@ class Pretrained:
         return [self._fit(one.ids) for one in found]
 
     def write(self, x: torch.Tensor, mask: torch.Tensor) -> list[list[int]]:
-        """The tokens that answer tokens int64[n, length]; `mask` is true where there is one."""
+        """Generate tokens for tokens int64[n, length]; `mask`, bool, is false on padding."""
         answers: list[list[int]] = self._code.written(self._net, x, mask, self._card["settings"])
         return answers
 
     def _fit(self, content: list[int]) -> list[int]:
-        """The tokens of a text, cut and between the special ones, as in training."""
+        """The tokens of a text, truncated and with special tokens, as in training."""
         rules = self._card["rules"]
         before, after = rules["before"], rules["after"]
         room = max(rules["most"] - len(before) - len(after), 1)
@@ -156,4 +156,4 @@ def _module(path: str) -> ModuleType:
     return module
 
 
-mlflow.models.set_model(Writer())
+mlflow.models.set_model(TextGenerator())

@@ -1,4 +1,4 @@
-"""What the champion step hands from one of its parts to the next: frozen, as JSON on disk."""
+"""Records that the parts of the champion step exchange: frozen, JSON on disk."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from tasks.evaluate.evaluation import Interval
 
 
 class ChampionRecord(BaseModel):
-    """Frozen and closed: what is written is what is read."""
+    """Base class: frozen, and closed to unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Candidate(ChampionRecord):
-    """The configuration that won the search, and what it reached on the validation part."""
+    """The configuration that won the search, with its objective on the validation split."""
 
     study: str
     study_digest: str
     data: str
-    """Data key: two values of one objective compare only where it is the same."""
+    """Data key: values of an objective are comparable only if it is the same."""
     number: int
     digest: str
     config: TrialConfig
     value: float
-    """The objective on the validation part."""
+    """The objective on the validation split."""
     epochs: int
-    """Epochs after which the objective was best; the final training's length."""
+    """Epochs after which the objective was best: the length of the final training."""
     seed: int
     """Seed of the final training."""
     repeats: int = 1
-    """Trainings that `value` is the mean of; more than one: re-tests on fresh seeds."""
+    """Number of trainings that `value` is the mean of; above 1 after a re-test on fresh seeds."""
 
     @property
     def objective(self) -> str:
-        """Name of the metric that the search optimised."""
+        """Name of the metric that the search optimized."""
         return self.config.evaluate.objective
 
 
@@ -48,58 +48,58 @@ class EnsembleMember(ChampionRecord):
     digest: str
     config: TrialConfig
     folder: str
-    """Of a training of it whose weights are there."""
+    """Of a training that has its weights."""
     weight: float
-    """Its share of the answer; those of all members sum to 1."""
+    """Its share of the mean; the weights of all members sum to 1."""
 
 
 class Latency(ChampionRecord):
-    """Milliseconds of one call of the packed model, measured where it was scored."""
+    """Milliseconds per call of the packed model, on the machine that scored it."""
 
     p50: float
     p95: float
 
 
 class FinalScore(ChampionRecord):
-    """What the final model is worth on the test part; taken once and kept."""
+    """The score of the final model on the test split; measured once and kept."""
 
     digest: str
     data: str
     seed: int
     epochs: int
     rows: int
-    """Rows of the test part."""
+    """Rows of the test split."""
     metrics: dict[str, Interval]
     recall: dict[str, float]
-    """Class to the share of its rows that were recognised; empty where nothing is classified."""
+    """Recall by class; empty if the task is not classification."""
     signatures: dict[str, str] = {}
-    """Metric to what its value is to be quoted with."""
+    """Signature to quote with a metric, by its name (sacreBLEU)."""
     package: str
-    """SHA-256 of the exported program that gave these predictions."""
+    """SHA-256 of the exported program that made the predictions."""
     size_mb: float
     """Megabytes of the model folder."""
     latency: dict[int, Latency]
-    """Rows at once to the time they take."""
+    """Latency by rows per call."""
     invariance: float | None
-    """Share of rows whose label stays when they are augmented; None without augmentation."""
+    """Share of rows whose label is unchanged by augmentation; None without augmentation."""
     time: float
-    """Seconds since the epoch at which the score was taken."""
+    """Of the scoring, in seconds since the Unix epoch."""
 
 
 class BehaviourResult(ChampionRecord):
-    """What one set of directional cases came to."""
+    """The result of one set of behavioural tests."""
 
     what: str
-    """In words, what `share` is the share of."""
+    """Describes what `share` is the share of."""
     share: float
     least: float
-    """That the gate asks for."""
+    """The smallest share that the gate accepts."""
     worst: str | None = None
-    """The case that is furthest from what it should be, in words."""
+    """Describes the worst case."""
 
 
 class Incumbent(ChampionRecord):
-    """The version under the alias `champion`, from its tags."""
+    """The version under the alias `champion`, read from its tags."""
 
     version: str
     run_id: str
@@ -108,22 +108,22 @@ class Incumbent(ChampionRecord):
     data: str
     objective: str
     value: float
-    """Its objective on the validation part."""
+    """Its objective on the validation split."""
     test: dict[str, Interval]
-    """Its metrics on the test part."""
+    """Its metrics on the test split."""
 
 
 class RetestEntry(ChampionRecord):
-    """One configuration in the re-test; its tuples have an item a fresh seed, in one order."""
+    """One configuration in the re-test; its tuples have one item per fresh seed, in one order."""
 
     number: int
     """Its trial in the search."""
     values: tuple[float, ...]
-    """The objective on the validation part."""
+    """The objective on the validation split."""
     epochs: tuple[int, ...]
     """Epochs after which it was best."""
     parameters: int
-    """Size of the model: what it costs to serve."""
+    """Number of parameters: the cost of serving it."""
 
     @property
     def mean(self) -> float:
@@ -132,14 +132,14 @@ class RetestEntry(ChampionRecord):
 
 
 class Retest(ChampionRecord):
-    """The re-test and what it came to."""
+    """The re-test and its winner."""
 
     entries: tuple[RetestEntry, ...]
-    """As the search's model ranked them."""
+    """In the order of the surrogate's ranking."""
     chosen: int
-    """Trial that won."""
+    """Number of the trial that won."""
     reasons: tuple[Reason, ...]
-    """For each other entry, why it did not win."""
+    """Why each other entry did not win."""
 
     @property
     def winner(self) -> RetestEntry:
@@ -148,7 +148,7 @@ class Retest(ChampionRecord):
 
 
 class Reason(ChampionRecord):
-    """One rule, whether it speaks for the candidate, and why, as a sentence."""
+    """One rule, whether the candidate passes it, and the reason as a sentence."""
 
     rule: str
     passed: bool
@@ -156,11 +156,11 @@ class Reason(ChampionRecord):
 
 
 class Decision(ChampionRecord):
-    """What becomes of a candidate.
+    """The decision about a candidate.
 
-    `crown`: it takes the alias. `keep`: the incumbent keeps it. `unchanged`: the candidate is the
-    incumbent. `refused`: the gate keeps it out. The reasons are all the rules that were looked at,
-    in order.
+    `crown`: it is promoted to champion. `keep`: the incumbent stays. `unchanged`: the candidate is
+    the incumbent. `refused`: it fails the gate. The reasons are those of all rules that were
+    checked, in order.
     """
 
     verdict: Literal["crown", "keep", "unchanged", "refused"]
@@ -168,13 +168,13 @@ class Decision(ChampionRecord):
 
     @property
     def why(self) -> str:
-        """The sentences of the rules that failed; of the last rule where none did."""
+        """The sentences of the failed rules; of the last rule if none failed."""
         failed = [reason.why for reason in self.reasons if not reason.passed]
         return "; ".join(failed or [self.reasons[-1].why])
 
 
 class RegisteredVersion(ChampionRecord):
-    """A version in the registry."""
+    """A version in the model registry."""
 
     model: str
     version: str
@@ -182,7 +182,7 @@ class RegisteredVersion(ChampionRecord):
 
 
 class ChampionResult(ChampionRecord):
-    """What the champion step came to."""
+    """The result of the champion step."""
 
     decision: Decision
     model: str
@@ -190,11 +190,11 @@ class ChampionResult(ChampionRecord):
     version: str
     """Version under the alias `champion`."""
     run_id: str
-    """Run that the version came from."""
+    """MLflow run of the version."""
     digest: str
-    """Configuration of that version."""
+    """Digest of the version's configuration."""
     objective: str
     validation: float
-    """Its objective on the validation part."""
+    """Its objective on the validation split."""
     test: dict[str, Interval]
-    """Its metrics on the test part."""
+    """Its metrics on the test split."""

@@ -1,4 +1,4 @@
-"""Which recipe a champion gets: a rule over what each was measured to cost; a pure function."""
+"""The trade-off of compression: which recipe to apply, from measurements; a pure function."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class RecipeMeasurement(ChampionRecord):
     value: float
     """The objective."""
     loss: float
-    """Of the objective against the model as it is; below 0: it is better."""
+    """Loss of the objective compared with the plain model; negative: it is better."""
     size_mb: float
     latency: dict[int, Latency]
-    """Rows at once to milliseconds."""
+    """Latency by rows per call."""
     within: bool
-    """Whether the loss is within the bound."""
+    """Whether the loss is within `champion.compress.loss`."""
 
 
 class Tradeoff(ChampionRecord):
-    """All recipes and the choice."""
+    """The measurements of all recipes, and the choice."""
 
     objective: str
     rows: tuple[RecipeMeasurement, ...]
@@ -53,10 +53,17 @@ def choose(
     direction: Literal["minimize", "maximize"],
     settings: Compress,
 ) -> Tradeoff:
-    """The smallest, or fastest, recipe whose loss is within the bound.
+    """Choose the smallest, or fastest, recipe whose loss is within the bound.
 
-    None is chosen where no recipe within it is better, by what is preferred, than the model as it
-    is. Each mapping is by recipe, `PLAIN` among them.
+    None is chosen if no such recipe is smaller, or faster, than the plain model.
+
+    Args:
+        values: the objective by recipe, with `PLAIN`, as all mappings.
+        sizes: in MB.
+        latencies: by rows per call.
+        objective: name of the metric.
+        direction: of the objective.
+        settings: the bound, and whether size or speed is preferred.
     """
     sign = 1.0 if direction == "minimize" else -1.0
     rows = tuple(
@@ -91,7 +98,7 @@ def check_shrinks(config: TrialConfig, card: DataCard) -> None:
 
 
 def read_tradeoff(folder: Path) -> Tradeoff | None:
-    """What is kept in a final training's folder; None where its recipes were not measured."""
+    """The trade-off kept in the folder of a final training; None if there is none."""
     try:
         return Tradeoff.model_validate_json((folder / TRADEOFF).read_bytes())
     except (OSError, ValueError):

@@ -153,7 +153,7 @@ def test_an_estimator_of_words_does_so_too(tmp_path: Path) -> None:
     scaled = (MATRIX - WORDS.shift) / WORDS.scale
     estimator = KNeighborsClassifier(1, algorithm="brute").fit(scaled, [0, 1, 1])
     path.write_bytes(as_bytes(estimator))
-    inputs = {**WORDS, "fill": [0.0] * 4}
+    inputs = WORDS.model_copy(update={"fill": [0.0] * 4})
     files = estimator_files(path, labels, inputs, frame(MATRIX, WORDS), tmp_path)
     save_model(tmp_path / "model", files, {})
     served = mlflow.pyfunc.load_model(str(tmp_path / "model"))

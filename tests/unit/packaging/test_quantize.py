@@ -12,7 +12,7 @@ from conf.schema.model import TextCnn
 from models.networks.text_cnn import TextCnnNet
 from models.serving import Serving
 from tasks.packaging import quantize
-from tasks.packaging.pyfunc_predictor import opened
+from tasks.packaging.pyfunc_predictor import load_program
 from tasks.packaging.torch_export import export_program
 from tests.cards import as_inputs
 
@@ -45,7 +45,7 @@ def test_weights_in_8_bits_answer_nearly_alike_and_take_a_quarter(tmp_path: Path
     assert not [name for name in kept if name.endswith("2.weight") or name.endswith("4.weight")]
     sizes = [(tmp_path / f"{name}.pt2").stat().st_size for name in ("before", "after")]
     assert sizes[1] < 0.75 * sizes[0]
-    assert np.allclose(opened(str(tmp_path / "after.pt2"))(rows(1)), after[:1], atol=1e-6)
+    assert np.allclose(load_program(str(tmp_path / "after.pt2"))(rows(1)), after[:1], atol=1e-6)
 
 
 def test_a_layer_of_zeros_stays_one() -> None:
@@ -74,9 +74,9 @@ def test_a_network_of_texts_is_packed_whole() -> None:
 def test_onnx_answers_like_the_graph(tmp_path: Path, int8: bool) -> None:
     serving = small_net()
     export_program(serving, (8, 8), tmp_path / "program.pt2")
-    wanted = opened(str(tmp_path / "program.pt2"))(rows())
+    wanted = load_program(str(tmp_path / "program.pt2"))(rows())
     path = quantize.to_onnx(tmp_path / "program.pt2", int8=int8)
-    answer = opened(str(path))
+    answer = load_program(str(path))
     for count in (1, 40):
         assert np.abs(answer(rows(count)) - wanted[:count]).max() < (0.05 if int8 else 1e-5)
 
@@ -97,4 +97,4 @@ def test_what_is_zero_takes_a_bit_and_the_answers_stay(share: float, tmp_path: P
     sizes = [(tmp_path / f"{name}.pt2").stat().st_size for name in ("before", "after")]
     won = max(0, 4 * share - 1 / 8) * 1024 * (64 + 10)  # four bytes a zero, less a bit a weight
     assert sizes[0] - sizes[1] == pytest.approx(won, abs=30_000)  # and what the graph takes
-    assert np.allclose(opened(str(tmp_path / "after.pt2"))(rows(1)), before[:1], atol=1e-6)
+    assert np.allclose(load_program(str(tmp_path / "after.pt2"))(rows(1)), before[:1], atol=1e-6)
