@@ -18,7 +18,7 @@ COLOUR = {**GREY, "channels": 3}
 
 def image_net(inputs: dict[str, object]) -> Serving:
     torch.manual_seed(0)
-    channels = int(str(inputs.channels))
+    channels = int(str(inputs["channels"]))
     net = nn.Sequential(
         nn.Conv2d(channels, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 36, 3), nn.Tanh()
     )
@@ -31,7 +31,7 @@ def test_pixels_sum_to_what_the_answer_rises_above_an_average_image(
     inputs: dict[str, object],
 ) -> None:
     serving = image_net(inputs)
-    shape = (8, 8) if inputs.channels == 1 else (8, 8, 3)
+    shape = (8, 8) if inputs["channels"] == 1 else (8, 8, 3)
     image = np.random.default_rng(0).uniform(0, 16, shape)
     weights = of_pixels(serving, image, 1)
     empty = torch.full((1, *shape), 5.0)

@@ -14,7 +14,7 @@ from conf.schema.study import Study
 from models.networks.mlp import mlp_net
 from models.pretrained.loading import enable_gradient_checkpointing
 from models.pretrained.text_classifier import text_net
-from tests.cards import as_card
+from tests.cards import as_card, as_inputs
 from tests.tiny import study_of, tiny_bert
 
 CARD = as_card({"inputs": {"kind": "text"}, "classes": ["bad", "good"]})
@@ -61,5 +61,6 @@ def test_a_step_has_the_same_values(bert: Path, model: dict[str, Any]) -> None:
 
 def test_a_network_without_such_layers_is_refused() -> None:
     mlp = Study(name="made", model={"kind": "mlp"}).model
+    inputs = as_inputs({"kind": "table", "features": 4})
     with pytest.raises(BadInput, match="gradient_checkpointing"):
-        enable_gradient_checkpointing(mlp_net(mlp, {"kind": "table", "features": 4}, 2))  # type: ignore[arg-type]
+        enable_gradient_checkpointing(mlp_net(mlp, inputs, 2))  # type: ignore[arg-type]
