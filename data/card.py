@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from conf.runtime.errors import DenseError
+from data.encoding.table_encoder import ColumnSpec
 
 FloatArray = npt.NDArray[np.float32]
 Normalization = Literal["unit", "symmetric", "none", "standard", "robust"]
@@ -70,7 +71,7 @@ class TableInputs(_Frozen):
     """Rows of a table; a network sees `(raw - shift) / scale`.
 
     The numeric columns come first, then the one-hot columns of the categorical ones
-    (`data.encoding.one_hot`), which have shift 0 and scale 1.
+    (`data.encoding.table_encoder`), which have shift 0 and scale 1.
     """
 
     kind: Literal["table"] = "table"
@@ -89,15 +90,35 @@ class TableInputs(_Frozen):
     or missing values were filled in by `prepare`."""
     levels: dict[str, tuple[str, ...]] = {}
     """Categories of each categorical column that have a one-hot column, in order."""
+    columns: tuple[dict[str, JsonValue], ...] = ()
+    """Encoding of each raw column of a table in a file (`data.encoding.table_encoder`)."""
+    missing: tuple[str, ...] = ()
+    """Written values that mean a missing one, beside the empty string."""
 
     @property
     def numeric(self) -> int:
         """Number of numeric features; the one-hot ones come after them."""
         return self.features - sum(map(len, self.levels.values()))
 
-    def shift_and_scale(self) -> tuple[FloatArray, FloatArray]:
-        """Shift and scale, each of shape (features,)."""
-        return _float32(self.shift), _float32(self.scale)
+    @property
+    def specs(self) -> tuple[ColumnSpec, ...]:
+        """Encoding of each raw column; empty where rows are arrays.
+
+        A model registered before version 0.2 names its features and its categories only.
+        """
+        if self.columns or not self.levels:
+            return self.columns
+        numbers = ({"name": name, "kind": "number"} for name in self.names[: self.numeric])
+        categories = (
+            {"name": name, "kind": "category", "levels": list(known)}
+            for name, known in sorted(self.levels.items())
+        )
+        return (*numbers, *categories)
+
+    def shift_and_scale(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Shift and scale, each float64 of shape (features,): dates in seconds and long numbers
+        lose their digits in float32."""
+        return np.asarray(self.shift, np.float64), np.asarray(self.scale, np.float64)
 
 
 class TokenLengths(_Frozen):
@@ -271,6 +292,8 @@ class DataCard(_Frozen):
     """Rows that were removed for a missing value."""
     duplicates: int = 0
     """Rows that were removed as duplicates."""
+    left_out: dict[str, str] = {}
+    """Columns of the source that no model sees, each with the reason."""
     leakage: Leakage | None = None
     anonymity: Anonymity | None = None
     """None: not asked for (`clean.privacy.anonymity`)."""

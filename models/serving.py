@@ -35,16 +35,17 @@ class Serving(nn.Module):
         self.register_buffer("shift", torch.from_numpy(shift.copy()))
         self.register_buffer("scale", torch.from_numpy(scale.copy()))
         fill = inputs.fill if isinstance(inputs, TableInputs) else None
-        self.register_buffer("fill", None if fill is None else torch.tensor(fill).float())
+        filling = None if fill is None else torch.tensor(fill, dtype=self.shift.dtype)
+        self.register_buffer("fill", filling)
         self.eval()
 
     def forward(self, raw: Tensor) -> Tensor:
-        x = raw.to(torch.float32)
+        x = raw.to(self.shift.dtype)
         if self._image:
             x = x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2)
         if self.fill is not None:
             x = torch.where(torch.isnan(x), self.fill, x)
-        said: Tensor = self.says(self.net((x - self.shift) / self.scale))
+        said: Tensor = self.says(self.net(((x - self.shift) / self.scale).float()))
         return said
 
 

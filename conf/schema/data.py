@@ -57,6 +57,26 @@ class BuiltinData(Section):
         return self
 
 
+Marker = Annotated[str, Field(min_length=1, max_length=40)]
+
+
+class NumberFormat(Section):
+    """Format of the numbers in a text file, unless they are plain (`1234.5`)."""
+
+    decimal: Literal[".", ","] = "."
+    """Decimal mark."""
+    thousands: Literal[".", ",", " ", "'", "_"] | None = None
+    """Separator of groups of three digits; none when absent."""
+    units: Annotated[tuple[Marker, ...], Field(max_length=20)] = ()
+    """Currencies, `%` and other units before or after a number; they are ignored."""
+
+    @model_validator(mode="after")
+    def _two_marks(self) -> NumberFormat:
+        if self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; they must differ")
+        return self
+
+
 class CategoricalColumns(Section):
     """One-hot encoding of categorical columns: each category of the training split becomes an input
     `column=category` that is 1 where a row has it. A category that appears later counts as rare,
@@ -139,6 +159,14 @@ class TableData(Section):
     """Encoding of a CSV or TSV file."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """Field separator; a comma in CSV and a tab in TSV when absent."""
+    missing: Annotated[tuple[Marker, ...], Field(max_length=50)] = ()
+    """Markers of a missing value (`NA`, `-`), in addition to the empty field and a true null."""
+    numbers: NumberFormat = NumberFormat()
+    """Number format."""
+    dates: Annotated[str, Field(min_length=2, max_length=60)] | None = None
+    """Date format, as `%d.%m.%Y`; ISO dates (`2026-01-31`) need none."""
+    sheet: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """Sheet of a spreadsheet; the first when absent."""
 
     @model_validator(mode="after")
     def _chosen_once(self) -> TableData:

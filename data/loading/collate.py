@@ -49,6 +49,8 @@ class VectorBatches(Dataset[Batch]):
         """`jitter` comes with the seed it is drawn by."""
         self._content, self._ids, self._labels, self._slots = content, ids, labels, slots
         self._inputs, self._pipeline, self._jitter, self._mixer = inputs, pipeline, jitter, mixer
+        self._shift: npt.NDArray[Any]
+        self._scale: npt.NDArray[Any]
         self._shift, self._scale = inputs.shift_and_scale()
         self._second = second
 
@@ -93,7 +95,7 @@ class VectorBatches(Dataset[Batch]):
         return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
-def scaled(raw: npt.NDArray[Any], shift: Floats, scale: Floats) -> Floats:
+def scaled(raw: npt.NDArray[Any], shift: npt.NDArray[Any], scale: npt.NDArray[Any]) -> Floats:
     """`(raw - shift) / scale` as float32, in one array that is touched as seldom as possible."""
     x = raw.astype(np.float32)
     if shift.any():
@@ -133,4 +135,4 @@ def _filled(raw: Floats, inputs: TableInputs) -> Floats:
     """The rows with missing values replaced by the card's fill values, if it has any."""
     if inputs.fill is None:
         return raw
-    return np.where(np.isnan(raw), np.asarray(inputs.fill, dtype=np.float32), raw)
+    return np.where(np.isnan(raw), np.asarray(inputs.fill, dtype=raw.dtype), raw)

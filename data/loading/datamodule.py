@@ -178,7 +178,7 @@ class StudyData(pl.LightningDataModule):
         if augment.oversample is not None:
             if augment.oversample.kind == "smote" and isinstance(inputs, TableInputs):
                 known = content.take(rows)
-                scale = np.asarray(inputs.scale, dtype=np.float32)
+                scale = np.asarray(inputs.scale, dtype=np.float64)
                 new, classes = made(known, labels[rows], augment.oversample, self._seed, scale)
                 one_hot = slice(inputs.numeric, None)
                 new[:, one_hot] = new[:, one_hot] > 0.5  # the nearer neighbour's category

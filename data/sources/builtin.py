@@ -66,7 +66,7 @@ class BuiltinSource:
                 classes=names,
                 pixels=Column([bunch.data.astype(np.uint8)]),
             )
-        columns["features"] = fixed_list(bunch.data.astype(np.float32))
+        columns["features"] = fixed_list(bunch.data.astype(np.float64))
         features = tuple(str(name) for name in bunch.feature_names)
         return Rows(
             "table", pa.table(columns), shape=(len(features),), names=features, classes=names
@@ -85,7 +85,7 @@ def _diabetes() -> Rows:
     columns = {
         "id": pa.array(np.arange(len(bunch.target), dtype=np.int64)),
         "label": pa.array(bunch.target.astype(np.float64)),
-        "features": fixed_list(bunch.data.astype(np.float32)),
+        "features": fixed_list(bunch.data.astype(np.float64)),
     }
     names = tuple(map(str, bunch.feature_names))
     return Rows("table", pa.table(columns), shape=(len(names),), names=names)

@@ -173,6 +173,9 @@ class HubSource:
             shape=(len(names),),
             names=tuple(names),
             words=words.words(),
+            specs=tuple(
+                {"name": name, "kind": "category" if name in words else "number"} for name in names
+            ),
         )
 
     def _is_words(self, name: str, feature: Any) -> bool:
@@ -207,10 +210,10 @@ def _is_class(feature: Any) -> bool:
 
 def _said(found: Any, name: str) -> list[str | None]:
     """A column as words; of classes their names."""
-    from data.encoding.one_hot import word_of
+    from data.encoding.table_encoder import text_of
 
     feature = found.features[name]
     if _is_class(feature):
         # -1 is how the library marks rows of a hidden test part.
         return [None if v is None or v < 0 else feature.int2str(v) for v in found[name]]
-    return [word_of(value) for value in found[name]]
+    return [text_of(value) for value in found[name]]

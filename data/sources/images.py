@@ -17,7 +17,7 @@ from conf.schema.data import ImagesData
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     from data.sources.decode import Entry
     from data.sources.rows import Rows
-    from data.sources.tabular_files import Broken
+    from data.sources.table_file import TableFile
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 HIDDEN = (".", "__MACOSX")
@@ -50,15 +50,15 @@ class ImagesSource:
     def read(self, scratch: Path) -> Rows:
         """Decode every image."""
         from data.sources.decode import image_rows
-        from data.sources.tabular_files import Broken
+        from data.sources.table_file import TableFile
 
         shape = (self._data.height, self._data.width, self._data.channels)
         if not self._data.table:
             return image_rows(self._foldered(), shape, self._rules, scratch)
-        broken = Broken()
-        rows = image_rows(self._listed(broken), shape, self._rules, scratch)
-        read = (rows.read or 0) + broken.count
-        report = broken.report(read, self._table()[0])
+        file = TableFile(self._table()[0])
+        rows = image_rows(self._listed(file), shape, self._rules, scratch)
+        read = (rows.read or 0) + file.broken.count
+        report = file.broken.report(read, file.path)
         return replace(rows, read=read, reports=(report, *rows.reports))
 
     def _foldered(self) -> Iterator[Entry]:
@@ -69,22 +69,18 @@ class ImagesSource:
             # Beside the folders an image has no class; it is removed and counted.
             yield Entry(str(inner), path, inner.parts[0] if len(inner.parts) > 1 else None)
 
-    def _listed(self, broken: Broken) -> Iterator[Entry]:
-        import pyarrow as pa
-
+    def _listed(self, file: TableFile) -> Iterator[Entry]:
+        from data.sources.column_values import as_texts
         from data.sources.decode import Entry
         from data.sources.labels import class_labels
-        from data.sources.tabular_files import batches, columns_of, wanted
 
-        data, table = self._data, self._table()[0]
-        names = wanted([data.image, data.label, data.group])
-        found = columns_of(table, None, "utf-8")
-        if absent := [name for name in names if name not in found]:
-            raise BadInput(f"{table} has no column {', '.join(map(repr, absent))}")
-        for batch in batches(table, dict.fromkeys(names, pa.string()), broken):
-            labels = class_labels(batch.column(data.label).to_pylist(), data.bands, data.label)
-            groups = batch.column(data.group).to_pylist() if data.group else [None] * len(labels)
-            paths = batch.column(data.image).to_pylist()
+        data = self._data
+        names = [name for name in (data.image, data.label, data.group) if name is not None]
+        for batch in file.batches(list(dict.fromkeys(names))):
+            texts = {name: as_texts(batch.column(name)).to_pylist() for name in batch.schema.names}
+            labels = class_labels(texts[data.label], data.bands, data.label)
+            groups = texts[data.group] if data.group else [None] * len(labels)
+            paths = texts[data.image]
             for given, label, group in zip(paths, labels, groups, strict=True):
                 yield Entry(str(given), self._inside(given), label, group)
 

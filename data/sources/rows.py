@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from data.encoding.table_encoder import ColumnSpec
+
 Kind = Literal["image", "table", "text", "pairs"]
 Mask = npt.NDArray[np.bool_]
 """One value per row."""
@@ -57,8 +59,9 @@ class Rows:
 
     `table` has `id` (int64, the row's number in the source), `label` (string, or float64 where a
     number is predicted; may be null; absent for pairs), where there is a second answer `second`,
-    likewise, where the source has them `group` (string), `time` (float64) and `part` (string), and
-    the content of its kind: `features` (fixed-size list of float32), `text`, or `source` and
+    likewise, where the source has them `row` (string, a hash of all that
+    the row holds), `group` (string), `time` (float64) and `part` (string), and
+    the content of its kind: `features` (fixed-size list of float64), `text`, or `source` and
     `target`. Images are large, so they stay where they are: `pixels` holds all that were read, as
     uint8 of height x width x channels, and the column `place` says which of them a row has.
     """
@@ -73,9 +76,11 @@ class Rows:
     """Names of a table's features."""
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Of a table whose columns of words hold numbers of words: these words, by the column."""
-    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Of a table whose words are inputs, which are its last features: these words, by the column
-    (`data.encoding.one_hot`)."""
+    specs: tuple[ColumnSpec, ...] = ()
+    """Of a table in a file: how each raw column is encoded (`data.encoding.table_encoder`). Before
+    the categories are fitted a column is one feature, afterwards as many as it has inputs."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Columns of the file that no model sees, and why."""
     classes: tuple[str, ...] = ()
     """Names of the classes in their order; empty when they follow from the labels."""
     pixels: Column | None = None
@@ -104,14 +109,19 @@ class Rows:
         """Each row's number in the source."""
         return self.table.column("id").to_numpy()
 
-    def features(self) -> npt.NDArray[np.float32]:
+    @property
+    def levels(self) -> dict[str, tuple[str, ...]]:
+        """Of a table whose categories are fitted: the categories that have an input, by column."""
+        return {spec["name"]: tuple(spec["levels"]) for spec in self.specs if "levels" in spec}
+
+    def features(self) -> npt.NDArray[np.float64]:
         """A table's features, (rows, features)."""
         return matrix(self.table.column("features"))
 
     def numbers(self) -> npt.NDArray[np.float64]:
-        """Those of a table's features that are no words, (rows, numbers)."""
-        words = sum(map(len, self.levels.values()))
-        return self.features()[:, : len(self.names) - words].astype(np.float64)
+        """Those of a table's features that are no categories, (rows, numbers)."""
+        categories = sum(map(len, self.levels.values()))
+        return self.features()[:, : len(self.names) - categories].astype(np.float64)
 
     def images(self, first: int = 0, last: int | None = None) -> npt.NDArray[np.uint8]:
         """Images of the rows `first` to `last`, (rows, height, width, channels)."""
@@ -181,11 +191,9 @@ def drop(rows: Rows, mask: Mask, rule: str, reason: str) -> tuple[Rows, Report]:
     return kept, Report(rule, len(rows), len(kept), examples=describe(rows, mask, reason))
 
 
-def finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Features of (rows, features); what is no number, or beyond a float32, is missing: NaN."""
-    with np.errstate(over="ignore"):
-        small = values.astype(np.float32)
-    return np.where(np.isfinite(small), small, np.float32(np.nan))
+def finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Features of (rows, features) as float64; an infinite number is missing: NaN."""
+    return np.where(np.isfinite(values), values, np.nan).astype(np.float64)
 
 
 def fixed_list(values: npt.NDArray[Any]) -> pa.FixedSizeListArray:

@@ -1,9 +1,10 @@
-"""The source `table`: numbers and words, or texts, in a file with named columns."""
+"""The source `table`: numbers, categories, dates, or texts, in a file with named columns."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,124 +16,123 @@ from conf.schema.data import TableData
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     import pyarrow as pa
 
+    from data.encoding.table_encoder import ColumnSpec
     from data.sources.categories import Vocabulary
     from data.sources.rows import Rows
 
+ENCODED = {"number": "number", "datetime": "datetime", "time": "time", "duration": "duration"}
+"""Kinds of columns that are read as numbers; text and booleans are categories."""
+CATEGORIES = ("text", "boolean")
+LEFT_OUT = {
+    "list": "holds lists",
+    "other": "holds binary data or another type that no model reads",
+    "empty": "is empty in every row",
+}
+
 
 class TableSource:
-    """A CSV, TSV, Parquet or JSON-lines file."""
+    """A table file of any container that `data.sources.table_file` reads."""
 
     def __init__(self, data: TableData, home: Home) -> None:
+        from data.sources.table_file import TableFile, TableFormat
+
         self._data = data
-        self._path = confined(data.path, home)
-        self.files: Sequence[Path] = [self._path]
+        path = confined(data.path, home)
+        self._file = TableFile(path, TableFormat.of(data.model_dump(mode="json")))
+        self.files: Sequence[Path] = [path]
         self.pinned = ""
-        self.facts = {"place": str(self._path)}
+        self.facts = {"place": str(path)}
 
     def read(self, scratch: Path) -> Rows:
         """Read the named columns, batch by batch."""
         import numpy as np
+        import pyarrow as pa
 
         from data.sources.base import spill
         from data.sources.categories import Vocabulary
         from data.sources.rows import Rows
-        from data.sources.tabular_files import Broken, batches
 
-        data, broken = self._data, Broken()
-        types = self._types()
-        features = [name for name in types if name not in self._others()]
-        wordy = [name for name in features if types[name] == "string"]
-        words = Vocabulary(wordy, data.words.columns)
-        settings = {"separator": data.separator, "encoding": data.encoding}
-        parts = batches(self._path, types, broken, **settings)  # type: ignore[arg-type]
-        table = spill(
-            (_shaped(batch, features, data, words) for batch in parts),
-            _schema(features, data),
-            scratch,
-        )
-        read = table.num_rows + broken.count
-        table = table.append_column("id", _as_arrow(np.arange(table.num_rows)))
+        data, file = self._data, self._file
+        specs, left_out = ([], {}) if data.text else self._features()
+        self._check_roles()
+        words = [spec["name"] for spec in specs if spec["kind"] == "category"]
+        vocabulary = Vocabulary(words, data.words.columns)
+        parts = (_shaped(batch, specs, data, vocabulary) for batch in file.batches())
+        table = spill(parts, _schema(specs, data), scratch)
+        read = table.num_rows + file.broken.count
+        table = table.append_column("id", pa.array(np.arange(table.num_rows)))
         return Rows(
             "text" if data.text else "table",
             _labelled(table, data),
-            shape=(len(features),) if features else (),
-            names=tuple(features),
-            words=words.words(),
-            reports=(broken.report(read, self._path),),
+            shape=(len(specs),) if specs else (),
+            names=tuple(spec["name"] for spec in specs),
+            specs=tuple(specs),
+            words=vocabulary.words(),
+            left_out=left_out,
+            reports=(file.broken.report(read, file.path),),
             read=read,
         )
 
-    def _others(self) -> list[str]:
-        from data.sources.tabular_files import wanted
-
+    def _roles(self) -> list[str]:
+        """Columns that are no features: label, text, group, time, split."""
         data = self._data
         second = data.second.label if data.second else None
-        return wanted([data.label, second, data.text, data.group, data.time, data.part])
+        roles = (data.label, second, data.text, data.group, data.time, data.part)
+        return list(dict.fromkeys(name for name in roles if name is not None))
 
-    def _types(self) -> dict[str, pa.DataType]:
-        """The columns that are read, and as what: first text for what is no feature, then numbers,
-        then text for words."""
-        import pyarrow as pa
-
-        from data.sources.tabular_files import columns_of
-
-        data = self._data
-        found = columns_of(self._path, data.separator, data.encoding)
-        named = [*self._others(), *data.features, *data.without, *data.words.columns]
+    def _check_roles(self) -> None:
+        data, found = self._data, self._file.kinds
+        named = [*self._roles(), *data.features, *data.without, *data.words.columns]
         if absent := [name for name in named if name not in found]:
             raise BadInput(
-                f"{self._path} has no column {', '.join(map(repr, absent))}; "
+                f"{self._file.path} has no column {', '.join(map(repr, absent))}; "
                 f"it has {', '.join(map(repr, found))}"
             )
-        types: dict[str, pa.DataType] = dict.fromkeys(self._others(), pa.string())
-        # A list in JSON lines is read as its JSON.
-        if pa.types.is_list(found[data.label]) and self._path.suffix == ".parquet":
-            types[data.label] = pa.list_(pa.string())
-        if twice := [name for name in data.features if name in types]:
+        if twice := [name for name in data.features if name in self._roles()]:
             raise BadInput(f"data.features: {twice[0]!r} is already the label or another column")
-        if data.text:
-            return types
-        others = {name: kind for name, kind in found.items() if name not in types}
-        words = [name for name in self._chosen(others) if self._is_words(name, others[name])]
-        numbers = [name for name in self._chosen(others) if name not in words]
-        if not words and not numbers:
+
+    def _features(self) -> tuple[list[ColumnSpec], dict[str, str]]:
+        """How each feature is encoded, categories last, and why other columns are left out."""
+        data = self._data
+        self._check_roles()
+        left_out = dict.fromkeys(data.without, "data.without names it")
+        specs = []
+        for name, kind in self._file.kinds.items():
+            if name in self._roles() or name in left_out:
+                continue
+            if data.features and name not in data.features:
+                left_out[name] = "data.features does not name it"
+            elif kind in LEFT_OUT and name not in data.features:
+                left_out[name] = LEFT_OUT[kind]
+            elif kind in LEFT_OUT:
+                raise BadInput(f"data.features: the column {name!r} {LEFT_OUT[kind]}")
+            else:
+                specs.append(self._spec(name, kind))
+        if not specs:
             raise BadInput(
-                f"{self._path} has no columns of numbers or words; name them in data.features"
+                f"{self._file.path} has no columns of numbers, categories or dates; name them in "
+                "data.features"
             )
-        return types | dict.fromkeys(numbers, pa.float64()) | dict.fromkeys(words, pa.string())
+        return sorted(specs, key=lambda spec: spec["kind"] == "category"), left_out
 
-    def _chosen(self, found: Mapping[str, pa.DataType]) -> Iterator[str]:
-        """The features: those that are named, else all of numbers or words."""
-        import pyarrow as pa
-
-        if self._data.features:
-            yield from self._data.features
-            return
-        for name, kind in found.items():
-            number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-            if (number or self._is_words(name, kind)) and name not in self._data.without:
-                yield name
-
-    def _is_words(self, name: str, kind: pa.DataType) -> bool:
-        from data.sources.categories import holds_words
-
-        return name in self._data.words.columns or holds_words(kind)
+    def _spec(self, name: str, kind: str) -> ColumnSpec:
+        if kind in CATEGORIES or name in self._data.words.columns:
+            return {"name": name, "kind": "category"}
+        layout = self._file.layout
+        if kind == "number":
+            return {"name": name, "kind": kind, **layout.numbers}
+        written = {"format": layout.dates} if kind == "datetime" and layout.dates else {}
+        return {"name": name, "kind": kind, **written}
 
 
-def _as_arrow(values: object) -> pa.Array:
+def _schema(specs: Sequence[ColumnSpec], data: TableData) -> pa.Schema:
     import pyarrow as pa
 
-    return pa.array(values)
-
-
-def _schema(features: Sequence[str], data: TableData) -> pa.Schema:
-    import pyarrow as pa
-
-    fields = {"label": pa.string()}
+    fields = {"label": pa.string(), "row": pa.string()}
     if data.text:
         fields["text"] = pa.string()
     else:
-        fields["features"] = pa.list_(pa.float32(), len(features))
+        fields["features"] = pa.list_(pa.float64(), len(specs))
     for name in ("second", "group", "time", "part"):
         if getattr(data, name):
             fields[name] = pa.string()
@@ -140,38 +140,65 @@ def _schema(features: Sequence[str], data: TableData) -> pa.Schema:
 
 
 def _shaped(
-    batch: pa.RecordBatch, features: Sequence[str], data: TableData, words: Vocabulary
+    batch: pa.RecordBatch, specs: Sequence[ColumnSpec], data: TableData, vocabulary: Vocabulary
 ) -> pa.RecordBatch:
     """A batch of the file's columns as one of ours."""
-    import numpy as np
     import pyarrow as pa
 
+    from data.sources.column_values import as_texts
+
+    texts = {name: as_texts(batch.column(name)) for name in batch.schema.names}
+    columns = []
+    for name in _schema(specs, data).names:
+        if name == "features":
+            columns.append(_features(batch, texts, specs, vocabulary))
+        elif name == "row":
+            columns.append(row_hashes(texts))
+        elif name == "second" and data.second:
+            columns.append(texts[data.second.label])
+        else:
+            columns.append(texts[getattr(data, name)])
+    return pa.RecordBatch.from_arrays(columns, schema=_schema(specs, data))
+
+
+def _features(
+    batch: pa.RecordBatch,
+    texts: Mapping[str, pa.Array],
+    specs: Sequence[ColumnSpec],
+    vocabulary: Vocabulary,
+) -> pa.Array:
+    """One list a row: numbers as `table_encoder.parse` has them, categories by number."""
+    import numpy as np
+
+    from data.sources.column_values import as_floats
     from data.sources.rows import finite, fixed_list
 
-    schema = _schema(features, data)
-    columns = []
-    for name in schema.names:
-        if name == "features":
-            # A null becomes NaN, which is how a table's missing value is written everywhere.
-            values = [
-                words.numbers(one, batch.column(one))
-                if one in words
-                else batch.column(one).to_numpy(zero_copy_only=False)
-                for one in features
-            ]
-            columns.append(fixed_list(finite(np.stack(values, axis=1))))
-        elif name == "label" and pa.types.is_list(batch.column(data.label).type):
-            lists = batch.column(data.label).to_pylist()
-            columns.append(pa.array([json.dumps(each or []) for each in lists], type=pa.string()))
-        elif name == "second" and data.second:
-            columns.append(batch.column(data.second.label))
-        else:
-            columns.append(batch.column(getattr(data, name)))
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    values = [
+        vocabulary.numbers(spec["name"], texts[spec["name"]])
+        if spec["kind"] == "category"
+        else as_floats(batch.column(spec["name"]), spec)
+        for spec in specs
+    ]
+    return fixed_list(finite(np.stack(values, axis=1)))
+
+
+def row_hashes(texts: Mapping[str, pa.Array]) -> pa.Array:
+    """A hash of everything that a row holds, columns that are not read included.
+
+    Rows are duplicates when these are equal; columns count in the order of their names.
+    """
+    import pyarrow as pa
+
+    columns = [texts[name].to_pylist() for name in sorted(texts)]
+    rows = zip(*columns, strict=True)
+    return pa.array(
+        [hashlib.blake2b(json.dumps(row).encode(), digest_size=16).hexdigest() for row in rows],
+        pa.string(),
+    )
 
 
 def _labelled(table: pa.Table, data: TableData) -> pa.Table:
-    """The table with its answers as names of classes, or numbers, and its times as numbers."""
+    """The table with its targets as names of classes, or numbers, and its times as numbers."""
     import pyarrow as pa
 
     from data.sources.labels import second_column, seconds
@@ -184,7 +211,7 @@ def _labelled(table: pa.Table, data: TableData) -> pa.Table:
         table = table.set_column(place, "second", given)
     if data.time:
         place = table.column_names.index("time")
-        times = seconds(table.column("time").to_pylist(), data.time)
+        times = seconds(table.column("time").to_pylist(), data.time, data.dates)
         table = table.set_column(place, "time", pa.array(times))
     return table
 
@@ -196,7 +223,8 @@ def _labels(given: Sequence[Any], data: TableData) -> pa.Array:
     from data.sources.labels import class_labels, numbers, several
 
     if data.task == "regression":
-        return pa.array(numbers(given, data.label), type=pa.float64())
+        written = data.numbers.model_dump(mode="json")
+        return pa.array(numbers(given, data.label, written=written), type=pa.float64())
     if data.task == "multilabel":
         found = (several(value, data.label_separator, data.label) for value in given)
         return pa.array([json.dumps(names) for names in found], type=pa.string())

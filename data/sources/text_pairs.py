@@ -11,12 +11,13 @@ from conf.runtime.allowed_paths import confined
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.data import PairsData
+from data.encoding.table_encoder import text_of
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
     import pyarrow as pa
 
     from data.sources.rows import Report, Rows
-    from data.sources.tabular_files import Broken
+    from data.sources.table_file import BrokenLines
 
 BATCH = 4_096
 
@@ -38,9 +39,9 @@ class PairsSource:
         import pyarrow as pa
 
         from data.sources.base import spill
-        from data.sources.tabular_files import Broken
+        from data.sources.table_file import BrokenLines
 
-        broken = Broken()
+        broken = BrokenLines()
         schema = pa.schema({"source": pa.string(), "target": pa.string()})
         try:
             table = spill(batched(self._pairs(broken), schema), schema, scratch)
@@ -52,15 +53,17 @@ class PairsSource:
         read = table.num_rows + broken.count
         return pair_rows(table, read=read, reports=(broken.report(read, self._path),))
 
-    def _pairs(self, broken: Broken) -> Iterator[tuple[str, str]]:
+    def _pairs(self, broken: BrokenLines) -> Iterator[tuple[str, str]]:
         if self._path.suffix.lower() == ".tsv":
             return self._tsv(broken)
         return self._json(broken)
 
-    def _tsv(self, broken: Broken) -> Iterator[tuple[str, str]]:
+    def _tsv(self, broken: BrokenLines) -> Iterator[tuple[str, str]]:
+        from data.sources.table_file import unmarked
+
         names = (self._data.source_column, self._data.target_column)
         place = (0, 1)
-        with self._path.open(encoding=self._data.encoding) as file:
+        with self._path.open(encoding=unmarked(self._data.encoding)) as file:
             for number, line in enumerate(file, start=1):
                 fields = line.rstrip("\r\n").split("\t")
                 if number == 1 and self._data.header:
@@ -75,17 +78,19 @@ class PairsSource:
             raise BadInput(f"{self._path} has no column {name!r}; it has {', '.join(fields)}")
         return fields.index(name)
 
-    def _json(self, broken: Broken) -> Iterator[tuple[str, str]]:
-        from data.sources.tabular_files import records
+    def _json(self, broken: BrokenLines) -> Iterator[tuple[str, str]]:
+        from data.sources.table_file import json_records
 
         names = (self._data.source_column, self._data.target_column)
-        for number, record in enumerate(records(self._path, broken, self._data.encoding)):
-            if number == 0 and (absent := [name for name in names if name not in record]):
-                raise BadInput(
-                    f"{self._path} has no column {', '.join(map(repr, absent))}; "
-                    f"it has {', '.join(map(repr, record))}"
-                )
-            yield str(record.get(names[0]) or ""), str(record.get(names[1]) or "")
+        with self._path.open("rb") as file:
+            records = json_records(file, self._data.encoding, broken)
+            for place, (_, record) in enumerate(records):
+                if place == 0 and (absent := [name for name in names if name not in record]):
+                    raise BadInput(
+                        f"{self._path} has no column {', '.join(map(repr, absent))}; "
+                        f"it has {', '.join(map(repr, record))}"
+                    )
+                yield text_of(record.get(names[0])) or "", text_of(record.get(names[1])) or ""
 
 
 def batched(pairs: Iterable[tuple[str, str]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -32,12 +34,12 @@ def repeats(labels: Numbers, oversample: Oversample, seed: int) -> Numbers:
 
 
 def made(
-    features: npt.NDArray[np.float32],
+    features: npt.NDArray[Any],
     labels: Numbers,
     oversample: Oversample,
     seed: int,
-    scale: npt.NDArray[np.float32],
-) -> tuple[npt.NDArray[np.float32], Numbers]:
+    scale: npt.NDArray[Any],
+) -> tuple[npt.NDArray[Any], Numbers]:
     """New rows between neighbours of one class; `scale` makes features comparable.
 
     A class of one row has no neighbours and stays as it is.
@@ -55,4 +57,4 @@ def made(
     )
     x, y = smote.fit_resample(features[chosen] / scale, labels[chosen])
     new = int(chosen.sum())
-    return (x[new:] * scale).astype(np.float32), np.asarray(y[new:], dtype=np.int64)
+    return (x[new:] * scale).astype(features.dtype), np.asarray(y[new:], dtype=np.int64)

@@ -61,17 +61,16 @@ def _free(name: str) -> Path:
 
 
 def _looked(path: Path) -> Sheet | Folder:
+    from data.sources.table_file import READABLE, container_of
     from tasks.draft.image_folder import read_folder
-    from tasks.draft.table_profile import SUFFIXES, read_sheet
+    from tasks.draft.table_profile import read_sheet
 
     if path.is_dir():
         return read_folder(path)
     if not path.is_file():
         raise BadInput(f"--data: there is nothing at {path}; check the path")
-    if path.suffix.lower() not in SUFFIXES:
-        raise BadInput(
-            f"--data: {path} is no {', '.join(SUFFIXES)} and no folder of images; save it so"
-        )
+    if container_of(path) is None:
+        raise BadInput(f"--data: {path} is no {READABLE} and no folder of images; save it so")
     return read_sheet(path)
 
 

@@ -17,7 +17,6 @@ from conf.runtime.home import Home
 from conf.schema.behaviour import Behaviour, Pair, Push
 from conf.schema.study import Study
 from data.card import DataCard, TableInputs
-from data.encoding.one_hot import number_names
 
 KEY = "champion.gate.behaviour"
 
@@ -101,7 +100,9 @@ def check_cases(study: Study, card: DataCard, home: Home) -> None:
     _check_classes((*pairs, *behaviour.pushes), list(map(str, card.classes)))
     if not isinstance(card.inputs, TableInputs):
         return
-    names = number_names(card.inputs.names, card.inputs.levels)
+    specs = card.inputs.specs
+    numbers = [spec["name"] for spec in specs if spec["kind"] == "number"]
+    names = numbers if specs else card.inputs.names
     for push in behaviour.pushes:
         if push.column not in names:
             raise BadInput(

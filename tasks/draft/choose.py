@@ -48,13 +48,19 @@ def _about(sheet: Sheet, what: str) -> str:
 
 def _table(sheet: Sheet, found: Labelled, place: str) -> Draft:
     features = [sheet.column(name) for name in found.features]
-    words = [column for column in features if not column.numeric]
-    has = f"{len(features) - len(words)} numbers" + f" and {len(words)} words" * bool(words)
+    words = [column for column in features if column.is_words]
+    dates = [column for column in features if column.is_time]
+    numbers = len(features) - len(words) - len(dates)
+    parts = [f"{numbers} numbers"] * bool(numbers) + [f"{len(words)} categories"] * bool(words)
+    has = " and ".join([*parts, *[f"{len(dates)} dates"] * bool(dates)])
     new = Draft(_about(sheet, f"{has} each, to predict {found.target.name!r}"))
     scores = _target(new, sheet, found)
     if words:
         named = ", ".join(f"{c.name!r} ({len(c.counts):,})" for c in words)
-        new.assumed.append(f"words, each an input of its own: {named}")
+        new.assumed.append(f"categories, one input each: {named}")
+    if dates:
+        named = ", ".join(repr(column.name) for column in dates)
+        new.assumed.append(f"calendar features (days, year, week, day) of: {named}")
     new.put(
         "data", "A path is looked for in the folders that DENSE_DATA names.",
         source="table", path=place, task=_task(found), label=found.target.name,
@@ -303,6 +309,13 @@ def _target(new: Draft, sheet: Sheet, found: Labelled) -> Scores:
     target = found.target
     if "encoding" in sheet.settings:
         new.assumed.append(f"the file is read as {sheet.settings['encoding']}")
+    if markers := sheet.settings.get("missing"):
+        new.assumed.append(f"missing values are written as {', '.join(map(repr, markers))}")
+    if style := sheet.settings.get("numbers"):
+        facts = ", ".join(f"{name} {value!r}" for name, value in style.items())
+        new.assumed.append(f"numbers are written with {facts}")
+    if "dates" in sheet.settings:
+        new.assumed.append(f"dates are written as {sheet.settings['dates']}")
     new.assumed.append(f"{target.name!r} is what is to be predicted; --target names another column")
     if target.missing and found.task != "multilabel":
         without = len(target.values) - len(target.there)

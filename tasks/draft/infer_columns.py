@@ -17,7 +17,6 @@ SIDES = (
     ("question", "answer"), ("article", "summary"), ("document", "summary"), ("text", "summary"),
     ("article", "highlights"),
 )  # fmt: skip
-ISO = re.compile(r"\s*\d{4}-\d{2}-\d{2}")
 LANGUAGE = re.compile(r"[a-z]{2}([-_][A-Za-z]{2})?")
 MOST_CLASSES = 1_000
 FEW = 20
@@ -38,7 +37,7 @@ class Labelled:
     task: Task
     text: Column | None
     features: tuple[str, ...]
-    """Columns of numbers and of words."""
+    """Columns of numbers, categories, dates and times."""
     without: tuple[str, ...]
     """All other columns."""
     left_out: tuple[str, ...]
@@ -101,7 +100,7 @@ def labelled(sheet: Sheet, target: str | None) -> Labelled:
     task = task_of(chosen)
     others = [column for column in sheet.columns if column is not chosen]
     texts = [column for column in others if column.is_text]
-    features = [c for c in others if c.there and (c.numeric or c.is_words)]
+    features = [c for c in others if c.there and (c.numeric or c.is_words or c.is_time)]
     features = [c for c in features if not c.is_number_a_row and not c.is_constant]
     text = _read(texts, features)
     if text is not None:
@@ -135,15 +134,10 @@ def _read(texts: Sequence[Column], features: Sequence[Column]) -> Column | None:
 def _reason(column: Column, text: Column | None) -> str:
     if not column.there:
         why = "empty"
-    elif column.is_amounts:
-        why = f"numbers written like {column.there[0].strip()[:20]}; write them like 1234.5"
     elif column.is_number_a_row and not column.is_time:
         why = "it only names the rows"
     elif column.is_constant:
         why = f"always {column.there[0][:20]}"
-    elif column.is_time:
-        why = "times; data.time and split.by=time would divide the rows by them"
-        why += "" if ISO.match(column.there[0]) else ", written like 2026-01-31"
     elif text is not None:
         why = f"texts are read from {text.name!r} alone"
     elif column.is_text:
@@ -196,11 +190,6 @@ def task_of(column: Column) -> Task:
         )
     if column.numeric and (column.fractions or many > FEW):
         return "regression"
-    if column.is_amounts:
-        raise BadInput(
-            f"the column {column.name!r} has numbers written like {column.there[0].strip()!r}; "
-            "write them like 1234.5"
-        )
     if many > MOST_CLASSES or many > 0.5 * len(column.there) > FEWEST_ROWS:
         raise BadInput(
             f"the column {column.name!r} has {many:,} different values in {len(column.there):,} "

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import codecs
 import json
-import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from conf.runtime.errors import BadInput
 from conf.schema.data import CategoricalColumns
-from data.encoding.one_hot import MISSING
+from data.encoding.table_encoder import parse
 from data.sources.categories import is_number
-from data.sources.tabular_files import Broken, batches, columns_of
+from data.sources.column_kinds import Kind
+from data.sources.column_values import as_texts
+from data.sources.table_file import TableFile, TableFormat
+from tasks.draft.file_format import text_format, value_format
 
 ROWS = 100_000
 """Rows that are looked at."""
-SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
-DATE = re.compile(r"\s*(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})\b(?!\.)")
-AMOUNT = re.compile(r"[-+]?[$€£¥]?\s?\d[\d.,\u202f ]*\s?[$€£¥%]?")
-"""A number that is written for people: 1.234,50 or $5 or 12 %."""
+LONGEST_NUMBER = 40
+"""Characters of a number or a date at most."""
 RARE, MOST_WORDS = CategoricalColumns().rare, CategoricalColumns().most
 BETWEEN = "|;,"
 """What may stand between the labels of a cell."""
@@ -45,13 +42,20 @@ class Column:
     name: str
     values: tuple[str | None, ...]
     """As text; None where missing."""
-    numeric: bool
-    """Whether the file holds numbers in it."""
+    kind: Kind
+    """What the file holds in it."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """How its numbers are written, where they are not plain."""
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the file holds numbers in it."""
+        return self.kind == "number"
 
     @cached_property
     def there(self) -> list[str]:
         """The values that are not missing."""
-        return [v for v in self.values if v is not None and v.strip().lower() not in MISSING]
+        return [value for value in self.values if value is not None]
 
     @cached_property
     def counts(self) -> Counter[str]:
@@ -80,7 +84,8 @@ class Column:
     @cached_property
     def fractions(self) -> bool:
         """Whether it holds numbers that are not whole."""
-        return self.numeric and any(not float(value).is_integer() for value in self.counts)
+        spec = {"kind": "number", **self.written}
+        return self.numeric and any(not parse(v, spec).is_integer() for v in self.counts)
 
     @property
     def is_text(self) -> bool:
@@ -96,7 +101,13 @@ class Column:
     @property
     def is_words(self) -> bool:
         """Whether it holds words that occur often enough to learn from, and are not too many."""
-        if self.numeric or self.is_text or self.is_time or self.between == "" or self.is_amounts:
+        if (
+            self.numeric
+            or self.is_text
+            or self.is_time
+            or self.between == ""
+            or self.kind == "other"
+        ):
             return False
         often = sum(many >= 2 * RARE for many in self.counts.values())
         return 0 < often <= MOST_WORDS and len(self.counts) < len(self.there)
@@ -112,23 +123,14 @@ class Column:
         return self.numeric and self.counts.keys() <= {"0", "1"}
 
     @property
-    def is_amounts(self) -> bool:
-        """Whether it holds numbers that are not written as files have them: a comma before the
-        fraction or between thousands, a currency, a share in per cent."""
-        if self.numeric or self.is_time or not self.there:
-            return False
-        some = [value.strip() for value in self.there[:1_000]]
-        return all(map(AMOUNT.fullmatch, some)) and any(set("$€£¥%,") & set(v) for v in some)
-
-    @property
     def is_time(self) -> bool:
-        """Whether it holds dates."""
-        return bool(self.there) and all(DATE.match(value) for value in self.there[:100])
+        """Whether it holds dates, times of day or durations."""
+        return self.kind in ("datetime", "time", "duration")
 
     @property
     def is_number_a_row(self) -> bool:
         """Whether it only counts or names the rows."""
-        whole = not self.fractions and len(self.there) > 2
+        whole = not self.is_time and not self.fractions and len(self.there) > 2
         if not whole or len(self.counts) < len(self.values):
             return False
         plain = self.name.strip().lower().replace("_", "").replace(" ", "")
@@ -167,8 +169,8 @@ class Sheet:
     rows: int
     whole: bool
     """Whether all rows were looked at."""
-    settings: dict[str, str]
-    """How it is read, as far as that is not the default: `encoding`, `separator`."""
+    settings: dict[str, Any]
+    """How it is read, as far as that is not the default: `encoding`, `separator`, `missing`, ..."""
 
     @property
     def headless(self) -> bool:
@@ -194,19 +196,19 @@ class Sheet:
 
 
 def read_sheet(path: Path) -> Sheet:
-    """Look at a table's first rows.
+    """Look at a table's first rows; columns are of the kinds that the whole file has.
 
     Raises:
         BadInput: it is no table, or an empty one.
     """
-    settings = _settings(path)
-    how = {"encoding": settings.get("encoding", "utf-8"), "separator": settings.get("separator")}
-    kinds = columns_of(path, how["separator"], str(how["encoding"]))
-    plain = {name: kind for name, kind in kinds.items() if _is_read(kind)}
-    types = {name: _as_text(kind, path) for name, kind in plain.items()}
-    found = batches(path, types, Broken(), **how)  # type: ignore[arg-type]
+    settings = text_format(path)
+    file = TableFile(path, TableFormat.of(settings))
+    if more := value_format(_distinct(file)):
+        settings |= more
+        file = TableFile(path, TableFormat.of(settings))
     some, rows = [], 0
-    while rows < ROWS and (batch := next(found, None)) is not None:
+    batches = file.batches()
+    while rows < ROWS and (batch := next(batches, None)) is not None:
         some.append(batch)
         rows += batch.num_rows
     if not rows:
@@ -214,64 +216,28 @@ def read_sheet(path: Path) -> Sheet:
     columns = [
         Column(
             name,
-            tuple(_text(value) for batch in some for value in batch.column(name).to_pylist()),
-            pa.types.is_integer(kind) or pa.types.is_floating(kind),
+            tuple(value for part in some for value in as_texts(part.column(name)).to_pylist()),
+            kind,
+            file.layout.numbers,
         )
-        for name, kind in plain.items()
+        for name, kind in file.kinds.items()
     ]
-    return Sheet(path, tuple(columns), rows, next(found, None) is None, settings)
+    return Sheet(path, tuple(columns), rows, next(batches, None) is None, settings)
 
 
-def _is_read(kind: pa.DataType) -> bool:
-    words = pa.types.is_list(kind) and pa.types.is_string(kind.value_type)
-    return words or not pa.types.is_nested(kind)
-
-
-def _as_text(kind: pa.DataType, path: Path) -> pa.DataType:
-    """As what a column is read; a list in JSON lines is read as its JSON."""
-    lists = pa.types.is_list(kind) and path.suffix.lower() == ".parquet"
-    return pa.list_(pa.string()) if lists else pa.string()
-
-
-def _text(value: Any) -> str | None:
-    return json.dumps(value) if isinstance(value, list) else value
-
-
-def _settings(path: Path) -> dict[str, str]:
-    """The encoding and the separator that a file seems to have."""
-    if path.suffix.lower() == ".parquet":
+def _distinct(file: TableFile) -> dict[str, set[str]]:
+    """The distinct values of columns of text, as far as these could be numbers or dates."""
+    texts = [name for name, kind in file.kinds.items() if kind == "text"]
+    values: dict[str, set[str]] = {name: set() for name in texts}
+    if not texts:
         return {}
-    with path.open("rb") as file:
-        start = file.read(2**20)
-    found: dict[str, str] = {}
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        found["encoding"] = "utf-16"
-    elif start.startswith(codecs.BOM_UTF8):
-        found["encoding"] = "utf-8-sig"
-    elif not _is_utf8(start):
-        found["encoding"] = "gb18030" if _is_chinese(start) else "cp1252"
-    if path.suffix.lower() == ".csv":
-        head = start.decode(found.get("encoding", "utf-8"), errors="replace").partition("\n")[0]
-        between = max(",;\t|", key=head.count)
-        if between != "," and head.count(between):
-            found["separator"] = between
-    return found
-
-
-def _is_utf8(start: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_chinese(start: bytes) -> bool:
-    """Whether bytes that are no UTF-8 look like Chinese, whose letters are pairs of high bytes; of
-    Western ones high bytes mostly stand alone."""
-    high = [byte > 127 for byte in start]
-    beside = sum(one and other for one, other in pairwise(high))
-    return beside > 0.5 * sum(high)
+    for batch in file.batches(texts):
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if name in values:
+                values[name].update(as_texts(column).drop_null().unique().to_pylist())
+                if any(len(value) > LONGEST_NUMBER for value in values[name]):
+                    del values[name]
+    return values
 
 
 def first_line(path: Path, settings: dict[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.card import ImageInputs, Inputs, TableInputs
-from data.encoding.one_hot import encoded
+from data.encoding.table_encoder import encode
 from tasks.evaluate.predictions import (
     AnyPredictions,
     LabelPredictions,
@@ -79,8 +79,8 @@ def features_of(rows: Any, inputs: Inputs) -> DriftFeatures:
     if isinstance(inputs, ImageInputs):
         return _of_images(np.asarray(rows, np.float32), inputs)
     if isinstance(inputs, TableInputs):
-        levels = inputs.levels
-        numbers = encoded(rows, inputs.names, levels) if levels else np.asarray(rows, np.float64)
+        specs, missing = inputs.specs, inputs.missing
+        numbers = encode(rows, specs, missing) if specs else np.asarray(rows, np.float64)
         return _of_table(numbers, inputs)
     return _of_texts(list(rows))
 

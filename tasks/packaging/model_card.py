@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from data.card import DataCard, ImageInputs, Inputs, RowCounts, TableInputs
-from data.encoding.one_hot import number_names
 from tasks.packaging.records import Candidate, Decision, EnsembleMember, FinalScore
-from tasks.packaging.table_frame import has_words
+from tasks.packaging.table_frame import has_columns
 
 
 def model_card(
@@ -95,10 +94,14 @@ def _lines(
 def _rows(inputs: Inputs) -> str:
     if not isinstance(inputs, ImageInputs | TableInputs):
         return "texts, a list of strings or one column of a frame"
-    if has_words(inputs):
-        numbers = number_names(inputs.names, inputs.levels)
-        words = [f"{name} ({len(known)} words)" for name, known in inputs.levels.items()]
-        return f"a frame with the columns {', '.join([*numbers, *words])}"
+    if has_columns(inputs):
+        columns = [
+            f"{spec['name']} ({len(spec['levels'])} categories)"
+            if spec["kind"] == "category"
+            else f"{spec['name']} ({spec['kind']})"
+            for spec in inputs.specs
+        ]
+        return f"a frame with the columns {', '.join(columns)}"
     if isinstance(inputs, TableInputs):
         return f"float64, shape (n, {inputs.features}): {', '.join(inputs.names)}"
     deep = f", {inputs.channels}" if inputs.channels > 1 else ""

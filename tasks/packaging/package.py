@@ -109,7 +109,7 @@ def signature_of(card: Mapping[str, Any]) -> ModelSignature:
     outputs = _outputs(card)
     if second := card.get("second"):
         outputs += _outputs(second, f"{second['name']}/")
-    if "levels" in card:
+    if "columns" in card:
         inputs = table_frame.schema(card)
     elif "shape" in card:
         inputs = Schema([TensorSpec(np.dtype("float64"), (-1, *card["shape"]))])

@@ -141,15 +141,14 @@ class EstimatorPredictor:
 
     def _scaled(self, rows: np.ndarray) -> np.ndarray:
         """Rows as the estimator was trained on them, gaps filled where it was trained so."""
-        x = rows.astype(np.float32)
         if self._card["fill"] is not None:
-            x = np.where(np.isnan(x), np.asarray(self._card["fill"], dtype=np.float32), x)
-        shift, scale = (np.asarray(self._card[n], dtype=np.float32) for n in ("shift", "scale"))
-        return (x - shift) / scale
+            rows = np.where(np.isnan(rows), np.asarray(self._card["fill"]), rows)
+        shift, scale = (np.asarray(self._card[name], np.float64) for name in ("shift", "scale"))
+        return ((rows - shift) / scale).astype(np.float32)
 
 
 class RowReader:
-    """Raw rows as numbers; columns of words become an input a word."""
+    """Raw rows as the inputs of the model; named columns are encoded."""
 
     def __init__(self, artifacts: Mapping[str, str], card: dict[str, Any]) -> None:
         self._card, self._columns = card, None
@@ -164,7 +163,7 @@ class RowReader:
         if self._columns is None:
             rows = np.asarray(given, dtype=np.float64)
         else:
-            rows = self._columns.encoded(given, self._card["names"], self._card["levels"])
+            rows = self._columns.encode(given, self._card["columns"], self._card["missing"])
         shape = tuple(self._card["shape"])
         if rows.shape[1:] != shape:
             raise ValueError(

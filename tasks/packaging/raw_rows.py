@@ -61,7 +61,7 @@ def read_rows(part: Path, inputs: Inputs) -> RawRows:
     values: RawValues
     if inputs.kind == "text":
         values = np.array(column.to_pylist(), dtype=object)
-    elif table_frame.has_words(inputs):
+    elif table_frame.has_columns(inputs):
         values = table_frame.frame(matrix(column), inputs)
     else:
         assert isinstance(inputs, ImageInputs | TableInputs)

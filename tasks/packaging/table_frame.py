@@ -1,4 +1,4 @@
-"""Rows of a table with words: a frame of the columns that its users have, not of its inputs."""
+"""Raw rows of a table as a frame: the columns that its users have, not the model's inputs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
 from data.card import Inputs, TableInputs
-from data.encoding import one_hot
+from data.encoding import table_encoder
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow.types import Schema
 
     RawValues: TypeAlias = NDArray[Any] | pd.DataFrame
-    """Raw rows as a packed model takes them: an array, a frame where columns are categorical."""
+    """Raw rows as a packed model takes them: an array, or a frame of named columns."""
 
-CODE = Path(one_hot.__file__)
-"""What a packed model reads its columns with, alone."""
+CODE = Path(table_encoder.__file__)
+"""The file that a packed model encodes its columns with, alone."""
 
 
-def has_words(inputs: Inputs) -> TypeGuard[TableInputs]:
-    """Whether rows are frames: those of a table with categorical columns."""
-    return isinstance(inputs, TableInputs) and bool(inputs.levels)
+def has_columns(inputs: Inputs) -> TypeGuard[TableInputs]:
+    """Whether rows are frames of named columns."""
+    return isinstance(inputs, TableInputs) and bool(inputs.specs)
 
 
 def select_rows(values: RawValues, rows: NDArray[np.int64]) -> RawValues:
@@ -35,64 +35,56 @@ def select_rows(values: RawValues, rows: NDArray[np.int64]) -> RawValues:
 
 
 def frame(matrix: NDArray[Any], inputs: TableInputs) -> pd.DataFrame:
-    """Prepared features as columns that the model reads as the same features."""
+    """Prepared features as columns that the model encodes as the same features."""
     import pandas as pd
 
-    columns = one_hot.decoded(matrix, inputs.names, inputs.levels)
-    return pd.DataFrame(columns).astype(dict.fromkeys(inputs.levels, object))
+    columns = table_encoder.decode(matrix.astype(np.float64), inputs.specs)
+    numeric = ("number", "duration")
+    objects = [spec["name"] for spec in inputs.specs if spec["kind"] not in numeric]
+    return pd.DataFrame(columns).astype(dict.fromkeys(objects, object))
 
 
 def card(inputs: Inputs) -> dict[str, Any]:
-    """What the served code needs to read columns; nothing where rows are arrays."""
-    if not has_words(inputs):
+    """Fields of the served card that columns are encoded by; none where rows are arrays."""
+    if not has_columns(inputs):
         return {}
-    return {"names": inputs.names, "levels": inputs.levels}
+    return {"columns": list(inputs.specs), "missing": list(inputs.missing)}
 
 
 def artifacts(facts: Mapping[str, Any]) -> dict[str, Path]:
-    """The file that reads columns, where a served card says that there are such."""
-    return {"columns": CODE} if "levels" in facts else {}
+    """The file that encodes columns, where a served card says that there are such."""
+    return {"columns": CODE} if "columns" in facts else {}
 
 
 def schema(facts: Mapping[str, Any]) -> Schema:
-    """The columns that a served model takes, by its card.
-
-    Numbers are of any type: MLflow refuses whole numbers where it is told to take fractions.
-    """
+    """The columns that a served model takes, of whatever type its callers have them in."""
     from mlflow.types import ColSpec, Schema
     from mlflow.types.schema import AnyType
 
-    numbers = one_hot.number_names(facts["names"], facts["levels"])
-    words = [ColSpec("string", name) for name in facts["levels"]]
-    return Schema([*(ColSpec(AnyType(), name) for name in numbers), *words])
+    return Schema([ColSpec(AnyType(), spec["name"]) for spec in facts["columns"]])
 
 
 def read_frame(file: Path, inputs: TableInputs, settings: Mapping[str, Any]) -> pd.DataFrame:
     """Rows of a file, read as a study's table is.
 
     Args:
-        file: `.csv`, `.tsv`, `.parquet` or `.jsonl` with the columns that the model takes.
-        inputs: what the model says of its inputs.
-        settings: its study's `data`, of which the separator and the encoding are taken.
+        file: a table of any container, with the columns that the model takes.
+        inputs: the model's.
+        settings: its study's `data` section, which says how the file is written.
 
     Raises:
         BadInput: the file cannot be read, lacks a column, or holds other rows.
     """
-    import pyarrow as pa
+    from data.sources.table_file import TableFile, TableFormat
 
-    from data.sources.tabular_files import Broken, batches, columns_of
-
-    how = {"separator": settings.get("separator"), "encoding": settings.get("encoding", "utf-8")}
-    found = columns_of(file, how["separator"], str(how["encoding"]))
-    numbers = one_hot.number_names(inputs.names, inputs.levels)
-    types = dict.fromkeys(numbers, pa.float64()) | dict.fromkeys(inputs.levels, pa.string())
-    if missing := [name for name in types if name not in found]:
-        raise BadInput(f"{file}: column {missing[0]!r} is missing; it has {', '.join(found)}")
-    broken = Broken()
-    parts = list(batches(file, types, broken, **how))
-    if broken.count:
-        raise BadInput(f"{file} cannot be read as a table ({broken.examples[0]}); mend the line")
-    rows = pa.Table.from_batches(parts, pa.schema(types)).to_pandas()
+    table = TableFile(file, TableFormat.of(settings))
+    names = [str(spec["name"]) for spec in inputs.specs]
+    if missing := [name for name in names if name not in table.kinds]:
+        raise BadInput(f"{file}: column {missing[0]!r} is missing; it has {', '.join(table.kinds)}")
+    rows = table.table(names).to_pandas()
+    if table.broken.count:
+        line = table.broken.examples[0]
+        raise BadInput(f"{file} cannot be read as a table ({line}); mend the line")
     if not len(rows):
         raise BadInput(f"{file} has no rows; give at least one")
     return rows

@@ -93,6 +93,7 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
         anonymity=privacy,
         inputs=inputs,
         second=auxiliary,
+        left_out=raw.left_out,
     )
     return Built(rows, labels, parts, classes, card, tokenizer)
 
@@ -102,7 +103,7 @@ def _fitted(
 ) -> tuple[Rows, Parts, list[Report], fitted_cleaning.Floats | None]:
     """The rules that are fitted on the training part, in turn."""
     reports = []
-    if rows.words:
+    if rows.specs:
         rules: CategoricalColumns = getattr(study.data, "words", CategoricalColumns())
         rows = as_inputs(rows, parts == TRAIN, rules)
     filling = fitted_cleaning.fill_values(rows, parts, study.clean)
@@ -122,7 +123,8 @@ def _inputs(
     """How a model is to read the rows; texts get their tokens."""
     train = rows.keep(parts == TRAIN)
     if rows.kind in ("image", "table"):
-        return rows, fit.inputs(train, study.clean, filling), None
+        missing = getattr(study.data, "missing", ())
+        return rows, fit.inputs(train, study.clean, filling, missing), None
     tokenizer = bpe.trained(train, study.clean.text)
     rows = bpe.encoded(rows, tokenizer)
     return rows, bpe.inputs(rows, tokenizer, study.clean.text), tokenizer.to_str()

@@ -62,7 +62,7 @@ def fill(rows: Rows, values: Floats) -> tuple[Rows, Report]:
     """Put the values where there is none, in every part."""
     features = rows.features()
     missing = np.isnan(features)
-    filled = np.where(missing, values.astype(np.float32), features)
+    filled = np.where(missing, values, features)
     touched = np.asarray(missing.any(axis=1))
     report = Report(
         "filled in",
@@ -71,7 +71,7 @@ def fill(rows: Rows, values: Floats) -> tuple[Rows, Report]:
         changed=int(touched.sum()),
         examples=describe(rows, touched, "missing values filled in"),
     )
-    return rows.put("features", fixed_list(filled.astype(np.float32))), report
+    return rows.put("features", fixed_list(filled)), report
 
 
 def drop_outliers(

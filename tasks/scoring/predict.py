@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conf.runtime.errors import BadInput
 from data.card import parse_inputs
 from tasks.packaging.package import compare_requirements_by_name
-from tasks.packaging.table_frame import has_words, read_frame
+from tasks.packaging.table_frame import has_columns, read_frame
 from tasks.registry import aliases
 from tasks.registry.promote import meant
 from tasks.scoring.read_files import read_file, read_texts
@@ -61,7 +61,7 @@ def rows_of(model: PyFuncModel, file: Path) -> tuple[RawValues | list[str], tupl
     data, inputs = facts["config"]["data"], parse_inputs(facts["inputs"])
     if inputs.kind in ("text", "pairs"):
         return read_texts(file, data.get("text") or data.get("source_column"), data), ()
-    if has_words(inputs):
+    if has_columns(inputs):
         return read_frame(file, inputs, data), ()
     rows = read_file(file, inputs, _shape(model), data)
     return rows.values, rows.names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from conf.runtime.errors import BadInput
 from data.sources.rows import Report, Rows
 
+WHOLE = re.compile(r"-?[0-9]+")
 PARTS = ("train", "validation", "test")
 
 
@@ -50,9 +52,9 @@ def class_names(rows: Rows) -> tuple[str, ...]:
 
 
 def in_order(present: set[str]) -> tuple[str, ...]:
-    """Numbers by size and words by alphabet."""
-    if all(name.lstrip("-").isdigit() for name in present):
-        return tuple(sorted(present, key=int))
+    """Numbers by size, then by their written form (`1`, `01`), and names by alphabet."""
+    if all(WHOLE.fullmatch(name) for name in present):
+        return tuple(sorted(present, key=lambda name: (int(name), name)))
     return tuple(sorted(present))
 
 

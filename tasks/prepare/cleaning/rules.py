@@ -27,7 +27,14 @@ Rule = Callable[[Rows, Clean], tuple[Rows, Report]]
 
 
 def content_hashes(rows: Rows) -> npt.NDArray[np.str_]:
-    """One hash a row over its content, whatever its label."""
+    """One hash a row: of a table over everything that the row holds, else over its content alone,
+    whatever its label.
+
+    A table's rows of equal features may be different cases; only what is equal in every column of
+    the file, the label and columns that are not read included, is the same row twice.
+    """
+    if rows.has("row"):
+        return rows.strings("row").astype(np.str_)
     return np.array(
         [hashlib.blake2b(content, digest_size=16).hexdigest() for content in _contents(rows)],
         dtype=np.str_,
@@ -38,7 +45,9 @@ def _contents(rows: Rows) -> Iterator[bytes]:
     if rows.kind == "image":
         yield from (image.tobytes() for block in rows.blocks() for image in block)
     elif rows.kind == "table":
-        yield from (row.tobytes() for row in rows.features())
+        labels = map(str, rows.labels())
+        features = (row.tobytes() for row in rows.features())
+        yield from (row + label.encode() for row, label in zip(features, labels, strict=True))
     else:
         columns = [rows.strings(name) for name in CONTENT[rows.kind]]
         yield from ("\0".join(texts).encode() for texts in zip(*columns, strict=True))
@@ -67,7 +76,7 @@ def drop_labels(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
 
 
 def drop_duplicates(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
-    """Rows whose content an earlier row already has, whatever their label."""
+    """Rows that an earlier row equals (`content_hashes`)."""
     rows = rows.put(HASH, pa.array(content_hashes(rows).tolist(), type=pa.string()))
     mask = np.ones(len(rows), dtype=bool)
     _, first = np.unique(rows.strings(HASH).astype(str), return_index=True)

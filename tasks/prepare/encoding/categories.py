@@ -1,4 +1,7 @@
-"""Columns of words become inputs, a word each: fitted on the training part, applied everywhere."""
+"""Fit the encoding of a table's raw columns on the training split and apply it everywhere.
+
+Categories get an input each (one-hot), dates and times calendar features; numbers stay.
+"""
 
 from __future__ import annotations
 
@@ -11,71 +14,111 @@ import numpy.typing as npt
 
 from conf.runtime.errors import BadInput
 from conf.schema.data import CategoricalColumns
-from data.encoding.one_hot import GAP, OTHER, encoded, input_names
+from data.encoding.table_encoder import (
+    DAY,
+    GAP,
+    OTHER,
+    ColumnSpec,
+    Floats,
+    expand,
+    input_names,
+)
 from data.sources.categories import LEAVE_OUT
 from data.sources.rows import Rows, fixed_list
 
-Column = Sequence[str | None]
-"""Of words."""
+Texts = Sequence[str | None]
 
 
 def as_inputs(rows: Rows, train: npt.NDArray[np.bool_], rules: CategoricalColumns) -> Rows:
-    """The rows with an input a word in place of the numbers of words; numbers come first.
+    """The rows with the inputs that models see in place of raw columns; categories come last.
 
     Args:
-        rows: of a table.
-        train: which of them are the training part.
-        rules: how many rows a word needs, and how many words a column may have.
+        rows: of a table, a feature a raw column.
+        train: mask of the training split, of shape (rows,).
+        rules: rows that a category needs, and categories that a column may have.
 
     Raises:
-        BadInput: a column names its rows, or has too many words, or none that occurs often enough.
+        BadInput: a column names its rows, or has too many categories, or none that occurs often
+            enough.
     """
     features = dict(zip(rows.names, rows.features().T, strict=True))
-    words = {name: _read(features[name], known) for name, known in rows.words.items()}
-    numbers = [name for name in rows.names if name not in words]
-    levels = {}
-    for name, column in words.items():
-        _refuse_identifier(name, column)
-        trained = [word for word, mine in zip(column, train, strict=True) if mine]
-        levels[name] = _levels(name, trained, rules)
-    names = input_names(numbers, levels)
-    values = encoded({**features, **words}, names, levels).astype(np.float32)
+    specs, blocks = [], []
+    for spec in rows.specs:
+        values = features[spec["name"]]
+        if spec["kind"] == "category":
+            fitted, values = _fit_category(spec["name"], values, rows, train, rules)
+        else:
+            fitted = _fit(spec, values[train])
+        specs.append(fitted)
+        blocks.append(expand(values, fitted))
+    names = input_names(specs)
     return replace(
-        rows.put("features", fixed_list(values)),
-        shape=(len(names),), names=tuple(names), words={}, levels=levels,
+        rows.put("features", fixed_list(np.concatenate(blocks, axis=1))),
+        shape=(len(names),), names=tuple(names), words={}, specs=tuple(specs),
     )  # fmt: skip
 
 
-def _read(column: npt.NDArray[np.float32], words: Sequence[str]) -> Column:
-    places = np.where(np.isnan(column), len(words), column).astype(np.int64)
-    known = np.array([*words, None], dtype=object)
-    found: list[str | None] = known[places].tolist()
-    return found
+def _fit(spec: ColumnSpec, train: Floats) -> ColumnSpec:
+    """The encoding of a column of numbers, dates or times.
+
+    Raises:
+        BadInput: a column of dates has none in the training split.
+    """
+    if spec["kind"] != "datetime":
+        return spec
+    there = train[~np.isnan(train)]
+    if not len(there):
+        raise BadInput(
+            f"data: the column {spec['name']!r} has no date in the training split; {LEAVE_OUT}"
+        )
+    return {**spec, "start": float(there.min()), "hours": bool((there % DAY != 0).any())}
 
 
-def _refuse_identifier(name: str, column: Column) -> None:
-    there = [word for word in column if word is not None]
+def _fit_category(
+    name: str, column: Floats, rows: Rows, train: npt.NDArray[np.bool_], rules: CategoricalColumns
+) -> tuple[ColumnSpec, Floats]:
+    """The encoding of a column of categories, and the position of each row's level."""
+    known = rows.words[name]
+    texts = _texts(column, known)
+    _refuse_identifier(name, texts)
+    levels = _levels(name, [text for text, mine in zip(texts, train, strict=True) if mine], rules)
+    place = {level: number for number, level in enumerate(levels)}
+    rare = sorted({text for text in texts if text is not None and text not in place})
+    positions = [place.get(text, place.get(OTHER, -1)) for text in known]
+    at = np.where(np.isnan(column), len(known), column).astype(np.int64)
+    fitted = np.array([*positions, place.get(GAP, np.nan)], np.float64)[at]
+    return {"name": name, "kind": "category", "levels": list(levels), "rare": rare}, fitted
+
+
+def _texts(column: Floats, known: Sequence[str]) -> Texts:
+    places = np.where(np.isnan(column), len(known), column).astype(np.int64)
+    texts: list[str | None] = np.array([*known, None], dtype=object)[places].tolist()
+    return texts
+
+
+def _refuse_identifier(name: str, column: Texts) -> None:
+    there = [text for text in column if text is not None]
     if len(there) > 1 and len(set(there)) == len(there):
         raise BadInput(
-            f"data: the column {name!r} has another word in every row, so that it only names them; "
-            f"{LEAVE_OUT}"
+            f"data: the column {name!r} has another value in every row, so that it only names "
+            f"them; {LEAVE_OUT}"
         )
 
 
-def _levels(name: str, trained: Column, rules: CategoricalColumns) -> tuple[str, ...]:
-    """The words that get an input, by alphabet; after them what rare and missing ones share."""
+def _levels(name: str, trained: Texts, rules: CategoricalColumns) -> tuple[str, ...]:
+    """The categories that get an input, sorted; then what rare and missing ones share."""
     counts: Counter[str | None] = Counter(trained)
     missing = counts.pop(None, 0)
-    often = sorted(word for word, many in counts.items() if word and many >= rules.rare)
+    often = sorted(text for text, many in counts.items() if text and many >= rules.rare)
     if not often:
         raise BadInput(
-            f"data: no word of the column {name!r} has {rules.rare} training rows; lower "
+            f"data: no category of the column {name!r} has {rules.rare} training rows; lower "
             f"data.words.rare, or {LEAVE_OUT}"
         )
     if len(often) > rules.most:
         raise BadInput(
-            f"data: the column {name!r} has {len(often):,} words of at least {rules.rare} training "
-            f"rows, and data.words.most is {rules.most:,}; raise data.words.rare or "
+            f"data: the column {name!r} has {len(often):,} categories of at least {rules.rare} "
+            f"training rows, and data.words.most is {rules.most:,}; raise data.words.rare or "
             f"data.words.most, or {LEAVE_OUT}"
         )
     others = [OTHER] * (len(often) < len(counts)) + [GAP] * (missing >= rules.rare)

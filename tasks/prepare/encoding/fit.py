@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,11 +17,13 @@ PIXEL_SAMPLE = 2_000_000
 """Pixels a channel from which median and quartiles of images are taken."""
 
 
-def inputs(train: Rows, clean: Clean, fill: Floats | None = None) -> ImageInputs | TableInputs:
+def inputs(
+    train: Rows, clean: Clean, fill: Floats | None = None, missing: Sequence[str] = ()
+) -> ImageInputs | TableInputs:
     """How raw inputs become the model's: `x = (raw - shift) / scale`, for the card."""
     if train.kind == "image":
         return _image_inputs(train, clean)
-    return _table_inputs(train, clean, fill)
+    return _table_inputs(train, clean, fill, missing)
 
 
 def _image_inputs(train: Rows, clean: Clean) -> ImageInputs:
@@ -40,7 +45,9 @@ def _image_inputs(train: Rows, clean: Clean) -> ImageInputs:
     )
 
 
-def _table_inputs(train: Rows, clean: Clean, fill: Floats | None) -> TableInputs:
+def _table_inputs(
+    train: Rows, clean: Clean, fill: Floats | None, missing: Sequence[str]
+) -> TableInputs:
     way = "standard" if clean.normalize == "auto" else clean.normalize
     values = train.numbers()
     one_hot = len(train.names) - values.shape[1]
@@ -48,7 +55,9 @@ def _table_inputs(train: Rows, clean: Clean, fill: Floats | None) -> TableInputs
         shift, scale = fitted_scale(values, robust=way == "robust")
     else:
         shift, scale = fixed_scale(way, np.nanmin(values, axis=0), np.nanmax(values, axis=0))
-    levels = {"levels": dict(train.levels)} if one_hot else {}  # absent from the card without any
+    more: dict[str, Any] = {"levels": train.levels} if one_hot else {}  # absent without any
+    if train.specs:
+        more |= {"columns": train.specs, "missing": tuple(missing)}
     return TableInputs(
         features=len(train.names),
         names=train.names,
@@ -57,7 +66,7 @@ def _table_inputs(train: Rows, clean: Clean, fill: Floats | None) -> TableInputs
         shift=(*shift.tolist(), *[0.0] * one_hot),
         scale=(*scale.tolist(), *[1.0] * one_hot),
         fill=None if fill is None else tuple(fill.tolist()),
-        **levels,
+        **more,
     )
 
 

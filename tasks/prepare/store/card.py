@@ -39,6 +39,7 @@ def data_card(
     anonymity: Anonymity | None,
     inputs: Inputs,
     second: tuple[str, tuple[str, ...]] | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> DataCard:
     """The card of prepared rows, all but the data key.
 
@@ -55,6 +56,7 @@ def data_card(
         anonymity: k-anonymity, where asked for.
         inputs: what a row looks like to a model.
         second: name and classes of the auxiliary target, where there is one.
+        left_out: columns of the source that no model sees, and why.
     """
     removed = {report.rule: report.rows_in - report.rows_out for report in rules}
     return DataCard(
@@ -67,6 +69,7 @@ def data_card(
         rules=tuple(RuleResult.model_validate(report.as_json()) for report in rules),
         missing=removed.get("missing", 0),
         duplicates=removed.get("duplicates", 0),
+        left_out=dict(left_out or {}),
         leakage=leakage,
         anonymity=anonymity,
         folds=_folds(rows),

@@ -14,7 +14,7 @@ from conf.runtime.errors import BadInput
 from conf.runtime.home import Home, write_atomically
 from conf.schema.study import Study
 
-PREPARE_VERSION = 2
+PREPARE_VERSION = 3
 """Raised whenever the same source and settings would be prepared differently."""
 
 

@@ -84,7 +84,7 @@ def _features(rows: Rows, classes: tuple[str, ...], labels: npt.NDArray[Any]) ->
         columns["fold"] = datasets.Value("int8")
     for name in CONTENT[rows.kind]:
         if rows.kind in ("image", "table"):
-            element = "uint8" if rows.kind == "image" else "float32"
+            element = "uint8" if rows.kind == "image" else "float64"
             columns[name] = datasets.List(datasets.Value(element), length=math.prod(rows.shape))
         else:
             columns[name] = datasets.Value("string")

@@ -40,7 +40,7 @@ def test_a_tables_columns(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert study.data.label == "kind" and study.data.without == ("id",)
     assert study.clean.missing == "median"
     assert "left out: 'id' (it only names the rows)" in said
-    assert "words, each an input of its own: 'maker' (2)" in said
+    assert "categories, one input each: 'maker' (2)" in said
     assert "3 classes of 'kind', of 20 to 20 rows" in said
     assert study.search.space["model.gamma"].when == {"model.kind": ("svm",)}
 
@@ -72,8 +72,9 @@ def test_times_are_no_texts(here: Path, capsys: pytest.CaptureFixture[str]) -> N
             for number in range(40)]  # fmt: skip
     file = here / "data" / "t.csv"
     file.write_text("\n".join(["when,a,label", *rows]), encoding="utf-8")
-    assert written(here, file).data.text is None
-    assert "'when' (times; data.time and split.by=time" in capsys.readouterr().out
+    study = written(here, file)
+    assert study.data.text is None and study.data.without == ()
+    assert "calendar features (days, year, week, day) of: 'when'" in capsys.readouterr().out
 
 
 def test_texts(here: Path) -> None:

@@ -62,5 +62,5 @@ def test_of_labels_and_words_it_says_how_they_are_given() -> None:
     decision = apply_gate(Gate(), score, metrics={}, gain=None)
     text = model_card(who, score, decision, as_card(card), "tags")
     assert "that finds any of 2 labels" in text
-    assert "a frame with the columns x, city (1 words)" in text
+    assert "a frame with the columns x (number), city (1 categories)" in text
     assert "a column `labels` (names with ';' between them)" in text

@@ -49,7 +49,7 @@ def packed(
     card["fills"] = getattr(inputs, "fill", None) is not None
     card |= table_frame.card(inputs)
     zeros = np.zeros((2, *shape))
-    example = frame(zeros, inputs) if table_frame.has_words(inputs) else zeros
+    example = frame(zeros, inputs) if table_frame.has_columns(inputs) else zeros
     save_model(folder / "model", network_files(program, card, example), {})
     return serving, mlflow.pyfunc.load_model(str(folder / "model"))
 
@@ -140,7 +140,7 @@ def test_a_model_of_words_takes_the_columns_that_its_users_have(tmp_path: Path) 
         served.predict(FRAME.drop(columns="city"))
     for column, value, message in (
         ("city", None, "not finite"),
-        ("size", "big", "'size' holds something that is no number"),
+        ("size", "big", "'size' holds 'big' in row 1, which is no number"),
     ):
         with pytest.raises(ValueError, match=message):
             served.predict(FRAME.astype({column: object}).assign(**{column: value}))
@@ -153,7 +153,7 @@ def test_an_estimator_of_words_does_so_too(tmp_path: Path) -> None:
     scaled = (MATRIX - WORDS.shift) / WORDS.scale
     estimator = KNeighborsClassifier(1, algorithm="brute").fit(scaled, [0, 1, 1])
     path.write_bytes(as_bytes(estimator))
-    inputs = WORDS.model_copy(update={"fill": [0.0] * 4})
+    inputs = WORDS.model_copy(update={"fill": (0.0,) * 4})
     files = estimator_files(path, labels, inputs, frame(MATRIX, WORDS), tmp_path)
     save_model(tmp_path / "model", files, {})
     served = mlflow.pyfunc.load_model(str(tmp_path / "model"))

@@ -26,7 +26,8 @@ def wordy(words: list[str | None], numbers: list[float] | None = None) -> Rows:
     codes = [np.nan if word is None else known.index(word) for word in words]
     given = np.arange(len(words)) if numbers is None else numbers
     rows = table_rows(np.stack([given, codes], axis=1), ["a"] * len(words))
-    return replace(rows, names=("x", "city"), words={"city": known})
+    specs = ({"name": "x", "kind": "number"}, {"name": "city", "kind": "category"})
+    return replace(rows, names=("x", "city"), words={"city": known}, specs=specs)
 
 
 def fitted(words: list[str | None], train: int | None = None, **rules: int) -> Rows:
@@ -58,11 +59,11 @@ def test_inputs(words: list[str | None], levels: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "rules", "message"),
     [
-        pytest.param(list("abcdef"), {}, "'city' has another word in every row", id="identifier"),
-        pytest.param(list("aabbcc"), {}, "no word of the column 'city' has 5", id="all rare"),
-        pytest.param([None, None, None], {}, "no word of", id="all missing"),
+        pytest.param(list("abcdef"), {}, "'city' has another value in every row", id="identifier"),
+        pytest.param(list("aabbcc"), {}, "no category of the column 'city' has 5", id="all rare"),
+        pytest.param([None, None, None], {}, "no category of", id="all missing"),
         pytest.param(
-            list("aabbcc"), {"rare": 1, "most": 2}, "has 3 words of at least 1", id="many"
+            list("aabbcc"), {"rare": 1, "most": 2}, "has 3 categories of at least 1", id="many"
         ),
     ],
 )
@@ -102,7 +103,7 @@ def test_words_are_neither_scaled_nor_outliers() -> None:
 def test_a_table_of_nothing_but_words() -> None:
     rows = wordy(list("ab") * 6)
     alone = table_rows(rows.features()[:, 1:], ["a"] * 12)
-    alone = replace(alone, names=("city",), words=rows.words)
+    alone = replace(alone, names=("city",), words=rows.words, specs=rows.specs[1:])
     made = as_inputs(alone, np.ones(12, bool), CategoricalColumns())
     clean = Clean(missing="median", outliers=Interquartile())
     assert inputs(made, clean).shift == (0.0, 0.0)

@@ -18,7 +18,7 @@ COUNTS = st.lists(st.integers(3, 60), min_size=1, max_size=6)
 
 def test_each_rule_reports_rows_in_and_out():
     features = np.array([[1, 2], [1, 2], [3, np.nan], [4, 5], [6, 7]])
-    rows = table_rows(features, ["a", "b", "a", None, "b"])
+    rows = table_rows(features, ["a", "a", "a", None, "b"])
     kept, reports = clean_rows(rows, Clean())
     assert kept.table.column("id").to_pylist() == [0, 4]
     found = {report.rule: (report.rows_in, report.rows_out) for report in reports}
