@@ -21,7 +21,7 @@ from conf.loading.load import load_study
 from conf.runtime.home import Home
 from conf.schema.champion import Monitor
 from tasks.champion.training import train
-from tasks.monitor.look import Comparison, compare
+from tasks.monitor.drift import Comparison, compare
 from tasks.packaging import drift_reference
 from tasks.packaging.benchmark import load
 from tasks.packaging.drift_features import DriftPredictions, features_of

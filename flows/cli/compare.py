@@ -22,12 +22,12 @@ def show_comparison(first: str, second: str) -> None:
     """
     from tasks.compare import page as versus_page
     from tasks.compare.comparison import compare
-    from tasks.compare.subject import side
+    from tasks.compare.side import read_side
 
     if first == second:
         raise BadInput(f"{first!r} is compared with itself; give two different sides")
     home = Home.open()
-    found = compare(side(home, first), side(home, second))
+    found = compare(read_side(home, first), read_side(home, second))
     OUT.print(Text(found.headline, style="bold"))
     OUT.print(Text(f"A is the {found.a.words}; B is the {found.b.words}; {found.a.part} part"))
     OUT.print()

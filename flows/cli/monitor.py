@@ -11,7 +11,7 @@ from conf.runtime.home import Home
 from flows.servers.prefect import configured_api
 
 if TYPE_CHECKING:
-    from tasks.monitor.record import Idle, Kept
+    from tasks.monitor.runs import MonitorRun, NoNewRows
 
 
 def show(name: str, path: Path, *, again: bool, json_only: bool) -> None:
@@ -23,17 +23,17 @@ def show(name: str, path: Path, *, again: bool, json_only: bool) -> None:
     """
     home = Home.open()
     url = configured_api(home)
-    from tasks.monitor.watch import look_at
+    from tasks.monitor.watch import monitor_rows
 
-    found = look_at(home, name, path, again=again)
+    found = monitor_rows(home, name, path, again=again)
     told = "" if url is None else _tell(found, url)
     print(json.dumps(summary(found)) if json_only else "\n".join(lines(found, told)))
 
 
-def _tell(found: Kept | Idle, url: str) -> str:
-    from tasks.monitor.record import Idle
+def _tell(found: MonitorRun | NoNewRows, url: str) -> str:
+    from tasks.monitor.runs import NoNewRows
 
-    if isinstance(found, Idle):
+    if isinstance(found, NoNewRows):
         return ""
     os.environ["PREFECT_API_URL"] = url
     from flows.cli.run import flush_prefect
@@ -44,11 +44,11 @@ def _tell(found: Kept | Idle, url: str) -> str:
     return told
 
 
-def lines(found: Kept | Idle, told: str) -> list[str]:
+def lines(found: MonitorRun | NoNewRows, told: str) -> list[str]:
     """What a person reads; `told` is what Prefect was told, empty where none is up."""
-    from tasks.monitor.record import Idle
+    from tasks.monitor.runs import NoNewRows
 
-    if isinstance(found, Idle):
+    if isinstance(found, NoNewRows):
         return [f"nothing was looked at: {found.why}"]
     look = found.look
     tests = [
@@ -63,11 +63,11 @@ def lines(found: Kept | Idle, told: str) -> list[str]:
     return [head, *tests, *end, f"page  {found.page}"]
 
 
-def summary(found: Kept | Idle) -> dict[str, object]:
+def summary(found: MonitorRun | NoNewRows) -> dict[str, object]:
     """What a program reads."""
-    from tasks.monitor.record import Idle
+    from tasks.monitor.runs import NoNewRows
 
-    if isinstance(found, Idle):
+    if isinstance(found, NoNewRows):
         return {"alarm": False, "rows": 0, "why": found.why}
     look = found.look
     return {

@@ -19,9 +19,9 @@ from conf.runtime.allowed_paths import confined
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from flows.deployments.evaluate import CHAMPION_OF, PATH
-from tasks.monitor.record import Idle, Kept
+from tasks.monitor.runs import MonitorRun, NoNewRows
 from tasks.monitor.successor import successor_of
-from tasks.monitor.watch import look_at
+from tasks.monitor.watch import monitor_rows
 from tasks.study.reader import StudyRecord
 
 ALARM, CALM, SUCCESSOR = "dense.monitor.alarm", "dense.monitor.calm", "dense.successor.wanted"
@@ -41,7 +41,7 @@ def monitor(
         again: Every file of the folder, also those that earlier looks have seen.
     """
     kept = look(study, path, again)
-    if isinstance(kept, Idle):
+    if isinstance(kept, NoNewRows):
         return Completed(message=f"Skipped: {kept.why}", name="Skipped")
     tell(kept)
     if not kept.look.alarm:
@@ -50,10 +50,10 @@ def monitor(
 
 
 @task(name="look", task_run_name="look at {path}", cache_policy=NO_CACHE)
-def look(study: str, path: str, again: bool) -> Kept | Idle:
+def look(study: str, path: str, again: bool) -> MonitorRun | NoNewRows:
     """One look, recorded."""
     home = Home.open()
-    return look_at(home, study, allowed(home, path), again=again)
+    return monitor_rows(home, study, allowed(home, path), again=again)
 
 
 def allowed(home: Home, path: str) -> Path:
@@ -68,7 +68,7 @@ def allowed(home: Home, path: str) -> Path:
         return confined(path, home, key="path")
 
 
-def tell(kept: Kept) -> str:
+def tell(kept: MonitorRun) -> str:
     """Emit what the look came to; of an alarm also what the next study is to be called with.
 
     Returns:

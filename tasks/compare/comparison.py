@@ -9,7 +9,7 @@ from typing import Any
 
 from conf.runtime.errors import BadInput, DenseError
 from conf.schema.evaluate import direction_of
-from tasks.compare.subject import Side, flat
+from tasks.compare.side import ComparisonSide, flat
 from tasks.evaluate.evaluation import Interval
 from tasks.evaluate.paired import paired_difference, same_rows
 from tasks.evaluate.predictions import AnyPredictions, Predictions, read, select_predictions
@@ -18,7 +18,7 @@ ABSENT = "–"
 
 
 @dataclass(frozen=True)
-class Score:
+class MetricComparison:
     """One metric on both sides."""
 
     name: str
@@ -57,10 +57,10 @@ class Disagreement:
 class Comparison:
     """What two sides have and have not in common."""
 
-    a: Side
-    b: Side
+    a: ComparisonSide
+    b: ComparisonSide
     objective: str
-    scores: tuple[Score, ...]
+    scores: tuple[MetricComparison, ...]
     """The objective first."""
     settings: tuple[tuple[str, Any, Any], ...]
     """Key and value on either side, of what differs: of two studies, else of two configurations;
@@ -86,7 +86,7 @@ class Comparison:
         return f"{ahead.name} is better: {name} by {abs(score.difference.value):.4f}"
 
 
-def compare(a: Side, b: Side) -> Comparison:
+def compare(a: ComparisonSide, b: ComparisonSide) -> Comparison:
     """Compare two sides.
 
     Raises:
@@ -132,17 +132,22 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[tuple[str, An
 
 
 def _score(
-    name: str, a: Side, b: Side, pair: tuple[AnyPredictions, AnyPredictions] | None
-) -> Score:
+    name: str,
+    a: ComparisonSide,
+    b: ComparisonSide,
+    pair: tuple[AnyPredictions, AnyPredictions] | None,
+) -> MetricComparison:
     known = name in a.metrics and name in b.metrics
     difference = None
     if pair and known:
         metric, answers = select_predictions(name, *pair)
         difference = paired_difference(metric, *answers, sign=-1.0, evaluate=a.config.evaluate)
-    return Score(name, a.metrics.get(name), b.metrics.get(name), difference)
+    return MetricComparison(name, a.metrics.get(name), b.metrics.get(name), difference)
 
 
-def _pair(a: Side, b: Side) -> tuple[tuple[AnyPredictions, AnyPredictions] | None, str]:
+def _pair(
+    a: ComparisonSide, b: ComparisonSide
+) -> tuple[tuple[AnyPredictions, AnyPredictions] | None, str]:
     """Both predictions where they are of the same rows; else why not."""
     try:
         first, second = read(a.predictions), read(b.predictions)

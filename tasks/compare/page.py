@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from conf.runtime.home import write_atomically
-from tasks.compare.comparison import Comparison, Score
-from tasks.compare.subject import Side
+from tasks.compare.comparison import Comparison, MetricComparison
+from tasks.compare.side import ComparisonSide
 from tasks.report import format as words
 from tasks.report.figures.base import Figure, best_so_far, plain
 from tasks.report.page import render
@@ -55,7 +55,7 @@ def pairing(found: Comparison) -> str:
     )
 
 
-def score_row(score: Score) -> tuple[str, ...]:
+def score_row(score: MetricComparison) -> tuple[str, ...]:
     """A metric's cells, as `SCORE_HEADS` names them."""
     cells = [words.name(score.name)]
     for found in (score.a, score.b):
@@ -101,7 +101,7 @@ def cell(value: Any) -> str:
     return words.setting(value)
 
 
-def _trials(side: Side) -> str:
+def _trials(side: ComparisonSide) -> str:
     outcomes = ", ".join(f"{many} {name}" for name, many in side.record.outcomes.items() if many)
     return f"{side.record.state.asked} ({outcomes})"
 
@@ -126,7 +126,7 @@ def _figures(found: Comparison) -> dict[str, Figure]:
     return figures
 
 
-def _best(side: Side, objective: str) -> list[tuple[int, float]]:
+def _best(side: ComparisonSide, objective: str) -> list[tuple[int, float]]:
     """The best value so far after each trial; nothing where the study has another objective."""
     if side.record.study.evaluate.objective != objective:
         return []
@@ -151,7 +151,7 @@ def course(lines: Sequence[Sequence[tuple[int, float]]], x: str, y: str, *, shap
     return {"data": data, "layout": {**axes, "showlegend": True}}
 
 
-def intervals(scores: Sequence[Score]) -> Figure:
+def intervals(scores: Sequence[MetricComparison]) -> Figure:
     """Each metric of both sides as a point with its interval."""
     data = []
     for name, colour in (("A", "$accent"), ("B", "$good")):

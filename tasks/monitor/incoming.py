@@ -31,7 +31,7 @@ UNFINISHED = (".tmp", ".part", ".crdownload")
 
 
 @dataclass(frozen=True)
-class Rows:
+class IncomingRows:
     """New rows as the registered model takes them, and their targets where they are known."""
 
     values: Any
@@ -117,7 +117,7 @@ def _stamp(path: Path) -> list[int]:
     return [stat.st_size, stat.st_mtime_ns]
 
 
-def read_rows(model: PyFuncModel, place: Path, names: Sequence[str]) -> Rows:
+def read_rows(model: PyFuncModel, place: Path, names: Sequence[str]) -> IncomingRows:
     """The rows of some files of a place.
 
     Args:
@@ -140,7 +140,7 @@ def read_rows(model: PyFuncModel, place: Path, names: Sequence[str]) -> Rows:
         file = place / name if name else place
         values, _ = rows_of(model, file)
         parts.append((values, _targets(file, len(values), facts)))
-    return Rows(
+    return IncomingRows(
         _joined([values for values, _ in parts]),
         tuple(target for _, targets in parts for target in targets),
     )

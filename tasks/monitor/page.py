@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.runtime.home import write_atomically
-from tasks.monitor.look import Look
+from tasks.monitor.drift import DriftReport
 from tasks.report import format
 from tasks.report.figures.base import Figure
 from tasks.report.page import render
@@ -16,14 +16,14 @@ from tasks.report.page import render
 MOST_FEATURES = 40
 
 
-def write_page(folder: Path, look: Look, earlier: Sequence[Look]) -> Path:
+def write_page(folder: Path, look: DriftReport, earlier: Sequence[DriftReport]) -> Path:
     """Write the page into a folder, and say where it is."""
     path = folder / "monitor.html"
     write_atomically(path, render("monitor.html", view(look, earlier)))
     return path
 
 
-def view(look: Look, earlier: Sequence[Look]) -> dict[str, Any]:
+def view(look: DriftReport, earlier: Sequence[DriftReport]) -> dict[str, Any]:
     """Names and values for the template."""
     features = sorted(look.features, key=lambda each: -each.distance)
     return {
@@ -49,21 +49,21 @@ def view(look: Look, earlier: Sequence[Look]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _verdict(look: Look, test: Any) -> str:
+def _verdict(look: DriftReport, test: Any) -> str:
     if test.raised:
         return f"alarm: {test.why}"
     small = f"certain, but smaller than {look.effect:g}"
     return small if test.certain else "as before"
 
 
-def _promise(look: Look, name: str) -> tuple[str, str]:
+def _promise(look: DriftReport, name: str) -> tuple[str, str]:
     found = look.promised.get(name)
     if found is None:
         return format.DASH, ""
     return format.number(found.value), format.interval(found.low, found.high)
 
 
-def _when(look: Look) -> str:
+def _when(look: DriftReport) -> str:
     return f"{datetime.fromtimestamp(look.time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
@@ -71,14 +71,14 @@ def _p(value: float) -> str:
     return f"{value:.3f}" if value >= 0.001 else "below 0.001"
 
 
-def _figures(look: Look, earlier: Sequence[Look]) -> dict[str, Figure]:
+def _figures(look: DriftReport, earlier: Sequence[DriftReport]) -> dict[str, Figure]:
     figures = {"course": _course([*earlier, look])} if earlier else {}
     if look.shares:
         figures["shares"] = _shares(look)
     return figures
 
 
-def _course(looks: Sequence[Look]) -> Figure:
+def _course(looks: Sequence[DriftReport]) -> Figure:
     """The greatest distance of any feature by look; alarms stand out."""
     most = [max(each.distance for each in look.features) for look in looks]
     return {
@@ -98,7 +98,7 @@ def _course(looks: Sequence[Look]) -> Figure:
     }  # fmt: skip
 
 
-def _shares(look: Look) -> Figure:
+def _shares(look: DriftReport) -> Figure:
     names = list(look.shares)
     sides = zip(("then", "now"), ("$quiet", "$accent"), zip(*look.shares.values(), strict=True),
                 strict=True)  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.floating]
+Samples = NDArray[np.floating]
 
 BLOCK = 100  # shuffles at once; bounds the memory
 BINS = 10  # of a PSI
@@ -40,7 +40,7 @@ class Distance:
 
 
 def kolmogorov_smirnov(
-    old: Rows, new: Rows, *, resamples: int, seed: int = 0, lower: bool = False
+    old: Samples, new: Samples, *, resamples: int, seed: int = 0, lower: bool = False
 ) -> Distances:
     """The greatest gap between the two distribution functions, feature by feature.
 
@@ -88,7 +88,9 @@ def _gaps(shares: NDArray, order: NDArray, last: NDArray, lower: bool) -> NDArra
     return found
 
 
-def maximum_mean_discrepancy(old: Rows, new: Rows, *, resamples: int, seed: int = 0) -> Distance:
+def maximum_mean_discrepancy(
+    old: Samples, new: Samples, *, resamples: int, seed: int = 0
+) -> Distance:
     """How far apart the two samples are as wholes, dependences between features included.
 
     Gaussian kernel on features scaled by their spread in `old`, its width the median distance
@@ -111,7 +113,7 @@ def maximum_mean_discrepancy(old: Rows, new: Rows, *, resamples: int, seed: int 
     return Distance(max(value, 0.0) ** 0.5, _p(null, value))
 
 
-def _some(rows: Rows, most: int, random: np.random.Generator) -> Rows:
+def _some(rows: Samples, most: int, random: np.random.Generator) -> Samples:
     rows = np.asarray(rows, dtype=np.float64)
     if len(rows) <= most:
         return rows
@@ -129,13 +131,13 @@ def stability(old: NDArray, new: NDArray) -> NDArray[np.float64]:
     return found
 
 
-def feature_stability(old: Rows, new: Rows) -> NDArray[np.float64]:
+def feature_stability(old: Samples, new: Samples) -> NDArray[np.float64]:
     """Population stability index of each feature, shape (d,), in ten bins that `old` fills equally
     (fewer where it repeats values)."""
     return np.array([_binned(a, b) for a, b in zip(old.T, new.T, strict=True)])
 
 
-def _binned(old: Rows, new: Rows) -> float:
+def _binned(old: Samples, new: Samples) -> float:
     edges = np.unique(np.quantile(old, np.linspace(0, 1, BINS + 1)[1:-1]))
     a, b = (np.bincount(np.searchsorted(edges, x), minlength=len(edges) + 1) for x in (old, new))
     return float(stability(a, b))

@@ -19,9 +19,9 @@ from data.card import parse_inputs
 from tasks.evaluate.evaluation import Interval
 from tasks.evaluate.intervals import bootstrap_intervals
 from tasks.evaluate.predictions import AnyPredictions
-from tasks.monitor.incoming import Rows, Seen, arrived, read_rows
-from tasks.monitor.look import Look, compare, quality
-from tasks.monitor.record import Idle, Kept, keep
+from tasks.monitor.drift import DriftReport, compare, quality
+from tasks.monitor.incoming import IncomingRows, Seen, arrived, read_rows
+from tasks.monitor.runs import MonitorRun, NoNewRows, record_run
 from tasks.packaging import drift_reference
 from tasks.packaging.drift_features import answers_of, features_of
 from tasks.registry import aliases
@@ -47,7 +47,7 @@ def watch(
     *,
     time: float,
     again: bool = False,
-) -> Kept | Idle:
+) -> MonitorRun | NoNewRows:
     """Look at the new rows of a place with the eyes of a model's champion.
 
     Of a folder the files are looked at that no look has seen; they count as seen once the look is
@@ -74,7 +74,7 @@ def watch(
     with seen.held():
         stamps = arrived(place, {} if again else seen.stamps())
         if not stamps:
-            return Idle(f"no file in {place} is new")
+            return NoNewRows(f"no file in {place} is new")
         with tempfile.TemporaryDirectory() as folder:
             loaded = loaded_version(client, version, folder)
             rows = read_rows(loaded, place, sorted(stamps))
@@ -82,17 +82,17 @@ def watch(
                 return _too_few(place, len(rows), settings.rows)
             known = _reference(client, version, folder)
             found = _look(loaded, version, known, rows, place, len(stamps), settings, time)
-        kept = keep(client, home, found)
+        kept = record_run(client, home, found)
         if place.is_dir():
             seen.add(stamps)
     return kept
 
 
-def _too_few(place: Path, rows: int, wanted: int) -> Idle:
+def _too_few(place: Path, rows: int, wanted: int) -> NoNewRows:
     said = f"{place} has {rows} new rows, and a look takes {wanted} (monitor.rows)"
     if place.is_file():
         raise BadInput(f"{said}; give more, or lower it")
-    return Idle(said)
+    return NoNewRows(said)
 
 
 def _reference(
@@ -116,12 +116,12 @@ def _look(
     model: PyFuncModel,
     version: ModelVersion,
     known: drift_reference.DriftReference,
-    rows: Rows,
+    rows: IncomingRows,
     place: Path,
     files: int,
     settings: Monitor,
     time: float,
-) -> Look:
+) -> DriftReport:
     facts = model.metadata.metadata
     try:
         answered = model.predict(rows.values)
@@ -150,7 +150,7 @@ def _look(
         quality=test,
         classes=[str(label) for label in facts["labels"]],
     )
-    return Look(
+    return DriftReport(
         study=version.tags["dense.study"],
         model=version.name,
         version=str(version.version),
@@ -182,7 +182,7 @@ def _promised(version: ModelVersion) -> dict[str, Interval]:
 
 
 def _metrics(
-    answered: pd.DataFrame, rows: Rows, facts: Mapping[str, Any], place: Path
+    answered: pd.DataFrame, rows: IncomingRows, facts: Mapping[str, Any], place: Path
 ) -> dict[str, Interval]:
     """Of the rows whose target is known; none where that is nobody's."""
     targets = [target for target in rows.targets if target is not None]
@@ -198,7 +198,7 @@ def _metrics(
     }
 
 
-def look_at(home: Home, name: str, place: Path, *, again: bool) -> Kept | Idle:
+def monitor_rows(home: Home, name: str, place: Path, *, again: bool) -> MonitorRun | NoNewRows:
     """A look at the rows of a place with the champion of a study, or of a registered model."""
     settings = StudyRecord.read(home, name).study.monitor if name in studies(home) else Monitor()
     uri = store.bootstrap(home)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Row:
+class LeaderboardRow:
     """One trial on the leaderboard."""
 
     place: int | None
@@ -39,11 +39,11 @@ class Row:
     """Dotted key to value, of every active searched setting."""
     measures: Mapping[str, float] = field(default_factory=dict)
     """Further objectives, and what the constraints are about, by name."""
-    broken: tuple[str, ...] = ()
-    """The constraints that it does not keep."""
+    violated: tuple[str, ...] = ()
+    """Names of the constraints that the trial violates."""
 
 
-def leaderboard(record: StudyRecord) -> Iterator[Row]:
+def leaderboard(record: StudyRecord) -> Iterator[LeaderboardRow]:
     """Ranked trials first, best first; then the others in the order in which they were asked."""
     ranked: set[int] = set()
     for place, trial in enumerate(record.leaderboard(), start=1):
@@ -114,7 +114,7 @@ def rich_table(record: StudyRecord, limit: int | None = 10, width: int | None = 
 
 
 @dataclass(frozen=True)
-class Column:
+class LeaderboardColumn:
     """A column of the leaderboard on a terminal."""
 
     name: str
@@ -129,7 +129,9 @@ class Column:
         return max(map(len, [self.name, *self.cells]))
 
 
-def fitting(columns: list[Column], width: int | None) -> tuple[list[Column], int]:
+def fitting(
+    columns: list[LeaderboardColumn], width: int | None
+) -> tuple[list[LeaderboardColumn], int]:
     """The columns that have room on a line, and the blanks between two: two, or one."""
     kept = list(columns)
     if width is None or sum(column.width + 2 for column in kept) - 2 <= width:
@@ -142,30 +144,37 @@ def fitting(columns: list[Column], width: int | None) -> tuple[list[Column], int
     return kept, 1
 
 
-def _columns(record: StudyRecord, rows: list[Row]) -> list[Column]:
+def _columns(record: StudyRecord, rows: list[LeaderboardRow]) -> list[LeaderboardColumn]:
     keys = settings(record)
     intervals = [format.interval(row.low, row.high) for row in rows]
-    plain = [row.status == "complete" and not row.broken for row in rows]
+    plain = [row.status == "complete" and not row.violated for row in rows]
     outcomes = ["" if well else outcome(row) for row, well in zip(rows, plain, strict=True)]
     return [
-        Column("", [str(row.place or "") for row in rows]),
-        Column("trial", [str(row.trial) for row in rows]),
-        Column(record.study.evaluate.objective, [format.number(row.value) for row in rows]),
-        Column("95 % interval", intervals, leaves=len(keys) + 2),
-        *(Column(name, [_measure(row, name) for row in rows]) for name in measured(record)),
+        LeaderboardColumn("", [str(row.place or "") for row in rows]),
+        LeaderboardColumn("trial", [str(row.trial) for row in rows]),
+        LeaderboardColumn(
+            record.study.evaluate.objective, [format.number(row.value) for row in rows]
+        ),
+        LeaderboardColumn("95 % interval", intervals, leaves=len(keys) + 2),
         *(
-            Column(name, [_cell(row, key) for row in rows], leaves=place)
+            LeaderboardColumn(name, [_measure(row, name) for row in rows])
+            for name in measured(record)
+        ),
+        *(
+            LeaderboardColumn(name, [_cell(row, key) for row in rows], leaves=place)
             for place, (key, name) in enumerate(short(keys).items(), start=1)
         ),
-        Column("time", [format.duration(row.seconds) for row in rows], leaves=len(keys) + 1),
-        *([Column("", outcomes, justify="left")] if any(outcomes) else []),
+        LeaderboardColumn(
+            "time", [format.duration(row.seconds) for row in rows], leaves=len(keys) + 1
+        ),
+        *([LeaderboardColumn("", outcomes, justify="left")] if any(outcomes) else []),
     ]
 
 
-def outcome(row: Row) -> str:
+def outcome(row: LeaderboardRow) -> str:
     """How a trial ended, with the cause where there is one."""
-    if row.broken:
-        return f"breaks {' and '.join(row.broken)}"
+    if row.violated:
+        return f"breaks {' and '.join(row.violated)}"
     return f"{row.status}: {row.cause}" if row.status == "failed" and row.cause else row.status
 
 
@@ -174,21 +183,21 @@ def measured(record: StudyRecord) -> tuple[str, ...]:
     return record.study.evaluate.needed
 
 
-def _measure(row: Row, name: str) -> str:
+def _measure(row: LeaderboardRow, name: str) -> str:
     return format.setting(row.measures[name]) if name in row.measures else ""
 
 
-def _cell(row: Row, key: str) -> str:
+def _cell(row: LeaderboardRow, key: str) -> str:
     return format.setting(row.values[key]) if key in row.values else ""
 
 
-def _row(record: TrialRecord, place: int | None) -> Row:
+def _row(record: TrialRecord, place: int | None) -> LeaderboardRow:
     trial, evaluation = record.trial, record.evaluation
     value = trial.value if place is not None else None
     found = evaluation.metrics.get(evaluation.objective) if evaluation and place else None
     if found is not None and found.value != value:
         found = None  # of another rung than the one that the journal ranks
-    return Row(
+    return LeaderboardRow(
         place=place,
         trial=trial.number,
         value=value,
@@ -202,5 +211,5 @@ def _row(record: TrialRecord, place: int | None) -> Row:
         origin=trial.origin,
         values=trial.values,
         measures=trial.measures,
-        broken=trial.broken,
+        violated=trial.broken,
     )

@@ -17,17 +17,17 @@ from tasks.report import format as words
 from tasks.report import reproduce
 from tasks.report.figures import base
 from tasks.report.figures.parallel_coordinates import parallel
-from tasks.report.leaderboard import Row, leaderboard, measured, outcome, settings, short
+from tasks.report.leaderboard import LeaderboardRow, leaderboard, measured, outcome, settings, short
 from tasks.report.sections import head
 from tasks.report.sections.compression import small
 from tasks.report.sections.cost import cost
 from tasks.report.sections.datacard import class_names, shown_card
-from tasks.report.sections.effects import Effects, effects
 from tasks.report.sections.errors import classes, mistakes, written
 from tasks.report.sections.explanations import champion_folder, explained
 from tasks.report.sections.gain import gain
-from tasks.report.sections.importance import Lesson, lessons, shown_importance
-from tasks.report.sections.pareto import front_of, fronts
+from tasks.report.sections.importance import FittedQuantity, fitted_quantities, shown_importance
+from tasks.report.sections.pareto import pareto_figures, pareto_front
+from tasks.report.sections.partial_dependence import PartialDependence, partial_dependence
 from tasks.study.champion_state import Winner
 from tasks.study.identity import STUDY_FILE
 from tasks.study.policy import levels
@@ -62,7 +62,7 @@ def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
     """Names and values for the template."""
     rows = list(leaderboard(record))
     winner, gained, best = Winner.of(record), gain(record), record.best
-    learned = lessons(record)
+    learned = fitted_quantities(record)
     folder = champion_folder(record, winner)
     shrunk = small(folder, record.state.sign)
     seen = _effects(record, rows, learned)
@@ -127,11 +127,13 @@ def _ensemble(record: StudyRecord) -> str:
     )
 
 
-def _effects(record: StudyRecord, rows: Sequence[Row], learned: Sequence[Lesson]) -> Effects:
+def _effects(
+    record: StudyRecord, rows: Sequence[LeaderboardRow], learned: Sequence[FittedQuantity]
+) -> PartialDependence:
     """Of the objective, which is the first that was learnt of."""
     objective = record.study.evaluate.objective
     first = next((each for each in learned if each.of == words.name(objective)), None)
-    return effects(first, rows, record.study.search.space, objective, record.state.sign)
+    return partial_dependence(first, rows, record.study.search.space, objective, record.state.sign)
 
 
 def _features(card: DataCard | None) -> list[str]:
@@ -143,10 +145,10 @@ def _features(card: DataCard | None) -> list[str]:
 
 def _figures(
     record: StudyRecord,
-    rows: Sequence[Row],
+    rows: Sequence[LeaderboardRow],
     best: TrialRecord | None,
     card: DataCard | None,
-    seen: Effects,
+    seen: PartialDependence,
 ) -> dict[str, base.Figure]:
     """Figures by the identity of their place on the page; what there is nothing for is absent."""
     objective, sign = record.study.evaluate.objective, record.state.sign
@@ -163,7 +165,7 @@ def _figures(
         )
     if record.study.search.space and len(ranked) > 1:
         found["parallel"] = parallel(rows, record.study.search.space, objective, sign)
-    found |= fronts(rows, objective, sign, record.study.evaluate.also)
+    found |= pareto_figures(rows, objective, sign, record.study.evaluate.also)
     evaluation = best.evaluation
     if evaluation and evaluation.confusion:
         found["confusion"] = base.confusion(
@@ -174,11 +176,11 @@ def _figures(
     return found
 
 
-def _table(record: StudyRecord, rows: Sequence[Row]) -> dict[str, Any]:
+def _table(record: StudyRecord, rows: Sequence[LeaderboardRow]) -> dict[str, Any]:
     keys = settings(record)
     ends = [end for row in rows for end in (row.low, row.high, row.value) if end is not None]
     low, high = base.readable_range(ends, record.state.sign)
-    on_it, names = set(front_of(record)), measured(record)
+    on_it, names = set(pareto_front(record)), measured(record)
     return {
         "measures": measured(record),
         "front": len(on_it),
@@ -199,7 +201,7 @@ def _table(record: StudyRecord, rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _table_row(row: Row, keys: Sequence[str], low: float, high: float) -> dict[str, Any]:
+def _table_row(row: LeaderboardRow, keys: Sequence[str], low: float, high: float) -> dict[str, Any]:
     def share(value: float | None) -> float:
         value = low if value is None else value
         return round(100 * min(max((value - low) / (high - low), 0.0), 1.0), 2)
@@ -218,9 +220,9 @@ def _table_row(row: Row, keys: Sequence[str], low: float, high: float) -> dict[s
     }
 
 
-def _failures(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def _failures(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
     """Failed trials by cause, the most frequent first."""
-    causes: dict[str, list[Row]] = defaultdict(list)
+    causes: dict[str, list[LeaderboardRow]] = defaultdict(list)
     for row in rows:
         if row.status == "failed":
             causes[row.cause or "error"].append(row)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tasks.evaluate.evaluation import ReliabilityBin
 from tasks.report import format as words
-from tasks.report.leaderboard import Row
+from tasks.report.leaderboard import LeaderboardRow
 from tasks.train.folder import MetricLine
 
 Figure = dict[str, Any]
@@ -24,7 +24,7 @@ MOST_NAMED_CELLS = 20
 
 
 def history(
-    rows: Sequence[Row], objective: str, sign: float, chance: Sequence[float] = ()
+    rows: Sequence[LeaderboardRow], objective: str, sign: float, chance: Sequence[float] = ()
 ) -> Figure:
     """Objective by trial, with the best so far as a step line; failures stand below the axis.
 
@@ -87,7 +87,7 @@ def _by_chance(chance: Sequence[float], low: float, high: float) -> dict[str, An
     }  # fmt: skip
 
 
-def _failed(rows: Sequence[Row], height: float) -> dict[str, Any]:
+def _failed(rows: Sequence[LeaderboardRow], height: float) -> dict[str, Any]:
     return {
         "type": "scatter", "mode": "markers", "name": "failed",
         "x": [row.trial for row in rows], "y": [height] * len(rows),
@@ -249,7 +249,7 @@ def _curve(
     }  # fmt: skip
 
 
-def hover(row: Row, objective: str) -> str:
+def hover(row: LeaderboardRow, objective: str) -> str:
     """What is said of a trial under the pointer."""
     lines = [f"<b>trial {row.trial}</b>  {plain(objective)} {words.number(row.value)}"]
     lines += [f"{plain(key)} {plain(words.setting(value))}" for key, value in row.values.items()]

@@ -12,7 +12,7 @@ from conf.loading.trial_values import same
 from conf.schema.search import Choices, Range, Scalar
 from tasks.report import format
 from tasks.report.figures.base import Figure, hover, plain, readable_range
-from tasks.report.leaderboard import Row, short
+from tasks.report.leaderboard import LeaderboardRow, short
 
 MOST_LINES = 200
 BENDS = 10
@@ -34,7 +34,7 @@ class Axis:
     low: float = 0.0
     high: float = 1.0
 
-    def position(self, row: Row) -> float | None:
+    def position(self, row: LeaderboardRow) -> float | None:
         """Where a trial crosses the axis; None where the setting is inactive."""
         if self.key is None:
             value = row.value
@@ -46,7 +46,10 @@ class Axis:
 
 
 def parallel(
-    rows: Sequence[Row], space: Mapping[str, Range | Choices], objective: str, sign: float
+    rows: Sequence[LeaderboardRow],
+    space: Mapping[str, Range | Choices],
+    objective: str,
+    sign: float,
 ) -> Figure:
     """The trials with an objective, best on top, and where those that failed lie.
 
@@ -100,7 +103,7 @@ def _setting_axis(name: str, key: str, dimension: Range | Choices) -> Axis:
     return Axis(name, key, tuple(ticks), dimension)
 
 
-def _objective_axis(rows: Sequence[Row], objective: str, sign: float) -> Axis:
+def _objective_axis(rows: Sequence[LeaderboardRow], objective: str, sign: float) -> Axis:
     low, high = readable_range([row.value for row in rows if row.value is not None], sign)
     ticks = tuple((i / 4, f"{low + i / 4 * (high - low):.3f}") for i in range(5))
     return Axis(objective, None, ticks, None, low, high)
@@ -111,7 +114,7 @@ def _shade(place: int, many: int) -> tuple[str, float, float]:
 
 
 def _line(
-    row: Row, shade: tuple[str, float, float], axes: Sequence[Axis], objective: str
+    row: LeaderboardRow, shade: tuple[str, float, float], axes: Sequence[Axis], objective: str
 ) -> dict[str, Any]:
     colour, width, opacity = shade
     crossings = [axis.position(row) for axis in axes]

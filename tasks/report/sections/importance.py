@@ -20,7 +20,7 @@ TRUSTED = 0.25
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FittedQuantity:
     """What a model learnt of one quantity."""
 
     of: str
@@ -35,7 +35,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Bars:
+class ImportanceBars:
     """Bars of one quantity."""
 
     of: str
@@ -45,7 +45,7 @@ class Bars:
     """What they rest on, and how far to trust them."""
 
 
-def lessons(record: StudyRecord) -> list[Lesson]:
+def fitted_quantities(record: StudyRecord) -> list[FittedQuantity]:
     """Of the objective, then of the time; of what too little is known there is none."""
     if not record.study.search.space:
         return []
@@ -68,15 +68,15 @@ def lessons(record: StudyRecord) -> list[Lesson]:
     for of, results in ((objective, scored), ("time of a trial", timed)):
         generator = np.random.default_rng([seed, len(results)])
         if (model := fit_model(problem.space, results, generator)) is not None:
-            found.append(Lesson(of, model, importance(model, generator)))
+            found.append(FittedQuantity(of, model, importance(model, generator)))
     return found
 
 
-def shown_importance(record: StudyRecord, learned: list[Lesson]) -> list[Bars]:
+def shown_importance(record: StudyRecord, learned: list[FittedQuantity]) -> list[ImportanceBars]:
     """Bars for each quantity."""
     names = short(settings(record))
     return [
-        Bars(
+        ImportanceBars(
             each.of,
             [
                 (names[key], f"{100 * min(share, 1.0):.0f} %", round(100 * min(share, 1.0)))
@@ -88,7 +88,7 @@ def shown_importance(record: StudyRecord, learned: list[Lesson]) -> list[Bars]:
     ]
 
 
-def _note(lesson: Lesson) -> str:
+def _note(lesson: FittedQuantity) -> str:
     share = max(lesson.importance.predictivity, 0.0)
     rests = (
         f"From a model of {words.count(lesson.importance.results, 'trial')}, which foretells "

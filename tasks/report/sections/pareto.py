@@ -8,12 +8,12 @@ from typing import Any
 from conf.schema.evaluate import direction_of
 from tasks.report import format as words
 from tasks.report.figures.base import Figure, hover, plain, readable_range
-from tasks.report.leaderboard import Row
+from tasks.report.leaderboard import LeaderboardRow
 from tasks.study.reader import StudyRecord
 from tasks.suggest.acquisition.pareto import pareto_front
 
 
-def front_of(record: StudyRecord) -> list[int]:
+def pareto_front(record: StudyRecord) -> list[int]:
     """Numbers of the trials on the front, best by the first objective first; none where there is
     one objective only."""
     evaluate = record.study.evaluate
@@ -38,8 +38,8 @@ def loss(name: str, value: float) -> float:
     return value if direction_of(name) == "minimize" else -value
 
 
-def fronts(
-    rows: Sequence[Row], objective: str, sign: float, also: Sequence[str]
+def pareto_figures(
+    rows: Sequence[LeaderboardRow], objective: str, sign: float, also: Sequence[str]
 ) -> dict[str, Figure]:
     """A figure for each further objective, by the identity of its place on the page."""
     return {
@@ -47,7 +47,7 @@ def fronts(
     }
 
 
-def _figure(rows: Sequence[Row], objective: str, sign: float, name: str) -> Figure:
+def _figure(rows: Sequence[LeaderboardRow], objective: str, sign: float, name: str) -> Figure:
     """The first objective by another: the trials on the front of these two, and the rest."""
     shown = [row for row in rows if row.value is not None and name in row.measures]
     pairs = {r.trial: (loss(name, r.measures[name]), sign * (r.value or 0.0)) for r in shown}
@@ -71,7 +71,7 @@ def _figure(rows: Sequence[Row], objective: str, sign: float, name: str) -> Figu
 
 
 def _points(
-    rows: Sequence[Row], objective: str, name: str, label: str, colour: str
+    rows: Sequence[LeaderboardRow], objective: str, name: str, label: str, colour: str
 ) -> dict[str, Any]:
     return {
         "type": "scatter", "mode": "markers", "name": label,

@@ -19,7 +19,7 @@ from conf.schema.champion import Gate, Monitor
 from tasks.champion.decision import decide
 from tasks.champion.gate import apply_gate
 from tasks.evaluate.predictions import read
-from tasks.monitor.record import Idle, Kept
+from tasks.monitor.runs import MonitorRun, NoNewRows
 from tasks.monitor.watch import watch
 from tasks.packaging import drift_reference
 from tasks.packaging.explanations import read_explained
@@ -302,14 +302,14 @@ def test_new_files_are_looked_at_once_and_raise_nothing(
     values, labels = fresh(scored, 150)
     save(tmp_path, values[:20], labels[:20])
     waiting = looked(client, scored, tmp_path)
-    assert isinstance(waiting, Idle) and "20 new rows" in waiting.why
+    assert isinstance(waiting, NoNewRows) and "20 new rows" in waiting.why
     save(tmp_path, values[20:], labels[20:], "more")
     found = looked(client, scored, tmp_path)
-    assert isinstance(found, Kept) and not found.look.alarm
+    assert isinstance(found, MonitorRun) and not found.look.alarm
     assert (found.look.rows, found.look.labelled, len(found.look.tests)) == (150, 150, 5)
     assert found.look.metrics["accuracy"].value > 0.8
     again = looked(client, scored, tmp_path)
-    assert isinstance(again, Idle) and "no file" in again.why
+    assert isinstance(again, NoNewRows) and "no file" in again.why
     run = client.get_run(found.run_id)
     assert run.data.tags["dense.kind"] == "monitor" and run.data.metrics["alarm"] == 0
     names = {file.path for file in client.list_artifacts(found.run_id)}
@@ -325,14 +325,14 @@ def test_turned_rows_and_wrong_answers_raise_alarms_and_leave_the_alias(
     values, labels = fresh(scored, 120)
     np.save(tmp_path / "turned.npy", np.rot90(values, axes=(1, 2)))
     turned = looked(client, scored, tmp_path / "turned.npy", 1)
-    assert isinstance(turned, Kept) and turned.look.labelled == 0
+    assert isinstance(turned, MonitorRun) and turned.look.labelled == 0
     raised = {test.name for test in turned.look.tests if test.raised}
     assert {"inputs, one by one", "inputs, as wholes"} <= raised
     page = turned.page.read_text()
     assert "Alarm" in page and "://" not in page.split("<script>")[0]
     save(tmp_path / "drop", values, (labels + (np.arange(120) % 3 == 0)) % 10)
     wrong = looked(client, scored, tmp_path / "drop", 2)
-    assert isinstance(wrong, Kept)
+    assert isinstance(wrong, MonitorRun)
     assert {test.name for test in wrong.look.tests if test.raised} == {"quality"}
     assert aliases.incumbent(client, "digits") == held
 

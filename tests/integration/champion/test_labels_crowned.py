@@ -14,7 +14,7 @@ from conf.schema.study import Study
 from tasks.champion.context import ChampionContext
 from tasks.champion.pipeline import run_champion_step
 from tasks.compress.compress import compress
-from tasks.monitor.record import Kept
+from tasks.monitor.runs import MonitorRun
 from tasks.monitor.watch import watch
 from tasks.prepare import prepare
 from tasks.study.reader import StudyRecord
@@ -75,11 +75,11 @@ def proven(home: Home, engine: Engine) -> None:
     small = compress(client, record, recipes, engine.run)
     assert len(small.tradeoff.rows) == 5 and all(row.within for row in small.tradeoff.rows)
     quiet = watch(client, home, labels.name, told(file, wrongly=False), Monitor(), time=1.0)
-    assert isinstance(quiet, Kept) and "quality" not in raised(quiet)
+    assert isinstance(quiet, MonitorRun) and "quality" not in raised(quiet)
     loud = watch(client, home, labels.name, told(file, wrongly=True), Monitor(), time=2.0)
-    assert isinstance(loud, Kept) and raised(loud) == {"quality"}
+    assert isinstance(loud, MonitorRun) and raised(loud) == {"quality"}
 
 
-def raised(found: Kept) -> set[str]:
+def raised(found: MonitorRun) -> set[str]:
     """The tests that gave the alarm."""
     return {test.name for test in found.look.tests if test.raised}

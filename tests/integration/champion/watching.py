@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 from PIL import Image
 
 from conf.schema.champion import Monitor
-from tasks.monitor.record import Idle, Kept
+from tasks.monitor.runs import MonitorRun, NoNewRows
 from tasks.monitor.watch import watch
 from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import test_path
@@ -23,7 +23,9 @@ def fresh(scored: Scored, count: int) -> tuple[np.ndarray, np.ndarray]:
     return rows.values[some], rows.targets[some]
 
 
-def looked(client: MlflowClient, scored: Scored, place: Path, second: int = 0) -> Kept | Idle:
+def looked(
+    client: MlflowClient, scored: Scored, place: Path, second: int = 0
+) -> MonitorRun | NoNewRows:
     """A look at a place."""
     time = 1_795_305_600.0 + second
     return watch(client, scored.home, "digits", place, Monitor(), time=time)

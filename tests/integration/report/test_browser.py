@@ -10,7 +10,7 @@ import pytest
 from conf.runtime.home import Home
 from tasks.compare.comparison import compare
 from tasks.compare.page import write_comparison
-from tasks.compare.subject import side
+from tasks.compare.side import read_side
 from tasks.report.page import write_page
 from tasks.report.view import Surroundings
 from tests.cards import as_card
@@ -87,7 +87,7 @@ def test_without_scripts_everything_but_the_plots_is_there(page: Path, browser: 
 def test_a_comparison_is_drawn_without_complaint_too(page: Path, browser: Browser) -> None:
     home = Home.open(page.parent.parent)
     browser.complaints.clear()
-    compared = write_comparison(compare(side(home, "digits/0"), side(home, "digits/1")))
+    compared = write_comparison(compare(read_side(home, "digits/0"), read_side(home, "digits/1")))
     browser.open(compared, width=390)
     assert set(browser.value(DRAWN).split(",")) == {"intervals", "course"}
     assert browser.complaints == []

@@ -10,9 +10,9 @@ import pytest
 
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
-from tasks.compare.comparison import Disagreement, Score, compare, differing
+from tasks.compare.comparison import Disagreement, MetricComparison, compare, differing
 from tasks.compare.page import tables, write_comparison
-from tasks.compare.subject import side
+from tasks.compare.side import read_side
 from tasks.evaluate.evaluation import Interval
 from tasks.evaluate.predictions import NumberPredictions, read, write
 from tests.unit.report.made import crowned, made_home, made_study
@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def test_two_studies_differ_in_settings_and_are_paired_by_their_best_trials(home: Home) -> None:
-    found = compare(side(home, "digits"), side(home, "second"))
+    found = compare(read_side(home, "digits"), read_side(home, "second"))
     assert ("seed", 0, 5) in found.settings
     assert not [key for key, _, _ in found.settings if key == "name"]
     assert {key for key, _, _ in found.best} <= set(found.a.record.study.search.space)
@@ -39,7 +39,7 @@ def test_two_studies_differ_in_settings_and_are_paired_by_their_best_trials(home
 
 
 def test_two_trials_are_told_apart_by_what_the_search_set(home: Home) -> None:
-    found = compare(side(home, "digits/0"), side(home, "digits/1"))
+    found = compare(read_side(home, "digits/0"), read_side(home, "digits/1"))
     assert found.settings and all(a != b for _, a, b in found.settings)
     assert found.rows is not None
     right = [read(each.predictions) for each in (found.a, found.b)]
@@ -52,7 +52,7 @@ def test_two_trials_are_told_apart_by_what_the_search_set(home: Home) -> None:
 
 
 def test_the_page_holds_both_sides_and_no_foreign_markup(home: Home) -> None:
-    found = compare(side(home, "digits/0"), side(home, "second"))
+    found = compare(read_side(home, "digits/0"), read_side(home, "second"))
     page = write_comparison(found)
     assert page.name == "compare-digits.0-second.html"
     text = page.read_text()
@@ -62,10 +62,10 @@ def test_the_page_holds_both_sides_and_no_foreign_markup(home: Home) -> None:
 
 
 def test_other_rows_are_not_paired(home: Home, tmp_path: Path) -> None:
-    a = side(home, "digits/2")
+    a = read_side(home, "digits/2")
     said = read(a.predictions)
     moved = type(said)(said.ids + 1, said.targets, said.predictions, said.probabilities)
-    b = side(home, "digits/3")
+    b = read_side(home, "digits/3")
     kept = b.predictions.read_bytes()
     try:
         write(b.predictions, moved)
@@ -90,11 +90,11 @@ def test_other_rows_are_not_paired(home: Home, tmp_path: Path) -> None:
 )
 def test_a_side_that_is_not_there(home: Home, name: str, message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        side(home, name)
+        read_side(home, name)
 
 
 def test_validation_and_test_part_are_not_compared(home: Home) -> None:
-    a = side(home, "digits/0")
+    a = read_side(home, "digits/0")
     b = type(a)(**{**vars(a), "part": "test", "name": "digits@champion"})
     with pytest.raises(BadInput, match="on the validation part and digits@champion on the test"):
         compare(a, b)
@@ -120,7 +120,7 @@ def test_mcnemar_is_exact(only_a: int, only_b: int, p: float) -> None:
 )
 def test_who_is_better(name: str, ends: tuple[float, float], better: str) -> None:
     middle = Interval(value=sum(ends) / 2, low=ends[0], high=ends[1])
-    assert Score(name, None, None, middle).better == better
+    assert MetricComparison(name, None, None, middle).better == better
 
 
 def test_settings_that_only_one_side_has_are_shown() -> None:
@@ -128,7 +128,7 @@ def test_settings_that_only_one_side_has_are_shown() -> None:
 
 
 def test_numbers_and_texts_are_paired_without_right_and_wrong(home: Home) -> None:
-    a, b = side(home, "digits/2"), side(home, "digits/3")
+    a, b = read_side(home, "digits/2"), read_side(home, "digits/3")
     kept = [each.predictions.read_bytes() for each in (a, b)]
     numbers = [
         NumberPredictions(np.arange(9), np.arange(9.0), np.arange(9.0) + off) for off in (0.5, 1.0)

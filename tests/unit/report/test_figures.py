@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conf.schema.search import Choices, Range
 from tasks.report.figures import base
 from tasks.report.figures.parallel_coordinates import bent, parallel, place
-from tasks.report.leaderboard import Row, leaderboard
+from tasks.report.leaderboard import LeaderboardRow, leaderboard
 from tasks.report.view import Surroundings, view
 from tasks.study.reader import StudyRecord
 from tasks.train.folder import MetricLine
@@ -32,11 +32,13 @@ def coloured(figure: Any) -> Any:
     return json.loads(text)
 
 
-def row(trial: int, value: float | None, **settings: Any) -> Row:
+def row(trial: int, value: float | None, **settings: Any) -> LeaderboardRow:
     """A row of the leaderboard."""
     status = "complete" if value is not None else "failed"
     place = trial + 1 if value is not None else None
-    return Row(place, trial, value, None, None, status, None, "", 1, 1.0, "bayes", settings)
+    return LeaderboardRow(
+        place, trial, value, None, None, status, None, "", 1, 1.0, "bayes", settings
+    )
 
 
 def test_every_figure_is_valid_plotly(record: StudyRecord) -> None:

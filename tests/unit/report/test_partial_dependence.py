@@ -10,8 +10,8 @@ from conf.schema.run import Stop
 from tasks.report.leaderboard import leaderboard
 from tasks.report.page import page
 from tasks.report.sections.cost import cost
-from tasks.report.sections.effects import Effects, effects
-from tasks.report.sections.importance import lessons
+from tasks.report.sections.importance import fitted_quantities
+from tasks.report.sections.partial_dependence import PartialDependence, partial_dependence
 from tasks.study.reader import StudyRecord
 from tests.unit.report.made import made_study
 
@@ -23,13 +23,15 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
 
 
 @pytest.fixture(scope="module")
-def found(large: StudyRecord) -> Effects:
+def found(large: StudyRecord) -> PartialDependence:
     """Its effects."""
     rows, study = list(leaderboard(large)), large.study
-    return effects(lessons(large)[0], rows, study.search.space, "accuracy", large.state.sign)
+    return partial_dependence(
+        fitted_quantities(large)[0], rows, study.search.space, "accuracy", large.state.sign
+    )
 
 
-def test_the_slice_of_what_decides_rises_and_falls_with_it(found: Effects) -> None:
+def test_the_slice_of_what_decides_rises_and_falls_with_it(found: PartialDependence) -> None:
     assert found.slices[0] == "lr"
     _, _, line, dots = found.figures["slice-0"]["data"]
     middle = line["y"][len(line["y"]) // 2 - 8 : len(line["y"]) // 2 + 8]
@@ -37,12 +39,12 @@ def test_the_slice_of_what_decides_rises_and_falls_with_it(found: Effects) -> No
     assert len(dots["x"]) == 38 and all(0 <= x <= len(line["x"]) - 1 for x in dots["x"])
 
 
-def test_random_search_comes_nearer_with_every_trial(found: Effects) -> None:
+def test_random_search_comes_nearer_with_every_trial(found: PartialDependence) -> None:
     assert len(found.chance) == 40
     assert np.all(np.diff(found.chance) >= 0)
 
 
-def test_of_what_decides_nothing_there_is_no_slice(found: Effects) -> None:
+def test_of_what_decides_nothing_there_is_no_slice(found: PartialDependence) -> None:
     assert len(found.slices) < 4 and len(found.plane) in (0, 2)
     assert set(found.figures) == {
         *(f"slice-{index}" for index in range(len(found.slices))),
@@ -51,7 +53,9 @@ def test_of_what_decides_nothing_there_is_no_slice(found: Effects) -> None:
 
 
 def test_where_too_little_is_known_nothing_is_drawn(record: StudyRecord) -> None:
-    none = effects(None, list(leaderboard(record)), record.study.search.space, "accuracy", -1.0)
+    none = partial_dependence(
+        None, list(leaderboard(record)), record.study.search.space, "accuracy", -1.0
+    )
     assert not none.figures and not none.chance
 
 

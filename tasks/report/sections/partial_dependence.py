@@ -12,8 +12,8 @@ from conf.loading.trial_values import same
 from conf.schema.search import Choices, Range, Scalar
 from tasks.report import format
 from tasks.report.figures.base import Figure, hover, plain, readable_range
-from tasks.report.leaderboard import Row, short
-from tasks.report.sections.importance import Lesson
+from tasks.report.leaderboard import LeaderboardRow, short
+from tasks.report.sections.importance import FittedQuantity
 from tasks.suggest.analysis.partial_dependence import (
     Plane,
     Slice,
@@ -29,7 +29,7 @@ _MOST_TICKS = 6
 
 
 @dataclass(frozen=True)
-class Effects:
+class PartialDependence:
     """Figures of what was learnt of the objective, by the identity of their place on the page."""
 
     figures: Mapping[str, Figure]
@@ -41,19 +41,19 @@ class Effects:
     """The objective that random search is expected to have reached after each trial."""
 
 
-def effects(
-    lesson: Lesson | None,
-    rows: Sequence[Row],
+def partial_dependence(
+    lesson: FittedQuantity | None,
+    rows: Sequence[LeaderboardRow],
     space: Mapping[str, Range | Choices],
     objective: str,
     sign: float,
-) -> Effects:
+) -> PartialDependence:
     """Slices along the most important settings, the plane of the first two, and random search.
 
     Nothing where the model foretells too little. `sign` is 1 where the objective is to fall.
     """
     if lesson is None or not lesson.trusted:
-        return Effects({}, (), (), ())
+        return PartialDependence({}, (), (), ())
     model, names = lesson.model, short(list(space))
     shares = lesson.importance.shares
     keys = [key for i, key in enumerate(shares) if i == 0 or shares[key] >= LEAST_SHARE]
@@ -69,14 +69,16 @@ def effects(
         found["plane"] = drawer.plane(dependence_on_pair(model, two[0], two[1], generator))
     most = max(row.trial for row in rows) + 1
     chance = [sign * loss for loss in random_search_curve(model, most, generator)]
-    return Effects(found, [names[key] for key in keys], [names[key] for key in two], chance)
+    return PartialDependence(
+        found, [names[key] for key in keys], [names[key] for key in two], chance
+    )
 
 
 @dataclass(frozen=True)
 class _Drawer:
     """Draws over the trials of one study."""
 
-    rows: Sequence[Row]
+    rows: Sequence[LeaderboardRow]
     space: Mapping[str, Range | Choices]
     names: Mapping[str, str]
     objective: str

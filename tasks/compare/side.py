@@ -25,7 +25,7 @@ _NAME = re.compile(r"(?P<study>[^/@]+)(?:/(?P<trial>\d+)|@(?P<champion>champion)
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparisonSide:
     """What is compared."""
 
     name: str
@@ -58,7 +58,7 @@ class Side:
         return self.folder / PREDICTIONS
 
 
-def side(home: Home, name: str) -> Side:
+def read_side(home: Home, name: str) -> ComparisonSide:
     """Read a side from its files.
 
     Raises:
@@ -78,13 +78,13 @@ def side(home: Home, name: str) -> Side:
     return _study(name, record)
 
 
-def _study(name: str, record: StudyRecord) -> Side:
+def _study(name: str, record: StudyRecord) -> ComparisonSide:
     best = record.best
     if best is None:
         raise BadInput(f"no trial of {name!r} has a result yet; see: dense status {name}")
     settings = flat(record.study)
     del settings["name"]
-    return Side(
+    return ComparisonSide(
         name=name,
         words=f"study {name}, its best trial {best.number}",
         part="validation",
@@ -99,11 +99,11 @@ def _study(name: str, record: StudyRecord) -> Side:
     )
 
 
-def _trial(name: str, record: StudyRecord, found: TrialRecord) -> Side:
+def _trial(name: str, record: StudyRecord, found: TrialRecord) -> ComparisonSide:
     evaluation = found.evaluation
     if evaluation is None:
         raise BadInput(f"trial {name} has no result ({found.trial.status}); compare another")
-    return Side(
+    return ComparisonSide(
         name=name,
         words=f"trial {found.number} of {record.study.name}",
         part="validation",
@@ -118,7 +118,7 @@ def _trial(name: str, record: StudyRecord, found: TrialRecord) -> Side:
     )
 
 
-def _champion(name: str, record: StudyRecord) -> Side:
+def _champion(name: str, record: StudyRecord) -> ComparisonSide:
     from tasks.compare.replay import champion_final
 
     final, winner = champion_final(record), Winner.of(record)
@@ -126,7 +126,7 @@ def _champion(name: str, record: StudyRecord) -> Side:
     config = record.trial(final.number).config
     evaluation = Evaluation.read(final.folder / "test" / EVALUATION)
     curve = TrialFolder(final.folder).read_metrics()
-    return Side(
+    return ComparisonSide(
         name=name,
         words=f"champion of {record.study.name}, trial {final.number} trained again",
         part="test",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from conf.runtime.home import Home, write_atomically
+from tasks.monitor.drift import DriftReport
 from tasks.monitor.incoming import folder_of
-from tasks.monitor.look import Look
 from tasks.monitor.page import write_page
 from tasks.registry.register import experiment_of
 
@@ -24,49 +24,49 @@ EARLIER = 50
 
 
 @dataclass(frozen=True)
-class Kept:
+class MonitorRun:
     """A look, and where it is to be found."""
 
-    look: Look
+    look: DriftReport
     run_id: str
     page: Path
 
 
 @dataclass(frozen=True)
-class Idle:
+class NoNewRows:
     """There was nothing to look at yet."""
 
     why: str
 
 
-def keep(client: MlflowClient, home: Home, look: Look) -> Kept:
+def record_run(client: MlflowClient, home: Home, look: DriftReport) -> MonitorRun:
     """Write the look and its page into the home, and a run of `dense.kind` monitor into the study's
     experiment.
 
     Raises:
         DenseError: the experiment is gone.
     """
-    earlier = looks(home, look.model)
+    earlier = earlier_reports(home, look.model)
     stamp = datetime.fromtimestamp(look.time, UTC).strftime("%Y%m%d-%H%M%S-%f")
     folder = folder_of(home, look.model) / stamp
     page = write_page(folder, look, earlier[-EARLIER:])
     run_id = _run(client, home, look, page)
     write_atomically(folder / LOOK, look.model_dump_json() + "\n")
-    return Kept(look, run_id, page)
+    return MonitorRun(look, run_id, page)
 
 
-def looks(home: Home, model: str) -> list[Look]:
+def earlier_reports(home: Home, model: str) -> list[DriftReport]:
     """Earlier looks at a model's rows, oldest first; what cannot be read is left out."""
     found = []
     for path in sorted(folder_of(home, model).glob(f"*/{LOOK}")):
         try:
-            found.append(Look.model_validate_json(path.read_bytes()))
+            found.append(DriftReport.model_validate_json(path.read_bytes()))
         except (OSError, ValidationError):
             continue
     return found
 
 
-def _run(client: MlflowClient, home: Home, look: Look, page: Path) -> str:
+def _run(client: MlflowClient, home: Home, look: DriftReport, page: Path) -> str:
     from mlflow.entities import Metric
 
     time = int(look.time * 1000)
@@ -90,7 +90,7 @@ def _run(client: MlflowClient, home: Home, look: Look, page: Path) -> str:
     return run_id
 
 
-def _values(look: Look) -> dict[str, float]:
+def _values(look: DriftReport) -> dict[str, float]:
     values = {
         "alarm": float(look.alarm),
         "rows": float(look.rows),

@@ -5,7 +5,7 @@ import pytest
 
 from conf.schema.champion import Monitor
 from tasks.evaluate.evaluation import Interval
-from tasks.monitor.look import Comparison, compare, quality
+from tasks.monitor.drift import DriftComparison, compare, quality
 from tasks.packaging.drift_features import DriftFeatures, DriftPredictions
 from tasks.packaging.drift_reference import DriftReference
 
@@ -32,13 +32,13 @@ def looked(
     shift: float = 0.0,
     second: float = 0.5,
     begun: int = 0,
-) -> Comparison:
+) -> DriftComparison:
     old = sample(begun, 800)
     new = sample(seed, rows, shift=shift, second=second)
     return compare(DriftReference(*old), *new, settings, classes=CLASSES)
 
 
-def raised(found: Comparison) -> set[str]:
+def raised(found: DriftComparison) -> set[str]:
     return {test.name for test in found.tests if test.raised}
 
 

@@ -30,13 +30,13 @@ OF_EFFECT = ("KS distance", "total variation")
 """Statistics on the scale of `monitor.effect`; the others have none."""
 
 
-class Record(BaseModel):
+class MonitorRecord(BaseModel):
     """Frozen and closed: what is written is what is read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Test(Record):
+class DriftTest(MonitorRecord):
     """One test and what it came to."""
 
     __test__ = False  # for pytest
@@ -54,7 +54,7 @@ class Test(Record):
     why: str
 
 
-class Compared(Record):
+class FeatureDrift(MonitorRecord):
     """One feature of the rows, or one number of the answers, then and now."""
 
     name: str
@@ -70,7 +70,7 @@ class Compared(Record):
     """Population stability index."""
 
 
-class Look(Record):
+class DriftReport(MonitorRecord):
     """What one look at new rows came to."""
 
     study: str
@@ -85,9 +85,9 @@ class Look(Record):
     """Rows of these whose target is known."""
     files: int
     """Files of a folder that were looked at; 1 for a file."""
-    tests: tuple[Test, ...]
-    features: tuple[Compared, ...]
-    answers: tuple[Compared, ...]
+    tests: tuple[DriftTest, ...]
+    features: tuple[FeatureDrift, ...]
+    answers: tuple[FeatureDrift, ...]
     shares: dict[str, tuple[float, float]]
     """Class to its share of the answers then and now; empty where nothing is classified."""
     metrics: dict[str, Interval]
@@ -109,12 +109,12 @@ class Look(Record):
         return "; ".join(raised) or f"{self.rows:,} rows look as they did"
 
 
-class Comparison(Record):
-    """What the rows and the answers say, then and now; of a `Look`."""
+class DriftComparison(MonitorRecord):
+    """What the rows and the answers say, then and now; of a `DriftReport`."""
 
-    tests: tuple[Test, ...]
-    features: tuple[Compared, ...]
-    answers: tuple[Compared, ...]
+    tests: tuple[DriftTest, ...]
+    features: tuple[FeatureDrift, ...]
+    answers: tuple[FeatureDrift, ...]
     shares: dict[str, tuple[float, float]]
 
 
@@ -124,10 +124,10 @@ def compare(
     answers: DriftPredictions,
     settings: Monitor,
     *,
-    quality: Test | None = None,
+    quality: DriftTest | None = None,
     classes: Sequence[str] = (),
     seed: int = 0,
-) -> Comparison:
+) -> DriftComparison:
     """Hold new rows against the reference.
 
     Args:
@@ -139,7 +139,7 @@ def compare(
         classes: names of the classes.
         seed: of the shuffles and of what is drawn of many rows.
     """
-    tests: list[Test] = [] if quality is None else [quality]
+    tests: list[DriftTest] = [] if quality is None else [quality]
     random = np.random.default_rng(seed)
     # Resolves the share of each of at most five tests.
     resamples = max(999, math.ceil(10 / settings.alpha) - 1)
@@ -151,7 +151,7 @@ def compare(
         old.joint, new.joint, resamples=resamples, seed=seed
     )
     tests.append(_test("inputs, as wholes", "MMD", whole.value, whole.p))
-    said: tuple[Compared, ...] = ()
+    said: tuple[FeatureDrift, ...] = ()
     shares: dict[str, tuple[float, float]] = {}
     if reference.answers is not None:
         then, now = (
@@ -171,12 +171,12 @@ def compare(
             moved = statistics.count_stability(before, after, resamples=resamples, seed=seed)
             tests.append(_classes(moved, before, after))
             shares = _shares(classes, before, after)
-    return Comparison(
+    return DriftComparison(
         tests=tuple(judged(tests, settings)), features=compared, answers=said, shares=shares
     )
 
 
-def judged(tests: list[Test], settings: Monitor) -> Iterator[Test]:
+def judged(tests: list[DriftTest], settings: Monitor) -> Iterator[DriftTest]:
     """The tests, each held against its share of alpha."""
     for test in tests:
         certain = test.p <= settings.alpha / len(tests)
@@ -191,7 +191,7 @@ def quality(
     promised: Interval,
     rows: int,
     tested: int,
-) -> Test | None:
+) -> DriftTest | None:
     """Whether the objective is worse than it was on the test part: one-sided, by the two intervals.
 
     None where fewer than ten rows are labelled. A metric without a spread, such as an accuracy of
@@ -216,10 +216,10 @@ def _drawn(count: int, random: np.random.Generator) -> NDArray[np.int64]:
 
 def _compared(
     names: tuple[str, ...], old: NDArray, new: NDArray, found: statistics.Distances
-) -> tuple[Compared, ...]:
+) -> tuple[FeatureDrift, ...]:
     psi = statistics.feature_stability(old, new)
     return tuple(
-        Compared(
+        FeatureDrift(
             name=name,
             before=float(old[:, k].mean()),
             now=float(new[:, k].mean()),
@@ -231,7 +231,9 @@ def _compared(
     )
 
 
-def _greatest(name: str, compared: tuple[Compared, ...], found: statistics.Distances) -> Test:
+def _greatest(
+    name: str, compared: tuple[FeatureDrift, ...], found: statistics.Distances
+) -> DriftTest:
     most = max(compared, key=lambda each: each.distance)
     why = (
         f"{most.name!r} is distributed otherwise (KS {most.distance:.2f}, PSI "
@@ -240,7 +242,7 @@ def _greatest(name: str, compared: tuple[Compared, ...], found: statistics.Dista
     return _test(name, "KS distance", most.distance, found.p, why)
 
 
-def _classes(moved: statistics.Distance, before: NDArray, after: NDArray) -> Test:
+def _classes(moved: statistics.Distance, before: NDArray, after: NDArray) -> DriftTest:
     apart = statistics.total_variation(before, after)
     why = f"the classes are answered in other shares (PSI {moved.value:.2f}, {apart:.0%} moved)"
     return _test("answers: classes", "total variation", apart, moved.p, why)
@@ -251,8 +253,8 @@ def _shares(classes: Sequence[str], old: NDArray, new: NDArray) -> dict[str, tup
     return {name: (float(a), float(b)) for name, (a, b) in zip(classes, shares, strict=True)}
 
 
-def _test(name: str, statistic: str, value: float, p: float, why: str = "") -> Test:
+def _test(name: str, statistic: str, value: float, p: float, why: str = "") -> DriftTest:
     why = why or f"the rows as wholes are distributed otherwise ({statistic} {value:.2f})"
-    return Test(
+    return DriftTest(
         name=name, statistic=statistic, value=value, p=p, certain=False, raised=False, why=why
     )
