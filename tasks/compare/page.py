@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,35 @@ def write_comparison(found: Comparison) -> Path:
     return path
 
 
-def view(found: Comparison) -> dict[str, Any]:
-    """Names and values for the template."""
-    return {
-        "a": found.a,
-        "b": found.b,
-        "headline": found.headline,
-        "pairing": pairing(found),
-        "scores": [(*score_row(score), score.better) for score in found.scores],
-        "tables": tables(found),
-        "facts": facts(found),
-        "course": "Best so far, by trial" if _both_whole(found) else "Learning curves",
-        "figures": _figures(found),
-    }
+@dataclass(frozen=True)
+class ComparisonPage:
+    """Everything that `versus.html` shows; its fields are the template's variables."""
+
+    a: ComparisonSide
+    b: ComparisonSide
+    headline: str
+    pairing: str
+    scores: list[tuple[str, ...]]
+    tables: list[tuple[str, list[tuple[str, str, str]]]]
+    facts: list[tuple[str, str, str]]
+    course: str
+    """Heading of the figure of both curves."""
+    figures: Mapping[str, Figure]
+
+
+def view(found: Comparison) -> ComparisonPage:
+    """The page of a comparison."""
+    return ComparisonPage(
+        a=found.a,
+        b=found.b,
+        headline=found.headline,
+        pairing=pairing(found),
+        scores=[(*score_row(score), score.better) for score in found.scores],
+        tables=tables(found),
+        facts=facts(found),
+        course="Best so far, by trial" if _both_whole(found) else "Learning curves",
+        figures=_figures(found),
+    )
 
 
 def pairing(found: Comparison) -> str:

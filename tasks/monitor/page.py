@@ -1,14 +1,14 @@
-"""The page of a look: one HTML file that needs nothing else."""
+"""The page of a drift report: one self-contained HTML file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from conf.runtime.home import write_atomically
-from tasks.monitor.drift import DriftReport
+from tasks.monitor.drift import DriftReport, DriftTest, FeatureDrift
 from tasks.report import format
 from tasks.report.figures.base import Figure
 from tasks.report.page import render
@@ -23,33 +23,50 @@ def write_page(folder: Path, look: DriftReport, earlier: Sequence[DriftReport]) 
     return path
 
 
-def view(look: DriftReport, earlier: Sequence[DriftReport]) -> dict[str, Any]:
-    """Names and values for the template."""
+@dataclass(frozen=True)
+class MonitorPage:
+    """Everything that `monitor.html` shows; its fields are the template's variables."""
+
+    look: DriftReport
+    when: str
+    tests: list[tuple[str, str, str, str, str]]
+    """Name, statistic, value, p-value and verdict of each test."""
+    each: str
+    """Significance level of a single test."""
+    features: list[tuple[str, ...]]
+    left_out: int
+    metrics: list[tuple[str, ...]]
+    figures: Mapping[str, Figure]
+
+
+def view(look: DriftReport, earlier: Sequence[DriftReport]) -> MonitorPage:
+    """The page of a drift report, with the course of the earlier ones."""
     features = sorted(look.features, key=lambda each: -each.distance)
-    return {
-        "look": look,
-        "when": _when(look),
-        "tests": [
+    return MonitorPage(
+        look=look,
+        when=_when(look),
+        tests=[
             (test.name, test.statistic, f"{test.value:.3f}", _p(test.p), _verdict(look, test))
             for test in look.tests
         ],
-        "each": f"{look.alpha / len(look.tests):.2g}",
-        "features": [
-            (one.name, f"{one.before:.3g}", f"{one.now:.3g}", f"{one.distance:.3f}", _p(one.p),
-             f"{one.stability:.2f}")
-            for one in (*look.answers, *features[:MOST_FEATURES])
-        ],
-        "left_out": max(0, len(features) - MOST_FEATURES),
-        "metrics": [
+        each=f"{look.alpha / len(look.tests):.2g}",
+        features=[_feature(one) for one in (*look.answers, *features[:MOST_FEATURES])],
+        left_out=max(0, len(features) - MOST_FEATURES),
+        metrics=[
             (format.name(name), format.number(now.value), format.interval(now.low, now.high),
              *_promise(look, name))
             for name, now in look.metrics.items()
         ],
-        "figures": _figures(look, earlier),
-    }  # fmt: skip
+        figures=_figures(look, earlier),
+    )  # fmt: skip
 
 
-def _verdict(look: DriftReport, test: Any) -> str:
+def _feature(drift: FeatureDrift) -> tuple[str, ...]:
+    numbers = f"{drift.before:.3g}", f"{drift.now:.3g}", f"{drift.distance:.3f}"
+    return drift.name, *numbers, _p(drift.p), f"{drift.stability:.2f}"
+
+
+def _verdict(look: DriftReport, test: DriftTest) -> str:
     if test.raised:
         return f"alarm: {test.why}"
     small = f"certain, but smaller than {look.effect:g}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,6 +15,9 @@ from plotly.offline import get_plotlyjs
 from conf.runtime.home import write_atomically
 from tasks.report.view import Surroundings, view
 from tasks.study.reader import StudyRecord
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _PLAIN = Surroundings()
 
@@ -29,11 +32,16 @@ def page(record: StudyRecord, around: Surroundings = _PLAIN) -> str:
     return render("page.html", view(record, around))
 
 
-def render(template: str, values: Mapping[str, Any]) -> str:
-    """A page of this room as HTML, with all that it needs inside."""
+def render(template: str, view: DataclassInstance) -> str:
+    """A template of this folder as self-contained HTML.
+
+    Args:
+        template: its file name.
+        view: a dataclass whose fields are the template's variables.
+    """
     environment = _environment()
     return environment.get_template(template).render(
-        **values,
+        **{each.name: getattr(view, each.name) for each in fields(view)},
         script_json=script_json,
         style=_source(environment, "style.css"),
         script=_source(environment, "page.js"),

@@ -1,40 +1,59 @@
-"""What the page says, as plain values: decided here, so that the template only lays it out."""
+"""The view of a study's page: typed values, so that the template only lays them out."""
 
 from __future__ import annotations
 
 import base64
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from conf.loading.digests import study_digest
 from conf.loading.plan import describe
 from conf.runtime import provenance
+from conf.schema.study import Study
 from data.card import DataCard, TableInputs
 from tasks.evaluate.ensemble_selection import select_ensemble
 from tasks.report import format as words
 from tasks.report import reproduce
 from tasks.report.figures import base
 from tasks.report.figures.parallel_coordinates import parallel
-from tasks.report.leaderboard import LeaderboardRow, leaderboard, measured, outcome, settings, short
+from tasks.report.leaderboard import LeaderboardRow, leaderboard
 from tasks.report.sections import head
-from tasks.report.sections.compression import small
+from tasks.report.sections.board import (
+    BoardSection,
+    FailureCause,
+    board_section,
+    failure_causes,
+)
+from tasks.report.sections.compression import CompressionSection, compression_section
 from tasks.report.sections.cost import cost
-from tasks.report.sections.datacard import class_names, shown_card
-from tasks.report.sections.errors import classes, mistakes, written
-from tasks.report.sections.explanations import champion_folder, explained
-from tasks.report.sections.gain import gain
-from tasks.report.sections.importance import FittedQuantity, fitted_quantities, shown_importance
-from tasks.report.sections.pareto import pareto_figures, pareto_front
+from tasks.report.sections.datacard import DataSection, class_names, data_section
+from tasks.report.sections.errors import (
+    ClassLine,
+    MistakesSection,
+    TextsSection,
+    class_lines,
+    mistakes,
+    texts_section,
+)
+from tasks.report.sections.explanations import (
+    ExplanationSection,
+    champion_folder,
+    explanation_section,
+)
+from tasks.report.sections.gain import Gain, gain
+from tasks.report.sections.importance import (
+    FittedQuantity,
+    ImportanceBars,
+    fitted_quantities,
+    shown_importance,
+)
+from tasks.report.sections.pareto import pareto_figures
 from tasks.report.sections.partial_dependence import PartialDependence, partial_dependence
 from tasks.study.champion_state import Winner
 from tasks.study.identity import STUDY_FILE
 from tasks.study.policy import levels
 from tasks.study.reader import StudyRecord, TrialRecord
 
-SHOWN_ROWS = 20
-MOST_ROWS = 1_000
 SHOWN_FEATURES = 10
 
 
@@ -58,58 +77,103 @@ class Surroundings:
     versions: Mapping[str, str] = field(default_factory=provenance.versions)
 
 
-def view(record: StudyRecord, around: Surroundings) -> dict[str, Any]:
-    """Names and values for the template."""
+@dataclass(frozen=True)
+class StudyPage:
+    """Everything that `page.html` shows; its fields are the template's variables.
+
+    A section that is None, empty or without a figure is left out of the page.
+    """
+
+    study: Study
+    objective: str
+    when: str
+    ending: str
+    headline: str
+    tiles: list[head.Tile]
+    winner: Winner | None
+    ensemble: str
+    explained: ExplanationSection | None
+    small: CompressionSection | None
+    best: TrialRecord | None
+    gain: Gain | None
+    table: BoardSection
+    failures: list[FailureCause]
+    importance: list[ImportanceBars]
+    effects: PartialDependence
+    cost: list[tuple[str, str]]
+    space: list[tuple[str, str]]
+    card: DataSection | None
+    classes: list[ClassLine]
+    mistakes: MistakesSection | None
+    written: TextsSection | None
+    sheet: str
+    """The contact sheet in base64."""
+    texts: Sequence[Sequence[str]]
+    numbers: list[list[list[str]]]
+    features: list[str]
+    sheet_caption: str
+    command: str
+    needed: list[str]
+    facts: list[tuple[str, str]]
+    study_yaml: str
+    best_yaml: str
+    named: Callable[[str], str]
+    """A metric's name in words."""
+    figures: Mapping[str, base.Figure]
+    """Figures by the id of their element on the page."""
+
+
+def view(record: StudyRecord, around: Surroundings) -> StudyPage:
+    """The page of a study."""
     rows = list(leaderboard(record))
     winner, gained, best = Winner.of(record), gain(record), record.best
-    learned = fitted_quantities(record)
+    fitted = fitted_quantities(record)
     folder = champion_folder(record, winner)
-    shrunk = small(folder, record.state.sign)
-    seen = _effects(record, rows, learned)
-    return {
-        "study": record.study,
-        "digest": study_digest(record.study),
-        "objective": record.study.evaluate.objective,
-        "when": head.when(record),
-        "ending": head.ending(record),
-        "headline": head.headline(record, winner),
-        "tiles": head.tiles(record, winner, gained),
-        "winner": winner,
-        "ensemble": _ensemble(record) if winner else "",
-        "explained": explained(folder),
-        "small": shrunk,
-        "best": best,
-        "gain": gained,
-        "table": _table(record, rows),
-        "failures": _failures(rows),
-        "importance": shown_importance(record, learned),
-        "effects": seen,
-        "cost": cost(record),
-        "space": [(key, describe(d)) for key, d in record.study.search.space.items()],
-        "card": shown_card(around.card),
-        "classes": classes(best, around.card),
-        "mistakes": mistakes(best, around.card, around.examples),
-        "written": written(best, around.examples),
-        "sheet": base64.b64encode(around.contact_sheet or b"").decode(),
-        "texts": around.texts,
-        "numbers": [
-            [list(map(words.setting, seen[:SHOWN_FEATURES])) for seen in one]
-            for one in around.numbers
+    compression = compression_section(folder, record.state.sign)
+    dependence = _partial_dependence(record, rows, fitted)
+    return StudyPage(
+        study=record.study,
+        objective=record.study.evaluate.objective,
+        when=head.when(record),
+        ending=head.ending(record),
+        headline=head.headline(record, winner),
+        tiles=head.tiles(record, winner, gained),
+        winner=winner,
+        ensemble=_ensemble(record) if winner else "",
+        explained=explanation_section(folder),
+        small=compression,
+        best=best,
+        gain=gained,
+        table=board_section(record, rows),
+        failures=failure_causes(rows),
+        importance=shown_importance(record, fitted),
+        effects=dependence,
+        cost=cost(record),
+        space=[(key, describe(d)) for key, d in record.study.search.space.items()],
+        card=data_section(around.card),
+        classes=class_lines(best, around.card),
+        mistakes=mistakes(best, around.card, around.examples),
+        written=texts_section(best, around.examples),
+        sheet=base64.b64encode(around.contact_sheet or b"").decode(),
+        texts=around.texts,
+        numbers=[
+            [list(map(words.setting, values[:SHOWN_FEATURES])) for values in sample]
+            for sample in around.numbers
         ],
-        "features": _features(around.card),
-        "sheet_caption": around.sheet_caption,
-        "command": reproduce.command(record.study, record.folder / STUDY_FILE),
-        "needed": reproduce.needed(record.study),
-        "facts": _facts(record, around),
-        "study_yaml": reproduce.as_yaml(record.study),
-        "best_yaml": reproduce.as_yaml(best.config) if best else "",
-        "named": words.name,
-        "figures": {
-            **_figures(record, rows, best, around.card, seen),
-            **seen.figures,
-            **(shrunk.figures if shrunk else {}),
+        features=_features(around.card),
+        sheet_caption=around.sheet_caption,
+        command=reproduce.command(record.study, record.folder / STUDY_FILE),
+        needed=reproduce.needed(record.study),
+        facts=_facts(record, around),
+        study_yaml=reproduce.as_yaml(record.study),
+        best_yaml=reproduce.as_yaml(best.config) if best else "",
+        named=words.name,
+        figures={
+            **_figures(record, rows, best, around.card, dependence),
+            **dependence.figures,
+            **(compression.figures if compression else {}),
         },
-    }
+    )
 
 
 def _ensemble(record: StudyRecord) -> str:
@@ -127,10 +191,10 @@ def _ensemble(record: StudyRecord) -> str:
     )
 
 
-def _effects(
+def _partial_dependence(
     record: StudyRecord, rows: Sequence[LeaderboardRow], learned: Sequence[FittedQuantity]
 ) -> PartialDependence:
-    """Of the objective, which is the first that was learnt of."""
+    """Partial dependence of the objective on the searched settings."""
     objective = record.study.evaluate.objective
     first = next((each for each in learned if each.of == words.name(objective)), None)
     return partial_dependence(first, rows, record.study.search.space, objective, record.state.sign)
@@ -174,63 +238,6 @@ def _figures(
     if evaluation and evaluation.reliability:
         found["reliability"] = base.reliability(evaluation.reliability)
     return found
-
-
-def _table(record: StudyRecord, rows: Sequence[LeaderboardRow]) -> dict[str, Any]:
-    keys = settings(record)
-    ends = [end for row in rows for end in (row.low, row.high, row.value) if end is not None]
-    low, high = base.readable_range(ends, record.state.sign)
-    on_it, names = set(pareto_front(record)), measured(record)
-    return {
-        "measures": measured(record),
-        "front": len(on_it),
-        "settings": [(key, short(keys)[key]) for key in keys],
-        "rows": [
-            {
-                **_table_row(row, keys, low, high),
-                "front": row.trial in on_it,
-                "measures": [
-                    words.setting(row.measures[name]) if name in row.measures else ""
-                    for name in names
-                ],
-            }
-            for row in rows[:MOST_ROWS]
-        ],
-        "shown": SHOWN_ROWS,
-        "left_out": max(0, len(rows) - MOST_ROWS),
-    }
-
-
-def _table_row(row: LeaderboardRow, keys: Sequence[str], low: float, high: float) -> dict[str, Any]:
-    def share(value: float | None) -> float:
-        value = low if value is None else value
-        return round(100 * min(max((value - low) / (high - low), 0.0), 1.0), 2)
-
-    left = share(row.low)
-    return {
-        "row": row,
-        "value": words.number(row.value),
-        "interval": words.interval(row.low, row.high),
-        "left": left,
-        "width": max(share(row.high) - left, 0.5) if row.low is not None else 0,
-        "at": share(row.value),
-        "cells": [words.setting(row.values[key]) if key in row.values else "" for key in keys],
-        "seconds": words.duration(row.seconds),
-        "outcome": outcome(row),
-    }
-
-
-def _failures(rows: Sequence[LeaderboardRow]) -> list[dict[str, Any]]:
-    """Failed trials by cause, the most frequent first."""
-    causes: dict[str, list[LeaderboardRow]] = defaultdict(list)
-    for row in rows:
-        if row.status == "failed":
-            causes[row.cause or "error"].append(row)
-    return [
-        {"cause": cause, "count": len(found), "trials": ", ".join(str(r.trial) for r in found[:12])
-         + (", …" if len(found) > 12 else ""), "message": found[0].message}
-        for cause, found in sorted(causes.items(), key=lambda item: -len(item[1]))
-    ]  # fmt: skip
 
 
 def _facts(record: StudyRecord, around: Surroundings) -> list[tuple[str, str]]:

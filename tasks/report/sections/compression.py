@@ -1,11 +1,10 @@
-"""What each recipe for a small model costs, as the page shows it."""
+"""Section "Made small": objective, size and latency of each compression recipe."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tasks.packaging.tradeoff import PLAIN, RecipeMeasurement, Tradeoff, read_tradeoff
 from tasks.report import format as words
@@ -16,28 +15,45 @@ SIZE, LATENCY = "MB", "ms for one row (p95)"
 
 
 @dataclass(frozen=True)
-class Small:
-    """A table, the choice in words, and a figure a cost."""
+class RecipeLine:
+    """Formatted measurements of one recipe."""
 
-    rows: Sequence[dict[str, Any]]
+    recipe: str
+    chosen: bool
+    value: str
+    loss: str
+    size: str
+    """Megabytes."""
+    times: list[str]
+    """Milliseconds: p50 and p95 of one row, then of 32 rows."""
+    note: str
+
+
+@dataclass(frozen=True)
+class CompressionSection:
+    """One line and one point per recipe, and why one of them was chosen."""
+
+    rows: Sequence[RecipeLine]
     objective: str
     why: str
     test: str
-    """What the chosen one is worth on the test part; empty where none was chosen."""
+    """Objective of the chosen recipe on the test split; empty if none was chosen."""
     figures: dict[str, Figure]
 
 
-def small(folder: Path | None, sign: float) -> Small | None:
-    """Of a final training whose recipes were measured; None where they were not.
+def compression_section(folder: Path | None, sign: float) -> CompressionSection | None:
+    """The recipes measured for a final training; None if none were.
 
-    `sign` is 1 where the objective is to fall, -1 where it is to rise.
+    Args:
+        folder: of the final training.
+        sign: 1 if the objective is minimized, -1 if it is maximized.
     """
     found = read_tradeoff(folder) if folder else None
     if folder is None or found is None:
         return None
     taken = read_score(folder / f"small-{found.chosen}") if found.chosen else None
     test = taken.metrics[found.objective] if taken else None
-    return Small(
+    return CompressionSection(
         rows=[_row(each, found) for each in found.rows],
         objective=words.name(found.objective),
         why=found.why,
@@ -51,16 +67,17 @@ def small(folder: Path | None, sign: float) -> Small | None:
     )
 
 
-def _row(row: RecipeMeasurement, found: Tradeoff) -> dict[str, Any]:
-    return {
-        "recipe": row.recipe,
-        "chosen": row.recipe == found.chosen,
-        "value": words.number(row.value),
-        "loss": "" if row.recipe == PLAIN else f"{row.loss:+.4f}",
-        "size": f"{row.size_mb:.2f}",
-        "times": [f"{t:.2f}" for n in (1, 32) for t in (row.latency[n].p50, row.latency[n].p95)],
-        "note": "chosen" if row.recipe == found.chosen else "" if row.within else "loses too much",
-    }
+def _row(row: RecipeMeasurement, found: Tradeoff) -> RecipeLine:
+    chosen = row.recipe == found.chosen
+    return RecipeLine(
+        recipe=row.recipe,
+        chosen=chosen,
+        value=words.number(row.value),
+        loss="" if row.recipe == PLAIN else f"{row.loss:+.4f}",
+        size=f"{row.size_mb:.2f}",
+        times=[f"{t:.2f}" for n in (1, 32) for t in (row.latency[n].p50, row.latency[n].p95)],
+        note="chosen" if chosen else "" if row.within else "loses too much",
+    )
 
 
 def _figure(found: Tradeoff, sign: float, what: str, costs: Sequence[float]) -> Figure:

@@ -1,10 +1,10 @@
-"""The data card as the page shows it: rows by part, what cleaning did, rows by class."""
+"""Section "Data": rows per split, the effect of each cleaning rule, and rows per class."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
@@ -19,8 +19,43 @@ from data.card import (
 )
 
 
-def shown_card(card: DataCard | None) -> dict[str, Any] | None:
-    """Names and values for the template; None without a card."""
+@dataclass(frozen=True)
+class RuleEffect:
+    """A cleaning rule that removed, changed or flagged rows; counts are formatted."""
+
+    name: str
+    rows_in: str
+    removed: str
+    changed: str
+    examples: str
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """A class with its number of rows, and the length of its bar in percent."""
+
+    name: str
+    rows: str
+    share: float
+
+
+@dataclass(frozen=True)
+class DataSection:
+    """The data card, formatted."""
+
+    source: str
+    shape: str
+    kind: str
+    rows: list[tuple[str, str]]
+    """Split and number of rows."""
+    rules_applied: int
+    rules: list[RuleEffect]
+    facts: list[tuple[str, str]]
+    classes: list[ClassCount]
+
+
+def data_section(card: DataCard | None) -> DataSection | None:
+    """The section of a data card; None without a card."""
     if card is None:
         return None
     totals: dict[str, int] = defaultdict(int)
@@ -28,20 +63,19 @@ def shown_card(card: DataCard | None) -> dict[str, Any] | None:
         for name, many in part.items():
             totals[str(name)] += many
     most = max(totals.values(), default=0) or 1
-    return {
-        "source": _source(card.source),
-        "shape": " × ".join(str(size) for size in card.shape),
-        "kind": card.kind,
-        "key": card.key,
-        "rows": [(name, f"{many:,}") for name, many in card.rows.as_json().items()],
-        "looked": len(card.rules),
-        "rules": [rule for rule in map(_rule, card.rules) if rule],
-        "facts": [fact for fact in _facts(card) if fact[1]],
-        "classes": [
-            {"name": name, "rows": f"{many:,}", "share": round(100 * many / most, 2)}
+    return DataSection(
+        source=_source(card.source),
+        shape=" × ".join(str(size) for size in card.shape),
+        kind=card.kind,
+        rows=[(name, f"{many:,}") for name, many in card.rows.as_json().items()],
+        rules_applied=len(card.rules),
+        rules=[rule for rule in map(_rule, card.rules) if rule],
+        facts=[fact for fact in _facts(card) if fact[1]],
+        classes=[
+            ClassCount(name, f"{many:,}", round(100 * many / most, 2))
             for name, many in totals.items()
         ],
-    }
+    )
 
 
 def class_names(card: DataCard | None, many: int) -> list[str]:
@@ -56,17 +90,17 @@ def _source(source: Mapping[str, JsonValue]) -> str:
     return " · ".join(str(part) for part in told if part)
 
 
-def _rule(rule: RuleResult) -> dict[str, str] | None:
+def _rule(rule: RuleResult) -> RuleEffect | None:
     """A rule that removed, changed or reported rows."""
     if not rule.removed and not rule.changed and not rule.examples:
         return None
-    return {
-        "name": rule.rule,
-        "in": f"{rule.rows_in:,}",
-        "removed": f"{rule.removed:,}",
-        "changed": f"{rule.changed:,}",
-        "examples": "; ".join(rule.examples),
-    }
+    return RuleEffect(
+        name=rule.rule,
+        rows_in=f"{rule.rows_in:,}",
+        removed=f"{rule.removed:,}",
+        changed=f"{rule.changed:,}",
+        examples="; ".join(rule.examples),
+    )
 
 
 def _facts(card: DataCard) -> list[tuple[str, str]]:

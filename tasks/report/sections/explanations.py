@@ -1,9 +1,9 @@
-"""Why the champion answers as it does, as the page shows it."""
+"""Section of explanations: which inputs the champion's predictions rest on."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tasks.champion.rebuild_record import final_models
 from tasks.packaging.explanations import ExplainedRow, Explanation, read_explained
@@ -24,23 +24,68 @@ def champion_folder(record: StudyRecord, winner: Winner | None) -> Path | None:
     return next(reversed([each.folder for each in same]), None)
 
 
-def explained(folder: Path | None) -> dict[str, Any] | None:
-    """What the template lays out; None where nothing was explained."""
+@dataclass(frozen=True)
+class PieceView:
+    """A piece of a text or a column of a row, with its attribution."""
+
+    shown: str
+    weight: str
+    tone: str
+    """`good` if it raises the prediction, else `bad`."""
+    share: int
+    """Strength of the colour behind it, in percent."""
+
+
+@dataclass(frozen=True)
+class ExampleView:
+    """One explained prediction; `picture` and `heat` are PNGs in base64."""
+
+    id: int
+    target: str
+    predicted: str
+    sure: str
+    picture: str
+    heat: str
+    pieces: list[PieceView]
+
+
+@dataclass(frozen=True)
+class ExampleGroup:
+    """Explained predictions under one heading."""
+
+    title: str
+    examples: list[ExampleView]
+
+
+@dataclass(frozen=True)
+class ExplanationSection:
+    """Explained predictions, and for tables the permutation importance of the columns."""
+
+    kind: str
+    objective: str
+    why_not: str
+    groups: list[ExampleGroup]
+    columns: list[tuple[str, str, float]]
+    left_out: int
+
+
+def explanation_section(folder: Path | None) -> ExplanationSection | None:
+    """The section of a final training's folder; None if nothing was explained."""
     found = read_explained(folder) if folder else None
     if found is None:
         return None
-    return {
-        "kind": found.kind,
-        "objective": format.name(found.objective),
-        "why_not": found.why_not,
-        "groups": [
-            {"title": title, "examples": [_example(each) for each in given]}
+    return ExplanationSection(
+        kind=found.kind,
+        objective=format.name(found.objective),
+        why_not=found.why_not,
+        groups=[
+            ExampleGroup(title, [_example(each) for each in given])
             for title, given in _groups(found)
             if given
         ],
-        "columns": _columns(found),
-        "left_out": max(0, len(found.columns) - MOST_COLUMNS),
-    }
+        columns=_columns(found),
+        left_out=max(0, len(found.columns) - MOST_COLUMNS),
+    )
 
 
 def _groups(found: Explanation) -> list[tuple[str, list[ExplainedRow]]]:
@@ -52,25 +97,25 @@ def _groups(found: Explanation) -> list[tuple[str, list[ExplainedRow]]]:
     ]
 
 
-def _example(given: ExplainedRow) -> dict[str, Any]:
+def _example(given: ExplainedRow) -> ExampleView:
     strongest = max((abs(piece.weight) for piece in given.pieces), default=0.0) or 1.0
-    return {
-        "id": given.id,
-        "target": given.target,
-        "said": given.said,
-        "sure": _sure(given),
-        "picture": given.picture,
-        "heat": given.heat,
-        "pieces": [
-            {
-                "shown": piece.shown,
-                "weight": f"{piece.weight:+.3g}",
-                "tone": "good" if piece.weight > 0 else "bad",
-                "share": round(STRONGEST * abs(piece.weight) / strongest),
-            }
+    return ExampleView(
+        id=given.id,
+        target=given.target,
+        predicted=given.said,
+        sure=_sure(given),
+        picture=given.picture,
+        heat=given.heat,
+        pieces=[
+            PieceView(
+                shown=piece.shown,
+                weight=f"{piece.weight:+.3g}",
+                tone="good" if piece.weight > 0 else "bad",
+                share=round(STRONGEST * abs(piece.weight) / strongest),
+            )
             for piece in given.pieces
         ],
-    }
+    )
 
 
 def _sure(given: ExplainedRow) -> str:

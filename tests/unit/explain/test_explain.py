@@ -12,7 +12,7 @@ from tasks.explain import explain as room
 from tasks.explain.explain import Subject, explain
 from tasks.packaging.explanations import read_explained
 from tasks.packaging.raw_rows import RawRows
-from tasks.report.sections.explanations import explained
+from tasks.report.sections.explanations import explanation_section
 from tests.cards import as_card
 from tests.unit.champion.helpers import candidate
 
@@ -45,5 +45,5 @@ def test_what_cannot_be_explained_says_why_on_the_page(
     explain(subject(tmp_path), 1)
     found = read_explained(tmp_path)
     assert found is not None and found.why_not.endswith(why) and not found.examples
-    shown = explained(tmp_path)
-    assert shown is not None and shown["why_not"] == found.why_not
+    shown = explanation_section(tmp_path)
+    assert shown is not None and shown.why_not == found.why_not

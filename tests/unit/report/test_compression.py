@@ -7,7 +7,7 @@ import pytest
 
 from tasks.packaging.records import Latency
 from tasks.packaging.tradeoff import PLAIN, TRADEOFF, RecipeMeasurement, Tradeoff
-from tasks.report.sections.compression import small
+from tasks.report.sections.compression import compression_section
 from tests.unit.champion.helpers import candidate, scored
 
 
@@ -34,11 +34,11 @@ def test_recipes_as_a_table_and_by_each_cost(tmp_path: Path) -> None:
     kept(tmp_path, "int8")
     (tmp_path / "small-int8").mkdir()
     (tmp_path / "small-int8" / "score.json").write_text(scored(candidate()).model_dump_json())
-    found = small(tmp_path, -1.0)
+    found = compression_section(tmp_path, -1.0)
     assert found is not None
-    assert [row["note"] for row in found.rows] == ["", "chosen", "loses too much"]
-    assert [row["loss"] for row in found.rows] == ["", "+0.0050", "+0.4800"]
-    assert found.rows[1]["times"] == ["2.00", "4.00", "64.00", "128.00"]
+    assert [row.note for row in found.rows] == ["", "chosen", "loses too much"]
+    assert [row.loss for row in found.rows] == ["", "+0.0050", "+0.4800"]
+    assert found.rows[1].times == ["2.00", "4.00", "64.00", "128.00"]
     assert found.test.startswith("0.9500 (0.93")
     points: dict[str, Any] = {name: figure["data"][0] for name, figure in found.figures.items()}
     assert points["small-size"]["x"] == [4.0, 1.0, 0.9]
@@ -51,7 +51,7 @@ def test_recipes_as_a_table_and_by_each_cost(tmp_path: Path) -> None:
 
 def test_where_none_was_chosen_nothing_was_scored(tmp_path: Path) -> None:
     kept(tmp_path, None)
-    found = small(tmp_path, -1.0)
+    found = compression_section(tmp_path, -1.0)
     assert found is not None and found.test == ""
 
 
@@ -59,5 +59,5 @@ def test_where_none_was_chosen_nothing_was_scored(tmp_path: Path) -> None:
 def test_without_a_tradeoff_there_is_no_section(tmp_path: Path, content: str | None) -> None:
     if content:
         (tmp_path / TRADEOFF).write_text(content)
-    assert small(tmp_path, 1.0) is None
-    assert small(None, 1.0) is None
+    assert compression_section(tmp_path, 1.0) is None
+    assert compression_section(None, 1.0) is None

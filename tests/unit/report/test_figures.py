@@ -42,14 +42,14 @@ def row(trial: int, value: float | None, **settings: Any) -> LeaderboardRow:
 
 
 def test_every_figure_is_valid_plotly(record: StudyRecord) -> None:
-    found = view(record, Surroundings(card=as_card(CARD)))["figures"]
+    found = view(record, Surroundings(card=as_card(CARD))).figures
     assert found.keys() == {"history", "curves", "parallel", "confusion", "reliability"}
     for figure in found.values():
         go.Figure(coloured(figure))  # refuses unknown properties and wrong values
 
 
 def test_no_colour_is_left_unknown(record: StudyRecord) -> None:
-    text = json.dumps(view(record, Surroundings(card=as_card(CARD)))["figures"])
+    text = json.dumps(view(record, Surroundings(card=as_card(CARD))).figures)
     assert "$" not in json.dumps(coloured(json.loads(text)))
 
 

@@ -63,7 +63,7 @@ def test_what_breaks_a_constraint_has_no_place_and_says_why(several: StudyRecord
 
 
 def test_the_page_draws_the_front(several: StudyRecord) -> None:
-    figure = view(several, Surroundings())["figures"]["front-0"]
+    figure = view(several, Surroundings()).figures["front-0"]
     go.Figure(coloured(figure))
     behind, on_it = figure["data"]
     assert set(on_it["x"]) <= {2.0, *(6.0 + n for n in range(14))}
