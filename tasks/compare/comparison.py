@@ -1,4 +1,4 @@
-"""Two sides compared: settings that differ, metrics, and a paired test where both saw one part."""
+"""Compare two studies, trials or champions: settings, metrics and a paired test on equal rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class MetricComparison:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Rows on which one side is right and the other is not, and what that says (McNemar)."""
+    """Rows that only one side predicts correctly: McNemar's test, doi:10.1007/BF02295996."""
 
     rows: int
     both_right: int
@@ -47,7 +47,7 @@ class Disagreement:
 
     @property
     def p(self) -> float:
-        """Chance of a split as uneven as this, were both equally good; exact, two-sided."""
+        """Exact two-sided p-value of the hypothesis that both sides are equally accurate."""
         n, least = self.only_a + self.only_b, min(self.only_a, self.only_b)
         tail = sum(comb(n, k) for k in range(least + 1))
         return min(1.0, 2 * tail / 2**n)

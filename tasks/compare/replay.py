@@ -1,4 +1,4 @@
-"""A trial or a champion trained again from its record, and compared to the last bit."""
+"""Reproduce a trial or a champion from its record and compare the results bit by bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics that follow from counts alone.
+"""Metrics of the confusion matrix: accuracy, precision, recall, F1 and their averages.
 
 A classifier's confusion matrix enters every metric here through three margins a class: how many
 rows are of the class, how many were predicted to be, and how many both. All functions take arrays
@@ -47,7 +47,7 @@ def margins(matrix: NDArray) -> Margins:
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:
-    """Quotient, 0 where there is nothing to divide by."""
+    """Quotient, 0 where the denominator is 0."""
     return np.divide(part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole > 0)
 
 
@@ -88,7 +88,10 @@ def balanced_accuracy(counts: Margins) -> Floats:
 
 
 def matthews(counts: Margins) -> Floats:
-    """Matthews correlation of targets and predictions, 0 where one of them is constant."""
+    """Matthews correlation coefficient, 0 if targets or predictions are constant.
+
+    Multiclass form: Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006.
+    """
     rows = counts.rows
     both = counts.hits.sum(axis=-1) * rows - (counts.targets * counts.predicted).sum(axis=-1)
     spread = (rows**2 - (counts.targets**2).sum(axis=-1)) * (
@@ -98,7 +101,7 @@ def matthews(counts: Margins) -> Floats:
 
 
 def of_second(values: Floats) -> Floats:
-    """That of the second of two classes; no number where there are more."""
+    """The value of class 1 in a binary task; NaN if there are more classes."""
     return values[..., 1] if values.shape[-1] == 2 else np.full(values.shape[:-1], np.nan)
 
 

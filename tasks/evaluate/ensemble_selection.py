@@ -1,7 +1,8 @@
-"""Greedy selection over a study's saved validation predictions; nothing is trained.
+"""Greedy ensemble selection from the validation predictions of a study; nothing is trained.
 
-A member may be picked again, which is its weight; the sum of probabilities, or of numbers, divided
-by the number of picks, is the ensemble's answer.
+Forward selection with replacement (Caruana et al. 2004, doi:10.1145/1015330.1015432): a member may
+be picked repeatedly, which raises its weight. The ensemble predicts the mean of its picks'
+probabilities, or of their predicted numbers.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ from tasks.evaluate.predictions import (
 
 PICKS = 20
 MEMBERS = 20
-"""Trials that are looked at: the best so many."""
+"""Number of candidates at most: the best trials."""
 ROOM = 10_000_000
-"""Answers that are looked at, of all members together: more rows leave room for fewer members."""
+"""Predicted values of all candidates together at most, which bounds memory."""
 ANY = Evaluate()
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Members by weight, and what they reach together on the rows they were picked on."""
+    """Members with their weights, and the objective on the rows that they were selected on."""
 
     weights: Mapping[int, float]
-    """Trial number to its share of the answer; the shares sum to 1."""
+    """Trial number to its weight; the weights sum to 1."""
     value: float
     """The objective of the ensemble."""
     single: float
@@ -54,33 +55,35 @@ def select(
     *,
     picks: int = PICKS,
 ) -> Ensemble:
-    """Add again and again the member that helps most; stop where none helps.
+    """Add the member that improves the objective most, until none does.
 
     Args:
-        predictions: trial number to what it said about the same rows in the same order.
+        predictions: trial number to its predictions of the same rows in the same order.
         objective: a metric's name.
         direction: of the objective.
-        picks: members at most, repetitions counted.
+        picks: number of picks at most, repetitions included.
 
     Raises:
-        DenseError: the predictions are of different rows, or there are none.
+        DenseError: there are no predictions, or they are of different rows.
     """
     first = _checked(predictions)
     sign = 1.0 if direction == "minimize" else -1.0
 
     def loss(total: NDArray, count: int) -> float:
-        return sign * metrics.score(_saying(first, total / count), ANY, [objective])[objective]
+        return (
+            sign * metrics.score(_with_outputs(first, total / count), ANY, [objective])[objective]
+        )
 
-    said = {number: _answers(each) for number, each in predictions.items()}
-    alone = {number: loss(each, 1) for number, each in said.items()}
+    outputs = {number: _outputs(each) for number, each in predictions.items()}
+    alone = {number: loss(each, 1) for number, each in outputs.items()}
     best_one = min(alone, key=lambda number: (alone[number], number))
-    chosen, total, best = [best_one], said[best_one], alone[best_one]
+    chosen, total, best = [best_one], outputs[best_one], alone[best_one]
     while len(chosen) < picks:
-        tried = {number: loss(total + each, len(chosen) + 1) for number, each in said.items()}
+        tried = {number: loss(total + each, len(chosen) + 1) for number, each in outputs.items()}
         number = min(tried, key=lambda number: (tried[number], number))
         if tried[number] >= best:
             break
-        chosen, total, best = [*chosen, number], total + said[number], tried[number]
+        chosen, total, best = [*chosen, number], total + outputs[number], tried[number]
     shares = {number: count / len(chosen) for number, count in Counter(chosen).items()}
     return Ensemble(weights=shares, value=sign * best, single=sign * alone[best_one])
 
@@ -88,22 +91,26 @@ def select(
 def select_ensemble(
     trials: Iterable[tuple[int, Path]], evaluate: Evaluate, *, room: int = ROOM
 ) -> Ensemble | None:
-    """The ensemble of a study's best trials; None while fewer than two have predictions.
+    """The ensemble of a study's best trials; None if fewer than two have predictions.
 
-    `trials` are numbers and folders of complete trials, best first.
+    Generated texts cannot be averaged, so they have no ensemble; predictions with an auxiliary
+    target have none either.
 
-    Of texts that were written there is no mean, and so no ensemble; nor of second answers.
+    Args:
+        trials: number and folder of each complete trial, best first.
+        evaluate: names the objective and its direction.
+        room: predicted values held in memory at most.
     """
     saved: dict[int, ArrayPredictions] = {}
     most = MEMBERS
     for number, folder in trials:
         if not (folder / PREDICTIONS).exists():
             continue
-        said = read(folder / PREDICTIONS)
-        if not isinstance(said, ArrayPredictions) or said.auxiliary is not None:
+        predictions = read(folder / PREDICTIONS)
+        if not isinstance(predictions, ArrayPredictions) or predictions.auxiliary is not None:
             return None
-        saved[number] = said
-        most = min(MEMBERS, room // max(1, _answers(said).size))
+        saved[number] = predictions
+        most = min(MEMBERS, room // max(1, _outputs(predictions).size))
         if len(saved) >= most:
             break
     if len(saved) < 2:
@@ -114,21 +121,21 @@ def select_ensemble(
 def weighted_mean(
     predictions: Sequence[ArrayPredictions], weights: Sequence[float]
 ) -> ArrayPredictions:
-    """What an ensemble says: the weighted mean of its members' probabilities, or numbers."""
+    """The ensemble's predictions: the weighted mean of probabilities, or of predicted numbers."""
     shares = np.asarray(weights, np.float64)
-    stacked = np.stack([_answers(each) for each in predictions])
-    return _saying(predictions[0], np.tensordot(shares / shares.sum(), stacked, axes=1))
+    stacked = np.stack([_outputs(each) for each in predictions])
+    return _with_outputs(predictions[0], np.tensordot(shares / shares.sum(), stacked, axes=1))
 
 
-def _answers(said: ArrayPredictions) -> NDArray[np.float64]:
-    """What is averaged."""
-    if isinstance(said, NumberPredictions):
-        return np.asarray(said.predictions, np.float64)
-    return np.asarray(said.probabilities, np.float64)
+def _outputs(predictions: ArrayPredictions) -> NDArray[np.float64]:
+    """The array to average: (rows,) for numbers, else (rows, classes or labels)."""
+    if isinstance(predictions, NumberPredictions):
+        return np.asarray(predictions.predictions, np.float64)
+    return np.asarray(predictions.probabilities, np.float64)
 
 
-def _saying(like: ArrayPredictions, mean: NDArray[np.float64]) -> ArrayPredictions:
-    """The same rows with other answers."""
+def _with_outputs(like: ArrayPredictions, mean: NDArray[np.float64]) -> ArrayPredictions:
+    """Predictions of the same rows with `mean` as their outputs."""
     if isinstance(like, NumberPredictions):
         return replace(like, predictions=mean)
     if isinstance(like, LabelPredictions):
@@ -138,7 +145,7 @@ def _saying(like: ArrayPredictions, mean: NDArray[np.float64]) -> ArrayPredictio
 
 
 def _checked(predictions: Mapping[int, ArrayPredictions]) -> ArrayPredictions:
-    """One of them, all being of the same rows."""
+    """The first predictions, after a check that all are of the same rows."""
     if not predictions:
         raise DenseError("an ensemble needs members; run trials of the study first")
     first = next(iter(predictions.values()))

@@ -1,7 +1,8 @@
-"""How far a metric might lie from what was measured: bootstrap intervals.
+"""Bootstrap intervals of metrics: percentile intervals over rows resampled with replacement.
 
-Resampling rows with replacement is drawing the counts of a multinomial over the cells of the
-confusion matrix, so a thousand resamples of fifty thousand rows cost no more than of a hundred.
+Efron 1979, doi:10.1214/aos/1176344552. For metrics of the confusion matrix a resample is a draw
+from the multinomial over its cells, so a thousand resamples of fifty thousand rows cost no more
+than of a hundred.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CHUNK = 4_000_000  # numbers drawn at once; bounds the memory
 
 @dataclass(frozen=True)
 class BootstrapInterval:
-    """A metric's value and where the middle `level` of its resampled values lies."""
+    """A metric's value and the ends of its percentile interval."""
 
     value: float
     low: float
@@ -54,11 +55,18 @@ def bootstrap_intervals(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, BootstrapInterval]:
-    """Percentile intervals of metrics, the same for the same predictions and seed.
+    """Percentile intervals of metrics by name, deterministic in the predictions and the seed.
 
-    Those of the section, or `names`. Each metric has a generator of its own, so that a value does
-    not depend on which others are asked for. Resamples on which a metric is not defined are passed
-    over.
+    Each metric has its own generator, so that its interval does not depend on which others are
+    computed. Resamples on which a metric is undefined are ignored.
+
+    Args:
+        predictions: with their auxiliary target, if any.
+        evaluate: section that names the metrics.
+        names: metrics to compute instead.
+        resamples: number of resamples.
+        level: coverage of the interval.
+        seed: of the resampling.
     """
     return {
         f"{of}{name}": interval
@@ -75,7 +83,7 @@ def _of_one(
     level: float,
     seed: int,
 ) -> dict[str, BootstrapInterval]:
-    """Those of one answer."""
+    """Intervals of one target's metrics."""
     values = metrics.score(predictions, evaluate, names)
     drawn: counts.Margins | None = None
     intervals = {}
@@ -94,7 +102,7 @@ def _of_one(
 
 
 def ends(sample: NDArray, level: float = 0.95) -> tuple[float, float]:
-    """Where the middle `level` of the resampled values lies that are numbers."""
+    """The central `level` interval of the finite values; NaN if none is finite."""
     known = sample[np.isfinite(sample)]
     if not len(known):
         return float("nan"), float("nan")

@@ -1,4 +1,4 @@
-"""The one way from predictions to metrics: of an epoch, of a trial, of the champion."""
+"""Compute metrics from predictions: the same code for an epoch, a trial and the champion."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ def custom_metric(name: str) -> MetricFunction:
 def metric_groups(
     predictions: AnyPredictions, evaluate: Evaluate, names: Iterable[str] | None = None
 ) -> Iterator[tuple[str, AnyPredictions, Iterable[str]]]:
-    """What begins the metrics' names, the answer that they score, and which they are: those of the
-    section, the second answer's among them, or `names` of the first."""
+    """Prefix, predictions and metric names of the target, then of the auxiliary target.
+
+    With `names` only these metrics of the target.
+    """
     yield "", predictions, evaluate.metrics if names is None else names
     if names is None and predictions.auxiliary is not None:
         other = predictions.auxiliary.predictions
@@ -61,7 +63,7 @@ def score(
 def _scores(
     predictions: AnyPredictions, evaluate: Evaluate, names: Iterable[str]
 ) -> dict[str, float]:
-    """Metrics of one answer."""
+    """Metrics of one target."""
     if isinstance(predictions, Predictions):
         return compute(
             names, predictions.targets, predictions.predictions, predictions.probabilities
@@ -80,15 +82,15 @@ def _scores(
 
 
 def arrays(predictions: AnyPredictions) -> tuple[NDArray, ...]:
-    """What a metric of one's own is called with: targets and predictions, of classes and labels
-    also the probabilities; texts as arrays of objects."""
+    """The arguments of a custom metric: targets and predictions, and for classes and labels also
+    the probabilities. Texts are object arrays."""
     if isinstance(predictions, Predictions | LabelPredictions):
         return predictions.targets, predictions.predictions, predictions.probabilities
     return predictions.targets, predictions.predictions
 
 
 def weighted_metric(name: str, predictions: AnyPredictions, settings: Texts) -> Metric | None:
-    """A metric as a function of the rows' weights; None where it is not known as one."""
+    """A metric as a function of row weights; None for custom metrics."""
     if isinstance(predictions, Predictions):
         return classifier_metric(name, *arrays(predictions))
     if isinstance(predictions, LabelPredictions):
@@ -104,7 +106,7 @@ def weighted_metric(name: str, predictions: AnyPredictions, settings: Texts) -> 
 def classifier_metric(
     name: str, targets: NDArray, predictions: NDArray, probabilities: NDArray
 ) -> Metric | None:
-    """A metric of classes as a function of the rows' weights, where it is known as one."""
+    """A classifier's metric as a function of row weights; None if it has no such form."""
     if name == "roc_auc":
         return probability_metrics.roc_auc(targets, probabilities)
     if name == "ece":
@@ -142,7 +144,7 @@ def compute(
 
 
 def check_rows(count: int) -> None:
-    """Refuse to score nothing."""
+    """Raise ValueError if there are no rows."""
     if not count:
         raise ValueError("there are no predictions to evaluate; the evaluated part has no rows")
 

@@ -1,4 +1,8 @@
-"""Paired bootstrap: the difference of a metric between two sets of predictions of the same rows."""
+"""Paired bootstrap: the difference of a metric between two sets of predictions of the same rows.
+
+Both models are scored on the same resamples (Efron and Tibshirani 1993; for text metrics Koehn
+2004, aclanthology.org/W04-3250), so the spread that they share through the rows cancels.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +23,14 @@ def paired_difference(
     sign: float,
     evaluate: Evaluate | None = None,
 ) -> Interval:
-    """How much better `best` is than `start`, resampling rows with both their predictions.
+    """How much better `best` is than `start`, with the 95 % interval of paired resamples.
 
     Args:
         name: a metric.
         start: predictions to compare with, of the same rows in the same order.
-        best: predictions that should be better.
-        sign: 1 where the metric is to fall, -1 where it is to rise.
-        evaluate: how texts are compared; by the defaults when absent.
+        best: predictions that are expected to be better.
+        sign: 1 if the metric is minimized, -1 if it is maximized.
+        evaluate: settings of text metrics; the defaults if absent.
     """
     section = evaluate or Evaluate()
     differences = sign * (
@@ -39,7 +43,10 @@ def paired_difference(
 def _scores(
     name: str, of: AnyPredictions, start: AnyPredictions, best: AnyPredictions, section: Evaluate
 ) -> NDArray[np.float64]:
-    """A metric on all rows, then on each resample; the same resamples for the same pair."""
+    """The metric on all rows, then on each resample: shape (1 + resamples,).
+
+    The resamples depend on the pair alone, so that both sides see the same ones.
+    """
     whole = metrics.score(of, section, [name])[name]
     if isinstance(of, Predictions) and name in counts.METRICS:
         assert isinstance(start, Predictions) and isinstance(best, Predictions)

@@ -1,7 +1,9 @@
-"""Metrics of written texts, each by the library that papers report it with.
+"""Metrics of generated texts, each computed by the library that papers report it with.
 
-BLEU and chrF are functions of counts that add up over sentences: a resample is scored from the
-sums of its sentences' counts, as sacreBLEU scores a corpus.
+BLEU (aclanthology.org/P02-1040) and chrF (aclanthology.org/W15-3049) come from sacreBLEU
+(arXiv:1804.08771), ROUGE (aclanthology.org/W04-1013) from rouge-score. BLEU and chrF are functions
+of counts that add up over sentences: a resample is scored from the sums of its sentences' counts,
+as sacreBLEU scores a corpus.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def _corpus(scorer: Any, predictions: TextPredictions) -> Metric:
 
 
 def signature(name: str, settings: Texts) -> str | None:
-    """What a value must be quoted with; None where a metric has no such thing."""
+    """The signature to quote a value with, as sacreBLEU defines it; None if the metric has none."""
     if name in CORPUS:
         found = scorer(name, settings)
         found.num_refs = 1
@@ -66,7 +68,7 @@ def signature(name: str, settings: Texts) -> str | None:
 
 
 def rouge(name: str, references: Sequence[str], hypotheses: Sequence[str]) -> Floats:
-    """F1 of each text."""
+    """ROUGE F1 of each text, of shape (rows,)."""
     from rouge_score.rouge_scorer import RougeScorer
 
     library = RougeScorer([name])
@@ -75,20 +77,20 @@ def rouge(name: str, references: Sequence[str], hypotheses: Sequence[str]) -> Fl
 
 
 def sentence_scores(predictions: TextPredictions, settings: Texts) -> Floats:
-    """chrF of each text alone, from 0 to 100: which of them are written worst."""
+    """Sentence-level chrF of each text, from 0 to 100, of shape (rows,)."""
     library = scorer("chrf", settings)
     pairs = zip(predictions.references, predictions.hypotheses, strict=True)
     return np.array([library.sentence_score(text, [target]).score for target, text in pairs])
 
 
 def exact_match(predictions: TextPredictions) -> Metric:
-    """Share of texts that are the target to the letter, blanks at the ends aside."""
+    """Share of texts equal to their target, surrounding whitespace ignored."""
     pairs = zip(predictions.references, predictions.hypotheses, strict=True)
     return mean(np.array([target.strip() == text.strip() for target, text in pairs]))
 
 
 def perplexity(predictions: TextPredictions) -> Metric:
-    """Exponential of the mean loss of a target's token; no number where losses are not known."""
+    """Exponential of the mean loss per target token, in nats; NaN if losses are unknown."""
     if predictions.losses is None or predictions.tokens is None:
         return lambda weights: np.full(len(weights), np.nan)
     numbers = np.stack([predictions.losses, predictions.tokens], axis=1).astype(np.float64)

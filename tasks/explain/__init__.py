@@ -1,1 +1,1 @@
-"""Why a champion answers as it does, on rows of the test part: drawn on the study's page."""
+"""Explain a champion's predictions on rows of the test split, for the study's page."""

@@ -1,7 +1,7 @@
-"""Integrated gradients of a served network: what each pixel, or each token, counts for.
+"""Integrated gradients (arXiv:1703.01365): attributions of a network's pixels or tokens.
 
-They sum to the difference between the answer and that of an empty input: an image of average
-colour, a text of padding.
+The attributions sum to the difference between the output and that of a baseline: an image of
+average colour, or a text of padding tokens.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def captum() -> ModuleType:
 
 
 def of_pixels(serving: Serving, image: NDArray, target: int) -> NDArray[np.float64]:
-    """Weight of each pixel for one output, (height, width); colours are summed.
+    """Attribution of each pixel to one output, of shape (height, width); channels are summed.
 
     Args:
         serving: takes raw images.
@@ -60,7 +60,7 @@ def of_pixels(serving: Serving, image: NDArray, target: int) -> NDArray[np.float
 def of_tokens(
     serving: TextServing, tokens: NDArray[np.int64], target: int, pad: int, kept: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Weight of each token for one output.
+    """Attribution of each token to one output, of shape (tokens,).
 
     Args:
         serving: takes tokens and their mask.
@@ -86,7 +86,11 @@ def of_tokens(
 
 
 def embedding_of(net: nn.Module) -> nn.Embedding:
-    """The layer that gives the vectors of tokens: of all embeddings that with the most entries."""
+    """The token embedding: the embedding layer with the most entries.
+
+    Raises:
+        BadInput: the network has no embedding.
+    """
     layers = [layer for layer in net.modules() if isinstance(layer, nn.Embedding)]
     if not layers:
         raise BadInput("this network embeds no tokens, so none can be weighed")

@@ -1,4 +1,7 @@
-"""What a table's columns count for, by shuffling them: of any model that answers raw rows."""
+"""Permutation importance of a table's columns, for any model that takes raw rows.
+
+Breiman 2001, doi:10.1023/A:1010933404324; Fisher et al. 2019, arXiv:1801.01489.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,15 @@ Quality = Callable[["DataFrame", NDArray[np.int64]], float]
 
 
 def importance(rows: DataFrame, quality: Quality, seed: int) -> tuple[ColumnImportance, ...]:
-    """Objective lost when a column is shuffled, the mean of some shuffles; the greatest first."""
+    """Permutation importance: the loss of the objective when a column is shuffled.
+
+    Args:
+        rows: raw rows of the test split.
+        quality: the objective on changed rows, higher is better.
+        seed: of the shuffles.
+
+    Returns the mean loss and its standard deviation over the shuffles, the largest loss first.
+    """
     random = np.random.default_rng([seed, 1])
     places = np.arange(len(rows))
     if len(rows) > ROWS:
@@ -47,9 +58,8 @@ def importance(rows: DataFrame, quality: Quality, seed: int) -> tuple[ColumnImpo
 
 
 def counted(rows: DataFrame, place: int, answer: Answer, seed: int) -> tuple[Attribution, ...]:
-    """Of one row: how far its answer falls when a column's value is that of some other row.
-
-    Those that count most, for or against, come first.
+    """Attribution of one row's columns: the mean drop of its output when the column's value is
+    replaced by those of other rows. The largest absolute drop comes first.
     """
     random = np.random.default_rng([seed, 2, place])
     others = random.choice(len(rows), min(OTHERS, len(rows)), replace=False)

@@ -1,4 +1,4 @@
-"""Which rows are explained: a pure function of what was said about all of them."""
+"""Select the rows to explain: a pure function of the predictions of the test split."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.packaging.explanations import ExplainedRow
 
 
 def chosen(said: ArrayPredictions, count: int) -> tuple[list[int], list[int]]:
-    """Places of at most `count` right and `count` wrong answers.
+    """Indices of at most `count` right and `count` wrong predictions.
 
     Right ones are spread evenly over the classes and the rows, wrong ones are the surest. Of
     numbers, the nearest to their targets and the furthest. Where a row has any number of labels it
@@ -53,7 +53,7 @@ def looked_at(said: ArrayPredictions) -> NDArray[np.int64]:
 
 
 def certainty(said: Predictions | LabelPredictions) -> NDArray[np.float64]:
-    """How sure the model is of what is looked at in each row: that it is so, or that it is not."""
+    """Confidence of the model in the explained output of each row, of shape (rows,)."""
     chances = said.probabilities[np.arange(len(said.ids)), looked_at(said)].astype(np.float64)
     return np.maximum(chances, 1 - chances) if isinstance(said, LabelPredictions) else chances
 
@@ -71,7 +71,7 @@ def _spread(targets: NDArray, places: NDArray, count: int) -> list[int]:
 def described(
     said: ArrayPredictions, place: int, *, right: bool, classes: Sequence[str]
 ) -> ExplainedRow:
-    """An answer in words, not explained yet."""
+    """A prediction in words, without its attributions."""
 
     def named(answer: Any) -> str:
         if isinstance(said, NumberPredictions):

@@ -1,1 +1,1 @@
-"""New rows watched: do they, and what the champion says of them, still look as they did?"""
+"""Drift monitoring: compare new rows, and the champion's predictions, with its reference data."""

@@ -1,4 +1,4 @@
-"""One look at new rows: what was tested, and whether it is an alarm; a pure function.
+"""Drift tests of new rows against the reference, and the alarm rule; a pure function.
 
 The rule: every test gets an equal share of `monitor.alpha`, so that the chance of an alarm where
 nothing has changed is at most that, whatever the tests have to do with each other (Bonferroni). A
@@ -37,7 +37,7 @@ class MonitorRecord(BaseModel):
 
 
 class DriftTest(MonitorRecord):
-    """One test and what it came to."""
+    """One drift test with its result."""
 
     __test__ = False  # for pytest
 
@@ -55,7 +55,7 @@ class DriftTest(MonitorRecord):
 
 
 class FeatureDrift(MonitorRecord):
-    """One feature of the rows, or one number of the answers, then and now."""
+    """One feature, or one number of the predictions, in the reference and in the new rows."""
 
     name: str
     before: float
@@ -71,7 +71,7 @@ class FeatureDrift(MonitorRecord):
 
 
 class DriftReport(MonitorRecord):
-    """What one look at new rows came to."""
+    """The result of monitoring one batch of new rows."""
 
     study: str
     model: str
@@ -128,7 +128,7 @@ def compare(
     classes: Sequence[str] = (),
     seed: int = 0,
 ) -> DriftComparison:
-    """Hold new rows against the reference.
+    """Test new rows against the reference.
 
     Args:
         reference: of the champion.

@@ -1,4 +1,4 @@
-"""A look recorded: in the home, in MLflow, and as a page."""
+"""Record a drift report in the home, in MLflow and as a page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EARLIER = 50
 
 @dataclass(frozen=True)
 class MonitorRun:
-    """A look, and where it is to be found."""
+    """A recorded drift report, with its MLflow run and its page."""
 
     look: DriftReport
     run_id: str
@@ -34,7 +34,7 @@ class MonitorRun:
 
 @dataclass(frozen=True)
 class NoNewRows:
-    """There was nothing to look at yet."""
+    """There are not enough new rows for a drift report."""
 
     why: str
 

@@ -1,8 +1,7 @@
-"""Distances between two samples, and how likely each is where nothing has changed.
+"""Two-sample tests for drift: Kolmogorov-Smirnov, maximum mean discrepancy and stability index.
 
-Every p-value is of a permutation test: the rows of both samples are shuffled together and divided
-anew, which makes no assumption about how they are distributed. The resamples are a function of the
-seed alone.
+Every p-value comes from a permutation test: the rows of both samples are pooled and split again at
+random, which assumes nothing about their distribution. The permutations depend on the seed alone.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ MOST_TOGETHER = 500  # rows a side of the kernel's matrix
 
 @dataclass(frozen=True)
 class Distances:
-    """Kolmogorov-Smirnov distances of features and what they come to; arrays have shape (d,)."""
+    """Kolmogorov-Smirnov distances of d features and their p-values; arrays have shape (d,)."""
 
     each: NDArray[np.float64]
     p_each: NDArray[np.float64]
-    """Of each: the chance that the greatest of all d is as great when nothing has changed."""
+    """Family-wise p-value of each feature (max-T permutation, Westfall and Young 1993)."""
     p: float
     """Of the greatest."""
 
@@ -42,10 +41,10 @@ class Distance:
 def kolmogorov_smirnov(
     old: Samples, new: Samples, *, resamples: int, seed: int = 0, lower: bool = False
 ) -> Distances:
-    """The greatest gap between the two distribution functions, feature by feature.
+    """Kolmogorov-Smirnov distance of every feature, with family-wise p-values.
 
-    The p-values hold for all features together, however they depend on each other: each gap is
-    compared with the greatest gap of any feature in every shuffle.
+    Each distance is compared with the largest distance of any feature in every permutation, which
+    controls the family-wise error whatever the dependence between features.
 
     Args:
         old: shape (m, d).
@@ -91,10 +90,10 @@ def _gaps(shares: NDArray, order: NDArray, last: NDArray, lower: bool) -> NDArra
 def maximum_mean_discrepancy(
     old: Samples, new: Samples, *, resamples: int, seed: int = 0
 ) -> Distance:
-    """How far apart the two samples are as wholes, dependences between features included.
+    """Kernel two-sample test of the joint distribution (Gretton et al. 2012, jmlr.org/papers/v13).
 
-    Gaussian kernel on features scaled by their spread in `old`, its width the median distance
-    there. At most 500 rows a side are looked at, drawn by the seed.
+    Gaussian kernel on features scaled by their standard deviation in `old`; its width is the
+    median squared distance there. At most 500 rows a side are used, drawn by the seed.
     """
     random = np.random.default_rng(seed)
     old, new = (_some(rows, MOST_TOGETHER, random) for rows in (old, new))

@@ -1,4 +1,8 @@
-"""What the searched settings did to the objective and to the time of a trial, for the page."""
+"""Importance of the searched settings for the objective and for the training time.
+
+The shares are Sobol total effects of the surrogate model, by the estimator of Jansen
+(doi:10.1016/S0010-4655(98)00154-4).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several objectives on the page: the trials that no other beats in all of them."""
+"""Pareto front of a study with several objectives, and its figures."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from tasks.suggest.acquisition.pareto import pareto_front
 
 
 def pareto_front(record: StudyRecord) -> list[int]:
-    """Numbers of the trials on the front, best by the first objective first; none where there is
-    one objective only."""
+    """Numbers of the trials on the Pareto front, the best by the first objective first.
+
+    Empty with a single objective.
+    """
     evaluate = record.study.evaluate
     if not evaluate.also:
         return []
@@ -76,11 +78,11 @@ def _points(
     return {
         "type": "scatter", "mode": "markers", "name": label,
         "x": [row.measures[name] for row in rows], "y": [row.value for row in rows],
-        "text": [f"{hover(row, objective)}<br>{_said(row.measures)}" for row in rows],
+        "text": [f"{hover(row, objective)}<br>{_as_text(row.measures)}" for row in rows],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"size": 9, "color": colour, "line": {"width": 1.5, "color": "$panel"}},
     }  # fmt: skip
 
 
-def _said(measures: Mapping[str, float]) -> str:
+def _as_text(measures: Mapping[str, float]) -> str:
     return "<br>".join(f"{plain(name)} {words.setting(value)}" for name, value in measures.items())

@@ -1,4 +1,8 @@
-"""What the model of the results expects along a setting, over two, and of random search."""
+"""Partial dependence of the objective on the searched settings, by the surrogate model.
+
+Friedman 2001, doi:10.1214/aos/1013203451; for hyperparameters Moosbauer et al. 2021,
+arXiv:2111.04820. The same model gives the expected progress of random search.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ _MOST_TICKS = 6
 
 @dataclass(frozen=True)
 class PartialDependence:
-    """Figures of what was learnt of the objective, by the identity of their place on the page."""
+    """Partial dependence figures by the id of their element on the page."""
 
     figures: Mapping[str, Figure]
     slices: Sequence[str]
@@ -38,7 +42,7 @@ class PartialDependence:
     plane: Sequence[str]
     """The two settings of the plane; none where one decides nearly everything."""
     chance: Sequence[float]
-    """The objective that random search is expected to have reached after each trial."""
+    """The best objective that random search is expected to reach after each trial."""
 
 
 def partial_dependence(
