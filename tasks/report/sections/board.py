@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tasks.report import format as words
 from tasks.report.figures.base import readable_range
 from tasks.report.leaderboard import LeaderboardRow, measured, outcome, settings, short
-from tasks.report.sections.pareto import pareto_front
+from tasks.report.sections.pareto import pareto_trials
 from tasks.study.reader import StudyRecord
 
 SHOWN_ROWS = 20
@@ -80,7 +80,7 @@ class _Columns:
 
 def board_section(record: StudyRecord, rows: Sequence[LeaderboardRow]) -> BoardSection:
     """The leaderboard of a study, cut after `MOST_ROWS` trials."""
-    keys, front = settings(record), frozenset(pareto_front(record))
+    keys, front = settings(record), frozenset(pareto_trials(record))
     ends = [end for row in rows for end in (row.low, row.high, row.value) if end is not None]
     columns = _Columns(keys, measured(record), front, *readable_range(ends, record.state.sign))
     return BoardSection(

@@ -13,7 +13,7 @@ from tasks.study.reader import StudyRecord
 from tasks.suggest.acquisition.pareto import pareto_front
 
 
-def pareto_front(record: StudyRecord) -> list[int]:
+def pareto_trials(record: StudyRecord) -> list[int]:
     """Numbers of the trials on the Pareto front, the best by the first objective first.
 
     Empty with a single objective.

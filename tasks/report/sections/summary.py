@@ -7,7 +7,7 @@ from typing import Any
 
 from conf.loading.digests import study_digest
 from tasks.evaluate.evaluation import Interval
-from tasks.report.sections.pareto import pareto_front
+from tasks.report.sections.pareto import pareto_trials
 from tasks.study.champion_state import Winner
 from tasks.study.reader import StudyRecord
 
@@ -68,7 +68,7 @@ def _front(record: StudyRecord) -> list[dict[str, Any]]:
             "objectives": {objective: trials[number].value, **trials[number].measures},
             "values": dict(trials[number].values),
         }
-        for number in pareto_front(record)
+        for number in pareto_trials(record)
     ]
 
 

@@ -11,7 +11,7 @@ from conf.runtime.home import Home
 from conf.schema.evaluate import Evaluate
 from tasks.report.leaderboard import as_records, leaderboard
 from tasks.report.page import page
-from tasks.report.sections.pareto import pareto_front
+from tasks.report.sections.pareto import pareto_trials
 from tasks.report.sections.summary import summary
 from tasks.report.view import Surroundings, view
 from tasks.study.reader import StudyRecord
@@ -40,7 +40,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> StudyRecord:
 
 
 def test_the_front_is_what_none_beats_and_keeps_the_constraints(several: StudyRecord) -> None:
-    found = pareto_front(several)
+    found = pareto_trials(several)
     trials = several.state.trials
     assert several.best is not None and found[0] == several.best.number
     latencies = [trials[number].measures["latency_ms"] for number in found]
@@ -50,7 +50,7 @@ def test_the_front_is_what_none_beats_and_keeps_the_constraints(several: StudyRe
 
 
 def test_one_objective_has_no_front(record: StudyRecord) -> None:
-    assert pareto_front(record) == []
+    assert pareto_trials(record) == []
     assert "Several objectives" not in page(record)
 
 
@@ -74,12 +74,12 @@ def test_the_page_draws_the_front(several: StudyRecord) -> None:
 
 def test_the_summary_has_the_front(several: StudyRecord) -> None:
     found = summary(several, seconds=1.0, report=None, tracking_uri="", experiment_id=None)
-    assert [one["trial"] for one in found["front"]] == pareto_front(several)
+    assert [one["trial"] for one in found["front"]] == pareto_trials(several)
     assert set(found["front"][0]["objectives"]) == {"accuracy", "latency_ms"}
 
 
 def test_where_nothing_keeps_the_constraints_nobody_is_best(home: Home) -> None:
     broken = {"measures": {"latency_ms": 99.0}, "broken": ("latency_ms <= 20",)}
     record = made_study(home, trials=4, failed=(), evaluate=EVALUATE, ends=lambda n: broken)
-    assert record.best is None and pareto_front(record) == []
+    assert record.best is None and pareto_trials(record) == []
     assert "breaks latency_ms &lt;= 20" in page(record)
