@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from conf.runtime.errors import DenseError
+from conf.runtime.types import Floats, Floats32
 from data.encoding.table_encoder import ColumnSpec
 
-FloatArray = npt.NDArray[np.float32]
 Normalization = Literal["unit", "symmetric", "none", "standard", "robust"]
 """How `shift` and `scale` were fitted (`clean.normalize`)."""
 
@@ -61,7 +60,7 @@ class ImageInputs(_Frozen):
         """(height, width, channels)."""
         return self.height, self.width, self.channels
 
-    def shift_and_scale(self) -> tuple[FloatArray, FloatArray]:
+    def shift_and_scale(self) -> tuple[Floats32, Floats32]:
         """Shift and scale, each of shape (channels, 1, 1)."""
         shift, scale = _float32(self.shift), _float32(self.scale)
         return shift.reshape(-1, 1, 1), scale.reshape(-1, 1, 1)
@@ -115,7 +114,7 @@ class TableInputs(_Frozen):
         )
         return (*numbers, *categories)
 
-    def shift_and_scale(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def shift_and_scale(self) -> tuple[Floats, Floats]:
         """Shift and scale, each float64 of shape (features,): dates in seconds and long numbers
         lose their digits in float32."""
         return np.asarray(self.shift, np.float64), np.asarray(self.scale, np.float64)
@@ -338,5 +337,5 @@ class DataCard(_Frozen):
         return str(self.source["label_separator"])
 
 
-def _float32(values: tuple[float, ...]) -> FloatArray:
+def _float32(values: tuple[float, ...]) -> Floats32:
     return np.asarray(values, dtype=np.float32)

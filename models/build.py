@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from conf.runtime.types import Floats32
 from conf.schema.model import Model, check_data_kind
 from conf.schema.pretrained import Head, Pretrained
 from conf.schema.study import TrialConfig
@@ -23,9 +24,6 @@ from models.networks.targets import output_count, target_of
 from models.pretrained.loading import enable_gradient_checkpointing
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from conf.runtime.import_lightning import pl
 
 
@@ -109,7 +107,7 @@ def head_on_features(model: Model, card: DataCard, parts: Path) -> nn.Module:
 
 def frozen_features(
     config: TrialConfig, card: DataCard, parts: Sequence[Path]
-) -> dict[Path, npt.NDArray[np.float32]] | None:
+) -> dict[Path, Floats32] | None:
     """Features of each part's rows, float32 of shape (rows, width), for a head that is trained on
     them alone; None for every other model."""
     model = config.model

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Ints
 from conf.schema.pretrained import Head, Transformer
 from conf.schema.seq2seq import Causal, Seq2Seq
 
@@ -25,7 +25,7 @@ SHIFTED = ("roberta", "camembert", "mpnet", "longformer", "xmod", "data2vec-text
 BLOCK = 1_000
 Reader = Transformer | Head | Seq2Seq | Causal
 """Settings of models that read texts in their own tokens."""
-Tokens = npt.NDArray[np.int64]
+Tokens = Ints
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from conf.loading.digests import derived_seed
+from conf.runtime.types import Floats32, Ints
 from conf.schema.augment import Jitter
 from data.card import ImageInputs, TableInputs, VectorInputs
 from data.loading.sampler import Index
@@ -20,8 +21,6 @@ from data.transforms.images import Pipeline
 from data.transforms.mixup import Mixer
 
 Batch = dict[str, Tensor]
-Numbers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 
 class VectorBatches(Dataset[Batch]):
@@ -36,15 +35,15 @@ class VectorBatches(Dataset[Batch]):
     def __init__(
         self,
         content: Column,
-        ids: Numbers,
-        labels: Numbers,
-        slots: Numbers,
+        ids: Ints,
+        labels: Ints,
+        slots: Ints,
         inputs: VectorInputs,
         *,
         pipeline: Pipeline | None = None,
         jitter: tuple[Jitter, int] | None = None,
         mixer: Mixer | None = None,
-        second: Numbers | None = None,
+        second: Ints | None = None,
     ) -> None:
         """`jitter` comes with the seed it is drawn by."""
         self._content, self._ids, self._labels, self._slots = content, ids, labels, slots
@@ -86,7 +85,7 @@ class VectorBatches(Dataset[Batch]):
         return batch
 
     def _images(
-        self, raw: npt.NDArray[Any], inputs: ImageInputs, epoch: int, slots: Numbers
+        self, raw: npt.NDArray[Any], inputs: ImageInputs, epoch: int, slots: Ints
     ) -> npt.NDArray[Any]:
         """Raw pixels as (n, channels, height, width), augmented."""
         images = raw.reshape(len(raw), *inputs.shape)
@@ -95,7 +94,7 @@ class VectorBatches(Dataset[Batch]):
         return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
-def scaled(raw: npt.NDArray[Any], shift: npt.NDArray[Any], scale: npt.NDArray[Any]) -> Floats:
+def scaled(raw: npt.NDArray[Any], shift: npt.NDArray[Any], scale: npt.NDArray[Any]) -> Floats32:
     """`(raw - shift) / scale` as float32, in one array that is touched as seldom as possible."""
     x = raw.astype(np.float32)
     if shift.any():
@@ -105,7 +104,7 @@ def scaled(raw: npt.NDArray[Any], shift: npt.NDArray[Any], scale: npt.NDArray[An
 
 
 def augmented(
-    images: npt.NDArray[Any], high: float, pipeline: Pipeline, epoch: int, slots: Numbers
+    images: npt.NDArray[Any], high: float, pipeline: Pipeline, epoch: int, slots: Ints
 ) -> npt.NDArray[Any]:
     """Augment each image; albumentations knows bytes of 0-255 and floats of 0-1 only."""
     bytewise = images.dtype == np.uint8 and high == 255.0
@@ -117,8 +116,8 @@ def augmented(
 
 
 def jittered(
-    x: Floats, jitter: Jitter, seed: int, epoch: int, slots: Numbers, numbers: int
-) -> Floats:
+    x: Floats32, jitter: Jitter, seed: int, epoch: int, slots: Ints, numbers: int
+) -> Floats32:
     """Noise on scaled features, for each slot its own; words, which come after so many numbers,
     stay as they are."""
     key = derived_seed(seed, "jitter", epoch)
@@ -131,7 +130,7 @@ def jittered(
     return out
 
 
-def _filled(raw: Floats, inputs: TableInputs) -> Floats:
+def _filled(raw: Floats32, inputs: TableInputs) -> Floats32:
     """The rows with missing values replaced by the card's fill values, if it has any."""
     if inputs.fill is None:
         return raw

@@ -13,10 +13,11 @@ from tokenizers import Tokenizer
 from torch.utils.data import Dataset, Sampler
 
 from conf.loading.digests import derived_seed
+from conf.runtime.types import Bools, Ints
 from data.card import PairsInputs, TokenInputs
 from data.encoding.pair_tokenizer import PairEncoder
 from data.encoding.tokenizer import Encoder
-from data.loading.collate import Batch, Numbers
+from data.loading.collate import Batch
 from data.loading.part_reader import Part, Ragged, second_of
 from data.loading.sampler import EpochSampler, Index
 from data.sources.rows import CONTENT
@@ -36,7 +37,7 @@ class TextBatches(Dataset[Batch]):
     def __init__(
         self,
         part: Part,
-        slots: Numbers,
+        slots: Ints,
         inputs: TokenInputs,
         *,
         pipeline: TextPipeline | None = None,
@@ -100,7 +101,7 @@ class TextBatches(Dataset[Batch]):
             found["reference"] = self._references.take(pa.array(rows)).to_pylist()
         return found
 
-    def _read(self, rows: Numbers, slots: Numbers, epoch: int) -> Sequence[Sequence[int]]:
+    def _read(self, rows: Ints, slots: Ints, epoch: int) -> Sequence[Sequence[int]]:
         if self._pipeline is None:
             return [one.tolist() for one in self.tokens.take(rows)]
         changed = self._changed(rows, slots, epoch)
@@ -111,7 +112,7 @@ class TextBatches(Dataset[Batch]):
         plain = self.tokens.take(rows)
         return [new.ids or old.tolist() for new, old in zip(found, plain, strict=True)]
 
-    def _changed(self, rows: Numbers, slots: Numbers, epoch: int) -> list[str]:
+    def _changed(self, rows: Ints, slots: Ints, epoch: int) -> list[str]:
         """The texts of rows, each as its slot has it in the epoch."""
         assert self._texts is not None
         texts: list[str] = self._texts.take(pa.array(rows)).to_pylist()
@@ -126,11 +127,11 @@ class TextBatches(Dataset[Batch]):
 class Encoded:
     """Tokens of all texts of a part, in memory."""
 
-    def __init__(self, tokens: Sequence[npt.NDArray[np.int64]]) -> None:
+    def __init__(self, tokens: Sequence[Ints]) -> None:
         self._tokens = tokens
-        self.lengths: Numbers = np.array([len(one) for one in tokens], dtype=np.int64)
+        self.lengths: Ints = np.array([len(one) for one in tokens], dtype=np.int64)
 
-    def take(self, rows: Numbers) -> list[npt.NDArray[np.int64]]:
+    def take(self, rows: Ints) -> list[Ints]:
         """The tokens of these rows."""
         return [self._tokens[row] for row in rows]
 
@@ -141,15 +142,13 @@ class Targets:
     def __init__(self, tokens: Ragged, start: int, end: int) -> None:
         self._tokens, self._start, self._end = tokens, start, end
 
-    def take(self, rows: Numbers) -> list[npt.NDArray[Any]]:
+    def take(self, rows: Ints) -> list[npt.NDArray[Any]]:
         """The tokens of these rows."""
         ends = ([self._start], [self._end])
         return [np.concatenate([ends[0], one, ends[1]]) for one in self._tokens.take(rows)]
 
 
-def padded(
-    tokens: Sequence[Sequence[int]], pad: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def padded(tokens: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Bools]:
     """Tokens as (n, longest), and where they are."""
     longest = max(len(one) for one in tokens)
     out = np.full((len(tokens), longest), pad, dtype=np.int64)
@@ -166,7 +165,7 @@ class Bucketed(Sampler[list[Index]]):
     A function of (seed, epoch) alone, as `sampler` is; Lightning tells the epoch to `sampler`.
     """
 
-    def __init__(self, sampler: EpochSampler, lengths: Numbers, batch_size: int, seed: int) -> None:
+    def __init__(self, sampler: EpochSampler, lengths: Ints, batch_size: int, seed: int) -> None:
         self.sampler = sampler
         self._lengths = lengths
         self._size = batch_size

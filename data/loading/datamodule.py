@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
 from torch.utils.data import DataLoader, Dataset
 
 from conf.loading.digests import derived_seed
 from conf.runtime.import_lightning import pl
+from conf.runtime.types import Floats32, Ints
 from conf.schema.augment import Augment
 from conf.schema.estimators import Linear
 from conf.schema.study import TrialConfig
@@ -30,7 +30,7 @@ from data.card import (
 )
 from data.encoding.pair_tokenizer import PairEncoder
 from data.encoding.tokenizer import Encoder
-from data.loading.collate import Batch, Numbers, VectorBatches
+from data.loading.collate import Batch, VectorBatches
 from data.loading.collate_texts import Bucketed, TextBatches
 from data.loading.eval_loader import encoding_of, evenly, in_order, plain, same
 from data.loading.part_reader import Part, second_of
@@ -67,7 +67,7 @@ class StudyData(pl.LightningDataModule):
         *,
         also: Sequence[Path] = (),
         batch_size: int | None = None,
-        features: Mapping[Path, npt.NDArray[np.float32]] | None = None,
+        features: Mapping[Path, Floats32] | None = None,
     ) -> None:
         """Name the parts; nothing is opened yet.
 
@@ -116,7 +116,7 @@ class StudyData(pl.LightningDataModule):
             held = Part([validation])
             self._validation = self._held(held, np.arange(len(held)))
 
-    def _held(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+    def _held(self, part: Part, rows: Ints) -> Dataset[Batch]:
         """Plain batches of the rows to validate on; of pairs a share, texts of like length
         together."""
         if self._features is not None:
@@ -132,7 +132,7 @@ class StudyData(pl.LightningDataModule):
         lengths = part.lists("source_tokens").lengths[chosen]
         return plain(part, chosen[np.argsort(lengths, kind="stable")], self.card, self._encoder)
 
-    def _training(self, part: Part, rows: Numbers) -> Dataset[Batch]:
+    def _training(self, part: Part, rows: Ints) -> Dataset[Batch]:
         """Augmented batches of some rows of a part."""
         if self._features is not None:
             if self._augment.oversample is not None:
@@ -143,7 +143,7 @@ class StudyData(pl.LightningDataModule):
             return self._text_training(part, rows, inputs)
         return self._vector_training(part, rows, inputs)
 
-    def _featured(self, part: Part, rows: Numbers) -> VectorBatches:
+    def _featured(self, part: Part, rows: Ints) -> VectorBatches:
         """Features in place of the rows."""
         assert self._features is not None
         content = Column([self._features[path] for path in part.paths])
@@ -151,7 +151,7 @@ class StudyData(pl.LightningDataModule):
         labels, second = part.numbers("label"), second_of(part)
         return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
 
-    def _text_training(self, part: Part, rows: Numbers, inputs: TokenInputs) -> Dataset[Batch]:
+    def _text_training(self, part: Part, rows: Ints, inputs: TokenInputs) -> Dataset[Batch]:
         augment = self._augment
         slots = rows
         if augment.oversample is not None and part.has("label"):
@@ -171,7 +171,7 @@ class StudyData(pl.LightningDataModule):
             as_texts=self._as_texts,
         )
 
-    def _vector_training(self, part: Part, rows: Numbers, inputs: VectorInputs) -> Dataset[Batch]:
+    def _vector_training(self, part: Part, rows: Ints, inputs: VectorInputs) -> Dataset[Batch]:
         augment = self._augment
         content = part.vectors(CONTENT[inputs.kind][0])
         ids, labels, slots = part.ids, part.numbers("label"), rows
@@ -270,7 +270,7 @@ def text_pipeline(augment: Augment, parts: Path, seed: int, words: Collection[st
     return TextPipeline(augment, seed, known, Paraphrases(file))
 
 
-def _with_repeats(rows: Numbers, labels: Numbers, augment: Augment, seed: int) -> Numbers:
+def _with_repeats(rows: Ints, labels: Ints, augment: Augment, seed: int) -> Ints:
     """The rows, and those of rare classes once more."""
     assert augment.oversample is not None
     return np.concatenate([rows, rows[repeats(labels[rows], augment.oversample, seed)]])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
+from conf.runtime.types import Ints
 from conf.schema.pretrained import Head, Transformer
 from conf.schema.seq2seq import Causal, Seq2Seq
 from conf.schema.study import TrialConfig
@@ -15,7 +16,7 @@ from data.assets.pretrained import facts_of, home_of, located
 from data.card import DataCard, PairsInputs, TextInputs
 from data.encoding.pair_tokenizer import PairEncoder, pair_encoder
 from data.encoding.tokenizer import Encoder, encoder_of
-from data.loading.collate import Batch, Numbers, VectorBatches
+from data.loading.collate import Batch, VectorBatches
 from data.loading.collate_texts import TextBatches
 from data.loading.part_reader import Part, second_of
 from data.loading.sampler import Index
@@ -42,7 +43,7 @@ def encoding_of(config: TrialConfig, parts: Path) -> Encoder | PairEncoder | Non
     return pair_encoder(model, folder, facts)
 
 
-def evenly(rows: Numbers, most: int | None) -> Numbers:
+def evenly(rows: Ints, most: int | None) -> Ints:
     """At most so many of the rows, at equal distances."""
     if most is None or len(rows) <= most:
         return rows
@@ -51,7 +52,7 @@ def evenly(rows: Numbers, most: int | None) -> Numbers:
 
 def plain(
     part: Part,
-    rows: Numbers,
+    rows: Ints,
     card: DataCard,
     encoder: Encoder | PairEncoder | None = None,
     *,

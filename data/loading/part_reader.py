@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from conf.runtime.types import Ints
 from data.sources.rows import Column, chunks, matrix
-
-Numbers = npt.NDArray[np.int64]
 
 
 class Ragged:
@@ -24,11 +23,11 @@ class Ragged:
         self._values = [chunk.values.to_numpy() for chunk in parts]
         self._offsets = [chunk.offsets.to_numpy() for chunk in parts]
         self._starts = np.cumsum([0, *(len(chunk) for chunk in parts)])
-        self.lengths: Numbers = np.concatenate(
+        self.lengths: Ints = np.concatenate(
             [np.diff(offsets).astype(np.int64) for offsets in self._offsets]
         )
 
-    def take(self, rows: Numbers) -> list[npt.NDArray[Any]]:
+    def take(self, rows: Ints) -> list[npt.NDArray[Any]]:
         """The lists of these rows."""
         chunk = np.searchsorted(self._starts, rows, side="right") - 1
         out = []
@@ -53,7 +52,7 @@ class Part:
         """Whether there is such a column."""
         return column in self._tables[0].column_names
 
-    def numbers(self, column: str) -> Numbers:
+    def numbers(self, column: str) -> Ints:
         """A column of whole numbers, in memory; one of fractions as float32, as one of lists of
         one length, (rows, length)."""
         columns = [table.column(column) for table in self._tables]
@@ -76,6 +75,6 @@ class Part:
         return pa.chunked_array(columns, type=pa.string())
 
 
-def second_of(part: Part) -> Numbers | None:
+def second_of(part: Part) -> Ints | None:
     """The second answers of a part; None where rows have one."""
     return part.numbers("second") if part.has("second") else None

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from conf.runtime.types import Ints
 from conf.schema.study import TrialConfig
 from data.card import DataCard, ImageInputs
 from data.loading.collate import augmented
-from data.loading.part_reader import Numbers, Part
+from data.loading.part_reader import Part
 from data.sources.rows import CONTENT
 from data.transforms.images import Pipeline, transforms
 from data.transforms.presets import resolved
@@ -91,7 +92,7 @@ def _encoded(paper: npt.NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _firsts(labels: Numbers) -> Numbers:
+def _firsts(labels: Ints) -> Ints:
     """One row of each class, and of the classes in turn until there are enough."""
     per_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     depth = -(-ROWS // len(per_class))
@@ -99,7 +100,7 @@ def _firsts(labels: Numbers) -> Numbers:
     return np.array(rows[:ROWS], dtype=np.int64)
 
 
-def _alike(labels: Numbers) -> list[Numbers]:
+def _alike(labels: Ints) -> list[Ints]:
     """A line of rows for each class."""
     return [np.flatnonzero(labels == label)[:COLUMNS] for label in np.unique(labels)[:ROWS]]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Floats
 
 MOST = 100_000
 """Distinct values beyond which a column holds no categories."""
@@ -26,7 +26,7 @@ class Vocabulary:
     def __contains__(self, column: str) -> bool:
         return column in self._numbers
 
-    def numbers(self, column: str, texts: pa.Array) -> npt.NDArray[np.float64]:
+    def numbers(self, column: str, texts: pa.Array) -> Floats:
         """The numbers of some rows' categories.
 
         Args:

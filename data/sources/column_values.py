@@ -6,14 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Floats
 from data.encoding.table_encoder import ColumnSpec, parse, text_of
-
-Floats = npt.NDArray[np.float64]
 
 
 def as_floats(column: pa.Array, spec: ColumnSpec) -> Floats:

@@ -14,10 +14,9 @@ from conf.schema.clean import ImageRules
 from conf.schema.data import AuxiliaryTarget, HubData
 
 if TYPE_CHECKING:  # Arrow is imported only when something is read
-    import numpy as np
-    import numpy.typing as npt
     import pyarrow as pa
 
+    from conf.runtime.types import Floats
     from data.sources.decode import Entry
     from data.sources.rows import Rows
 
@@ -189,7 +188,7 @@ class HubSource:
             raise BadInput(f"data.text: column {self._data.text!r} holds {wrong[0]!r}, no text")
         return values
 
-    def _values(self, found: Any, name: str) -> npt.NDArray[np.float64]:
+    def _values(self, found: Any, name: str) -> Floats:
         import numpy as np
 
         try:

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from conf.runtime.types import Bools, Floats, Ints
 from data.encoding.table_encoder import ColumnSpec
 
 Kind = Literal["image", "table", "text", "pairs"]
-Mask = npt.NDArray[np.bool_]
-"""One value per row."""
 
 EXAMPLES = 5
 """Rows that a report names at most."""
@@ -105,7 +104,7 @@ class Rows:
         """The labels, None where missing."""
         return self.strings("label")
 
-    def ids(self) -> npt.NDArray[np.int64]:
+    def ids(self) -> Ints:
         """Each row's number in the source."""
         return self.table.column("id").to_numpy()
 
@@ -114,11 +113,11 @@ class Rows:
         """Of a table whose categories are fitted: the categories that have an input, by column."""
         return {spec["name"]: tuple(spec["levels"]) for spec in self.specs if "levels" in spec}
 
-    def features(self) -> npt.NDArray[np.float64]:
+    def features(self) -> Floats:
         """A table's features, (rows, features)."""
         return matrix(self.table.column("features"))
 
-    def numbers(self) -> npt.NDArray[np.float64]:
+    def numbers(self) -> Floats:
         """Those of a table's features that are no categories, (rows, numbers)."""
         categories = sum(map(len, self.levels.values()))
         return self.features()[:, : len(self.names) - categories].astype(np.float64)
@@ -134,7 +133,7 @@ class Rows:
         for first in range(0, len(self), size):
             yield self.images(first, first + size)
 
-    def keep(self, mask: npt.NDArray[np.bool_]) -> Rows:
+    def keep(self, mask: Bools) -> Rows:
         """The rows for which the mask is true."""
         if mask.all():
             return self
@@ -169,7 +168,7 @@ class Column:
         """Numbers per row."""
         return int(self._parts[0].shape[1])
 
-    def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    def take(self, rows: Ints) -> npt.NDArray[Any]:
         """The rows of these numbers as (len(rows), length)."""
         if len(self._parts) == 1:
             return self._parts[0][rows]
@@ -180,18 +179,18 @@ class Column:
         return out
 
 
-def describe(rows: Rows, mask: Mask, reason: str) -> tuple[str, ...]:
+def describe(rows: Rows, mask: Bools, reason: str) -> tuple[str, ...]:
     """A few of the marked rows, each by its number in the source and the reason."""
     return tuple(f"row {number}: {reason}" for number in rows.ids()[mask][:EXAMPLES])
 
 
-def drop(rows: Rows, mask: Mask, rule: str, reason: str) -> tuple[Rows, Report]:
+def drop(rows: Rows, mask: Bools, rule: str, reason: str) -> tuple[Rows, Report]:
     """Remove the marked rows; the remaining rows and the rule's report."""
     kept = rows.keep(~mask)
     return kept, Report(rule, len(rows), len(kept), examples=describe(rows, mask, reason))
 
 
-def finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def finite(values: npt.NDArray[Any]) -> Floats:
     """Features of (rows, features) as float64; an infinite number is missing: NaN."""
     return np.where(np.isfinite(values), values, np.nan).astype(np.float64)
 

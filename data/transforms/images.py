@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.loading.digests import derived_seed
+from conf.runtime.types import Floats
 from conf.schema.augment import Augment
 from conf.schema.base import Section
 from data.transforms.presets import KNOWN
@@ -21,7 +22,6 @@ from data.transforms.presets import KNOWN
 cv2.setNumThreads(0)
 
 Images = npt.NDArray[Any]
-Matrix = npt.NDArray[np.float64]
 
 GEOMETRY = ("rotate", "shift", "shear", "zoom", "flip", "crop")
 HANDLED = frozenset(
@@ -48,7 +48,7 @@ class Warp(A.ImageOnlyTransform):
         height, width = params["shape"][:2]
         return {"matrix": drawn(self._augment, self.py_random, height, width)}
 
-    def apply(self, img: Images, matrix: Matrix | None = None, **_: Any) -> Images:
+    def apply(self, img: Images, matrix: Floats | None = None, **_: Any) -> Images:
         """Resample one image of (height, width, channels)."""
         if matrix is None:
             return img
@@ -56,7 +56,7 @@ class Warp(A.ImageOnlyTransform):
         return cv2.warpAffine(img, matrix, (width, height)).reshape(img.shape)
 
 
-def drawn(augment: Augment, draw: random.Random, height: int, width: int) -> Matrix | None:
+def drawn(augment: Augment, draw: random.Random, height: int, width: int) -> Floats | None:
     """A matrix of (2, 3) from pixels of the image to pixels of the changed one, about its centre.
 
     None where nothing came up.

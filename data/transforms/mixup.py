@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.loading.digests import derived_seed
+from conf.runtime.types import Floats32, Ints
 from conf.schema.augment import Augment
-
-Floats = npt.NDArray[np.float32]
 
 
 class Mixer:
@@ -22,8 +21,8 @@ class Mixer:
         self._seed = seed
 
     def __call__(
-        self, x: Floats, y: npt.NDArray[Any], epoch: int, first: int
-    ) -> tuple[Floats, npt.NDArray[np.float32]]:
+        self, x: Floats32, y: npt.NDArray[Any], epoch: int, first: int
+    ) -> tuple[Floats32, Floats32]:
         """The blended rows and their labels as shares of the classes, (n, classes)."""
         random = np.random.default_rng(derived_seed(self._seed, "mix", epoch, first))
         labels = y if y.ndim == 2 else np.eye(self._classes, dtype=np.float32)[y]
@@ -38,21 +37,19 @@ class Mixer:
         return x, labels
 
 
-def mixed(
-    x: Floats, labels: Floats, other: npt.NDArray[np.int64], weight: float
-) -> tuple[Floats, Floats]:
+def mixed(x: Floats32, labels: Floats32, other: Ints, weight: float) -> tuple[Floats32, Floats32]:
     """`weight` of each row and the rest of another one."""
     keep = np.float32(weight)
     return keep * x + (1 - keep) * x[other], keep * labels + (1 - keep) * labels[other]
 
 
 def cut(
-    x: Floats,
-    labels: Floats,
-    other: npt.NDArray[np.int64],
+    x: Floats32,
+    labels: Floats32,
+    other: Ints,
     weight: float,
     random: np.random.Generator,
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats32, Floats32]:
     """A rectangle of `1 - weight` of the area from another image; labels by the true area."""
     height, width = x.shape[2:]
     side = np.sqrt(1 - weight)

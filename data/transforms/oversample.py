@@ -8,20 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.loading.digests import derived_seed
+from conf.runtime.types import Ints
 from conf.schema.augment import Oversample
 
-Numbers = npt.NDArray[np.int64]
 NEIGHBOURS = 5
 
 
-def wanted(labels: Numbers, share: float) -> dict[int, int]:
+def wanted(labels: Ints, share: float) -> dict[int, int]:
     """How many rows each class shall have: its own, or its share of the largest class's."""
     counts = np.bincount(labels)
     goal = round(share * int(counts.max()))
     return {label: max(int(n), goal) for label, n in enumerate(counts) if n}
 
 
-def repeats(labels: Numbers, oversample: Oversample, seed: int) -> Numbers:
+def repeats(labels: Ints, oversample: Oversample, seed: int) -> Ints:
     """Rows to be seen once more in every epoch, each as seldom as possible."""
     random = np.random.default_rng(derived_seed(seed, "oversample"))
     out = []
@@ -35,11 +35,11 @@ def repeats(labels: Numbers, oversample: Oversample, seed: int) -> Numbers:
 
 def made(
     features: npt.NDArray[Any],
-    labels: Numbers,
+    labels: Ints,
     oversample: Oversample,
     seed: int,
     scale: npt.NDArray[Any],
-) -> tuple[npt.NDArray[Any], Numbers]:
+) -> tuple[npt.NDArray[Any], Ints]:
     """New rows between neighbours of one class; `scale` makes features comparable.
 
     A class of one row has no neighbours and stays as it is.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import DenseError
+from conf.runtime.types import Floats32
 from conf.schema.estimators import GradientBoosting, Knn, Linear, RandomForest, Svm
 from conf.schema.model import Model
 
@@ -204,7 +205,7 @@ def _fewest(targets: NDArray) -> int:
     return int(np.unique(targets, return_counts=True)[1].min())
 
 
-def probabilities(estimator: Any, x: NDArray, classes: int) -> NDArray[np.float32]:
+def probabilities(estimator: Any, x: NDArray, classes: int) -> Floats32:
     """Probabilities of shape (rows, classes or labels); 0 for classes without training rows."""
     said = estimator.predict_proba(x)
     if isinstance(said, list):  # an estimator a label

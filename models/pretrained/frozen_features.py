@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from conf.loading.digests import canonical_json, sha256_text
+from conf.runtime.types import Floats32, Ints
 from conf.schema.pretrained import Head, PackageWeights
 from data.assets.pretrained import digest, facts_of, home_of, located
 from data.card import DataCard, ImageInputs, Inputs
@@ -32,7 +32,6 @@ from models.networks.targets import output_count
 from models.pretrained.image_classifier import PretrainedScaling, pretrained_scaling, resized
 from models.pretrained.loading import LOADING_INFO, newly_initialised, silence_transformers
 
-Floats = npt.NDArray[np.float32]
 VERSION = 2
 ROWS = 64
 SETTINGS = ("tokens", "cut", "pad", "pool", "size")
@@ -138,7 +137,7 @@ def width_of(body: nn.Module, inputs: Inputs) -> int:
         return int(body(*given).shape[1])
 
 
-def features_of(model: Head, card: DataCard, part: Path) -> Floats:
+def features_of(model: Head, card: DataCard, part: Path) -> Floats32:
     """Features of all rows of a split in order, float32 of shape (rows, width), memory-mapped.
 
     The first caller computes them; concurrent callers wait.
@@ -155,11 +154,11 @@ def features_of(model: Head, card: DataCard, part: Path) -> Floats:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not file.exists():
                 _write(_computed(model, card, part, folder), file)
-    found: Floats = np.load(file, mmap_mode="r", allow_pickle=False)
+    found: Floats32 = np.load(file, mmap_mode="r", allow_pickle=False)
     return found
 
 
-def _write(values: Floats, file: Path) -> None:
+def _write(values: Floats32, file: Path) -> None:
     """Write the file atomically."""
     with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as temporary:
         np.save(temporary, values, allow_pickle=False)
@@ -168,21 +167,21 @@ def _write(values: Floats, file: Path) -> None:
     Path(temporary.name).rename(file)
 
 
-def _computed(model: Head, card: DataCard, part: Path, folder: Path) -> Floats:
+def _computed(model: Head, card: DataCard, part: Path, folder: Path) -> Floats32:
     body = body_of(model, folder, card.inputs)
     batches = _texts if card.inputs.kind == "text" else _images
     with torch.inference_mode():
         found = [(rows, body(*given).numpy()) for rows, given in batches(model, card, part, folder)]
     order = np.concatenate([rows for rows, _ in found])
     values = np.concatenate([features for _, features in found]).astype(np.float32)
-    out: Floats = np.empty_like(values)
+    out: Floats32 = np.empty_like(values)
     out[order] = values
     return out
 
 
 def _texts(
     model: Head, card: DataCard, part: Path, folder: Path
-) -> Iterator[tuple[npt.NDArray[np.int64], tuple[Tensor, Tensor]]]:
+) -> Iterator[tuple[Ints, tuple[Tensor, Tensor]]]:
     """Batches of texts of similar length."""
     encoder = encoder_of(model, folder, facts_of(folder))
     tokens = encoder(Part([part]).texts("text").to_pylist())
@@ -195,7 +194,7 @@ def _texts(
 
 def _images(
     model: Head, card: DataCard, part: Path, folder: Path
-) -> Iterator[tuple[npt.NDArray[np.int64], tuple[Tensor]]]:
+) -> Iterator[tuple[Ints, tuple[Tensor]]]:
     first = 0
     for batch in part_loader(card, part, ROWS):
         rows = np.arange(first, first + len(batch["x"]))

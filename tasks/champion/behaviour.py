@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from conf.runtime import child_process
 from conf.runtime.home import Home
+from conf.runtime.types import Floats
 from conf.schema.behaviour import Behaviour, Pair, Push
 from data.card import Inputs, TableInputs
 from tasks.champion.behaviour_cases import text_pairs
@@ -186,9 +186,7 @@ def score_push(model: PyFuncModel, push: Push, values: RawValues, column: int) -
     )
 
 
-def _predict(
-    model: PyFuncModel, rows: RawValues, classes: Sequence[str | None]
-) -> NDArray[np.float64]:
+def _predict(model: PyFuncModel, rows: RawValues, classes: Sequence[str | None]) -> Floats:
     """The probability of each row's class, or the predicted number where the class is None."""
     predictions = model.predict(rows)
     columns = ["prediction" if name is None else f"p_{name}" for name in classes]

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from conf.loading.digests import canonical_json
 from conf.runtime.errors import DenseError
 from conf.runtime.home import write_atomically
+from conf.runtime.types import Ints
 from conf.schema.evaluate import OF_TEXTS, Evaluate
 from conf.schema.study import TrialConfig
 from tasks.evaluate import counts, intervals, labels, probability_metrics, texts
@@ -256,7 +257,7 @@ def _mistakes(predictions: Predictions) -> tuple[Mistake, ...]:
     )
 
 
-def class_scores(matrix: NDArray[np.int64]) -> tuple[ClassScores, ...]:
+def class_scores(matrix: Ints) -> tuple[ClassScores, ...]:
     """Scores of every class of a confusion matrix."""
     drawn = intervals.resampled_margins(matrix, intervals.RESAMPLES, np.random.default_rng(0))
     return _scores(counts.margins(matrix), counts.f1(drawn))

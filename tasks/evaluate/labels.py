@@ -11,11 +11,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.runtime.types import Bools, Floats
 from tasks.evaluate import counts
 from tasks.evaluate.counts import Margins, ratio
 from tasks.evaluate.predictions import LabelPredictions
 from tasks.evaluate.probability_metrics import area, mean_of_defined
-from tasks.evaluate.weighted_metric import Floats, Metric, mean
+from tasks.evaluate.weighted_metric import Metric, mean
 
 BY_LABEL = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1}
 
@@ -43,7 +44,7 @@ def margins(predictions: LabelPredictions, weights: Floats) -> Margins:
     return Margins(weights @ (targets * predicted), weights @ targets, weights @ predicted)
 
 
-def average_precision(positive: NDArray[np.bool_], scores: NDArray) -> Metric:
+def average_precision(positive: Bools, scores: NDArray) -> Metric:
     """Precision at every score, weighted by what it adds to recall; no number without positives."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluate.weighted_metric import Floats, Metric, mean, metric_of_sums
+from conf.runtime.types import Floats
+from tasks.evaluate.weighted_metric import Metric, mean, metric_of_sums
 
 
 def mae(targets: NDArray, predictions: NDArray) -> Metric:

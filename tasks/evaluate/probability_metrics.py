@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluate.weighted_metric import Floats, Metric
+from conf.runtime.types import Bools, Floats, Ints
+from tasks.evaluate.weighted_metric import Metric
 
 BINS = 15
 """Confidence bins of equal width in (0, 1], closed on the right, as in arXiv:1706.04599."""
@@ -52,7 +53,7 @@ def mean_of_defined(metrics: Sequence[Metric]) -> Metric:
     return metric
 
 
-def area(positive: NDArray[np.bool_], scores: NDArray) -> Metric:
+def area(positive: Bools, scores: NDArray) -> Metric:
     """Area under the ROC curve of one class, by its equality with the Mann-Whitney statistic.
 
     The value is the share of (positive, negative) pairs that the scores order correctly, ties
@@ -78,7 +79,7 @@ def area(positive: NDArray[np.bool_], scores: NDArray) -> Metric:
     return metric
 
 
-def confidence_bins(probabilities: NDArray) -> tuple[Floats, NDArray[np.int64]]:
+def confidence_bins(probabilities: NDArray) -> tuple[Floats, Ints]:
     """Each row's highest probability and the index of its bin, both of shape (rows,)."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     return confidence, np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)

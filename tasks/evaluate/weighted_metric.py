@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from conf.runtime.types import Floats
+
 Metric = Callable[[Floats], Floats]
 
 

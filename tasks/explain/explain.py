@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
 from conf.runtime.home import write_atomically
+from conf.runtime.types import Floats, Ints
 from data.card import DataCard, ImageInputs, TableInputs
 from models.serving import Serving, TextServing
 from tasks.evaluate import metrics
@@ -150,11 +150,11 @@ def _columns(subject: Subject, place: int) -> dict[str, tuple[Attribution, ...]]
     return {"pieces": found[:SHOWN_COLUMNS]}
 
 
-def _answer(subject: Subject, place: int) -> Callable[[Any], NDArray[np.float64]]:
+def _answer(subject: Subject, place: int) -> Callable[[Any], Floats]:
     """Of raw rows, what the packed model gives for the output that a row's answer is."""
     output = subject.output(place)
 
-    def answer(values: Any) -> NDArray[np.float64]:
+    def answer(values: Any) -> Floats:
         blank = np.zeros(len(values), dtype=np.int64)
         said = predict(subject.model, RawRows(blank, blank, values))
         if isinstance(said, NumberPredictions):
@@ -168,7 +168,7 @@ def _quality(subject: Subject) -> permutation.Quality:
     evaluate, rows = subject.candidate.config.evaluate, subject.rows
     sign = 1.0 if evaluate.direction == "maximize" else -1.0
 
-    def quality(changed: DataFrame, places: NDArray[np.int64]) -> float:
+    def quality(changed: DataFrame, places: Ints) -> float:
         raw = RawRows(rows.ids[places], rows.targets[places], subject.raw(changed))
         said = predict(subject.model, raw)
         return sign * metrics.score(said, evaluate, [evaluate.objective])[evaluate.objective]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from conf.runtime.types import Floats
 from data.card import ImageInputs
 
 FOR, AGAINST = (47, 95, 208), (194, 69, 45)
@@ -29,7 +30,7 @@ def picture(image: NDArray, inputs: ImageInputs) -> str:
     return _png(Image.fromarray(bright))
 
 
-def heat(weights: NDArray[np.float64]) -> str:
+def heat(weights: Floats) -> str:
     """Weights (height, width) as a PNG in base64, the more opaque the more a pixel counts."""
     strongest = float(np.abs(weights).max()) or 1.0
     colours = np.where(weights[..., None] >= 0, np.array(FOR), np.array(AGAINST))

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from conf.runtime.types import Bools, Floats, Ints
 from data.encoding.tokenizer import Encoder, shortened
 from data.transforms.texts import split_words
 from tasks.packaging.explanations import Attribution
@@ -22,8 +22,8 @@ MOST = 100
 class Read:
     """A text as a network reads it."""
 
-    tokens: NDArray[np.int64]
-    special: NDArray[np.bool_]
+    tokens: Ints
+    special: Bools
     """Which of them are no part of the text."""
     spans: tuple[tuple[int, int], ...]
     """Of each other token, where it stands in the text."""
@@ -41,7 +41,7 @@ def read(text: str, encoder: Encoder) -> Read:
     return Read(np.array(tokens, dtype=np.int64), special, spans)
 
 
-def weighed(text: str, read: Read, weights: NDArray[np.float64]) -> tuple[Attribution, ...]:
+def weighed(text: str, read: Read, weights: Floats) -> tuple[Attribution, ...]:
     """The text in pieces, each with the weight of its token; what stands between them has none."""
     found: list[Attribution] = []
     end = 0
@@ -57,9 +57,7 @@ def weighed(text: str, read: Read, weights: NDArray[np.float64]) -> tuple[Attrib
     return tuple(found)
 
 
-def left_out(
-    text: str, answer: Callable[[Sequence[str]], NDArray[np.float64]]
-) -> tuple[Attribution, ...]:
+def left_out(text: str, answer: Callable[[Sequence[str]], Floats]) -> tuple[Attribution, ...]:
     """A text's words, of Chinese its characters, with how far the answer falls without them.
 
     Args:

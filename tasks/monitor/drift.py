@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from conf.runtime.types import Ints
 from conf.schema.champion import Monitor
 from tasks.evaluate.evaluation import Interval
 from tasks.monitor import statistics
@@ -210,7 +211,7 @@ def quality(
     return _test("quality", f"loss of {name}", worse, p, why)
 
 
-def _drawn(count: int, random: np.random.Generator) -> NDArray[np.int64]:
+def _drawn(count: int, random: np.random.Generator) -> Ints:
     return np.sort(random.permutation(count)[:COMPARED])
 
 

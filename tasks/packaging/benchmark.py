@@ -14,6 +14,7 @@ import pandas as pd
 from mlflow.pyfunc import PyFuncModel
 from numpy.typing import NDArray
 
+from conf.runtime.types import Ints
 from conf.schema.study import TrialConfig
 from data.card import ImageInputs, Inputs
 from tasks.evaluate.predictions import (
@@ -80,7 +81,7 @@ def split_columns(
 
 
 def _predictions(
-    answers: pd.DataFrame, ids: NDArray[np.int64], targets: NDArray[Any]
+    answers: pd.DataFrame, ids: Ints, targets: NDArray[Any]
 ) -> Predictions | LabelPredictions | NumberPredictions:
     """The predictions of one target."""
     if "prediction" in answers:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.runtime.types import Floats, Floats32, Ints
 from data.card import ImageInputs, Inputs, TableInputs
 from data.encoding.table_encoder import encode
 from tasks.evaluate.predictions import (
@@ -39,13 +40,13 @@ class DriftFeatures:
     the comparison of rows as wholes."""
 
     names: tuple[str, ...]
-    values: NDArray[np.float32]
-    joint: NDArray[np.float32]
+    values: Floats32
+    joint: Floats32
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def some(self, rows: NDArray[np.int64]) -> DriftFeatures:
+    def some(self, rows: Ints) -> DriftFeatures:
         """The features of the rows at these positions."""
         return DriftFeatures(self.names, self.values[rows], self.joint[rows])
 
@@ -64,9 +65,9 @@ class DriftPredictions:
     """What a model said of some rows: the classes it chose, where it chooses among any, and numbers
     (`values`, float32[n, k]) such as how sure it was."""
 
-    labels: NDArray[np.int64] | None
+    labels: Ints | None
     names: tuple[str, ...]
-    values: NDArray[np.float32]
+    values: Floats32
 
 
 def features_of(rows: Any, inputs: Inputs) -> DriftFeatures:
@@ -100,7 +101,7 @@ def answers_of(said: AnyPredictions) -> DriftPredictions:
     return DriftPredictions(None, ("characters", "words"), values)
 
 
-def _of_images(rows: NDArray[np.float32], inputs: ImageInputs) -> DriftFeatures:
+def _of_images(rows: Floats32, inputs: ImageInputs) -> DriftFeatures:
     low, high = inputs.low, inputs.high
     pixels = (rows - low) / ((high - low) or 1.0)
     colours = pixels if pixels.ndim == 4 else pixels[..., None]
@@ -147,7 +148,7 @@ def _shape(grey: NDArray) -> dict[str, NDArray]:
     }
 
 
-def _thumbnails(grey: NDArray) -> NDArray[np.float32]:
+def _thumbnails(grey: NDArray) -> Floats32:
     """Each image averaged to 8 x 8 pixels; smaller ones unchanged."""
     for axis in (1, 2):
         cuts = np.linspace(0, grey.shape[axis], min(THUMB, grey.shape[axis]) + 1).astype(int)
@@ -158,7 +159,7 @@ def _thumbnails(grey: NDArray) -> NDArray[np.float32]:
     return grey.reshape(len(grey), -1).astype(np.float32)
 
 
-def _of_table(rows: NDArray[np.float64], inputs: TableInputs) -> DriftFeatures:
+def _of_table(rows: Floats, inputs: TableInputs) -> DriftFeatures:
     names = tuple(inputs.names or (f"column {k}" for k in range(rows.shape[1])))
     fill = np.asarray(inputs.fill or np.zeros(rows.shape[1]), np.float64)
     whole = np.where(np.isnan(rows), fill, rows).astype(np.float32)

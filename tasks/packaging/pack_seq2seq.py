@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from conf.runtime.errors import DenseError
+from conf.runtime.types import Floats32, Ints
 from conf.schema.model import Gru
 from conf.schema.study import TrialConfig
 from data.card import DataCard, PairsInputs
@@ -124,9 +124,9 @@ def target_losses(
     card: DataCard,
     weights: Path,
     part: Path,
-    ids: NDArray[np.int64],
+    ids: Ints,
     parts: Path,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+) -> tuple[Floats32, Ints]:
     """Loss of each target in nats and its number of tokens, from which perplexity follows.
 
     Args:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from conf.runtime.types import Ints
 from data.card import ImageInputs, Inputs, TableInputs, VectorInputs
 from data.sources.rows import CONTENT, matrix
 from tasks.packaging import table_frame
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class RawRows:
     """Some rows with their targets."""
 
-    ids: NDArray[np.int64]
+    ids: Ints
     """int64[n]."""
     targets: NDArray[Any]
     """Classes int64[n]; labels int64[n, labels]; numbers float64[n]; target texts object[n]."""

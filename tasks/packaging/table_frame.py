@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Ints
 from data.card import Inputs, TableInputs
 from data.encoding import table_encoder
 
@@ -29,7 +30,7 @@ def has_columns(inputs: Inputs) -> TypeGuard[TableInputs]:
     return isinstance(inputs, TableInputs) and bool(inputs.specs)
 
 
-def select_rows(values: RawValues, rows: NDArray[np.int64]) -> RawValues:
+def select_rows(values: RawValues, rows: Ints) -> RawValues:
     """The raw rows at these positions."""
     return values[rows] if isinstance(values, np.ndarray) else values.iloc[rows]
 

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Bools, Floats, Ints
 from conf.schema.clean import Clean, Interquartile, Isolation
-from data.sources.rows import Mask, Report, Rows, describe, fixed_list
+from data.sources.rows import Report, Rows, describe, fixed_list
 from tasks.prepare.splitting.split import DROPPED, TRAIN, Parts
 
-Floats = npt.NDArray[np.float64]
 MOST_TEXT_FEATURES = 20_000
 SIDE = 16
 
@@ -75,7 +75,7 @@ def fill(rows: Rows, values: Floats) -> tuple[Rows, Report]:
 
 
 def drop_outliers(
-    rows: Rows, parts: Parts, labels: npt.NDArray[np.int64], clean: Clean, seed: int
+    rows: Rows, parts: Parts, labels: Ints, clean: Clean, seed: int
 ) -> tuple[Parts, Report]:
     """Mark the training part's outliers as dropped; a class keeps at least half of its rows."""
     count = int((parts == TRAIN).sum())
@@ -88,7 +88,7 @@ def drop_outliers(
     return _dropped(rows, parts, found, labels, "outliers")
 
 
-def outlying(values: Floats, rule: Interquartile | Isolation, seed: int) -> Mask:
+def outlying(values: Floats, rule: Interquartile | Isolation, seed: int) -> Bools:
     """Which rows are outliers among themselves."""
     if isinstance(rule, Isolation):
         from sklearn.ensemble import IsolationForest
@@ -104,7 +104,7 @@ def outlying(values: Floats, rule: Interquartile | Isolation, seed: int) -> Mask
 
 
 def _dropped(
-    rows: Rows, parts: Parts, found: Mask, labels: npt.NDArray[np.int64], rule: str
+    rows: Rows, parts: Parts, found: Bools, labels: Ints, rule: str
 ) -> tuple[Parts, Report]:
     count = int((parts == TRAIN).sum())
     for label in np.unique(labels[found]):
@@ -120,7 +120,7 @@ def _dropped(
 
 
 def find_suspects(
-    rows: Rows, parts: Parts, labels: npt.NDArray[np.int64], clean: Clean, seed: int
+    rows: Rows, parts: Parts, labels: Ints, clean: Clean, seed: int
 ) -> tuple[Parts, Report]:
     """Labels of the training part that cross-validated predictions contradict."""
     count = int((parts == TRAIN).sum())
@@ -137,7 +137,7 @@ def find_suspects(
     return parts, Report("suspects", count, count, examples=(f"{int(found.sum())} rows", *named))
 
 
-def suspects(features: Any, labels: npt.NDArray[np.int64], folds: int, seed: int) -> Mask:
+def suspects(features: Any, labels: Ints, folds: int, seed: int) -> Bools:
     """Confident learning over a linear model's cross-validated probabilities."""
     from cleanlab.filter import find_label_issues
     from sklearn.linear_model import LogisticRegression

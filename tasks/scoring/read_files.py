@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Floats
 from data.card import ImageInputs, Inputs, TableInputs
 from data.sources.images import HIDDEN
 from data.sources.images import SUFFIXES as IMAGES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Ints
 from conf.schema.evaluate import OF_TASK, Evaluate
 from data.card import parse_inputs
 from data.sources.labels import several
@@ -204,7 +205,7 @@ def _target_number(target: Any, file: Path) -> float:
     return number
 
 
-def _class_numbers(targets: Sequence[Any], labels: Sequence[Any], file: Path) -> NDArray[np.int64]:
+def _class_numbers(targets: Sequence[Any], labels: Sequence[Any], file: Path) -> Ints:
     """Index of each target among the model's classes, int64[rows]."""
     place = {str(label): number for number, label in enumerate(labels)}
     for row, target in enumerate(targets):

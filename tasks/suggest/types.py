@@ -8,12 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from conf.runtime.types import Floats
 from conf.schema.search import Scalar
 
-Floats = NDArray[np.float64]
 Vector = Floats
 """Shape (n,)."""
 Matrix = Floats

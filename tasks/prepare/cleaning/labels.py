@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Bools, Floats, Ints
 from data.sources.rows import Report, Rows
 
 WHOLE = re.compile(r"-?[0-9]+")
@@ -58,13 +59,13 @@ def in_order(present: set[str]) -> tuple[str, ...]:
     return tuple(sorted(present))
 
 
-def encode(rows: Rows, classes: tuple[str, ...]) -> npt.NDArray[np.int64]:
+def encode(rows: Rows, classes: tuple[str, ...]) -> Ints:
     """Each row's label as its position among the classes."""
     position = {name: number for number, name in enumerate(classes)}
     return np.array([position[label] for label in rows.labels()], dtype=np.int64)
 
 
-def predicted_numbers(rows: Rows) -> npt.NDArray[np.float64]:
+def predicted_numbers(rows: Rows) -> Floats:
     """What is to be predicted of each row.
 
     Raises:
@@ -76,7 +77,7 @@ def predicted_numbers(rows: Rows) -> npt.NDArray[np.float64]:
     return found
 
 
-def check_usable(rows: Rows, classes: tuple[str, ...], counts: npt.NDArray[np.int64]) -> None:
+def check_usable(rows: Rows, classes: tuple[str, ...], counts: Ints) -> None:
     """Refuse data with one class, or with a class that cannot be in every part.
 
     Raises:
@@ -128,9 +129,7 @@ def check_left(rows: Rows, reports: Sequence[Report]) -> None:
     )
 
 
-def check_trained(
-    labels: npt.NDArray[np.int64], train: npt.NDArray[np.bool_], classes: tuple[str, ...]
-) -> None:
+def check_trained(labels: Ints, train: Bools, classes: tuple[str, ...]) -> None:
     """Refuse a division that leaves a class without a row to train on.
 
     Raises:

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from conf.runtime.types import Floats, Ints
 from conf.schema.clean import NearDuplicates
 from data.sources.rows import CONTENT, Rows
 
@@ -29,7 +30,7 @@ PIXELS_ALIKE = 0.06
 Alike = Callable[[int, int], bool]
 
 
-def near_duplicates(rows: Rows, near: NearDuplicates) -> npt.NDArray[np.int64]:
+def near_duplicates(rows: Rows, near: NearDuplicates) -> Ints:
     """For each row the earlier row that it repeats, or -1; of a cluster the first stays."""
     if rows.kind == "image":
         return _first_alike(*_images(rows, near))
@@ -38,7 +39,7 @@ def near_duplicates(rows: Rows, near: NearDuplicates) -> npt.NDArray[np.int64]:
     return _first_alike(*_texts(rows, near))
 
 
-def _first_alike(candidates: Iterator[list[int]], alike: Alike) -> npt.NDArray[np.int64]:
+def _first_alike(candidates: Iterator[list[int]], alike: Alike) -> Ints:
     """Go through the rows in order; `candidates` gives each row's earlier candidates."""
     found: list[int] = []
     for row, earlier in enumerate(candidates):
@@ -112,7 +113,7 @@ def _numbers(rows: Rows, near: NearDuplicates) -> tuple[Iterator[list[int]], Ali
     return candidates(), lambda one, two: True  # the tree has compared the rows themselves
 
 
-def _logarithmic(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _logarithmic(values: Floats) -> Floats:
     """Numbers by their logarithm; signs, zero and missing values lie far from one another."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logarithm = np.log(np.abs(values)) + FAR

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from conf.runtime.types import Bools, Ints
 from conf.schema.clean import Clean
-from data.sources.rows import CONTENT, Mask, Report, Rows, describe, drop
+from data.sources.rows import CONTENT, Report, Rows, describe, drop
 
 # Letters that UTF-8 bytes become when they are read as Latin-1 or Windows-1252.
 TELLING = frozenset("ÃÂâÐÑØÙåäæçèéï€™œ")
@@ -65,7 +66,7 @@ def drop_lengths(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
     return drop(rows, mask, "length", "too short, too long, or its sides are too unlike")
 
 
-def _lengths(texts: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
+def _lengths(texts: npt.NDArray[np.object_]) -> Ints:
     return np.array([len(text.strip()) for text in texts], dtype=np.int64)
 
 
@@ -82,7 +83,7 @@ def drop_languages(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
     return drop(rows, mask, "language", f"not in {', '.join(clean.text.languages)}")
 
 
-def _foreign(texts: npt.NDArray[np.object_], languages: tuple[str, ...]) -> Mask:
+def _foreign(texts: npt.NDArray[np.object_], languages: tuple[str, ...]) -> Bools:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

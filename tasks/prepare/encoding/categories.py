@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Bools
 from conf.schema.data import CategoricalColumns
 from data.encoding.table_encoder import (
     DAY,
@@ -29,7 +29,7 @@ from data.sources.rows import Rows, fixed_list
 Texts = Sequence[str | None]
 
 
-def as_inputs(rows: Rows, train: npt.NDArray[np.bool_], rules: CategoricalColumns) -> Rows:
+def as_inputs(rows: Rows, train: Bools, rules: CategoricalColumns) -> Rows:
     """The rows with the inputs that models see in place of raw columns; categories come last.
 
     Args:
@@ -75,7 +75,7 @@ def _fit(spec: ColumnSpec, train: Floats) -> ColumnSpec:
 
 
 def _fit_category(
-    name: str, column: Floats, rows: Rows, train: npt.NDArray[np.bool_], rules: CategoricalColumns
+    name: str, column: Floats, rows: Rows, train: Bools, rules: CategoricalColumns
 ) -> tuple[ColumnSpec, Floats]:
     """The encoding of a column of categories, and the position of each row's level."""
     known = rows.words[name]

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from conf.runtime.types import Floats
 from conf.schema.clean import Clean
 from data.card import ImageInputs, TableInputs
 from data.sources.rows import Rows
 
-Floats = npt.NDArray[np.float64]
 PIXEL_SAMPLE = 2_000_000
 """Pixels a channel from which median and quartiles of images are taken."""
 

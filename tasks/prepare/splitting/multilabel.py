@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Bools, Ints
 from data.sources.rows import Report, Rows
 from tasks.prepare.cleaning.labels import PARTS, in_order
 
@@ -45,7 +46,7 @@ def label_matrix(rows: Rows, floor: int) -> tuple[tuple[str, ...], Matrix, Repor
     return labels, matrix, report
 
 
-def strata(matrix: Matrix) -> npt.NDArray[np.int64]:
+def strata(matrix: Matrix) -> Ints:
     """Each row's rarest label, by which rows are divided in the same proportions.
 
     Rows without a label are alike, and with them those whose label is the rarest of too few.
@@ -57,7 +58,7 @@ def strata(matrix: Matrix) -> npt.NDArray[np.int64]:
     return np.where(many[rarest] >= len(PARTS), rarest, rest)
 
 
-def check_told(matrix: Matrix, train: npt.NDArray[np.bool_], labels: tuple[str, ...]) -> None:
+def check_told(matrix: Matrix, train: Bools, labels: tuple[str, ...]) -> None:
     """Refuse a division that leaves a label with nothing to be learnt from.
 
     Raises:

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Ints
 from conf.schema.split import Given, Grouped, InTime, Random, Shares, Split, Stratified
 from data.sources.rows import Rows
 
 Parts = npt.NDArray[np.int8]
-Numbers = npt.NDArray[np.int64]
 TRAIN, VALIDATION, TEST = 0, 1, 2
 DROPPED = -1
 PART_NAMES = {
@@ -19,7 +19,7 @@ PART_NAMES = {
 }  # fmt: skip
 
 
-def divide(rows: Rows, labels: Numbers, split: Split, seed: int) -> tuple[Parts, Parts | None]:
+def divide(rows: Rows, labels: Ints, split: Split, seed: int) -> tuple[Parts, Parts | None]:
     """Each row's part, and its fold where there are folds (-1 in the test part).
 
     A function of the rows, the settings and the seed alone.
@@ -52,7 +52,7 @@ def divide(rows: Rows, labels: Numbers, split: Split, seed: int) -> tuple[Parts,
     return np.where(parts == TEST, TEST, held).astype(np.int8), folds
 
 
-def stratified(labels: Numbers, split: Shares, seed: int) -> Parts:
+def stratified(labels: Ints, split: Shares, seed: int) -> Parts:
     """Every class is divided in the same proportions; none is left out of a part."""
     parts = np.full(len(labels), TRAIN, dtype=np.int8)
     for label in np.unique(labels):
@@ -65,7 +65,7 @@ def stratified(labels: Numbers, split: Shares, seed: int) -> Parts:
     return parts
 
 
-def groups(rows: Rows) -> Numbers:
+def groups(rows: Rows) -> Ints:
     """Each row's group as a number: the source's column; of pairs without one, equal sources."""
     if rows.kind == "pairs" and not rows.has("group"):
         names = rows.strings("source")
@@ -76,7 +76,7 @@ def groups(rows: Rows) -> Numbers:
     return np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
-def grouped(units: Numbers, split: Shares, seed: int) -> Parts:
+def grouped(units: Ints, split: Shares, seed: int) -> Parts:
     """Whole groups, in random order, until a part has its share of the rows."""
     sizes = np.bincount(units)
     order = np.random.default_rng([seed, 1]).permutation(len(sizes))
@@ -115,7 +115,7 @@ def given(rows: Rows) -> Parts:
     return np.array([PART_NAMES[name] for name in names], dtype=np.int8)
 
 
-def fold(parts: Parts, labels: Numbers, units: Numbers | None, folds: int, seed: int) -> Parts:
+def fold(parts: Parts, labels: Ints, units: Ints | None, folds: int, seed: int) -> Parts:
     """A fold for every row outside the test part; groups stay whole, classes are spread."""
     out = np.full(len(parts), -1, dtype=np.int8)
     rows = np.flatnonzero(parts != TEST)

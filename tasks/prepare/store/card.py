@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from conf.runtime.types import Floats, Ints
 from conf.schema.study import Study
 from data.card import (
     Anonymity,
@@ -117,7 +118,7 @@ def _folds(rows: Rows) -> tuple[int, ...] | None:
     return tuple(np.bincount(folds[folds >= 0]).tolist())
 
 
-def _statistics(targets: npt.NDArray[np.float64]) -> TargetStatistics:
+def _statistics(targets: Floats) -> TargetStatistics:
     """Distribution of the numbers to predict; models learn them as z-scores."""
     deviation = float(targets.std())
     return TargetStatistics(
@@ -128,7 +129,7 @@ def _statistics(targets: npt.NDArray[np.float64]) -> TargetStatistics:
     )
 
 
-def _counts(labels: npt.NDArray[np.int64], classes: tuple[str, ...]) -> dict[str, int]:
+def _counts(labels: Ints, classes: tuple[str, ...]) -> dict[str, int]:
     """Rows of each class, or label."""
     if not classes:
         return {}

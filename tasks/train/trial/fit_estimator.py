@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from conf.loading.digests import derived_seed
 from conf.runtime.atomic_write import write_durably
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Ints
 from conf.schema.model import check_data_kind
 from data.card import DataCard
 from data.loading.datamodule import StudyData
@@ -34,7 +35,7 @@ class Rows:
     """Rows as an estimator takes them: `ids` and `targets` (n,), of several labels a row (n,
     labels); `x` float32 (n, features), scaled, or texts (n,)."""
 
-    ids: NDArray[np.int64]
+    ids: Ints
     x: NDArray[Any]
     targets: NDArray[Any]
 
