@@ -17,7 +17,9 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectAlreadyExists
+from pydantic import JsonValue
 
+from conf.loading.load import study_names
 from flows.servers.programs import NOTIFY_VARIABLE
 
 if TYPE_CHECKING:
@@ -28,6 +30,19 @@ STUDIES_AT_ONCE = 8
 HEARTBEAT = timedelta(seconds=30)
 """How often a flow run says that it lives: as `prefect.yaml` sets it."""
 SILENT = "dense: a flow run fell silent"
+STUDY_FORM: dict[str, JsonValue] = {}
+"""What the form of the flow `study` says of its first parameter besides the type. Prefect merges it
+with its own part each time that it builds the schema, and ignores a callable in its place."""
+
+
+def offer_studies() -> None:
+    """List the studies of today in the drop-down of Prefect's form.
+
+    Prefect builds the schema of a flow twice: while `@flow` decorates it, and again in `prefect
+    deploy`. Only the second needs the names, so that an import reads no study folder. Prefect
+    refuses a name outside the list: `dense up` deploys again when the list has changed.
+    """
+    STUDY_FORM["enum"] = list(study_names())
 
 
 def bootstrap(client: SyncPrefectClient, pool: str) -> None:

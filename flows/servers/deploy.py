@@ -70,13 +70,14 @@ def main(pool: str) -> None:
     """
     from prefect.client.orchestration import get_client
 
-    from flows.servers.bootstrap import active_schedules, bootstrap, resume
+    from flows.servers.bootstrap import active_schedules, bootstrap, offer_studies, resume
 
     if not FILE.is_file():
         raise BadInput(f"there is no {FILE}; install the project from its checkout")
     with get_client(sync_client=True) as client:
         bootstrap(client, pool)
         active = active_schedules(client)
+        offer_studies()
         _deploy()
         resume(client, active)
 

@@ -15,9 +15,9 @@ from prefect.states import Cancelled, Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from conf.loading.load import study_names
 from conf.runtime.errors import Held
 from flows.deployments.notify import tell
+from flows.servers.bootstrap import STUDY_FORM
 from flows.study.attempts import Over
 from flows.study.checked_study import runnable
 from flows.study.launch import LAUNCH
@@ -29,9 +29,8 @@ from tasks.study.events import Reason
 from tasks.study.policy import Ask, Promote, Start, Stop, Wait
 from tasks.train.engine.outcome import why
 
-# What Prefect's pages make a form of, with the words of the docstring. The list of studies is that
-# of the day of deployment, and Prefect refuses others: `dense up` deploys anew when it has changed.
-STUDY = Field(json_schema_extra={"enum": list(study_names())})
+# Prefect's pages make a form of these, with the text of the docstring.
+STUDY = Field(json_schema_extra=STUDY_FORM)
 OVERRIDES = Field(max_length=1_000)
 MORE = Field(ge=0, le=100_000)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,12 @@ import pytest
 import yaml
 from prefect.flows import load_flow_from_entrypoint
 from prefect.logging.configuration import DEFAULT_LOGGING_SETTINGS_PATH, load_logging_config
+from prefect.utilities.callables import parameter_schema
 
 from conf.loading.load import SHIPPED, load_study, study_names
 from flows.deployments.evaluate import evaluate
 from flows.deployments.monitor import monitor
-from flows.servers.bootstrap import HEARTBEAT
+from flows.servers.bootstrap import HEARTBEAT, offer_studies
 from flows.study.flow import study
 
 FILE = yaml.safe_load((Path(__file__).parents[3] / "prefect.yaml").read_text())
@@ -53,12 +56,29 @@ def test_a_deployment_is_whole(name: str) -> None:
 
 
 def test_the_form_has_a_list_of_studies_lines_of_overrides_and_a_number() -> None:
-    fields = study.parameters.model_dump()["properties"]
+    assert "enum" not in study.parameters.model_dump()["properties"]["study"]
+    offer_studies()
+    fields = parameter_schema(study).model_dump()["properties"]  # as `prefect deploy` does
     assert fields["study"]["enum"] == list(study_names())
     assert fields["overrides"]["items"] == {"type": "string"}
     assert (fields["more"]["type"], fields["more"]["minimum"]) == ("integer", 0)
     assert all(field["title"] and field["description"] for field in fields.values())
     assert study.validate_parameters({"study": "mine.yaml"})["study"] == "mine.yaml"
+
+
+def test_importing_the_flow_reads_no_study_folder() -> None:
+    code = (
+        "import sys\n"
+        "touched = []\n"
+        "sys.addaudithook(lambda name, args: name in ('open', 'os.scandir', 'os.listdir') "
+        "and touched.append(str(args[0])))\n"
+        "import flows.study.flow\n"
+        "print([path for path in touched if 'studies' in path])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("flow", [evaluate, monitor], ids=["evaluate", "monitor"])
