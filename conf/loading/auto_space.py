@@ -16,7 +16,7 @@ from conf.loading.merge import Layer, merge
 from conf.loading.trial_values import apply_values, lookup, same
 from conf.loading.validate_space import sound
 from conf.loading.yaml import read_yaml
-from conf.runtime.errors import Problem
+from conf.runtime.errors import ErrorDetail
 from conf.schema.data import of_texts
 from conf.schema.search import Search
 from conf.schema.study import TRIAL_SECTIONS, TrialConfig
@@ -46,13 +46,13 @@ def spelled_out(layer: Layer) -> Layer:
     return Layer({**layer.values, "search": {**search, "space": {AUTO: True}}}, layer.places)
 
 
-def auto_problems(layer: Layer) -> list[Problem]:
+def auto_problems(layer: Layer) -> list[ErrorDetail]:
     """Problems of the keyword itself, in a layer where `space: auto` is `{auto: true}`."""
     given = _space(layer.values).get(AUTO)
     if given is None or isinstance(given, bool):
         return []
     where = layer.place(("search", "space", AUTO))
-    return [Problem(f"search.space.{AUTO}", "takes true or false", given, where=where)]
+    return [ErrorDetail(f"search.space.{AUTO}", "takes true or false", given, where=where)]
 
 
 def with_auto(layer: Layer) -> Layer:

@@ -15,7 +15,7 @@ from conf.loading.overrides import overrides_layer
 from conf.loading.validate import did_you_mean, field_problems, validated
 from conf.loading.validate_space import space_problems
 from conf.loading.yaml import read_yaml
-from conf.runtime.errors import BadConfig, BadInput, Problem
+from conf.runtime.errors import BadConfig, BadInput, ErrorDetail
 from conf.schema.study import Study
 
 SHIPPED = Path(__file__).resolve().parents[1]
@@ -117,13 +117,15 @@ def _parent(parent: Any, path: Path, layer: Layer, children: tuple[Path, ...]) -
     where = layer.places.get(("extends",), shown(path))
     if not isinstance(parent, str):
         remedy = "name one study, such as extends: base"
-        raise BadConfig([Problem("extends", "takes one name", parent, remedy, where)])
+        raise BadConfig([ErrorDetail("extends", "takes one name", parent, remedy, where)])
     try:
         found = SHIPPED / "base.yaml" if parent == "base" else _named(parent, "study to extend")
     except BadInput as error:
-        raise BadConfig([Problem("extends", str(error), parent, where=where)]) from error
+        raise BadConfig([ErrorDetail("extends", str(error), parent, where=where)]) from error
     if found in children or len(children) >= MAX_PARENTS:
-        raise BadConfig([Problem("extends", f"{parent!r} extends this study itself", where=where)])
+        raise BadConfig(
+            [ErrorDetail("extends", f"{parent!r} extends this study itself", where=where)]
+        )
     return _with_parents(found, children)
 
 

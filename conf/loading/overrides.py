@@ -13,7 +13,7 @@ from typing import Any
 
 from conf.loading.merge import OVERRIDE, Layer
 from conf.loading.yaml import KeyPath, parse_yaml
-from conf.runtime.errors import BadConfig, Problem
+from conf.runtime.errors import BadConfig, ErrorDetail
 
 DIMENSION_WORDS = frozenset({"low", "high", "type", "scale", "step", "choices", "when", "prior"})
 
@@ -49,14 +49,14 @@ def split_path(path: str) -> KeyPath:
     return (*_SPACE, ".".join(key))
 
 
-def overrides_layer(overrides: Sequence[str]) -> tuple[Layer, list[Problem]]:
+def overrides_layer(overrides: Sequence[str]) -> tuple[Layer, list[ErrorDetail]]:
     """All overrides as one layer, and what is wrong with those that cannot be read.
 
     Of two for one path the later holds.
     """
     values: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
-    problems: list[Problem] = []
+    problems: list[ErrorDetail] = []
     for text in overrides:
         try:
             path, value = parse_override(text)
@@ -94,4 +94,6 @@ def _paths(path: KeyPath, value: Any) -> Iterator[KeyPath]:
 
 
 def _bad(text: str, message: str, remedy: str) -> BadConfig:
-    return BadConfig([Problem("overrides", message, value=text, remedy=remedy, where=shown(text))])
+    return BadConfig(
+        [ErrorDetail("overrides", message, value=text, remedy=remedy, where=shown(text))]
+    )

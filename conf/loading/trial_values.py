@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from conf.loading.introspect import shape_of
 from conf.loading.validate import explain, validated
-from conf.runtime.errors import BadConfig, Problem
+from conf.runtime.errors import BadConfig, ErrorDetail
 from conf.schema.search import Choices, Range, Scalar
 from conf.schema.study import Study, TrialConfig
 
@@ -134,7 +134,7 @@ def _section(data: dict[str, Any], path: str, key: str) -> dict[str, Any]:
             here[part] = {}
         here = here[part]
         if not isinstance(here, dict):
-            raise BadConfig([Problem(key, f"{part} holds a plain value, no settings")])
+            raise BadConfig([ErrorDetail(key, f"{part} holds a plain value, no settings")])
     return here
 
 

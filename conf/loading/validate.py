@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from conf.loading.introspect import Shape, choices, leaf_keys, shape_of
 from conf.loading.merge import Layer, holds, value_at
 from conf.loading.yaml import KeyPath
-from conf.runtime.errors import MOST_PROBLEMS, Problem
+from conf.runtime.errors import MOST_PROBLEMS, ErrorDetail
 
 Model = TypeVar("Model", bound=BaseModel)
 Locate = Callable[[KeyPath], str]
@@ -70,12 +70,12 @@ _PATTERNS = {
 }
 
 
-def field_problems(model: type[BaseModel], layer: Layer) -> list[Problem]:
+def field_problems(model: type[BaseModel], layer: Layer) -> list[ErrorDetail]:
     """Everything that the fields of a configuration refuse in a layer's values."""
     return problems_of(model, layer.values, layer.place)
 
 
-def problems_of(model: type[BaseModel], values: Any, locate: Locate) -> list[Problem]:
+def problems_of(model: type[BaseModel], values: Any, locate: Locate) -> list[ErrorDetail]:
     """Everything that a model refuses in the values; a key with several complaints comes once."""
     try:
         validated(model, values)
@@ -97,7 +97,7 @@ def validated(model: type[Model], values: Any) -> Model:
 
 def explain(
     error: ValidationError, model: type[BaseModel], values: Any, locate: Locate
-) -> list[Problem]:
+) -> list[ErrorDetail]:
     """Errors of pydantic as problems; of very many only the first."""
     grouped: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
@@ -162,18 +162,18 @@ def shape_at(shape: Shape, path: KeyPath, values: Any) -> Shape:
 
 def _problem(
     path: KeyPath, details: list[ErrorDetails], model: type[BaseModel], values: Any, where: str
-) -> Problem:
+) -> ErrorDetail:
     value = value_at(values, path)
     if any(detail["type"] == "extra_forbidden" for detail in details):
         remedy = _unknown_key(path, model, values)
-        return Problem(dotted(path), "unknown key", value=value, remedy=remedy, where=where)
+        return ErrorDetail(dotted(path), "unknown key", value=value, remedy=remedy, where=where)
     choices = [word for detail in details for word in _choices(detail)]
     if near := get_close_matches(str(value), choices, n=1):  # of many choices the list says less
         remedy = f"did you mean {near[0]}?"
-        return Problem(dotted(path), f"{shown(value)} is no choice here", value, remedy, where)
+        return ErrorDetail(dotted(path), f"{shown(value)} is no choice here", value, remedy, where)
     remedies = dict.fromkeys(filter(None, (_remedy(path, detail) for detail in details)))
     remedy = "; ".join(remedies)
-    return Problem(dotted(path), _message(details), value=value, remedy=remedy, where=where)
+    return ErrorDetail(dotted(path), _message(details), value=value, remedy=remedy, where=where)
 
 
 def _message(details: list[ErrorDetails]) -> str:

@@ -27,14 +27,14 @@ from conf.loading.trial_values import (
 )
 from conf.loading.validate import Model, nearest_key, real_path, shown, validated
 from conf.loading.yaml import KeyPath
-from conf.runtime.errors import MOST_PROBLEMS, BadConfig, Problem
+from conf.runtime.errors import MOST_PROBLEMS, BadConfig, ErrorDetail
 from conf.schema.search import Choices, Range, Scalar, Search
 from conf.schema.study import SEARCHABLE, TRIAL_SECTIONS, TrialConfig
 
 _MOST_ACTIVATIONS = 64
 
 
-def space_problems(layer: Layer) -> list[Problem]:
+def space_problems(layer: Layer) -> list[ErrorDetail]:
     """What is wrong with `search.space`, given the fields and the configuration of trial 0.
 
     Parts of the layer that do not validate are left out: they are reported as what they are.
@@ -45,25 +45,27 @@ def space_problems(layer: Layer) -> list[Problem]:
     search, _ = sound(Search, values.get("search", {}))
     if config is None or search is None:
         return []
-    found = (
-        Problem(f"search.space.{key}", message, value_at(values, ("search", "space", key)), remedy,
-                layer.place(("search", "space", key)))
+    details = (
+        _detail(layer, message, remedy, key)
         for key in search.space
         for message, remedy in _complaints(key, search.space, config, broken)
-    )  # fmt: skip
-    problems = list(islice(found, MOST_PROBLEMS + 1))
+    )
+    problems = list(islice(details, MOST_PROBLEMS + 1))
     if not search.space and search.trials > 1:
         message = f"is empty: there is one configuration, but search.trials is {search.trials}"
         remedy = "name a setting to search, or set search.trials=1"
-        where = layer.place(("search", "space"))
-        problems.append(Problem("search.space", message, None, remedy, where))
+        problems.append(_detail(layer, message, remedy))
     if not problems and values.get("search", {}).get("space") and size(search.space) == 1:
-        where = layer.place(("search", "space"))
         remedy = "widen a range, or empty the space and set search.trials=1"
-        problems.append(
-            Problem("search.space", "holds one configuration only", None, remedy, where)
-        )
+        problems.append(_detail(layer, "holds one configuration only", remedy))
     return problems
+
+
+def _detail(layer: Layer, message: str, remedy: str, *key: str) -> ErrorDetail:
+    """The error of a dimension or, without a key, of the whole space."""
+    path = ("search", "space", *key)
+    value = value_at(layer.values, path) if key else None
+    return ErrorDetail(".".join(path), message, value, remedy, layer.place(path))
 
 
 def _complaints(

@@ -30,7 +30,7 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-from conf.runtime.errors import BadConfig, Problem
+from conf.runtime.errors import BadConfig, ErrorDetail
 
 KeyPath = tuple[str | int, ...]
 
@@ -48,7 +48,7 @@ _SPECIAL = re.compile(r"([-+]?)(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN")
 
 
 @dataclass(frozen=True)
-class Document:
+class YamlDocument:
     """A YAML text as plain data: mappings with text keys, lists, and scalars."""
 
     value: Any
@@ -56,7 +56,7 @@ class Document:
     """Line, from 1, of each key and list item."""
 
 
-def read_yaml(path: Path, shown: str) -> Document:
+def read_yaml(path: Path, shown: str) -> YamlDocument:
     """Read a file; `shown` names it in errors.
 
     Raises:
@@ -66,24 +66,26 @@ def read_yaml(path: Path, shown: str) -> Document:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise BadConfig([Problem(shown, f"cannot be read: {error.strerror}")]) from error
+        raise BadConfig([ErrorDetail(shown, f"cannot be read: {error.strerror}")]) from error
     if len(content) > MAX_BYTES:
-        raise BadConfig([Problem(shown, f"is larger than {MAX_BYTES // 1024} KiB")])
+        raise BadConfig([ErrorDetail(shown, f"is larger than {MAX_BYTES // 1024} KiB")])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadConfig([Problem(shown, "is no UTF-8 text", remedy="save it as UTF-8")]) from error
+        raise BadConfig(
+            [ErrorDetail(shown, "is no UTF-8 text", remedy="save it as UTF-8")]
+        ) from error
     return parse_yaml(text, shown)
 
 
-def parse_yaml(text: str, shown: str) -> Document:
+def parse_yaml(text: str, shown: str) -> YamlDocument:
     """Read a text; `shown` names it in errors.
 
     Raises:
         BadConfig: it is no YAML or goes beyond the bounds.
     """
     if len(text) > MAX_BYTES:
-        raise BadConfig([Problem(shown, f"is larger than {MAX_BYTES // 1024} KiB")])
+        raise BadConfig([ErrorDetail(shown, f"is larger than {MAX_BYTES // 1024} KiB")])
     try:
         return _Reader(YAML(typ="safe", pure=True).parse(text)).document()
     except _NotPlain as error:
@@ -98,7 +100,7 @@ def parse_yaml(text: str, shown: str) -> Document:
 def _broken(shown: str, line: int | None, message: str) -> BadConfig:
     remedy = "indent with spaces, not tabs" if r"'\t'" in message else ""
     where = f"{shown}:{line}" if line else shown
-    return BadConfig([Problem("YAML", message, remedy=remedy, where=where)])
+    return BadConfig([ErrorDetail("YAML", message, remedy=remedy, where=where)])
 
 
 class _NotPlain(ValueError):
@@ -118,15 +120,15 @@ class _Reader:
     anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
     nodes: int = 0
 
-    def document(self) -> Document:
+    def document(self) -> YamlDocument:
         next(self.events)  # the start of the stream
         if isinstance(next(self.events), StreamEndEvent):
-            return Document(None, {})
+            return YamlDocument(None, {})
         value = self.node(next(self.events), (), 0)
         assert isinstance(next(self.events), DocumentEndEvent)
         if isinstance(extra := next(self.events), DocumentStartEvent):
             raise _NotPlain("a second document begins here; keep one a file", _line(extra))
-        return Document(value, self.lines)
+        return YamlDocument(value, self.lines)
 
     def node(self, event: Event, path: KeyPath, depth: int) -> Any:
         self.count(1, event)

@@ -29,7 +29,7 @@ LOOK_SECONDS = 0.5  # between looks whether the user wants an end
 Stopping = Callable[[], bool]
 
 
-class Stopped(DenseError):
+class ChildStopped(DenseError):
     """The user wanted an end while the child was at work."""
 
 
@@ -106,7 +106,7 @@ def _converse(
             except subprocess.TimeoutExpired:
                 told = None  # it is being told already; what it printed is kept
             if stopping():
-                raise Stopped(f"{module} was ended by the user")
+                raise ChildStopped(f"{module} was ended by the user")
             if time.monotonic() > deadline:
                 raise DenseError(
                     f"{module} was ended after {seconds:g} seconds; "

@@ -30,7 +30,7 @@ class Held(DenseError):
 
 
 @dataclass(frozen=True)
-class Problem:
+class ErrorDetail:
     """One thing wrong with a configuration: where it stands, what it is, how to mend it."""
 
     key: str
@@ -48,7 +48,7 @@ class Problem:
 class BadConfig(BadInput):
     """A configuration with one or more problems, all of them at once."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[ErrorDetail]) -> None:
         self.problems = tuple(problems)
         lines = [str(problem) for problem in self.problems[:MOST_PROBLEMS]]
         if len(self.problems) > MOST_PROBLEMS:

@@ -63,7 +63,7 @@ class Compress(Section):
     for one row (95th percentile)."""
 
 
-class Champion(Section):
+class ChampionSettings(Section):
     """How the best trial becomes a registered model."""
 
     enabled: bool = True

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from conf.schema.base import Section
+from conf.schema.data import ColumnName
 
 Chance = Annotated[float, Field(gt=0.0, lt=1.0)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
-ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class NearDuplicates(Section):
@@ -100,7 +100,7 @@ class Suspects(Section):
 Personal = Literal["name", "email", "phone", "card", "iban", "ip", "national"]
 
 
-class Privacy(Section):
+class PersonalData(Section):
     """How personal data in texts and tables is treated."""
 
     mask: tuple[Personal, ...] = ("email", "phone", "card", "iban", "ip", "national")
@@ -138,7 +138,7 @@ class Clean(Section):
     """Rules for images."""
     text: TextRules = TextRules()
     """Rules for texts."""
-    privacy: Privacy | None = None
+    privacy: PersonalData | None = None
     """Personal data."""
     outliers: Annotated[Interquartile | Isolation, Field(discriminator="kind")] | None = None
     """Outliers of a table, dropped from the training split."""

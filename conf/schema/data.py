@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from conf.schema.base import Section
 
-Column = Annotated[str, Field(min_length=1, max_length=200)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
 Separator = Annotated[str, Field(min_length=1, max_length=3)]
 Pixels = Annotated[int, Field(ge=4, le=2_048)]
 Task = Literal["classification", "regression"]
@@ -83,7 +83,7 @@ class CategoricalColumns(Section):
     or, if there are no rare categories, as none. Unless `clean.missing` drops its row, a missing
     value is an input, too: `column=(missing)`."""
 
-    columns: tuple[Column, ...] = ()
+    columns: tuple[ColumnName, ...] = ()
     """Columns that are categorical although they hold numbers (a postal code)."""
     rare: Annotated[int, Field(ge=1, le=1_000_000)] = 5
     """Categories with fewer training rows share the input `column=(other)`."""
@@ -107,7 +107,7 @@ class AuxiliaryTarget(Section):
     its own on the same network. The search optimises the main target alone; metrics and predictions
     of the auxiliary target are named `<its column>/...`."""
 
-    label: Column
+    label: ColumnName
     """Column of the auxiliary class or number; rows without it are dropped."""
     task: Task = "classification"
     """Whether the auxiliary target is a class or a number."""
@@ -132,26 +132,26 @@ class TableData(Section):
     """The file, inside one of the folders that `DENSE_DATA` names."""
     task: LabelTask = "classification"
     """Target: one class, any number of labels (multilabel), or a number (regression)."""
-    label: Column
+    label: ColumnName
     """Column of the target."""
     label_separator: Separator = "|"
     """Separator between the labels in one cell (multilabel), unless cells hold lists. An empty cell
     means no label."""
     second: AuxiliaryTarget | None = None
     """Auxiliary target."""
-    text: Column | None = None
+    text: ColumnName | None = None
     """Column of the text; if given, rows are texts, otherwise numerical and categorical columns."""
-    features: tuple[Column, ...] = ()
+    features: tuple[ColumnName, ...] = ()
     """Numerical and categorical columns; all other columns when empty."""
-    without: tuple[Column, ...] = ()
+    without: tuple[ColumnName, ...] = ()
     """Columns to ignore, if `features` is empty."""
     words: CategoricalColumns = CategoricalColumns()
     """Categorical columns."""
-    group: Column | None = None
+    group: ColumnName | None = None
     """Column of the group whose rows must stay in one split (a patient, a document)."""
-    time: Column | None = None
+    time: ColumnName | None = None
     """Column of the time that rows are ordered by (numbers or ISO dates)."""
-    part: Column | None = None
+    part: ColumnName | None = None
     """Column with the split of each row: train, validation or test."""
     bands: Bands = ()
     """Classes from a numerical label; rows outside all bands are dropped."""
@@ -187,11 +187,11 @@ class ImagesData(Section):
     """Target of the model."""
     table: str | None = None
     """CSV file inside the folder with paths and labels; sub-folders are the classes when absent."""
-    image: Column = "path"
+    image: ColumnName = "path"
     """Column of the paths, relative to the folder."""
-    label: Column = "label"
+    label: ColumnName = "label"
     """Column of the class."""
-    group: Column | None = None
+    group: ColumnName | None = None
     """Column of the group whose rows must stay in one split."""
     bands: Bands = ()
     """Classes from a numerical label; rows outside all bands are dropped."""
@@ -212,9 +212,9 @@ class PairsData(Section):
     """A TSV or JSON-lines file, inside one of the folders that `DENSE_DATA` names."""
     task: Literal["translation", "summarization"] = "translation"
     """Relation of the target to the source."""
-    source_column: Column = "source"
+    source_column: ColumnName = "source"
     """Column (JSON lines, or a TSV with a header) of the source text."""
-    target_column: Column = "target"
+    target_column: ColumnName = "target"
     """Column of the target text."""
     header: bool = False
     """Whether a TSV begins with column names; otherwise its first two columns are the pair."""
@@ -237,25 +237,25 @@ class HubData(Section):
     """Name of the split to read."""
     task: Literal["classification", "multilabel"] = "classification"
     """Target: one class, or, for texts and tables, any number of labels (multilabel)."""
-    label: Column = "label"
+    label: ColumnName = "label"
     """Column of the target."""
     label_separator: Separator = "|"
     """Separator between the labels in one cell (multilabel), unless cells hold lists. An empty cell
     means no label."""
     second: AuxiliaryTarget | None = None
     """Auxiliary target, for texts and tables."""
-    text: Column | None = None
+    text: ColumnName | None = None
     """Column of the text."""
-    image: Column | None = None
+    image: ColumnName | None = None
     """Column of the image."""
-    features: tuple[Column, ...] = ()
+    features: tuple[ColumnName, ...] = ()
     """Numerical and categorical columns; with neither text nor image, all other columns when
     empty."""
-    without: tuple[Column, ...] = ()
+    without: tuple[ColumnName, ...] = ()
     """Columns to ignore, if `features` is empty."""
     words: CategoricalColumns = CategoricalColumns()
     """Categorical columns."""
-    group: Column | None = None
+    group: ColumnName | None = None
     """Column of the group whose rows must stay in one split."""
     height: Pixels = 64
     """Height that every image is resized to."""

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from conf.schema.base import Section
 
 
-class Stop(Section):
+class StoppingCriteria(Section):
     """Stopping criteria: when a study ends before its last trial."""
 
     seconds: Annotated[float, Field(gt=0)] | None = None
@@ -33,7 +33,7 @@ class Stop(Section):
     """Number of failed trials, with none succeeded, after which a run gives up; null: never."""
 
     @model_validator(mode="after")
-    def _money_has_a_price(self) -> Stop:
+    def _money_has_a_price(self) -> StoppingCriteria:
         if self.money is not None and self.cost_per_gpu_hour is None:
             raise ValueError("stop.money needs a price; set stop.cost_per_gpu_hour, too")
         return self
@@ -87,7 +87,7 @@ class Resources(Section):
         return 1 if self.gpu_share == "auto" else self.gpu_share
 
 
-class Report(Section):
+class ReportSettings(Section):
     """The report page of the study."""
 
 

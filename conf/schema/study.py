@@ -9,12 +9,12 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from conf.schema.augment import Augment
 from conf.schema.base import Section
-from conf.schema.champion import Champion, Monitor
+from conf.schema.champion import ChampionSettings, Monitor
 from conf.schema.clean import Clean
 from conf.schema.data import BuiltinData, Data
 from conf.schema.evaluate import OF_TASK, Evaluate
 from conf.schema.model import Cnn, Model, capable_kinds
-from conf.schema.run import Report, Resources, Stop, Tracking
+from conf.schema.run import ReportSettings, Resources, StoppingCriteria, Tracking
 from conf.schema.search import Search, StudyName
 from conf.schema.split import Split, Stratified
 from conf.schema.train import Train
@@ -193,15 +193,15 @@ class Study(TrialConfig):
     """Random seed; everything random in the study derives from it."""
     search: Search = Search()
     """Search space and strategy."""
-    stop: Stop = Stop()
+    stop: StoppingCriteria = StoppingCriteria()
     """Stopping criteria."""
     resources: Resources = Resources()
     """Resources of a trial."""
-    champion: Champion = Champion()
+    champion: ChampionSettings = ChampionSettings()
     """Gate, compression and registration of the best model."""
     monitor: Monitor = Monitor()
     """Drift monitoring of the champion."""
-    report: Report = Report()
+    report: ReportSettings = ReportSettings()
     """The report page."""
     tracking: Tracking = Tracking()
     """Tracking in MLflow."""

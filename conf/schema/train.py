@@ -9,7 +9,7 @@ from pydantic import Field
 from conf.schema.base import Section
 
 
-class Privacy(Section):
+class DifferentialPrivacy(Section):
     """Differentially private training (DP-SGD, Abadi et al. 2016, arXiv:1607.00133; extra
     `privacy`): batches are Poisson samples, each row's gradient is clipped, and noise is added. The
     guarantee (epsilon, delta) covers the weights that one trial learns, not what `prepare` fits nor
@@ -74,7 +74,7 @@ class Train(Section):
     """Largest micro-batch; gradients are accumulated up to `batch_size`."""
     clip: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
     """Gradient clipping: largest norm of the gradient; no clipping when absent."""
-    privacy: Privacy | None = None
+    privacy: DifferentialPrivacy | None = None
     """Differentially private training."""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     """Number format of the forward pass (mixed precision); weights stay float32."""

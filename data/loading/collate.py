@@ -16,7 +16,7 @@ from conf.runtime.types import Floats32, Ints
 from conf.schema.augment import Jitter
 from data.card import ImageInputs, TableInputs, VectorInputs
 from data.loading.sampler import Index
-from data.sources.rows import Column
+from data.sources.rows import FixedListColumn
 from data.transforms.images import Pipeline
 from data.transforms.mixup import Mixer
 
@@ -34,7 +34,7 @@ class VectorBatches(Dataset[Batch]):
 
     def __init__(
         self,
-        content: Column,
+        content: FixedListColumn,
         ids: Ints,
         labels: Ints,
         slots: Ints,

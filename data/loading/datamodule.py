@@ -35,7 +35,7 @@ from data.loading.collate_texts import Bucketed, TextBatches
 from data.loading.eval_loader import encoding_of, evenly, in_order, plain, same
 from data.loading.part_reader import Part, second_of
 from data.loading.sampler import EpochSampler, PoissonBatches
-from data.sources.rows import CONTENT, Column
+from data.sources.rows import CONTENT, FixedListColumn
 from data.transforms.backtranslations import Paraphrases, paraphrases_file
 from data.transforms.images import Pipeline, transforms
 from data.transforms.mixup import Mixer
@@ -146,7 +146,7 @@ class StudyData(pl.LightningDataModule):
     def _featured(self, part: Part, rows: Ints) -> VectorBatches:
         """Features in place of the rows."""
         assert self._features is not None
-        content = Column([self._features[path] for path in part.paths])
+        content = FixedListColumn([self._features[path] for path in part.paths])
         inputs = TableInputs(features=content.length, shift=(0.0,), scale=(1.0,))
         labels, second = part.numbers("label"), second_of(part)
         return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
@@ -182,7 +182,7 @@ class StudyData(pl.LightningDataModule):
                 new, classes = made(known, labels[rows], augment.oversample, self._seed, scale)
                 one_hot = slice(inputs.numeric, None)
                 new[:, one_hot] = new[:, one_hot] > 0.5  # the nearer neighbour's category
-                content = Column([np.concatenate([known, new])])
+                content = FixedListColumn([np.concatenate([known, new])])
                 # Made rows have no number in the source.
                 ids = np.concatenate([ids[rows], np.full(len(new), -1)])
                 labels = np.concatenate([labels[rows], classes])

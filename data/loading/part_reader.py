@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from conf.runtime.types import Ints
-from data.sources.rows import Column, chunks, matrix
+from data.sources.rows import FixedListColumn, chunks, matrix
 
 
 class Ragged:
@@ -61,9 +61,11 @@ class Part:
         found = np.concatenate([each.to_numpy() for each in columns])
         return found.astype(np.float32 if found.dtype.kind == "f" else np.int64)
 
-    def vectors(self, column: str) -> Column:
+    def vectors(self, column: str) -> FixedListColumn:
         """A column of lists of one length."""
-        return Column([part for table in self._tables for part in chunks(table.column(column))])
+        return FixedListColumn(
+            [part for table in self._tables for part in chunks(table.column(column))]
+        )
 
     def lists(self, column: str) -> Ragged:
         """A column of lists of any length."""

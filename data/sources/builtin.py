@@ -41,7 +41,7 @@ class BuiltinSource:
         import pyarrow as pa
         from sklearn import datasets
 
-        from data.sources.rows import Column, Rows, fixed_list
+        from data.sources.rows import FixedListColumn, Rows, fixed_list
 
         loaders = {
             "digits": datasets.load_digits,
@@ -64,7 +64,7 @@ class BuiltinSource:
                 shape=(8, 8, 1),
                 high=16.0,
                 classes=names,
-                pixels=Column([bunch.data.astype(np.uint8)]),
+                pixels=FixedListColumn([bunch.data.astype(np.uint8)]),
             )
         columns["features"] = fixed_list(bunch.data.astype(np.float64))
         features = tuple(str(name) for name in bunch.feature_names)

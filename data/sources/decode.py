@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from conf.schema.clean import ImageRules
 from data.sources.base import spill
-from data.sources.rows import Column, Report, Rows, chunks, fixed_list
+from data.sources.rows import FixedListColumn, Report, Rows, chunks, fixed_list
 
 BLOCK = 256
 REASONS = ("unreadable", "too large", "blank", "blurred", "low contrast")
@@ -143,7 +143,7 @@ def image_rows(
     }
     if any(group is not None for _, _, group in kept):
         columns["group"] = pa.array([group for _, _, group in kept], type=pa.string())
-    pixels = Column(chunks(table.column("image"))) if len(kept) else None
+    pixels = FixedListColumn(chunks(table.column("image"))) if len(kept) else None
     return Rows(
         "image",
         pa.table(columns),

@@ -76,7 +76,7 @@ def _mnist(file: Path) -> Rows:
     import numpy as np
     import pyarrow as pa
 
-    from data.sources.rows import Column, Rows
+    from data.sources.rows import FixedListColumn, Rows
 
     with gzip.open(file, "rt") as lines:
         values = np.loadtxt(lines, delimiter=",", dtype=np.uint8)
@@ -86,7 +86,7 @@ def _mnist(file: Path) -> Rows:
         "label": pa.array([str(digit) for digit in values[:, -1]]),
         "place": pa.array(numbers),
     }
-    pixels = Column([np.ascontiguousarray(values[:, :-1])])
+    pixels = FixedListColumn([np.ascontiguousarray(values[:, :-1])])
     return Rows("image", pa.table(columns), shape=(28, 28, 1), pixels=pixels)
 
 

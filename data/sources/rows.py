@@ -82,7 +82,7 @@ class Rows:
     """Columns of the file that no model sees, and why."""
     classes: tuple[str, ...] = ()
     """Names of the classes in their order; empty when they follow from the labels."""
-    pixels: Column | None = None
+    pixels: FixedListColumn | None = None
     """Of images: all that were read."""
     reports: tuple[Report, ...] = ()
     """What reading itself removed."""
@@ -147,7 +147,7 @@ class Rows:
         return replace(self, table=self.table.set_column(names.index(column), column, values))
 
 
-class Column:
+class FixedListColumn:
     """A column of fixed-size lists; rows are gathered by number.
 
     A large one stays in the file that all processes have mapped, so that it is in memory once; one

@@ -19,7 +19,7 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.utilities.urls import url_for
 
 from flows.servers import state
-from flows.study.display import Progress
+from flows.study.display import StudyProgress
 from flows.study.launch import LAUNCH
 from tasks.report import format as words
 from tasks.report.leaderboard import as_records
@@ -42,7 +42,7 @@ class Shown(NamedTuple):
     text: str
 
 
-def shown(progress: Progress) -> Shown:
+def shown(progress: StudyProgress) -> Shown:
     """How far a study is, as a number and in words."""
     total = max(progress.total, 1)
     text = f"{progress.done} of {words.count(progress.total, 'trial')}"
@@ -75,7 +75,7 @@ class ProgressArtifact:
         self._end.set()
         self._thread.join(END_SECONDS)
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: StudyProgress) -> None:
         """Show this from now on."""
         self._newest = shown(progress)
 

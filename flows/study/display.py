@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinishedTrial:
     """One trial that ended: its outcome, the objective's value, its settings."""
 
     number: int
@@ -45,7 +45,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Progress:
+class StudyProgress:
     """Where a study stands."""
 
     study: str
@@ -54,7 +54,7 @@ class Progress:
     done: int
     failed: int
     running: Mapping[int, Running]
-    best: Ended | None
+    best: FinishedTrial | None
     seconds: float
     seconds_left: float | None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -70,10 +70,10 @@ class Display(Protocol):
     def doing(self, what: str) -> None:
         """Show what is going on now, until something else is; empty: the trials."""
 
-    def ended(self, trial: Ended, progress: Progress) -> None:
+    def ended(self, trial: FinishedTrial, progress: StudyProgress) -> None:
         """Show that a trial ended."""
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: StudyProgress) -> None:
         """Show where the study stands now."""
 
     def close(self) -> None:
@@ -90,10 +90,10 @@ class PlainDisplay:
         if what:
             self.say(what)
 
-    def ended(self, trial: Ended, progress: Progress) -> None:
+    def ended(self, trial: FinishedTrial, progress: StudyProgress) -> None:
         self.say(trial_line(trial, progress))
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: StudyProgress) -> None:
         pass
 
     def close(self) -> None:
@@ -128,8 +128,8 @@ class LiveDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._recent: list[Ended] = []
-        self._progress: Progress | None = None
+        self._recent: list[FinishedTrial] = []
+        self._progress: StudyProgress | None = None
         self._doing = Text()
         self._spinner = Spinner("dots", self._doing, style="cyan")
         self._live = Live(
@@ -143,11 +143,11 @@ class LiveDisplay:
     def doing(self, what: str) -> None:
         self._spinner.text = self._doing = Text(what, overflow="ellipsis", no_wrap=True)
 
-    def ended(self, trial: Ended, progress: Progress) -> None:
+    def ended(self, trial: FinishedTrial, progress: StudyProgress) -> None:
         self._recent = [*self._recent, trial][-self.ROWS :]
         self.update(progress)
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: StudyProgress) -> None:
         self._progress = progress
 
     def close(self) -> None:
@@ -165,7 +165,7 @@ class LiveDisplay:
     def _width(self) -> int:
         return max(1, self._console.width - self.SPARE)
 
-    def _table(self, progress: Progress) -> Table:
+    def _table(self, progress: StudyProgress) -> Table:
         rows = [_ended_row(trial, progress) for trial in self._recent]
         rows += [_running_row(*each, progress) for each in sorted(progress.running.items())]
         names = ["trial", progress.objective, "time", *progress.headers.values()]
@@ -177,7 +177,7 @@ class LiveDisplay:
             table.add_row(*map(Text, cells[:kept]), style=style)
         return table
 
-    def _bar(self, progress: Progress) -> Table:
+    def _bar(self, progress: StudyProgress) -> Table:
         facts = Text(" · ".join(_facts(progress)), no_wrap=True, overflow="ellipsis")
         room = self._width - len(progress.study) - facts.cell_len - 2
         line = Table.grid(padding=(0, 1))
@@ -202,7 +202,7 @@ def make_display(*, quiet: bool = False) -> Display:
     return LiveDisplay(console) if live else PlainDisplay()
 
 
-def trial_line(trial: Ended, progress: Progress) -> str:
+def trial_line(trial: FinishedTrial, progress: StudyProgress) -> str:
     """One ended trial as a line, its figures below those of the line before."""
     count = f"{progress.done:>{len(str(progress.total))}}/{progress.total}"
     line = f"{count}  trial {trial.number:<3} {_time(trial):>11}  {_result(trial, progress)}"
@@ -216,7 +216,7 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _ended_row(trial: Ended, progress: Progress) -> tuple[list[str], str]:
+def _ended_row(trial: FinishedTrial, progress: StudyProgress) -> tuple[list[str], str]:
     """Cells and style of a trial that ended."""
     settings = _settings(trial.values, progress)
     if trial.value is None or trial.outcome == "failed":
@@ -228,12 +228,12 @@ def _ended_row(trial: Ended, progress: Progress) -> tuple[list[str], str]:
     return [str(trial.number), words.number(trial.value), _time(trial), *settings], style
 
 
-def _running_row(number: int, running: Running, progress: Progress) -> tuple[list[str], str]:
+def _running_row(number: int, running: Running, progress: StudyProgress) -> tuple[list[str], str]:
     settings = _settings(running.values, progress)
     return [str(number), "", running.where, *settings], "cyan"
 
 
-def _settings(values: Mapping[str, object], progress: Progress) -> list[str]:
+def _settings(values: Mapping[str, object], progress: StudyProgress) -> list[str]:
     return [
         words.setting(values[key]) if key in values else ""  # type: ignore[arg-type]
         for key in progress.headers
@@ -250,7 +250,7 @@ def _fitting(rows: list[list[str]], width: int) -> int:
     return len(rows[0])
 
 
-def _facts(progress: Progress) -> list[str]:
+def _facts(progress: StudyProgress) -> list[str]:
     facts = [f"{progress.done}/{progress.total} trials"]
     if progress.failed:
         facts.append(f"{progress.failed} failed")
@@ -261,16 +261,16 @@ def _facts(progress: Progress) -> list[str]:
     return facts
 
 
-def _result(trial: Ended, progress: Progress) -> str:
+def _result(trial: FinishedTrial, progress: StudyProgress) -> str:
     if trial.value is None or trial.outcome == "failed":
         return f"{trial.outcome}: {trial.note}" if trial.note else trial.outcome
     said = "" if trial.outcome == "complete" else f"  {trial.outcome}"
     return f"{progress.objective} {words.number(trial.value)}{said}"
 
 
-def _time(trial: Ended) -> str:
+def _time(trial: FinishedTrial) -> str:
     return words.duration(trial.seconds)
 
 
-def _is_best(trial: Ended, progress: Progress) -> bool:
+def _is_best(trial: FinishedTrial, progress: StudyProgress) -> bool:
     return progress.best is not None and progress.best.number == trial.number

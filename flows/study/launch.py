@@ -31,7 +31,7 @@ SHOW_CURSOR = b"\x1b[?25h\n"
 
 
 @dataclass
-class StopWish:
+class StopSignal:
     """Whether the user wants an end; set by a signal, read by the flow."""
 
     say: Callable[[str], None]
@@ -75,7 +75,7 @@ class StopWish:
 
 
 @contextmanager
-def listening(wish: StopWish) -> Iterator[StopWish]:
+def listening(wish: StopSignal) -> Iterator[StopSignal]:
     """Make Ctrl-C and SIGTERM the user's wish to stop, while the block runs in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield wish

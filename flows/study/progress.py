@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.study.display import Ended, Progress, Running
+from flows.study.display import FinishedTrial, Running, StudyProgress
 from tasks.report import format as words
 from tasks.report.leaderboard import short
 from tasks.study.policy import full_epochs, gpus, wanted
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tasks.suggest.types import Proposal
 
 
-def shown_end(trial: Trial) -> Ended:
+def shown_end(trial: Trial) -> FinishedTrial:
     """A trial whose attempt ended, as a line of the display."""
     outcome: str = f"breaks {' and '.join(trial.broken)}" if trial.broken else trial.status
     note = why(trial.cause, trial.message)
@@ -28,7 +28,7 @@ def shown_end(trial: Trial) -> Ended:
         outcome = "tried again"
     elif trial.status == "queued":
         outcome, note = "saved", f"after {words.count(trial.epoch, 'epoch')}, to be continued"
-    return Ended(trial.number, outcome, trial.value, trial.seconds, note, trial.values)
+    return FinishedTrial(trial.number, outcome, trial.value, trial.seconds, note, trial.values)
 
 
 def first_words(state: State, study: Study, slots: int, home: Path) -> str:
@@ -63,7 +63,7 @@ def batch_words(study: Study, proposal: Proposal) -> str:
 
 def progress_of(
     state: State, study: Study, folder: Callable[[int], Path], *, slots: int, seconds: float
-) -> Progress:
+) -> StudyProgress:
     """Where the study stands now.
 
     Args:
@@ -79,7 +79,7 @@ def progress_of(
         number: _epochs(study, state.trials[number], folder(number)) for number in state.running
     }
     left = total - done - sum(reached / full for reached, full in epochs.values())
-    return Progress(
+    return StudyProgress(
         study=study.name,
         objective=study.evaluate.objective,
         total=total,

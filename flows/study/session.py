@@ -27,10 +27,10 @@ from flows.study import retention
 from flows.study.artifacts import ProgressArtifact, flow_run_page
 from flows.study.attempts import AttemptEnd, Job, Over, job_of, measured
 from flows.study.checked_study import whole_values
-from flows.study.display import Progress
+from flows.study.display import StudyProgress
 from flows.study.engines import AnyEngine, open_engine
 from flows.study.gpu_sharing import measured_share, with_share
-from flows.study.launch import StopWish, current_launch, listening
+from flows.study.launch import StopSignal, current_launch, listening
 from flows.study.progress import batch_words, first_words, next_words, progress_of, shown_end
 from tasks.prepare import Prepared
 from tasks.report import format as words
@@ -61,7 +61,7 @@ class Session:
         opened: OpenStudy,
         engine: AnyEngine,
         flow_run: str,
-        wish: StopWish,
+        wish: StopSignal,
         shown: ProgressArtifact,
     ) -> None:
         self.home = home
@@ -95,7 +95,7 @@ class Session:
         with ExitStack() as stack:
             holder = Holder(os.getpid(), socket.gethostname(), time.time(), flow_run)
             # Before the lock: whoever is named in it as its holder can be told to stop.
-            wish = stack.enter_context(listening(StopWish(say=launch.display.say)))
+            wish = stack.enter_context(listening(StopSignal(say=launch.display.say)))
             opened = stack.enter_context(OpenStudy.open(home, study, holder, time.time()))
             engine = open_engine(study, home, launch.server)
             stack.callback(engine.close)
@@ -287,7 +287,7 @@ class Session:
                     self.ended(end)
         self._display.update(self._progress())
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> StudyProgress:
         seconds = time.time() - self.started
         slots = self.engine.slots
         return progress_of(self.state, self.study, self.folder, slots=slots, seconds=seconds)

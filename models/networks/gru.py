@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 @dataclass(frozen=True)
-class Memory:
+class EncodedTexts:
     """What the encoder made of n texts."""
 
     states: Tensor
@@ -26,9 +26,9 @@ class Memory:
     start: Tensor
     """State that the decoder starts from: (layers, n, width)."""
 
-    def take(self, rows: Tensor) -> Memory:
+    def take(self, rows: Tensor) -> EncodedTexts:
         """Of these texts only, in this order."""
-        return Memory(self.states[rows], self.mask[rows], self.start[:, rows])
+        return EncodedTexts(self.states[rows], self.mask[rows], self.start[:, rows])
 
 
 class GruNet(nn.Module):
@@ -64,7 +64,7 @@ class GruNet(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
         self.dropout = nn.Dropout(dropout)
 
-    def encode(self, source: Tensor, mask: Tensor) -> Memory:
+    def encode(self, source: Tensor, mask: Tensor) -> EncodedTexts:
         """Read texts: `source` (n, tokens) and `mask`, true where there is a token."""
         lengths = mask.sum(dim=1)
         packed = pack_padded_sequence(
@@ -73,13 +73,13 @@ class GruNet(nn.Module):
         out, last = self.encoder(packed)
         states, _ = pad_packed_sequence(out, batch_first=True, total_length=source.shape[1])
         both = last.unflatten(0, (self.layers, 2)).transpose(1, 2).flatten(2)
-        return Memory(states, mask, torch.tanh(self.bridge(both)))
+        return EncodedTexts(states, mask, torch.tanh(self.bridge(both)))
 
     def embedded(self, tokens: Tensor) -> Tensor:
         """Tokens as vectors, (n, tokens, width)."""
         return self.dropout(self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim))
 
-    def decode(self, tokens: Tensor, state: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    def decode(self, tokens: Tensor, state: Tensor, memory: EncodedTexts) -> tuple[Tensor, Tensor]:
         """What is thought after each of `tokens` (n, steps): (n, steps, width), and the state
         after the last."""
         written, state = self.decoder(self.embedded(tokens), state.contiguous())
@@ -93,7 +93,9 @@ class GruNet(nn.Module):
         """Logits of the next token, (..., vocabulary), from (..., width)."""
         return functional.linear(thoughts, self.embedding.weight, self.bias)
 
-    def losses(self, memory: Memory, target: Tensor, mask: Tensor, smoothing: float) -> Tensor:
+    def losses(
+        self, memory: EncodedTexts, target: Tensor, mask: Tensor, smoothing: float
+    ) -> Tensor:
         """Loss of each target, the sum over its tokens in nats, shape (n,).
 
         `target` (n, tokens) goes from start to end and is given to the decoder; `mask` is true
@@ -115,7 +117,7 @@ def limits(mask: Tensor, longest: int) -> Tensor:
 
 
 @torch.no_grad()
-def greedy(net: GruNet, memory: Memory, longest: int) -> list[list[int]]:
+def greedy(net: GruNet, memory: EncodedTexts, longest: int) -> list[list[int]]:
     """Always the likeliest next token: for each text its tokens, without start and end."""
     most = limits(memory.mask, longest)
     token = torch.full((len(most), 1), net.start, device=most.device)
@@ -132,7 +134,9 @@ def greedy(net: GruNet, memory: Memory, longest: int) -> list[list[int]]:
 
 
 @torch.no_grad()
-def beam(net: GruNet, memory: Memory, longest: int, beams: int, penalty: float) -> list[list[int]]:
+def beam(
+    net: GruNet, memory: EncodedTexts, longest: int, beams: int, penalty: float
+) -> list[list[int]]:
     """The likeliest whole text among those that `beams` alternatives a step lead to.
 
     A text's log-likelihood is divided by ((5 + tokens) / 6) ** penalty: with 0 short texts are

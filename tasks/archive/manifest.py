@@ -14,20 +14,20 @@ FORMAT = 1
 LARGEST = 256 * 2**20  # bytes of a manifest; one of a million files is below it
 
 
-class Document(BaseModel):
+class ArchiveRecord(BaseModel):
     """Frozen and closed: what is written is what is read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Packed(Document):
+class Packed(ArchiveRecord):
     """One file of the archive."""
 
     size: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Manifest(Document):
+class Manifest(ArchiveRecord):
     """Everything that the archive holds; what is not named here is not unpacked."""
 
     format: int = FORMAT

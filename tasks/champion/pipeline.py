@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from conf.loading.trial_values import values_of
-from conf.runtime.child_process import Stopped
+from conf.runtime.child_process import ChildStopped
 from conf.runtime.errors import DenseError
 from tasks.champion.behaviour import check_behaviour
 from tasks.champion.candidate import best_candidate, retested_candidate
@@ -80,7 +80,7 @@ def _run_once(context: ChampionContext) -> ChampionResult | None:
             return None
         try:
             decision = gate_decision(context, candidate, result, incumbent)
-        except Stopped:
+        except ChildStopped:
             return None
         note("judged", {"digest": candidate.digest, **decision.model_dump(mode="json")})
         version = _register(context, candidate, result, decision, incumbent)
@@ -206,7 +206,7 @@ def _train_and_score(context: ChampionContext, candidate: Candidate) -> FinalSco
             stopping=context.stopping,
             explain=study.champion.explain,
         )
-    except Stopped:
+    except ChildStopped:
         return None
     test = {name: interval.model_dump() for name, interval in result.metrics.items()}
     context.note("scored", {"seed": candidate.seed, "rows": result.rows, "test": test})

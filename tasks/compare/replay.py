@@ -39,7 +39,7 @@ class Original:
     folder: TrialFolder
     lines: tuple[MetricLine, ...]
     result: Result
-    session: sessions.Session | None
+    session: sessions.SessionRecord | None
     """Who trained it; None where that was not written."""
 
 

@@ -11,7 +11,7 @@ from conf.runtime.errors import BadInput
 from tasks.draft.image_folder import Folder
 from tasks.draft.infer_columns import Labelled, Paired, labelled, pairs_of
 from tasks.draft.study_draft import Draft, Scores, classes, labels
-from tasks.draft.table_profile import SOME, Column, Sheet
+from tasks.draft.table_profile import SOME, ColumnProfile, Sheet
 
 SHORT = 40
 """Mean letters below which a written text may well be right to the letter."""
@@ -349,36 +349,36 @@ def _search(new: Draft, trials: int, space: dict[str, Any], **more: Any) -> None
     new.put("search", why, trials=trials, **more, space=space)
 
 
-def _tokens(column: Column) -> int:
+def _tokens(column: ColumnProfile) -> int:
     """Tokens that texts are cut after: as many as 19 of 20 have at most, in steps of 16."""
     return min(MOST_TOKENS, max(16, -(-(_usual(column) + 1) // 16) * 16))
 
 
-def _cut(what: str, column: Column) -> str:
+def _cut(what: str, column: ColumnProfile) -> str:
     """What becomes of long texts."""
     usual, most = _usual(column), _tokens(column)
     longer = "they are cut after" if usual > most else "longer ones are cut after"
     return f"19 of 20 {what} have at most about {usual:,} tokens; {longer} {most}"
 
 
-def _usual(column: Column) -> int:
+def _usual(column: ColumnProfile) -> int:
     """Tokens that 19 of 20 texts have at most, about."""
     wide = _is_wide(column)
     lengths = sorted(len(text) if wide else len(text) / 3 for text in column.there[:SOME])
     return int(lengths[int(0.95 * (len(lengths) - 1))]) + 2
 
 
-def _is_wide(column: Column) -> bool:
+def _is_wide(column: ColumnProfile) -> bool:
     """Whether the language is written without spaces, or with as much in each letter."""
     letters = _letters(column)
     return len(WIDE.findall(letters)) > 0.2 * max(1, len(letters))
 
 
-def _is_foreign(column: Column) -> bool:
+def _is_foreign(column: ColumnProfile) -> bool:
     """Whether the language is one that is not written in Latin letters."""
     letters = _letters(column)
     return _is_wide(column) or sum(not c.isascii() for c in letters) > 0.2 * max(1, len(letters))
 
 
-def _letters(column: Column) -> str:
+def _letters(column: ColumnProfile) -> str:
     return "".join(column.there[:500])

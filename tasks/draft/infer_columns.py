@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from conf.runtime.errors import BadInput
-from tasks.draft.table_profile import Column, Sheet, first_line
+from tasks.draft.table_profile import ColumnProfile, Sheet, first_line
 
 TARGETS = ("label", "target", "class", "y", "category", "labels", "outcome", "sentiment", "tags")
 """Names that people give to what is to be predicted, the most telling first."""
@@ -33,9 +33,9 @@ Task = Literal["classification", "multilabel", "regression"]
 class Labelled:
     """Rows with a target: texts where there is a column of text, else numbers and words."""
 
-    target: Column
+    target: ColumnProfile
     task: Task
-    text: Column | None
+    text: ColumnProfile | None
     features: tuple[str, ...]
     """Columns of numbers, categories, dates and times."""
     without: tuple[str, ...]
@@ -48,8 +48,8 @@ class Labelled:
 class Paired:
     """Texts, and texts to be written for them."""
 
-    source: Column
-    target: Column
+    source: ColumnProfile
+    target: ColumnProfile
     header: bool
 
 
@@ -71,7 +71,7 @@ def pairs_of(sheet: Sheet, target: str | None) -> Paired | None:
     return None
 
 
-def _two(sheet: Sheet, texts: Sequence[Column]) -> Paired | None:
+def _two(sheet: Sheet, texts: Sequence[ColumnProfile]) -> Paired | None:
     """A file of two columns of texts, with the names of languages or with no names at all."""
     names = all(LANGUAGE.fullmatch(column.name) for column in texts)
     if names:
@@ -120,7 +120,9 @@ def labelled(sheet: Sheet, target: str | None) -> Labelled:
     )  # fmt: skip
 
 
-def _read(texts: Sequence[Column], features: Sequence[Column]) -> Column | None:
+def _read(
+    texts: Sequence[ColumnProfile], features: Sequence[ColumnProfile]
+) -> ColumnProfile | None:
     """The column of texts to learn from, where that says more than the numbers and words: beside
     sentences marks of 0 and 1 count for nothing, which mostly are further answers."""
     if not texts:
@@ -131,7 +133,7 @@ def _read(texts: Sequence[Column], features: Sequence[Column]) -> Column | None:
     return longest if len(telling) < 2 * len(texts) else None
 
 
-def _reason(column: Column, text: Column | None) -> str:
+def _reason(column: ColumnProfile, text: ColumnProfile | None) -> str:
     if not column.there:
         why = "empty"
     elif column.is_number_a_row and not column.is_time:
@@ -147,7 +149,7 @@ def _reason(column: Column, text: Column | None) -> str:
     return f"{column.name!r} ({why})"
 
 
-def _target(sheet: Sheet) -> Column:
+def _target(sheet: Sheet) -> ColumnProfile:
     """The column that looks like a target: by its name, else the last, else the only one with
     classes."""
     plain = {column.name.strip().lower(): column for column in sheet.columns}
@@ -165,7 +167,7 @@ def _target(sheet: Sheet) -> Column:
     raise BadInput(f"{sheet.path}: name the column to predict with --target; there are {known}")
 
 
-def _is_classes(column: Column) -> bool:
+def _is_classes(column: ColumnProfile) -> bool:
     many = len(column.counts)
     if column.between is not None:
         return 2 <= len(column.labels) <= MOST_CLASSES
@@ -174,7 +176,7 @@ def _is_classes(column: Column) -> bool:
     return many <= FEW if column.numeric else many <= 0.2 * len(column.there)
 
 
-def task_of(column: Column) -> Task:
+def task_of(column: ColumnProfile) -> Task:
     """Whether a target is a class, any number of labels, or a number.
 
     Raises:

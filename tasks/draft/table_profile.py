@@ -36,7 +36,7 @@ WORDY = 12
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnProfile:
     """A column as far as it was looked at."""
 
     name: str
@@ -165,7 +165,7 @@ class Sheet:
     """A file of rows."""
 
     path: Path
-    columns: tuple[Column, ...]
+    columns: tuple[ColumnProfile, ...]
     rows: int
     whole: bool
     """Whether all rows were looked at."""
@@ -182,7 +182,7 @@ class Sheet:
         numbers = all(map(is_number, (column.name for column in self.columns)))
         return any(c.counts[c.name.strip()] > 1 for c in words) or (not words and numbers)
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str) -> ColumnProfile:
         """The column of a name.
 
         Raises:
@@ -214,7 +214,7 @@ def read_sheet(path: Path) -> Sheet:
     if not rows:
         raise BadInput(f"{path} has no rows")
     columns = [
-        Column(
+        ColumnProfile(
             name,
             tuple(value for part in some for value in as_texts(part.column(name)).to_pylist()),
             kind,

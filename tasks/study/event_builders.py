@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from conf.schema.evaluate import Evaluate
 from conf.schema.search import Scalar
-from tasks.study.events import Asked, Finished, Forecast, Interrupted, Reported, Suggested
+from tasks.study.events import Asked, Finished, ForecastRecord, Interrupted, Reported, Suggested
 from tasks.study.state import State
 from tasks.study.trial import Trial
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # numerical libraries load with it
 _PLAIN = Evaluate()
 
 
-class Ended(Protocol):
+class AttemptOutcome(Protocol):
     """What the end of an attempt tells; `tasks.train.engine.outcome.Outcome` is one."""
 
     @property
@@ -51,7 +51,7 @@ class Ended(Protocol):
 
 
 def ending(
-    state: State, number: int, end: Ended, time: float, wanted: Evaluate = _PLAIN
+    state: State, number: int, end: AttemptOutcome, time: float, wanted: Evaluate = _PLAIN
 ) -> tuple[Reported | Finished | Interrupted, ...]:
     """The lines that record the end of a trial's attempt: at a rung its report first.
 
@@ -71,7 +71,7 @@ def ending(
     return Reported.model_validate(report), finished
 
 
-def _measured(end: Ended, wanted: Evaluate) -> dict[str, object]:
+def _measured(end: AttemptOutcome, wanted: Evaluate) -> dict[str, object]:
     """What a trial that trained in full is worth beside its objective."""
     if end.outcome != "complete":
         return {}
@@ -85,7 +85,7 @@ def _measured(end: Ended, wanted: Evaluate) -> dict[str, object]:
     return {"measures": known, "broken": broken}
 
 
-def _outcome(end: Ended) -> dict[str, object]:
+def _outcome(end: AttemptOutcome) -> dict[str, object]:
     """What came of an attempt. One that ends well without an objective is no success: it could be
     compared with nothing."""
     value = end.value if end.value is not None and math.isfinite(end.value) else None
@@ -123,12 +123,12 @@ def asking(
     )
 
 
-def _forecast(proposal: Proposal) -> Forecast | None:
+def _forecast(proposal: Proposal) -> ForecastRecord | None:
     """What the record keeps of a forecast: its seconds would tell two runs of one study apart."""
     found = proposal.forecast
     if found is None or not (math.isfinite(found.gain) and math.isfinite(found.regret)):
         return None
-    return Forecast(gain=found.gain, regret=found.regret)
+    return ForecastRecord(gain=found.gain, regret=found.regret)
 
 
 def observations(state: State) -> list[Observation]:

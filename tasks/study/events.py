@@ -46,7 +46,7 @@ class Suggested(Section):
     """What proposed it."""
 
 
-class Forecast(Section):
+class ForecastRecord(Section):
     """What the model expected before a batch, in units of the objective."""
 
     gain: Annotated[float, Field(ge=0)]
@@ -76,7 +76,7 @@ class Asked(_Event):
     """The space has no other configuration."""
     dropped: Count = 0
     """Enqueued configurations that were passed over because they had been tried."""
-    forecast: Forecast | None = None
+    forecast: ForecastRecord | None = None
     """What to expect of it; None where no model was asked."""
     seconds: Annotated[float, Field(ge=0)] = 0.0
     """That the step took."""

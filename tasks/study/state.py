@@ -50,7 +50,7 @@ class State:
     """Trials by status."""
     seconds: float = 0.0
     """Training seconds of all attempts that have ended."""
-    forecasts: tuple[events.Forecast, ...] = ()
+    forecasts: tuple[events.ForecastRecord, ...] = ()
     """The last two forecasts since more was last wanted, oldest first."""
     stale: int = 0
     """Trials ended in a row without a better one."""

@@ -49,7 +49,7 @@ class Facts:
     home: str
     """Identity of the home."""
     data_key: str
-    sessions: tuple[sessions.Session, ...] = ()
+    sessions: tuple[sessions.SessionRecord, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -72,7 +72,7 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def common_tags(facts: Facts, session: sessions.Session | None) -> dict[str, str]:
+def common_tags(facts: Facts, session: sessions.SessionRecord | None) -> dict[str, str]:
     """Tags that every run of a study carries: MLflow's filters do not look at the parent."""
     tags = {
         "dense.study": facts.study.name,

@@ -18,7 +18,7 @@ from conf.runtime.errors import DenseError
 FILE = "sessions.jsonl"
 
 
-class Session(BaseModel):
+class SessionRecord(BaseModel):
     """One start of a driver."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +37,7 @@ class Session(BaseModel):
     """Versions, machine and processor, by name; empty in records from before it was written."""
 
 
-def read(folder: Path) -> tuple[Session, ...]:
+def read(folder: Path) -> tuple[SessionRecord, ...]:
     """Sessions of a study's folder, oldest first; a torn line is left out."""
     try:
         lines = (folder / FILE).read_bytes().splitlines()
@@ -46,13 +46,13 @@ def read(folder: Path) -> tuple[Session, ...]:
     sessions = []
     for line in lines:
         try:
-            sessions.append(Session.model_validate_json(line))
+            sessions.append(SessionRecord.model_validate_json(line))
         except ValueError:
             continue  # what a power cut left of a line; the trials do not depend on it
     return tuple(sessions)
 
 
-def append(folder: Path, session: Session) -> None:
+def append(folder: Path, session: SessionRecord) -> None:
     """Add a session; only the holder of the study's lock does.
 
     Raises:
@@ -77,7 +77,7 @@ def _ends_whole(path: Path) -> bool:
         return file.read(1) == b"\n"
 
 
-def of(sessions: tuple[Session, ...], time: float | None) -> Session | None:
+def of(sessions: tuple[SessionRecord, ...], time: float | None) -> SessionRecord | None:
     """The session in which something happened at a time: the last that had begun by then."""
     if time is None:
         return None

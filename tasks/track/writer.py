@@ -74,7 +74,7 @@ class Tracker:
             BadInput: MLflow does not answer, or cannot take this study's record.
         """
         experiment.check(home, study.name)
-        session = sessions.Session(
+        session = sessions.SessionRecord(
             time=now,
             flow_run=flow_run_id,
             flow_run_page=flow_run_page,

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from conf.runtime.errors import BadInput
-from conf.schema.clean import Clean, Personal, Privacy
+from conf.schema.clean import Clean, Personal, PersonalData
 from data.card import Anonymity
 from data.sources.rows import CONTENT, Report, Rows, describe
 from tasks.prepare.cleaning import person_names
@@ -56,7 +56,7 @@ def secret() -> bytes:
     return key
 
 
-def key_mark(privacy: Privacy | None) -> str:
+def key_mark(privacy: PersonalData | None) -> str:
     """What tells prepared data of one key, and of one model of names, from that of another.
 
     The key itself is not told.
@@ -98,7 +98,7 @@ def without_names(texts: list[str], key: bytes | None, counts: Counter[str]) -> 
     return [_replaced(text, "name", spans, key, counts) for text, spans in found]
 
 
-def masked(text: str, privacy: Privacy, key: bytes | None, counts: Counter[str]) -> str:
+def masked(text: str, privacy: PersonalData, key: bytes | None, counts: Counter[str]) -> str:
     """The text with a tag in the place of each piece of personal data, names of people aside."""
     for kind in privacy.mask:
         if kind != "name":
@@ -128,7 +128,7 @@ def _tag(kind: str, value: str, key: bytes | None) -> str:
 
 
 def _matches(pattern: re.Pattern[str], valid: Callable[[str], bool]) -> Callable[..., Any]:
-    def find(text: str, _: Privacy) -> Iterator[Span]:
+    def find(text: str, _: PersonalData) -> Iterator[Span]:
         return (found.span() for found in pattern.finditer(text) if valid(found.group()))
 
     return find
@@ -166,7 +166,7 @@ def _is_national(value: str) -> bool:
     return any(module.is_valid(value) for module in _national())
 
 
-def _phones(text: str, privacy: Privacy) -> Iterator[Span]:
+def _phones(text: str, privacy: PersonalData) -> Iterator[Span]:
     if sum(letter.isdigit() for letter in text) < 7:  # the matcher is slow; most texts have none
         return
     import phonenumbers
@@ -178,7 +178,7 @@ def _phones(text: str, privacy: Privacy) -> Iterator[Span]:
     yield from sorted(found)
 
 
-FINDERS: dict[Personal, Callable[[str, Privacy], Iterator[Span]]] = {
+FINDERS: dict[Personal, Callable[[str, PersonalData], Iterator[Span]]] = {
     "email": _matches(EMAIL, lambda _: True),
     "ip": _matches(IP, _is_ip),
     "iban": _matches(IBAN, _is_iban),

@@ -53,7 +53,7 @@ def server_environment(given: Mapping[str, str]) -> dict[str, str]:
     return KEPT_MEMORY | kept | SET
 
 
-class Attempt:
+class RunningAttempt:
     """One trial process, as the driver sees it: reports come in order."""
 
     def __init__(self, number: int) -> None:
@@ -78,7 +78,7 @@ class TrialServer:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._stdin, self._stdout = _pipes(process)
-        self._attempts: dict[int, Attempt] = {}
+        self._attempts: dict[int, RunningAttempt] = {}
         self._numbers = itertools.count()
         self._lock = threading.RLock()  # a signal handler may stop trials
         self._ready = threading.Event()
@@ -123,10 +123,10 @@ class TrialServer:
         if self._lost:
             raise DenseError("the trial server ended; home/logs/trial-server.log says why")
 
-    def submit(self, folder: Path) -> Attempt:
+    def submit(self, folder: Path) -> RunningAttempt:
         """Start the trial whose `spec.json` stands in the folder."""
         with self._lock:
-            attempt = Attempt(next(self._numbers))
+            attempt = RunningAttempt(next(self._numbers))
             self._attempts[attempt.number] = attempt
             if self._lost:
                 attempt.tell({"lost": True})
@@ -141,11 +141,11 @@ class TrialServer:
             if missing:
                 self._send({"import": missing})
 
-    def stop(self, attempt: Attempt) -> None:
+    def stop(self, attempt: RunningAttempt) -> None:
         """Ask a trial to end after its present epoch."""
         self._send({"stop": attempt.number})
 
-    def kill(self, attempt: Attempt) -> None:
+    def kill(self, attempt: RunningAttempt) -> None:
         """Kill a trial's whole process group."""
         self._send({"kill": attempt.number})
 

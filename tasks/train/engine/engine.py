@@ -15,11 +15,11 @@ from conf.schema.run import Resources
 from tasks.train.engine import locks
 from tasks.train.engine import oom as memory_facts
 from tasks.train.engine.capacity import slot_count, visible_gpus
-from tasks.train.engine.client import Attempt, TrialServer
+from tasks.train.engine.client import RunningAttempt, TrialServer
 from tasks.train.engine.oom import Memory
 from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.preload import modules_of
-from tasks.train.engine.recover import Ended, SentBy, outcome_of
+from tasks.train.engine.recover import ProcessEnd, SentBy, outcome_of
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 
@@ -31,7 +31,7 @@ GRACE_SECONDS = 10.0
 class Watch:
     """One running attempt, as the thread that waits for it sees it."""
 
-    attempt: Attempt
+    attempt: RunningAttempt
     server: TrialServer
     limit: float
     """Seconds from `began` after which the trial is killed."""
@@ -185,7 +185,7 @@ class Engine(Closing):
             for watch in self._watches.values():
                 watch.end("user")
 
-    def _wait(self, watch: Watch) -> Ended:
+    def _wait(self, watch: Watch) -> ProcessEnd:
         """Follow one attempt's reports until its process is gone."""
         groups = memory_facts.cgroup_folders()
         before = memory_facts.look(groups)
@@ -203,7 +203,7 @@ class Engine(Closing):
                 watch.beat = time.monotonic()
             elif "status" in report or "lost" in report:
                 seen = [*watch.memory, memory_facts.look(groups)]
-                return Ended(
+                return ProcessEnd(
                     watch.seconds(),
                     report.get("status"),
                     watch.sent,

@@ -18,7 +18,7 @@ SentBy = Literal["timeout", "hang", "user"]
 
 
 @dataclass(frozen=True)
-class Ended:
+class ProcessEnd:
     """How a trial's process ended, as the driver saw it."""
 
     seconds: float
@@ -30,7 +30,7 @@ class Ended:
     memory_was_short: bool = False
 
 
-def outcome_of(folder: TrialFolder, attempt: int, until: int, ended: Ended) -> Outcome:
+def outcome_of(folder: TrialFolder, attempt: int, until: int, ended: ProcessEnd) -> Outcome:
     """The outcome of an attempt whose process is gone."""
     result = Result.read(folder.path)
     if result is not None and result.answers(attempt, until):
@@ -99,7 +99,7 @@ def seconds_of(folder: TrialFolder, attempt: int) -> float:
         return 0.0
 
 
-def _cause(ended: Ended) -> tuple[Cause, str]:
+def _cause(ended: ProcessEnd) -> tuple[Cause, str]:
     if ended.sent == "timeout":
         return "timeout", f"ended after {ended.seconds:.0f} s (resources.trial_seconds)"
     if ended.sent == "hang":

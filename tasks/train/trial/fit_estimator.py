@@ -31,7 +31,7 @@ from tasks.train.trial.progress import Outputs, score
 
 
 @dataclass(frozen=True)
-class Rows:
+class EstimatorRows:
     """Rows as an estimator takes them: `ids` and `targets` (n,), of several labels a row (n,
     labels); `x` float32 (n, features), scaled, or texts (n,)."""
 
@@ -40,7 +40,7 @@ class Rows:
     targets: NDArray[Any]
 
     @classmethod
-    def of(cls, batches: Any, reporter: Reporter) -> Rows:
+    def of(cls, batches: Any, reporter: Reporter) -> EstimatorRows:
         """All rows of a loader, in its order."""
         found = []
         for batch in batches:
@@ -86,7 +86,7 @@ def estimate(
         spec.seed,
         also=[Path(part) for part in spec.also],
     )
-    rows = Rows.of(data.train_dataloader(), reporter)
+    rows = EstimatorRows.of(data.train_dataloader(), reporter)
     seed = derived_seed(spec.seed, "model")
     estimator = build_estimator(
         settings,
@@ -101,7 +101,7 @@ def estimate(
     if is_stopped():
         return None
     held = data.val_dataloader()
-    outputs = said(estimator, Rows.of(held, reporter), len(card.classes)) if held else None
+    outputs = said(estimator, EstimatorRows.of(held, reporter), len(card.classes)) if held else None
     scores = score(outputs, spec.config.evaluate) if outputs else {}
     line = MetricLine(
         epoch=1,
@@ -114,7 +114,7 @@ def estimate(
     return _saved(spec, folder, estimator, outputs, line)
 
 
-def said(estimator: Any, rows: Rows, classes: int) -> Outputs:
+def said(estimator: Any, rows: EstimatorRows, classes: int) -> Outputs:
     """What a trained estimator says of rows, as a network's validation step would answer; without
     classes it says numbers."""
     both = {"id": torch.from_numpy(rows.ids), "target": torch.from_numpy(rows.targets)}

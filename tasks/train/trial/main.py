@@ -24,12 +24,12 @@ Training = Callable[[TrialSpec, TrialFolder, Reporter, Callable[[], bool]], Resu
 LOCK_SECONDS = 60.0
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """The user's wish to stop came while the trial waited."""
 
 
 @dataclass
-class StopWish:
+class StopFlag:
     """Whether the driver has asked this trial to end after its present epoch.
 
     It stands in memory that the processes which the trial forks share.
@@ -50,20 +50,20 @@ class StopWish:
     def raise_if_set(self) -> None:
         """End the wait for a slot."""
         if self():
-            raise Stopped
+            raise StopRequested
 
 
 def main(path: Path, reporter: Reporter) -> int:
     """Run the trial whose `spec.json` stands in the folder; the exit status is 0 if it could say
     how it ended."""
     folder = TrialFolder(path)
-    wish = StopWish()
+    wish = StopFlag()
     wish.listen()
     lock = locks.lock_trial(folder.lock, wait=LOCK_SECONDS)
     spec = TrialSpec.read(path)
     try:
         slot = take_slot(spec, wish)
-    except Stopped:
+    except StopRequested:
         return 0
     locks.add_facts(lock, {"began": time.time(), "attempt": spec.attempt})
     reporter.began(None if slot is None else slot.number)
@@ -77,7 +77,7 @@ def main(path: Path, reporter: Reporter) -> int:
     return 0
 
 
-def take_slot(spec: TrialSpec, wish: StopWish) -> slots.Slot | None:
+def take_slot(spec: TrialSpec, wish: StopFlag) -> slots.Slot | None:
     """Wait for a slot, then use its cores and GPUs only, or those that a scheduler has chosen."""
     import torch
 
@@ -105,7 +105,7 @@ def training_of(spec: TrialSpec) -> Training:
 
 
 def attempt(
-    spec: TrialSpec, folder: TrialFolder, reporter: Reporter, wish: StopWish
+    spec: TrialSpec, folder: TrialFolder, reporter: Reporter, wish: StopFlag
 ) -> Result | None:
     """Train, and make whatever is raised a result with a cause."""
     started = time.monotonic()

@@ -23,7 +23,7 @@ from tasks.train.engine.protocol import Reporter
 from tasks.train.engine.retention import keep_weights
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result
-from tasks.train.trial.main import StopWish, attempt
+from tasks.train.trial.main import StopFlag, attempt
 from tests.integration.champion.packed import answered_alone, candidate_of
 from tests.specs import spec_of
 
@@ -49,7 +49,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 def trained(prepared: Prepared, path: Path, study: Study = STUDY, **values: str) -> Result:
     config = apply_values(study.trial_config, {f"model.{k}": v for k, v in values.items()})
     spec = spec_of(config, prepared)
-    found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopWish())
+    found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopFlag())
     assert found is not None
     return found
 

@@ -30,7 +30,7 @@ from tasks.scoring.score_files import score_file
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.preflight import make_ready
-from tasks.train.trial.main import StopWish, attempt
+from tasks.train.trial.main import StopFlag, attempt
 from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert
@@ -90,7 +90,7 @@ def test_they_are_learnt_and_served_as_they_were_scored(kind: str, tmp_path: Pat
     assert card.classes == ("bad", "good") and card.counts["train"]["good"] > 40
     assert "'odd'" in str(card.rules), "a label of one row is left out, and said"
     folder = TrialFolder(tmp_path / "trial")
-    result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopWish())
+    result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopFlag())
     assert result is not None and result.outcome == "complete", result
     found = evaluate(folder.path, config)
     assert found.value == result.value

@@ -27,7 +27,7 @@ from tasks.scoring.score_files import predictions_of, score_file
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result
-from tasks.train.trial.main import StopWish, attempt
+from tasks.train.trial.main import StopFlag, attempt
 from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 
@@ -42,7 +42,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 def trained(prepared: Prepared, path: Path, values: dict[str, Any]) -> Result:
     config = apply_values(STUDY.trial_config, values)
     spec = spec_of(config, prepared)
-    found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopWish())
+    found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopFlag())
     assert found is not None and found.outcome == "complete", found
     return found
 

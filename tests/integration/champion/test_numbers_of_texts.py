@@ -20,7 +20,7 @@ from tasks.prepare import prepare
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.preflight import make_ready
-from tasks.train.trial.main import StopWish, attempt
+from tasks.train.trial.main import StopFlag, attempt
 from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert
@@ -63,7 +63,7 @@ def test_it_learns_and_is_served_as_it_was_scored(kind: str, least: float, tmp_p
     config = study.trial_config
     spec = spec_of(config, prepared)
     folder = TrialFolder(tmp_path / "trial")
-    result = attempt(spec, folder, Reporter(None, 0), StopWish())
+    result = attempt(spec, folder, Reporter(None, 0), StopFlag())
     assert result is not None and result.outcome == "complete", result
     assert folder.read_metrics()[result.best_epoch - 1].metrics["val/r2"] > least
     candidate = candidate_of(config, prepared, study="stars", value=1.0, epochs=12)

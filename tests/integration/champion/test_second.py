@@ -24,7 +24,7 @@ from tasks.scoring.score_files import score_file
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.preflight import make_ready
-from tasks.train.trial.main import StopWish, attempt
+from tasks.train.trial.main import StopFlag, attempt
 from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert
@@ -93,7 +93,7 @@ def test_both_are_learnt_and_served_as_they_were_scored(
     card, config, name = prepared.card, given.trial_config, metric.partition("/")[0]
     assert card.missing == (second is TONE), "a row without the second answer is left out"
     folder = TrialFolder(tmp_path / "trial")
-    result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopWish())
+    result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopFlag())
     assert result is not None and result.outcome == "complete", result
     found = evaluate(folder.path, config)
     assert found.value == result.value == found.metrics["accuracy"].value > 0.6

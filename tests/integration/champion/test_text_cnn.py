@@ -25,7 +25,7 @@ from tasks.scoring.predict import rows_of
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.preflight import make_ready
-from tasks.train.trial.main import StopWish, attempt
+from tasks.train.trial.main import StopFlag, attempt
 from tests.integration.champion.packed import answered_alone, candidate_of, packed
 from tests.specs import spec_of
 
@@ -99,7 +99,7 @@ def test_it_is_learnt_and_served_as_it_was_scored(kind: str, way: str, tmp_path:
     make_ready(given, prepared.card, home, print)
     config, card = given.trial_config, prepared.card
     folder = TrialFolder(tmp_path / "trial")
-    result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopWish())
+    result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopFlag())
     assert result is not None and result.outcome == "complete", result
     assert evaluate(folder.path, config).value == result.value and result.value > 0.8
     candidate = candidate_of(config, prepared, study="zh", value=result.value, epochs=8)

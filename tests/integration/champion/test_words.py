@@ -29,7 +29,7 @@ from tasks.scoring.predict import rows_of
 from tasks.scoring.score_files import score_file
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
-from tasks.train.trial.main import StopWish, attempt
+from tasks.train.trial.main import StopFlag, attempt
 from tests.integration.champion.packed import candidate_of, packed
 from tests.specs import spec_of
 
@@ -83,7 +83,7 @@ def test_it_is_trained_and_answers_files_with_words(
     kind: str, prepared: Prepared, tips: pd.DataFrame, tmp_path: Path
 ) -> None:
     folder, config = TrialFolder(tmp_path), apply_values(STUDY.trial_config, {"model.kind": kind})
-    found = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopWish())
+    found = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopFlag())
     assert found is not None and found.outcome == "complete", found
     scores = evaluate(folder.path, config)
     assert scores.metrics["r2"].value > 0.2

@@ -40,7 +40,7 @@ from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
-from tasks.train.trial.main import StopWish, attempt
+from tasks.train.trial.main import StopFlag, attempt
 from tests.integration.champion.study import opened, run_trials, small_study
 from tests.specs import spec_of
 
@@ -51,7 +51,7 @@ def member(
     """A trained member; members weigh 3 to 1."""
     config = apply_values(study.trial_config, {f"model.{k}": v for k, v in values.items()})
     folder = TrialFolder(path / str(number))
-    result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopWish())
+    result = attempt(spec_of(config, prepared), folder, Reporter(None, 0), StopFlag())
     assert result is not None and result.outcome == "complete", result
     return EnsembleMember(
         number=number,

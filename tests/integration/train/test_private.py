@@ -17,7 +17,7 @@ from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.preflight import make_ready
 from tasks.train.spec import Result
-from tasks.train.trial.main import StopWish, attempt
+from tasks.train.trial.main import StopFlag, attempt
 from tests.specs import spec_of
 from tests.tiny import study_of, tiny_bert, tweets
 
@@ -44,7 +44,7 @@ def trained(
 ) -> Result:
     config = apply_values(STUDY.trial_config, {f"train.{k}": v for k, v in values.items()})
     spec = spec_of(config, prepared, until=until, attempt=number)
-    found = attempt(spec, folder, Reporter(None, 0), StopWish())
+    found = attempt(spec, folder, Reporter(None, 0), StopFlag())
     assert found is not None
     return found
 
@@ -117,6 +117,6 @@ def test_texts_are_learnt_in_private(model: str, tmp_path: Path) -> None:
     make_ready(study, prepared.card, home, print)
     folder = TrialFolder(tmp_path / "trial")
     spec = spec_of(study.trial_config, prepared)
-    found = attempt(spec, folder, Reporter(None, 0), StopWish())
+    found = attempt(spec, folder, Reporter(None, 0), StopFlag())
     assert found is not None and found.outcome == "complete", found
     assert folder.read_metrics()[-1].metrics["train/epsilon"] <= 8.0

@@ -15,7 +15,7 @@ from conf.loading.trial_values import apply_values
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
-from tasks.train.trial.main import StopWish, attempt
+from tasks.train.trial.main import StopFlag, attempt
 from tests.integration.train.conftest import EPOCHS, MakeSpec, assert_same
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -29,7 +29,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 def run(spec: TrialSpec, path: Path) -> TrialFolder:
-    found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopWish())
+    found = attempt(spec, TrialFolder(path), Reporter(None, 0), StopFlag())
     assert found is not None and found.outcome in ("complete", "paused"), found
     return TrialFolder(path)
 

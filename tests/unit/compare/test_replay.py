@@ -23,7 +23,7 @@ from tasks.compare.replay import (
 )
 from tasks.prepare import Prepared
 from tasks.study.reader import StudyRecord
-from tasks.track.sessions import Session
+from tasks.track.sessions import SessionRecord
 from tasks.train.engine.outcome import Outcome
 from tasks.train.folder import TrialFolder, file_fact
 from tasks.train.spec import Result, TrialSpec
@@ -129,7 +129,7 @@ def test_what_differs_in_the_environment_is_named(record: StudyRecord) -> None:
     original = trial_original(record, prepared(record.home), 0)
     assert list(changed(original)) == []
     facts = {"torch": "1.0", "python": "3.11.0", "gone": "7"}
-    session = Session(time=0.0, data_key="k", commit="c" * 40, environment=facts)
+    session = SessionRecord(time=0.0, data_key="k", commit="c" * 40, environment=facts)
     found = {name: was for name, was, _ in changed(replace(original, session=session))}
     assert found["torch"] == "1.0" and found["commit"] == "c" * 40 and found["gone"] == "7"
 

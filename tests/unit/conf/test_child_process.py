@@ -53,7 +53,7 @@ def test_a_crash_names_the_log(tmp_path: Path) -> None:
 
 def test_a_child_is_ended_when_the_user_wants_an_end(tmp_path: Path) -> None:
     pid, start = tmp_path / "pid", time.monotonic()
-    with pytest.raises(child_process.Stopped):
+    with pytest.raises(child_process.ChildStopped):
         child_process.call(
             MODULE,
             {"sleep": 60, "pid": str(pid)},

@@ -10,14 +10,14 @@ import pytest
 
 from conf.loading.digests import study_digest
 from conf.loading.load import load_study, study_names
-from conf.runtime.errors import BadConfig, BadInput, Problem
+from conf.runtime.errors import BadConfig, BadInput, ErrorDetail
 from conf.schema.study import Study
 
 SPACE = "search.space."
 WEIGHTS = "model.weights"
 
 
-def problems(*overrides: str) -> dict[str, Problem]:
+def problems(*overrides: str) -> dict[str, ErrorDetail]:
     """Key to problem of the default study with overrides."""
     with pytest.raises(BadConfig) as caught:
         load_study("digits", overrides)

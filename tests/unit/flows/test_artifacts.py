@@ -11,13 +11,13 @@ import pytest
 from conf.runtime.home import Home
 from flows.servers import state
 from flows.study import artifacts
-from flows.study.display import Ended, Progress
+from flows.study.display import FinishedTrial, StudyProgress
 from flows.study.launch import LAUNCH, Launch
 from flows.study.tasks import LOG_CHARACTERS, log_end
 from tasks.track.writer import Tracker
 
 
-def progress(**changes: Any) -> Progress:
+def progress(**changes: Any) -> StudyProgress:
     facts = {
         "study": "letters",
         "objective": "accuracy",
@@ -25,11 +25,11 @@ def progress(**changes: Any) -> Progress:
         "done": 3,
         "failed": 1,
         "running": {},
-        "best": Ended(2, "complete", 0.91, 1.0, "", {}),
+        "best": FinishedTrial(2, "complete", 0.91, 1.0, "", {}),
         "seconds": 9.0,
         "seconds_left": None,
     }
-    return Progress(**{**facts, **changes})
+    return StudyProgress(**{**facts, **changes})
 
 
 @pytest.mark.parametrize(

@@ -10,27 +10,27 @@ import pytest
 from rich.console import Console
 
 from flows.study.display import (
-    Ended,
+    FinishedTrial,
     LiveDisplay,
     PlainDisplay,
-    Progress,
     Running,
+    StudyProgress,
     duration,
     trial_line,
 )
 
 VALUES = {"train.lr": 0.0058234, "train.weight_decay": 1.6441e-05, "model.width": 57}
 HEADERS = {"train.lr": "lr", "train.weight_decay": "weight_decay", "model.width": "width"}
-BEST = Ended(11, "complete", 0.99164, 31.04, "", VALUES)
+BEST = FinishedTrial(11, "complete", 0.99164, 31.04, "", VALUES)
 
 
-def progress(**changes) -> Progress:
+def progress(**changes) -> StudyProgress:
     given = {
         "study": "digits", "objective": "accuracy", "total": 16, "done": 12, "failed": 1,
         "running": {12: Running("epoch 3/12", VALUES)}, "best": BEST, "seconds": 60.0,
         "seconds_left": 34.2, "headers": HEADERS,
     }  # fmt: skip
-    return Progress(**{**given, **changes})
+    return StudyProgress(**{**given, **changes})
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def lines(display: LiveDisplay, console: Console) -> list[str]:
 def test_every_trial_has_one_line_within_the_terminal(width: int) -> None:
     with terminal(width) as (display, console):
         for number in range(8, 12):
-            display.ended(Ended(number, "complete", 0.9, 9.0, "", VALUES), progress())
+            display.ended(FinishedTrial(number, "complete", 0.9, 9.0, "", VALUES), progress())
         shown = lines(display, console)
     assert len(shown) == 1 + 4 + 1 + 1 + 1  # head, ended, running, blank, bar
     assert max(map(len, shown)) <= width - LiveDisplay.SPARE
@@ -82,20 +82,23 @@ def test_it_says_what_is_going_on_before_there_is_a_trial() -> None:
     ("trial", "line"),
     [
         (BEST, "12/16  trial 11       31.0 s  accuracy 0.9916  best so far"),
-        (Ended(3, "complete", 0.9, 8.0), "12/16  trial 3         8.0 s  accuracy 0.9000"),
-        (Ended(3, "paused", 0.9, 8.0), "12/16  trial 3         8.0 s  accuracy 0.9000  paused"),
+        (FinishedTrial(3, "complete", 0.9, 8.0), "12/16  trial 3         8.0 s  accuracy 0.9000"),
         (
-            Ended(4, "failed", None, 200.0, "nan: the loss became nan in epoch 2"),
+            FinishedTrial(3, "paused", 0.9, 8.0),
+            "12/16  trial 3         8.0 s  accuracy 0.9000  paused",
+        ),
+        (
+            FinishedTrial(4, "failed", None, 200.0, "nan: the loss became nan in epoch 2"),
             "12/16  trial 4    3 min 20 s  failed: nan: the loss became nan in epoch 2",
         ),
         (
-            Ended(5, "saved", None, 2.0, "after 3 epochs, to be continued"),
+            FinishedTrial(5, "saved", None, 2.0, "after 3 epochs, to be continued"),
             "12/16  trial 5         2.0 s  saved: after 3 epochs, to be continued",
         ),
     ],
     ids=["best", "complete", "paused", "failed", "saved"],
 )
-def test_plain_lines(trial: Ended, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_lines(trial: FinishedTrial, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert trial_line(trial, progress()) == line
     PlainDisplay().ended(trial, progress())
     assert capsys.readouterr().out == f"{line}\n"

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from flows.study.launch import StopWish, listening
+from flows.study.launch import StopSignal, listening
 
 # A command whose display is blocked by a slow reader when the signal comes.
 BLOCKED = """
@@ -38,7 +38,7 @@ def test_a_signal_is_passed_on_and_said() -> None:
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
     passed = threading.Event()
     before = signal.getsignal(signal.SIGTERM)
-    with listening(StopWish(said.put)) as wish:
+    with listening(StopSignal(said.put)) as wish:
         wish.tell(passed.set)
         os.kill(os.getpid(), signal.SIGTERM)
         assert passed.wait(20) and wish.is_set
@@ -47,7 +47,7 @@ def test_a_signal_is_passed_on_and_said() -> None:
 
 
 def test_a_wish_that_came_before_anyone_could_act_on_it_is_not_lost() -> None:
-    with listening(StopWish(lambda line: None)) as wish:
+    with listening(StopSignal(lambda line: None)) as wish:
         os.kill(os.getpid(), signal.SIGINT)
         assert wish.is_set
         passed = threading.Event()
@@ -56,7 +56,7 @@ def test_a_wish_that_came_before_anyone_could_act_on_it_is_not_lost() -> None:
 
 
 def test_listening_leaves_no_thread_behind() -> None:
-    with listening(StopWish(lambda line: None)):
+    with listening(StopSignal(lambda line: None)):
         pass
     assert eventually(lambda: "stop" not in {each.name for each in threading.enumerate()})
 

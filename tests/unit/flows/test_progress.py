@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conf.schema.run import Stop
+from conf.schema.run import StoppingCriteria
 from conf.schema.study import Study
 from flows.study.progress import batch_words
 from tasks.suggest.types import Forecast, Proposal, Suggestion
@@ -35,5 +35,5 @@ FORECAST = Forecast(gain=0.00123, regret=0.004, seconds=7200.0)
 def test_a_batch_is_announced_with_gain_and_cost(
     proposal: Proposal, price: float | None, said: str
 ) -> None:
-    study = Study(name="made", stop=Stop(cost_per_gpu_hour=price))
+    study = Study(name="made", stop=StoppingCriteria(cost_per_gpu_hour=price))
     assert batch_words(study, proposal) == said

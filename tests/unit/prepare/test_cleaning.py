@@ -9,7 +9,7 @@ import pytest
 from conf.runtime.errors import BadInput
 from conf.schema.clean import Clean
 from conf.schema.study import Study
-from data.sources.rows import Column, Rows
+from data.sources.rows import FixedListColumn, Rows
 from data.sources.text_pairs import pair_rows
 from tasks.prepare.cleaning import person_names
 from tasks.prepare.cleaning.labels import SETTINGS, check_left
@@ -36,7 +36,7 @@ def images(pixels: np.ndarray) -> Rows:
     numbers = pa.array(np.arange(len(pixels)))
     table = pa.table({"id": numbers, "label": pa.array(["a"] * len(pixels)), "place": numbers})
     flat = pixels.reshape(len(pixels), -1)
-    return Rows("image", table, shape=pixels.shape[1:], pixels=Column([flat]))
+    return Rows("image", table, shape=pixels.shape[1:], pixels=FixedListColumn([flat]))
 
 
 def kept(rows: Rows, **clean) -> list[int]:

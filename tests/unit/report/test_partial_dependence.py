@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conf.runtime.home import Home
-from conf.schema.run import Stop
+from conf.schema.run import StoppingCriteria
 from tasks.report.leaderboard import leaderboard
 from tasks.report.page import page
 from tasks.report.sections.cost import cost
@@ -73,7 +73,7 @@ def test_a_study_has_its_cost(large: StudyRecord) -> None:
 
 
 def test_money_is_counted_where_an_hour_has_a_price(home: Home) -> None:
-    priced = made_study(home, trials=4, failed=(), stop=Stop(cost_per_gpu_hour=2.0))
+    priced = made_study(home, trials=4, failed=(), stop=StoppingCriteria(cost_per_gpu_hour=2.0))
     told = dict(cost(priced))
     hours = priced.state.seconds / 3600
     assert float(told["GPU-hours"]) == pytest.approx(hours, rel=0.01)

@@ -6,8 +6,7 @@ from collections import Counter
 
 import pytest
 
-from conf.schema.run import Resources
-from conf.schema.run import Stop as StopSection
+from conf.schema.run import Resources, StoppingCriteria
 from conf.schema.search import Rungs
 from conf.schema.study import Study
 from tasks.study.events import Event
@@ -44,7 +43,7 @@ RUNGS = Rungs(first=3)
 
 def stop_at(study: Study, **limits: object) -> Study:
     """The study with limits."""
-    return study.model_copy(update={"stop": StopSection(**limits)})
+    return study.model_copy(update={"stop": StoppingCriteria(**limits)})
 
 
 def after(study: Study, *events: Event, slots: int = 2, now: float = 0.0, **more: bool) -> Action:
@@ -391,4 +390,4 @@ def test_a_trial_that_ran_out_of_a_shared_gpus_memory_gets_one_for_itself() -> N
 
 def test_money_without_a_price_is_refused() -> None:
     with pytest.raises(ValueError, match="cost_per_gpu_hour"):
-        StopSection(money=3.0)
+        StoppingCriteria(money=3.0)

@@ -14,7 +14,7 @@ from tasks.study.events import Promoted, Stopped
 from tasks.track import project
 from tasks.track.ledger import read_files
 from tasks.track.project import Facts, Point
-from tasks.track.sessions import Session
+from tasks.track.sessions import SessionRecord
 from tasks.train.spec import Result
 from tests.unit.track.helpers import KEY, START, Written
 
@@ -24,7 +24,7 @@ def written(home: Home) -> Written:
     return Written(home)
 
 
-def facts(written: Written, *sessions: Session) -> Facts:
+def facts(written: Written, *sessions: SessionRecord) -> Facts:
     return Facts(written.study, written.home.id, KEY, sessions)
 
 
@@ -94,8 +94,8 @@ def test_tags_repeat_what_is_known_of_the_study(written: Written) -> None:
     written.attempt(1, until=2)
     written.epochs(1, 0.5, 0.6)
     written.report(1, 2)
-    first = Session(time=START, flow_run="one", data_key=KEY, commit="abc")
-    later = Session(time=written.now + 60, flow_run="two", data_key=KEY, commit="def")
+    first = SessionRecord(time=START, flow_run="one", data_key=KEY, commit="abc")
+    later = SessionRecord(time=written.now + 60, flow_run="two", data_key=KEY, commit="def")
     tags = project.trial_tags(facts(written, first, later), written.trial(1), live=True)
     assert tags == {
         "mlflow.runName": f"1-{written.trial(1).digest[:8]}",
@@ -269,7 +269,7 @@ def test_the_description_says_best_flow_run_and_how_to_go_on(written: Written) -
     written.attempt(0)
     written.epochs(0, 0.5)
     written.finish(0)
-    known = facts(written, Session(time=START, flow_run="f-1", data_key=KEY))
+    known = facts(written, SessionRecord(time=START, flow_run="f-1", data_key=KEY))
     text = project.description(known, written.state)
     for part in ("`train.lr`", "Best: trial 0, accuracy 0.5", "`f-1`", "`dense run letters`"):
         assert part in text
@@ -278,7 +278,9 @@ def test_the_description_says_best_flow_run_and_how_to_go_on(written: Written) -
 
 def test_the_description_links_to_the_run_the_report_and_all_trials(written: Written) -> None:
     page = "http://here/runs/flow-run/f-1"
-    known = facts(written, Session(time=START, flow_run="f-1", flow_run_page=page, data_key=KEY))
+    known = facts(
+        written, SessionRecord(time=START, flow_run="f-1", flow_run_page=page, data_key=KEY)
+    )
     text = project.description(known, written.state, "#/page", "#/trials")
     for link in (
         f"[The run in Prefect]({page})",
@@ -305,7 +307,7 @@ def test_nothing_in_a_projection_depends_on_when_it_is_made(written: Written) ->
     written.attempt(0)
     written.epochs(0, 0.5)
     written.finish(0)
-    known = facts(written, Session(time=START, flow_run="f-1", data_key=KEY))
+    known = facts(written, SessionRecord(time=START, flow_run="f-1", data_key=KEY))
 
     def all_of_it() -> str:
         trial = written.trial(0)

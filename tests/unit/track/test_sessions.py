@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tasks.track import sessions
-from tasks.track.sessions import Session
+from tasks.track.sessions import SessionRecord
 
 
-def session(time: float) -> Session:
-    return Session(time=time, flow_run=f"run-{time:g}", data_key="k", commit=None)
+def session(time: float) -> SessionRecord:
+    return SessionRecord(time=time, flow_run=f"run-{time:g}", data_key="k", commit=None)
 
 
 def test_what_is_appended_is_read(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from conf.runtime.errors import DenseError
 from tasks.train.engine.client import TrialServer
-from tasks.train.engine.recover import Ended, outcome_of
+from tasks.train.engine.recover import ProcessEnd, outcome_of
 from tasks.train.folder import TrialFolder
 from tasks.train.trial.server import Server
 
@@ -28,7 +28,7 @@ def test_a_trial_for_which_there_is_no_process_fails_alone(
     os.close(reader)
     os.close(writer)
     assert report["id"] == 2 and server.pids == {1: 1_234}
-    found = outcome_of(TrialFolder(tmp_path), 1, 1, Ended(0.0, report["status"]))
+    found = outcome_of(TrialFolder(tmp_path), 1, 1, ProcessEnd(0.0, report["status"]))
     assert (found.outcome, found.cause) == ("failed", "infrastructure")
 
 
