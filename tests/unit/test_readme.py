@@ -13,12 +13,18 @@ import typer
 from conf.loading.load import load_study, study_names
 from conf.schema.evaluate import OF_TASK
 from flows.cli.main import app
+from tests.unit.test_imports import LAYERS, MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MODELS = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 STUDIES = re.findall(r"```yaml\n(extends:.*?)```", MODELS, re.DOTALL)
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "benchmarks" / "README.md",
+]
 
 
 def blocks(language: str) -> list[str]:
@@ -96,6 +102,19 @@ def test_the_modules_that_pages_name_exist() -> None:
             r"`((?:conf|data|models|tasks|flows|tests)/[\w/.]+)`", page.read_text()
         ):
             assert (ROOT / name).exists(), f"{page.name}: {name}"
+
+
+def test_contributing_lists_every_room() -> None:
+    listed = set(re.findall(r"^\| `([\w/]+)` \|", CONTRIBUTING, re.MULTILINE))
+    folders = {str(path.parent.relative_to(ROOT)) for path in MODULES.values()}
+    rooms = {folder for folder in folders if folder.count("/") == 1}
+    assert listed == rooms | {"conf/studies"}
+
+
+def test_contributing_lists_the_layers_that_are_asserted() -> None:
+    section = CONTRIBUTING.partition("## Layers")[2]
+    block = re.findall(r"```\n(.*?)```", section, re.DOTALL)[0]
+    assert [tuple(line.split(", ")) for line in block.splitlines()] == list(LAYERS)
 
 
 def test_it_is_short() -> None:
