@@ -12,7 +12,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.trainer.connectors import callback_connector
 from torch.utils.data import DataLoader
 
 import models
@@ -95,11 +94,7 @@ def fit(
 
 
 def quiet() -> None:
-    """Keep Lightning's hints out of the log; warnings of models and errors stay.
-
-    Callbacks that other installed packages offer are not even looked for: a trial has its own.
-    """
-    callback_connector._load_external_callbacks = lambda group: []
+    """Keep Lightning's hints out of the log; warnings of models and errors stay."""
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
         if (logger := logging.getLogger(name)).level != logging.ERROR:  # all loggers forget then
             logger.setLevel(logging.ERROR)

@@ -1,14 +1,16 @@
-"""Lightning's loop with less between two batches; what it does is the same.
+"""Patches of Lightning's private functions that shorten the time between two batches.
 
-A small model's batch takes milliseconds, and Lightning spends one more of them around it: it enters
-a profiler for each hook, sets an attribute through `nn.Module.__setattr__`, which looks whether it
-is a parameter, reads signatures with `inspect`, and compares the names of its states without regard
-to case. `install` replaces these by their like. It is called once, before a process trains.
+A small model's batch takes milliseconds, and Lightning adds one more around it: it enters a
+profiler for each hook, sets an attribute through `nn.Module.__setattr__`, which checks for
+parameters, reads signatures with `inspect`, and compares the names of its states ignoring case.
+`install` replaces these functions by faster equivalents. Private functions change without notice,
+so it does so only for the version of Lightning that the patches were checked with (`CHECKED_WITH`).
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -18,10 +20,13 @@ from lightning_utilities.core.enums import StrEnum
 from pytorch_lightning.loops import evaluation_loop, training_epoch_loop
 from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.trainer import call
-from pytorch_lightning.trainer.connectors import data_connector
+from pytorch_lightning.trainer.connectors import callback_connector, data_connector
+
+CHECKED_WITH = "2.6.6"
+"""The version of Lightning whose private functions these patches were compared with."""
 
 CURRENT = "_current_fx_name"
-"""The module's attribute that `self.log` reads: which hook is at work."""
+"""The attribute of the module from which `self.log` reads the hook that is running."""
 
 NOTHING = nullcontext()
 
@@ -30,7 +35,7 @@ _equal = StrEnum.__eq__
 
 
 class NoProfiler(PassThroughProfiler):
-    """Lightning's own way of not profiling enters a generator a hundred times a step."""
+    """A profiler without the generator that Lightning's enters a hundred times a step."""
 
     def profile(self, action_name: str) -> AbstractContextManager[None]:
         """Measure nothing."""
@@ -38,7 +43,21 @@ class NoProfiler(PassThroughProfiler):
 
 
 def install() -> None:
-    """Replace Lightning's functions; a second call changes nothing."""
+    """Replace Lightning's functions; a second call changes nothing.
+
+    With another version of Lightning than `CHECKED_WITH`, Lightning's own functions stay and a
+    warning is printed to stderr, which is the trial's log: trials are slower, results are the same.
+    """
+    if pl.__version__ != CHECKED_WITH:
+        # printed, since trials silence Lightning's loggers and `warnings` shows a text only once
+        print(
+            f"warning: Lightning {pl.__version__} is not patched, trials train a little slower: "
+            f"tasks/train/trial/lightning_patches.py was checked with {CHECKED_WITH}",
+            file=sys.stderr,
+        )
+        return
+    # a trial has its own callbacks: those that other installed packages offer are not looked up
+    callback_connector._load_external_callbacks = lambda group: []
     call._call_callback_hooks = callback_hooks
     call._call_lightning_module_hook = module_hook
     call._call_strategy_hook = strategy_hook
@@ -52,7 +71,7 @@ def install() -> None:
 
 
 def remember(module: Any, name: str) -> None:
-    """Let a question about code, whose answer does not change, be answered once."""
+    """Cache a function that inspects code, whose result does not change."""
     ask = getattr(module, name)
     if not hasattr(ask, "cache_info"):
         setattr(module, name, functools.lru_cache(maxsize=256)(ask))
@@ -94,16 +113,16 @@ def strategy_hook(trainer: pl.Trainer, hook_name: str, *args: Any, **kwargs: Any
 def _named(
     module: pl.LightningModule, hook_name: str, hook: Callable[..., Any], *args: Any, **kwargs: Any
 ) -> Any:
-    """Call something while the module knows its name."""
+    """Call a hook while the module's `CURRENT` holds its name."""
     state = module.__dict__
     before, state[CURRENT] = state[CURRENT], hook_name
-    found = hook(*args, **kwargs)
+    result = hook(*args, **kwargs)
     state[CURRENT] = before
-    return found
+    return result
 
 
 def equal(self: StrEnum, other: object) -> bool:
-    """Equality without regard to case; of two members of one kind without looking at letters."""
+    """Equality ignoring case; two members of one enum are compared by identity."""
     if type(self) is type(other):
         return self is other
     return _equal(self, other)

@@ -1,4 +1,4 @@
-"""Lightning's loop with less between two batches is the same loop."""
+"""Patched Lightning trains as before, and an unknown version of Lightning is left alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loops import evaluation_loop, training_epoch_loop
 from pytorch_lightning.trainer import call
-from pytorch_lightning.trainer.connectors import data_connector
+from pytorch_lightning.trainer.connectors import callback_connector, data_connector
 from pytorch_lightning.trainer.states import RunningStage, TrainerFn
 from torch.utils.data import DataLoader
 
@@ -84,6 +84,8 @@ def _restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         name = "is_param_in_hook_signature"
         monkeypatch.setattr(module, name, getattr(module, name))
     monkeypatch.setattr(data_connector, "is_overridden", data_connector.is_overridden)
+    external = callback_connector._load_external_callbacks
+    monkeypatch.setattr(callback_connector, "_load_external_callbacks", external)
     yield
 
 
@@ -107,7 +109,7 @@ def trained() -> tuple[list[tuple[str, str | None]], list[str], list[torch.Tenso
     return seen.calls, module.hooks, [p.detach().clone() for p in module.parameters()]
 
 
-def test_the_lean_loop_calls_the_same_hooks_and_learns_the_same() -> None:
+def test_the_patched_loop_calls_the_same_hooks_and_learns_the_same() -> None:
     calls, hooks, weights = trained()
     lightning_patches.install()
     lightning_patches.install()
@@ -119,9 +121,39 @@ def test_the_lean_loop_calls_the_same_hooks_and_learns_the_same() -> None:
     assert any("train/own" in name and "val/own" in name for name, _ in calls)
 
 
-def test_states_are_compared_as_before() -> None:
+def test_patched_states_compare_as_before() -> None:
     pairs = [(a, b) for a in (*TrainerFn, *RunningStage, "FIT", "fit", 3) for b in TrainerFn]
     before = [a == b for a, b in pairs]
     lightning_patches.install()
     assert [a == b for a, b in pairs] == before
     assert before.count(True) > len(TrainerFn)
+
+
+def test_the_installed_version_is_the_one_that_was_checked() -> None:
+    assert pl.__version__ == lightning_patches.CHECKED_WITH
+
+
+def patched() -> list[object]:
+    """The functions of Lightning that `install` replaces, as they stand."""
+    return [
+        call._call_callback_hooks,
+        call._call_lightning_module_hook,
+        call._call_strategy_hook,
+        lightning_patches.StrEnum.__eq__,
+        training_epoch_loop.is_param_in_hook_signature,
+        evaluation_loop.is_param_in_hook_signature,
+        data_connector.is_overridden,
+        callback_connector._load_external_callbacks,
+    ]
+
+
+def test_another_version_of_lightning_keeps_its_own_functions_and_warns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = patched()
+    monkeypatch.setattr(pl, "__version__", "2.6.7")
+    lightning_patches.install()
+    assert patched() == own
+    warning = capsys.readouterr().err
+    assert "Lightning 2.6.7 is not patched" in warning
+    assert f"checked with {lightning_patches.CHECKED_WITH}" in warning
