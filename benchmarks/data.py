@@ -197,9 +197,9 @@ def reader(train: str) -> None:
     """Read every row of a part, say so, and wait."""
     import numpy as np
 
-    from data.loading.part_reader import Part
+    from data.loading.split_reader import PreparedSplit
 
-    part = Part([Path(train)])
+    part = PreparedSplit([Path(train)])
     column = part.vectors("image")
     for first in range(0, len(part), 256):
         column.take(np.arange(first, min(first + 256, len(part)))).sum()

@@ -93,9 +93,9 @@ def quality(objective: str, probabilities: Any, targets: Any) -> float:
 
 def load(path: Path, card: DataCard) -> tuple:
     """A part as two tensors."""
-    from data.loading.eval_loader import part_loader
+    from data.loading.eval_loader import split_loader
 
-    batch = next(iter(part_loader(card, path, batch_size=100_000)))
+    batch = next(iter(split_loader(card, path, batch_size=100_000)))
     return batch["x"], batch["y"]
 
 

@@ -26,7 +26,7 @@ Batch = dict[str, Tensor]
 class VectorBatches(Dataset[Batch]):
     """Whole batches: `id` int64[n], `x` float32[n, channels, height, width] (images) or float32[n,
     features] (tables), `y` int64[n], or float32[n, classes] where labels are blended, and where
-    there is a second answer `second`, likewise.
+    there is an auxiliary target `second`, likewise.
 
     An index is (epoch, slot); `slots` says which row stands in a slot, so that a row can stand in
     several, each with changes of its own.

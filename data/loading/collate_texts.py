@@ -18,8 +18,8 @@ from data.card import PairsInputs, TokenInputs
 from data.encoding.pair_tokenizer import PairEncoder
 from data.encoding.tokenizer import Encoder
 from data.loading.collate import Batch
-from data.loading.part_reader import Part, Ragged, second_of
 from data.loading.sampler import EpochSampler, Index
+from data.loading.split_reader import PreparedSplit, Ragged, auxiliary_targets
 from data.sources.rows import CONTENT
 from data.transforms.texts import TextPipeline
 
@@ -30,13 +30,13 @@ WINDOW = 50
 class TextBatches(Dataset[Batch]):
     """Whole batches: `id` int64[n], `x` int64[n, tokens] with `mask` bool[n, tokens] (true where
     there is a token), or where asked for the list `text` in place of both, and `y`: int64[n]
-    classes, with `second` likewise where there is a second answer, or of pairs int64[n, tokens]
+    classes, with `second` likewise where there is an auxiliary target, or of pairs int64[n, tokens]
     from start to end with `y_mask`, and where asked for the targets' texts as the list `reference`.
     """
 
     def __init__(
         self,
-        part: Part,
+        split: PreparedSplit,
         slots: Ints,
         inputs: TokenInputs,
         *,
@@ -50,27 +50,27 @@ class TextBatches(Dataset[Batch]):
         in its tokens instead of the prepared ones, and `as_texts` they stay texts."""
         pairs = isinstance(inputs, PairsInputs)
         self._name = CONTENT[inputs.kind][0]
-        self.slots, self._ids = slots, part.ids
+        self.slots, self._ids = slots, split.ids
         self._encoder = encoder.read if isinstance(encoder, PairEncoder) else encoder
         if encoder is None:
-            self.tokens: Ragged | Encoded = part.lists(f"{self._name}_tokens")
+            self.tokens: Ragged | Encoded = split.lists(f"{self._name}_tokens")
             self._pad = inputs.pad
         else:
             assert self._encoder is not None
-            self.tokens = Encoded(self._encoder(part.texts(self._name).to_pylist()))
+            self.tokens = Encoded(self._encoder(split.texts(self._name).to_pylist()))
             own = encoder.source if isinstance(encoder, PairEncoder) else encoder
             self._pad = own.rules.pad
         self._targets: Targets | Encoded | None = None
         if isinstance(encoder, PairEncoder):
-            self._targets = Encoded(encoder.target(part.texts("target").to_pylist()))
+            self._targets = Encoded(encoder.target(split.texts("target").to_pylist()))
         elif pairs:
-            self._targets = Targets(part.lists("target_tokens"), inputs.start, inputs.end)
-        self._labels = None if pairs else part.numbers("label")
-        self._second = second_of(part)
+            self._targets = Targets(split.lists("target_tokens"), inputs.start, inputs.end)
+        self._labels = None if pairs else split.numbers("label")
+        self._second = auxiliary_targets(split)
         self._pipeline, self._tokenizer = pipeline, tokenizer
-        self._texts = part.texts(self._name) if pipeline is not None or as_texts else None
+        self._texts = split.texts(self._name) if pipeline is not None or as_texts else None
         self._as_texts = as_texts
-        self._references = part.texts("target") if references else None
+        self._references = split.texts("target") if references else None
 
     def __len__(self) -> int:
         return len(self.slots)

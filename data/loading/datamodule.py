@@ -33,8 +33,8 @@ from data.encoding.tokenizer import Encoder
 from data.loading.collate import Batch, VectorBatches
 from data.loading.collate_texts import Bucketed, TextBatches
 from data.loading.eval_loader import encoding_of, evenly, in_order, plain, same
-from data.loading.part_reader import Part, second_of
 from data.loading.sampler import EpochSampler, PoissonBatches
+from data.loading.split_reader import PreparedSplit, auxiliary_targets
 from data.sources.rows import CONTENT, FixedListColumn
 from data.transforms.backtranslations import Paraphrases, paraphrases_file
 from data.transforms.images import Pipeline, transforms
@@ -74,8 +74,8 @@ class StudyData(pl.LightningDataModule):
         Args:
             config: the trial's configuration.
             card: the prepared data's card.
-            train: folder of the training part.
-            validation: folder of the validation part; None when the trial has none.
+            train: folder of the training split.
+            validation: folder of the validation split; None when the trial has none.
             seed: the trial's.
             workers: processes that load; 0 loads in the trial's own.
             also: folders of further parts to train on.
@@ -110,59 +110,61 @@ class StudyData(pl.LightningDataModule):
         if self._train is not None:
             return
         train, validation = self._paths
-        part = Part(train)
-        self._train = self._training(part, np.arange(len(part)))
+        split = PreparedSplit(train)
+        self._train = self._training(split, np.arange(len(split)))
         if validation is not None:
-            held = Part([validation])
+            held = PreparedSplit([validation])
             self._validation = self._held(held, np.arange(len(held)))
 
-    def _held(self, part: Part, rows: Ints) -> Dataset[Batch]:
+    def _held(self, split: PreparedSplit, rows: Ints) -> Dataset[Batch]:
         """Plain batches of the rows to validate on; of pairs a share, texts of like length
         together."""
         if self._features is not None:
-            return self._featured(part, rows)
+            return self._featured(split, rows)
         inputs = self.card.inputs
         if not isinstance(inputs, PairsInputs):
             if isinstance(inputs, TextInputs):
                 # By the prepared tokens: one order for all trials, whatever their tokenizers.
-                lengths = part.lists("text_tokens").lengths[rows]
+                lengths = split.lists("text_tokens").lengths[rows]
                 rows = rows[np.argsort(lengths, kind="stable")]
-            return plain(part, rows, self.card, self._encoder, as_texts=self._as_texts)
+            return plain(split, rows, self.card, self._encoder, as_texts=self._as_texts)
         chosen = evenly(rows, self.config.evaluate.texts.rows)
-        lengths = part.lists("source_tokens").lengths[chosen]
-        return plain(part, chosen[np.argsort(lengths, kind="stable")], self.card, self._encoder)
+        lengths = split.lists("source_tokens").lengths[chosen]
+        return plain(split, chosen[np.argsort(lengths, kind="stable")], self.card, self._encoder)
 
-    def _training(self, part: Part, rows: Ints) -> Dataset[Batch]:
+    def _training(self, split: PreparedSplit, rows: Ints) -> Dataset[Batch]:
         """Augmented batches of some rows of a part."""
         if self._features is not None:
             if self._augment.oversample is not None:
-                rows = _with_repeats(rows, part.numbers("label"), self._augment, self._seed)
-            return self._featured(part, rows)
+                rows = _with_repeats(rows, split.numbers("label"), self._augment, self._seed)
+            return self._featured(split, rows)
         inputs = self.card.inputs
         if isinstance(inputs, TextInputs | PairsInputs):
-            return self._text_training(part, rows, inputs)
-        return self._vector_training(part, rows, inputs)
+            return self._text_training(split, rows, inputs)
+        return self._vector_training(split, rows, inputs)
 
-    def _featured(self, part: Part, rows: Ints) -> VectorBatches:
+    def _featured(self, split: PreparedSplit, rows: Ints) -> VectorBatches:
         """Features in place of the rows."""
         assert self._features is not None
-        content = FixedListColumn([self._features[path] for path in part.paths])
+        content = FixedListColumn([self._features[path] for path in split.paths])
         inputs = TableInputs(features=content.length, shift=(0.0,), scale=(1.0,))
-        labels, second = part.numbers("label"), second_of(part)
-        return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
+        labels, second = split.numbers("label"), auxiliary_targets(split)
+        return VectorBatches(content, split.ids, labels, rows, inputs, second=second)
 
-    def _text_training(self, part: Part, rows: Ints, inputs: TokenInputs) -> Dataset[Batch]:
+    def _text_training(
+        self, split: PreparedSplit, rows: Ints, inputs: TokenInputs
+    ) -> Dataset[Batch]:
         augment = self._augment
         slots = rows
-        if augment.oversample is not None and part.has("label"):
-            slots = _with_repeats(rows, part.numbers("label"), augment, self._seed)
+        if augment.oversample is not None and split.has("label"):
+            slots = _with_repeats(rows, split.numbers("label"), augment, self._seed)
         pipeline = tokenizer = None
         if changes_texts(augment):
             tokenizer = Tokenizer.from_file(str(self._folder.parent / "tokenizer.json"))
             words = {word.strip("Ġ").lower() for word in tokenizer.get_vocab()}
             pipeline = text_pipeline(augment, self._folder.parent, self._seed, words)
         return TextBatches(
-            part,
+            split,
             slots,
             inputs,
             pipeline=pipeline,
@@ -171,10 +173,12 @@ class StudyData(pl.LightningDataModule):
             as_texts=self._as_texts,
         )
 
-    def _vector_training(self, part: Part, rows: Ints, inputs: VectorInputs) -> Dataset[Batch]:
+    def _vector_training(
+        self, split: PreparedSplit, rows: Ints, inputs: VectorInputs
+    ) -> Dataset[Batch]:
         augment = self._augment
-        content = part.vectors(CONTENT[inputs.kind][0])
-        ids, labels, slots = part.ids, part.numbers("label"), rows
+        content = split.vectors(CONTENT[inputs.kind][0])
+        ids, labels, slots = split.ids, split.numbers("label"), rows
         if augment.oversample is not None:
             if augment.oversample.kind == "smote" and isinstance(inputs, TableInputs):
                 known = content.take(rows)
@@ -202,7 +206,7 @@ class StudyData(pl.LightningDataModule):
             pipeline=pipeline,
             jitter=(augment.jitter, self._seed) if augment.jitter is not None else None,
             mixer=Mixer(augment, len(self.card.classes), self._seed) if blends else None,
-            second=second_of(part),
+            second=auxiliary_targets(split),
         )
 
     @property
@@ -235,7 +239,7 @@ class StudyData(pl.LightningDataModule):
         return self._loader(self._train, sampler=order, batch_size=self._batch_size)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
-        """Plain batches in the part's own order; nothing where the trial has no validation part."""
+        """Batches without augmentation; an empty list where the trial has no validation split."""
         self.setup()
         if self._validation is None:
             return []

@@ -1,4 +1,4 @@
-"""Rows of prepared parts as they are, in batches: for validation and for scoring."""
+"""Rows of prepared splits as they are, in batches: for validation and for scoring."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from data.encoding.pair_tokenizer import PairEncoder, pair_encoder
 from data.encoding.tokenizer import Encoder, encoder_of
 from data.loading.collate import Batch, VectorBatches
 from data.loading.collate_texts import TextBatches
-from data.loading.part_reader import Part, second_of
 from data.loading.sampler import Index
+from data.loading.split_reader import PreparedSplit, auxiliary_targets
 from data.sources.rows import CONTENT
 
 
@@ -31,7 +31,7 @@ def same(batch: Any) -> Any:
 def encoding_of(config: TrialConfig, parts: Path) -> Encoder | PairEncoder | None:
     """How a model that brings its own tokenizer reads texts; None where it has the prepared one.
 
-    `parts` is the folder of the prepared parts, in the home where weights lie.
+    `parts` is the folder of the prepared splits, in the home where weights lie.
     """
     model = config.model
     if not isinstance(model, Transformer | Head | Seq2Seq | Causal):
@@ -51,7 +51,7 @@ def evenly(rows: Ints, most: int | None) -> Ints:
 
 
 def plain(
-    part: Part,
+    split: PreparedSplit,
     rows: Ints,
     card: DataCard,
     encoder: Encoder | PairEncoder | None = None,
@@ -62,23 +62,25 @@ def plain(
     inputs = card.inputs
     if isinstance(inputs, TextInputs | PairsInputs):
         pairs = isinstance(inputs, PairsInputs)
-        return TextBatches(part, rows, inputs, references=pairs, encoder=encoder, as_texts=as_texts)
-    content = part.vectors(CONTENT[inputs.kind][0])
-    labels, second = part.numbers("label"), second_of(part)
-    return VectorBatches(content, part.ids, labels, rows, inputs, second=second)
+        return TextBatches(
+            split, rows, inputs, references=pairs, encoder=encoder, as_texts=as_texts
+        )
+    content = split.vectors(CONTENT[inputs.kind][0])
+    labels, second = split.numbers("label"), auxiliary_targets(split)
+    return VectorBatches(content, split.ids, labels, rows, inputs, second=second)
 
 
 def in_order(data: Dataset[Batch]) -> list[Index]:
     return [(0, slot) for slot in range(len(data))]  # type: ignore[arg-type]
 
 
-def part_loader(
+def split_loader(
     card: DataCard,
     path: Path,
     batch_size: int,
     encoder: Encoder | PairEncoder | None = None,
 ) -> DataLoader[Batch]:
-    """Every row of one prepared part once, in order: for scoring the test part."""
-    part = Part([path])
-    data = plain(part, np.arange(len(part)), card, encoder)
+    """Every row of one prepared part once, in order: for scoring the test split."""
+    split = PreparedSplit([path])
+    data = plain(split, np.arange(len(split)), card, encoder)
     return DataLoader(data, batch_size=batch_size, sampler=in_order(data), collate_fn=same)

@@ -14,7 +14,7 @@ from conf.runtime.types import Ints
 from conf.schema.study import TrialConfig
 from data.card import DataCard, ImageInputs
 from data.loading.collate import augmented
-from data.loading.part_reader import Part
+from data.loading.split_reader import PreparedSplit
 from data.sources.rows import CONTENT
 from data.transforms.images import Pipeline, transforms
 from data.transforms.presets import resolved
@@ -40,14 +40,14 @@ def contact_sheet(config: TrialConfig, card: DataCard, train: Path, seed: int) -
     Args:
         config: a trial's configuration, of a study of images.
         card: the prepared data's card.
-        train: folder of the training part.
+        train: folder of the training split.
         seed: the trial's.
     """
-    inputs, part = card.inputs, Part([train])
+    inputs, split = card.inputs, PreparedSplit([train])
     assert isinstance(inputs, ImageInputs)
     shape = (-1, *inputs.shape)
-    column, high = part.vectors(CONTENT["image"][0]), inputs.high
-    augment, labels = resolved(config.augment, "image"), part.numbers("label")
+    column, high = split.vectors(CONTENT["image"][0]), inputs.high
+    augment, labels = resolved(config.augment, "image"), split.numbers("label")
     if not is_augmented(config, card):
         lines = [column.take(rows).reshape(shape) for rows in _alike(labels)]
         return png([_bytes(line, high) for line in lines], margin=GAP)

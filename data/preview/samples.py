@@ -11,7 +11,7 @@ import numpy as np
 
 from conf.schema.study import TrialConfig
 from data.card import DataCard, TableInputs
-from data.loading.part_reader import Part
+from data.loading.split_reader import PreparedSplit
 from data.sources.rows import CONTENT
 from data.transforms.presets import resolved
 from data.transforms.texts import changes_texts
@@ -30,21 +30,21 @@ def text_samples(
     of a pair the target comes second."""
     from data.loading.datamodule import text_pipeline
 
-    part, augment = Part([train]), resolved(config.augment, card.inputs.kind)
-    texts = part.texts(CONTENT[card.inputs.kind][0])
+    split, augment = PreparedSplit([train]), resolved(config.augment, card.inputs.kind)
+    texts = split.texts(CONTENT[card.inputs.kind][0])
     vocabulary = {word.lower() for text in texts.to_pylist() for word in text.split()}
     pipeline = text_pipeline(augment, train.parent, seed, vocabulary)
-    chosen = evenly(len(part), rows)
+    chosen = evenly(len(split), rows)
     stored = [str(texts[row]) for row in chosen]
     if not changes_texts(augment):
         changes = 0
     seen = [
-        [text, *(pipeline(text, epoch, row, int(part.ids[row])) for epoch in range(changes))]
+        [text, *(pipeline(text, epoch, row, int(split.ids[row])) for epoch in range(changes))]
         for row, text in zip(chosen, stored, strict=True)
     ]
     if card.inputs.kind != "pairs":
         return seen
-    targets = part.texts("target")
+    targets = split.texts("target")
     return [
         [text, f"→ {targets[row]}", *others]
         for row, (text, *others) in zip(chosen, seen, strict=True)
@@ -68,11 +68,11 @@ def table_samples(
     """Scaled features as they are and as in so many epochs, a list a sample."""
     from data.loading.collate import jittered
 
-    part, augment = Part([train]), resolved(config.augment, "table")
-    chosen = np.array(evenly(len(part), rows))
+    split, augment = PreparedSplit([train]), resolved(config.augment, "table")
+    chosen = np.array(evenly(len(split), rows))
     assert isinstance(card.inputs, TableInputs)
     shift, scale = card.inputs.shift_and_scale()
-    x = ((part.vectors("features").take(chosen) - shift) / scale).astype(np.float32)
+    x = ((split.vectors("features").take(chosen) - shift) / scale).astype(np.float32)
     seen = [x]
     if augment.jitter is not None:
         numbers = card.inputs.numeric

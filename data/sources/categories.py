@@ -15,7 +15,7 @@ MOST = 100_000
 LEAVE_OUT = "leave it out with data.without, or out of data.features"
 
 
-class Vocabulary:
+class CategoryCodes:
     """The categories of some columns; a row holds a category's number, NaN where it is missing."""
 
     def __init__(self, columns: Iterable[str], named: Collection[str] = ()) -> None:
@@ -49,7 +49,7 @@ class Vocabulary:
         at = coded.indices.fill_null(len(places)).to_numpy(zero_copy_only=False)
         return np.array([*places, np.nan], dtype=np.float64)[at]
 
-    def words(self) -> dict[str, tuple[str, ...]]:
+    def categories(self) -> dict[str, tuple[str, ...]]:
         """Each column's categories in the order of their numbers.
 
         Raises:

@@ -144,7 +144,7 @@ class HubSource:
         import numpy as np
         import pyarrow as pa
 
-        from data.sources.categories import Vocabulary
+        from data.sources.categories import CategoryCodes
         from data.sources.rows import Rows, finite, fixed_list
 
         second = self._data.second and self._data.second.label
@@ -152,16 +152,16 @@ class HubSource:
             name
             for name, feature in found.features.items()
             if name not in {self._data.label, second, self._data.group, *self._data.without}
-            and (_is_number(feature) or self._is_words(name, feature))
+            and (_is_number(feature) or self._is_categorical(name, feature))
         ]
         if not names:
-            raise BadInput(f"data: {self.facts['place']} has no columns of numbers or words")
-        wordy = [name for name in names if self._is_words(name, found.features[name])]
-        names = [*(name for name in names if name not in wordy), *wordy]
-        words = Vocabulary(wordy, self._data.words.columns)
+            raise BadInput(f"data: {self.facts['place']} has no columns of numbers or categories")
+        categorical = [name for name in names if self._is_categorical(name, found.features[name])]
+        names = [*(name for name in names if name not in categorical), *categorical]
+        codes = CategoryCodes(categorical, self._data.words.columns)
         values = [
-            words.numbers(name, pa.array(_said(found, name), type=pa.string()))
-            if name in words
+            codes.numbers(name, pa.array(_said(found, name), type=pa.string()))
+            if name in codes
             else self._values(found, name)
             for name in names
         ]
@@ -171,16 +171,15 @@ class HubSource:
             pa.table(columns),
             shape=(len(names),),
             names=tuple(names),
-            words=words.words(),
+            categories=codes.categories(),
             specs=tuple(
-                {"name": name, "kind": "category" if name in words else "number"} for name in names
+                {"name": name, "kind": "category" if name in codes else "number"} for name in names
             ),
         )
 
-    def _is_words(self, name: str, feature: Any) -> bool:
-        words = ("string", "large_string", "bool")
+    def _is_categorical(self, name: str, feature: Any) -> bool:
         named = name in self._data.words.columns or _is_class(feature)
-        return named or str(getattr(feature, "dtype", "")) in words
+        return named or str(getattr(feature, "dtype", "")) in ("string", "large_string", "bool")
 
     def _texts(self, found: Any) -> list[str | None]:
         values = list(found[self._data.text])
@@ -213,6 +212,6 @@ def _said(found: Any, name: str) -> list[str | None]:
 
     feature = found.features[name]
     if _is_class(feature):
-        # -1 is how the library marks rows of a hidden test part.
+        # -1 is how the library marks rows of a hidden test split.
         return [None if v is None or v < 0 else feature.int2str(v) for v in found[name]]
     return [text_of(value) for value in found[name]]

@@ -56,13 +56,15 @@ class Report:
 class Rows:
     """Rows of one data set before or after cleaning.
 
-    `table` has `id` (int64, the row's number in the source), `label` (string, or float64 where a
-    number is predicted; may be null; absent for pairs), where there is a second answer `second`,
-    likewise, where the source has them `row` (string, a hash of all that
-    the row holds), `group` (string), `time` (float64) and `part` (string), and
-    the content of its kind: `features` (fixed-size list of float64), `text`, or `source` and
-    `target`. Images are large, so they stay where they are: `pixels` holds all that were read, as
-    uint8 of height x width x channels, and the column `place` says which of them a row has.
+    Columns of `table`:
+
+    - `id`: int64, number of the row in the source;
+    - `label`: string, or float64 where a number is predicted; null where missing; not of pairs;
+    - `second`: the auxiliary target, likewise, where there is one;
+    - `row` (string, hash of every column of the file), `group` (string), `time` (float64) and
+      `part` (string, name of the split), where the source has them;
+    - the content by kind: `features` (fixed-size list of float64), `text`, or `source` and
+      `target`. Images are large, so they stay in `pixels` and `place` (int64) is their index.
     """
 
     kind: Kind
@@ -73,8 +75,8 @@ class Rows:
     """Largest value a pixel can take."""
     names: tuple[str, ...] = ()
     """Names of a table's features."""
-    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Of a table whose columns of words hold numbers of words: these words, by the column."""
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Categories by column, in the order of their codes in `features`; empty once fitted."""
     specs: tuple[ColumnSpec, ...] = ()
     """Of a table in a file: how each raw column is encoded (`data.encoding.table_encoder`). Before
     the categories are fitted a column is one feature, afterwards as many as it has inputs."""
@@ -83,7 +85,7 @@ class Rows:
     classes: tuple[str, ...] = ()
     """Names of the classes in their order; empty when they follow from the labels."""
     pixels: FixedListColumn | None = None
-    """Of images: all that were read."""
+    """All images of the source, uint8 of height x width x channels."""
     reports: tuple[Report, ...] = ()
     """What reading itself removed."""
     read: int | None = None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # Arrow is imported only when something is read
     import pyarrow as pa
 
     from data.encoding.table_encoder import ColumnSpec
-    from data.sources.categories import Vocabulary
+    from data.sources.categories import CategoryCodes
     from data.sources.rows import Rows
 
 ENCODED = {"number": "number", "datetime": "datetime", "time": "time", "duration": "duration"}
@@ -49,15 +49,15 @@ class TableSource:
         import pyarrow as pa
 
         from data.sources.base import spill
-        from data.sources.categories import Vocabulary
+        from data.sources.categories import CategoryCodes
         from data.sources.rows import Rows
 
         data, file = self._data, self._file
         specs, left_out = ([], {}) if data.text else self._features()
         self._check_roles()
-        words = [spec["name"] for spec in specs if spec["kind"] == "category"]
-        vocabulary = Vocabulary(words, data.words.columns)
-        parts = (_shaped(batch, specs, data, vocabulary) for batch in file.batches())
+        categories = [spec["name"] for spec in specs if spec["kind"] == "category"]
+        codes = CategoryCodes(categories, data.words.columns)
+        parts = (_shaped(batch, specs, data, codes) for batch in file.batches())
         table = spill(parts, _schema(specs, data), scratch)
         read = table.num_rows + file.broken.count
         table = table.append_column("id", pa.array(np.arange(table.num_rows)))
@@ -67,7 +67,7 @@ class TableSource:
             shape=(len(specs),) if specs else (),
             names=tuple(spec["name"] for spec in specs),
             specs=tuple(specs),
-            words=vocabulary.words(),
+            categories=codes.categories(),
             left_out=left_out,
             reports=(file.broken.report(read, file.path),),
             read=read,
@@ -140,7 +140,7 @@ def _schema(specs: Sequence[ColumnSpec], data: TableData) -> pa.Schema:
 
 
 def _shaped(
-    batch: pa.RecordBatch, specs: Sequence[ColumnSpec], data: TableData, vocabulary: Vocabulary
+    batch: pa.RecordBatch, specs: Sequence[ColumnSpec], data: TableData, codes: CategoryCodes
 ) -> pa.RecordBatch:
     """A batch of the file's columns as one of ours."""
     import pyarrow as pa
@@ -151,7 +151,7 @@ def _shaped(
     columns = []
     for name in _schema(specs, data).names:
         if name == "features":
-            columns.append(_features(batch, texts, specs, vocabulary))
+            columns.append(_features(batch, texts, specs, codes))
         elif name == "row":
             columns.append(row_hashes(texts))
         elif name == "second" and data.second:
@@ -165,7 +165,7 @@ def _features(
     batch: pa.RecordBatch,
     texts: Mapping[str, pa.Array],
     specs: Sequence[ColumnSpec],
-    vocabulary: Vocabulary,
+    codes: CategoryCodes,
 ) -> pa.Array:
     """One list a row: numbers as `table_encoder.parse` has them, categories by number."""
     import numpy as np
@@ -174,7 +174,7 @@ def _features(
     from data.sources.rows import finite, fixed_list
 
     values = [
-        vocabulary.numbers(spec["name"], texts[spec["name"]])
+        codes.numbers(spec["name"], texts[spec["name"]])
         if spec["kind"] == "category"
         else as_floats(batch.column(spec["name"]), spec)
         for spec in specs

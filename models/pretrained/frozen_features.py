@@ -24,8 +24,8 @@ from data.assets.pretrained import digest, facts_of, home_of, located
 from data.card import DataCard, ImageInputs, Inputs
 from data.encoding.tokenizer import encoder_of
 from data.loading.collate_texts import padded
-from data.loading.eval_loader import part_loader
-from data.loading.part_reader import Part
+from data.loading.eval_loader import split_loader
+from data.loading.split_reader import PreparedSplit
 from models.networks.efficientnet import load_lite0
 from models.networks.mlp import head_net
 from models.networks.targets import output_count
@@ -184,7 +184,7 @@ def _texts(
 ) -> Iterator[tuple[Ints, tuple[Tensor, Tensor]]]:
     """Batches of texts of similar length."""
     encoder = encoder_of(model, folder, facts_of(folder))
-    tokens = encoder(Part([part]).texts("text").to_pylist())
+    tokens = encoder(PreparedSplit([part]).texts("text").to_pylist())
     order = np.argsort([len(one) for one in tokens], kind="stable")
     for first in range(0, len(order), ROWS):
         rows = order[first : first + ROWS]
@@ -196,7 +196,7 @@ def _images(
     model: Head, card: DataCard, part: Path, folder: Path
 ) -> Iterator[tuple[Ints, tuple[Tensor]]]:
     first = 0
-    for batch in part_loader(card, part, ROWS):
+    for batch in split_loader(card, part, ROWS):
         rows = np.arange(first, first + len(batch["x"]))
         first += len(rows)
         yield rows, (batch["x"],)

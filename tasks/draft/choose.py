@@ -69,8 +69,8 @@ def _table(sheet: Sheet, found: Labelled, place: str) -> Draft:
     holes = max(column.missing for column in features)
     new.put(
         "clean",
-        "Missing numbers are filled in with the training part's median.\n" * (holes > 0)
-        + "Classes of a few rows cannot be in every part." * (scores.floor is not None),
+        "Missing numbers are filled in with the training split's median.\n" * (holes > 0)
+        + "Classes of a few rows cannot be in every split." * (scores.floor is not None),
         missing="median" if holes else None,
         class_floor=scores.floor,
     )
@@ -103,8 +103,8 @@ def _texts(sheet: Sheet, found: Labelled, place: str) -> Draft:
     new.assumed.append(_cut("texts", text))
     new.put(
         "clean",
-        "Classes of a few rows cannot be in every part.\n" * (scores.floor is not None)
-        + "Tokens are learnt from the training part; longer texts are cut." * foreign,
+        "Classes of a few rows cannot be in every split.\n" * (scores.floor is not None)
+        + "Tokens are learnt from the training split; longer texts are cut." * foreign,
         class_floor=scores.floor,
         text={"vocabulary": 4_000, "tokens": tokens} if foreign else None,
     )
@@ -196,7 +196,7 @@ def _pairs(sheet: Sheet, found: Paired, place: str) -> Draft:
     new.assumed.append(_cut("texts", longer))
     words = 8_000 if sheet.rows > 20_000 else 4_000 if sheet.rows > 2_000 else 1_000
     new.put(
-        "clean", "A vocabulary learnt from the training part; longer texts are cut.",
+        "clean", "A vocabulary learnt from the training split; longer texts are cut.",
         text={"vocabulary": words, "tokens": _tokens(longer), "ratio": _ratio(found)},
     )  # fmt: skip
     new.put("split", "Equal sources stay together.", by="group", validation=0.1, test=0.1)
@@ -235,7 +235,7 @@ def _images(folder: Folder, place: str, target: str | None) -> Draft:
     new.assumed.append(
         f"images are {'in colour' if folder.colours else 'grey'} and brought to {side} pixels"
     )
-    new.put("clean", "Classes of a few rows cannot be in every part.", class_floor=scores.floor)
+    new.put("clean", "Classes of a few rows cannot be in every split.", class_floor=scores.floor)
     if small:
         _from_scratch(new, scores)
     else:

@@ -14,7 +14,7 @@ from data.sources.images import found
 
 PROBES = 200
 """Images that are opened, evenly chosen."""
-PARTS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
+SPLIT_FOLDERS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev"}
 """Folders that hold no class, where each has folders in it."""
 
 
@@ -53,7 +53,7 @@ def read_folder(path: Path) -> Folder:
             ".parquet or .jsonl file"
         )
     parts = Counter(name.split("/")[0] for name in names)
-    if set(map(str.lower, parts)) <= PARTS and any(name.count("/") > 1 for name in names):
+    if set(map(str.lower, parts)) <= SPLIT_FOLDERS and any(name.count("/") > 1 for name in names):
         first = max(parts, key=lambda name: (name.lower().startswith("train"), parts[name]))
         raise BadInput(
             f"{path} holds parts ({', '.join(parts)}) and not classes; name one, whose images are "

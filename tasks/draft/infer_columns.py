@@ -22,7 +22,7 @@ MOST_CLASSES = 1_000
 FEW = 20
 """Whole numbers of so many values at most are taken for classes."""
 FEWEST_ROWS = 3
-"""Of a class: each part needs one."""
+"""Of a class: each split needs one."""
 SENTENCE = 40
 """Mean characters from which a text is more than a name."""
 

@@ -13,7 +13,7 @@ RARE = 3.0
 FEW = 500
 """Rows below which accuracy tells trials apart badly."""
 FLOOR = 5
-"""Rows below which a class is left out: each part needs some."""
+"""Rows below which a class is left out: each split needs some."""
 
 
 @dataclass

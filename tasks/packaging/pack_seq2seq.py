@@ -145,13 +145,13 @@ def target_losses(
     """
     import torch
 
-    from data.loading.eval_loader import encoding_of, part_loader
+    from data.loading.eval_loader import encoding_of, split_loader
 
     net = load_network(config, card, weights, parts)
     encoder = encoding_of(config, parts)
     by_id: dict[int, tuple[float, int]] = {}
     with torch.inference_mode():
-        for batch in part_loader(card, part, BATCH_SIZE, encoder):
+        for batch in split_loader(card, part, BATCH_SIZE, encoder):
             losses = sequence_losses(net, batch, 0.0)
             tokens = batch["y_mask"][:, 1:].sum(dim=1)
             columns = (batch["id"].tolist(), losses.tolist(), tokens.tolist())

@@ -17,14 +17,19 @@ from data.sources import Source
 from data.sources.rows import Report, Rows
 from tasks.prepare import fitted_cleaning
 from tasks.prepare.check_kind import check_kind
-from tasks.prepare.cleaning.labels import answers, check_left, check_trained, second_answers
+from tasks.prepare.cleaning.labels import (
+    auxiliary_target_values,
+    check_left,
+    check_trained,
+    target_values,
+)
 from tasks.prepare.cleaning.privacy import anonymity
 from tasks.prepare.cleaning.rules import clean_rows
 from tasks.prepare.encoding import bpe, fit
 from tasks.prepare.encoding.categories import as_inputs
 from tasks.prepare.splitting.leakage import refuse_leaks
-from tasks.prepare.splitting.multilabel import check_told, label_matrix, strata
-from tasks.prepare.splitting.split import TRAIN, Parts, divide
+from tasks.prepare.splitting.multilabel import check_trained_labels, label_matrix, strata
+from tasks.prepare.splitting.split import TRAIN, Splits, divide
 from tasks.prepare.store.card import data_card
 
 
@@ -36,7 +41,7 @@ class Built:
     labels: npt.NDArray[Any]
     """Numbers of classes (int64), which labels a row has (int8, (rows, labels)), or what is to be
     predicted itself (float64)."""
-    parts: Parts
+    splits: Splits
     classes: tuple[str, ...]
     card: DataCard
     tokenizer: str | None = None
@@ -61,32 +66,32 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
         classes, labels, report = label_matrix(rows, study.clean.class_floor)
         kinds, reports = strata(labels), [*reports, report]
     else:
-        classes, labels = answers(rows, study.data.task)
+        classes, labels = target_values(rows, study.data.task)
         kinds = labels
-    parts, folds = divide(rows, kinds, study.split, seed)
-    check: Any = check_told if several else check_trained
-    check(labels, parts == TRAIN, classes)
+    splits, folds = divide(rows, kinds, study.split, seed)
+    check: Any = check_trained_labels if several else check_trained
+    check(labels, splits == TRAIN, classes)
     auxiliary = None
     if second := getattr(study.data, "second", None):
-        names, values = second_answers(rows, second.task)
-        check_trained(values, parts == TRAIN, names)
+        names, values = auxiliary_target_values(rows, second.task)
+        check_trained(values, splits == TRAIN, names)
         auxiliary = (second.name, names)
         rows = rows.put("second", pa.array(values))
     if folds is not None:
         rows = rows.put("fold", pa.array(folds))
-    leakage = refuse_leaks(rows, parts, study)
+    leakage = refuse_leaks(rows, splits, study)
     privacy = anonymity(rows, study.clean.privacy.anonymity if study.clean.privacy else ())
-    rows, parts, more, filling = _fitted(study, rows, parts, kinds, seed)
-    kept = parts >= 0
-    rows, labels, parts = rows.keep(kept), labels[kept], parts[kept]
-    rows, inputs, tokenizer = _inputs(study, rows, parts, filling)
+    rows, splits, more, filling = _fitted(study, rows, splits, kinds, seed)
+    kept = splits >= 0
+    rows, labels, splits = rows.keep(kept), labels[kept], splits[kept]
+    rows, inputs, tokenizer = _inputs(study, rows, splits, filling)
     card = data_card(
         study,
         source.facts,
         len(raw) if raw.read is None else raw.read,
         rows,
         labels,
-        parts,
+        splits,
         classes,
         rules=[*reports, *more],
         leakage=leakage,
@@ -95,33 +100,33 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
         second=auxiliary,
         left_out=raw.left_out,
     )
-    return Built(rows, labels, parts, classes, card, tokenizer)
+    return Built(rows, labels, splits, classes, card, tokenizer)
 
 
 def _fitted(
-    study: Study, rows: Rows, parts: Parts, labels: npt.NDArray[Any], seed: int
-) -> tuple[Rows, Parts, list[Report], fitted_cleaning.Floats | None]:
-    """The rules that are fitted on the training part, in turn."""
+    study: Study, rows: Rows, splits: Splits, labels: npt.NDArray[Any], seed: int
+) -> tuple[Rows, Splits, list[Report], fitted_cleaning.Floats | None]:
+    """The rules that are fitted on the training split, in turn."""
     reports = []
     if rows.specs:
         rules: CategoricalColumns = getattr(study.data, "words", CategoricalColumns())
-        rows = as_inputs(rows, parts == TRAIN, rules)
-    filling = fitted_cleaning.fill_values(rows, parts, study.clean)
+        rows = as_inputs(rows, splits == TRAIN, rules)
+    filling = fitted_cleaning.fill_values(rows, splits, study.clean)
     if filling is not None and study.clean.missing != "keep":
         rows, report = fitted_cleaning.fill(rows, filling)
         reports.append(report)
     kinds = labels if labels.dtype.kind == "i" else np.zeros(len(rows), dtype=np.int64)
-    parts, report = fitted_cleaning.drop_outliers(rows, parts, kinds, study.clean, seed)
+    splits, report = fitted_cleaning.drop_outliers(rows, splits, kinds, study.clean, seed)
     reports.append(report)
-    parts, report = fitted_cleaning.find_suspects(rows, parts, labels, study.clean, seed)
-    return rows, parts, [*reports, report], filling
+    splits, report = fitted_cleaning.find_suspects(rows, splits, labels, study.clean, seed)
+    return rows, splits, [*reports, report], filling
 
 
 def _inputs(
-    study: Study, rows: Rows, parts: Parts, filling: fitted_cleaning.Floats | None
+    study: Study, rows: Rows, splits: Splits, filling: fitted_cleaning.Floats | None
 ) -> tuple[Rows, Inputs, str | None]:
     """How a model is to read the rows; texts get their tokens."""
-    train = rows.keep(parts == TRAIN)
+    train = rows.keep(splits == TRAIN)
     if rows.kind in ("image", "table"):
         missing = getattr(study.data, "missing", ())
         return rows, fit.inputs(train, study.clean, filling, missing), None

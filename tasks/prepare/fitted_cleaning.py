@@ -1,6 +1,6 @@
-"""Rules that are fitted: on the training part alone, after the split.
+"""Rules that are fitted: on the training split alone, after the split.
 
-They may drop rows of the training part only; what is filled in is filled in everywhere.
+They may drop rows of the training split only; what is filled in is filled in everywhere.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from conf.runtime.errors import BadInput
 from conf.runtime.types import Bools, Floats, Ints
 from conf.schema.clean import Clean, Interquartile, Isolation
 from data.sources.rows import Report, Rows, describe, fixed_list
-from tasks.prepare.splitting.split import DROPPED, TRAIN, Parts
+from tasks.prepare.splitting.split import DROPPED, TRAIN, Splits
 
 MOST_TEXT_FEATURES = 20_000
 SIDE = 16
 
 
-def fill_values(rows: Rows, parts: Parts, clean: Clean) -> Floats | None:
-    """What stands for a missing value of each feature, from the training part; None: nothing.
+def fill_values(rows: Rows, splits: Splits, clean: Clean) -> Floats | None:
+    """What stands for a missing value of each feature, from the training split; None: nothing.
 
     Values that are kept missing in the store count as the average when they are loaded. Of words
     none stands for a missing one.
 
     Raises:
-        BadInput: a feature has no value at all in the training part.
+        BadInput: a feature has no value at all in the training split.
     """
     if rows.kind != "table" or clean.missing == "drop":
         return None
-    train = rows.numbers()[parts == TRAIN]
+    train = rows.numbers()[splits == TRAIN]
     found = _stand_ins(train, rows.names, clean)
     return np.concatenate([found, np.zeros(len(rows.names) - len(found))])
 
@@ -59,7 +59,7 @@ def _mode(values: Floats) -> float:
 
 
 def fill(rows: Rows, values: Floats) -> tuple[Rows, Report]:
-    """Put the values where there is none, in every part."""
+    """Put the values where there is none, in every split."""
     features = rows.features()
     missing = np.isnan(features)
     filled = np.where(missing, values, features)
@@ -75,17 +75,17 @@ def fill(rows: Rows, values: Floats) -> tuple[Rows, Report]:
 
 
 def drop_outliers(
-    rows: Rows, parts: Parts, labels: Ints, clean: Clean, seed: int
-) -> tuple[Parts, Report]:
-    """Mark the training part's outliers as dropped; a class keeps at least half of its rows."""
-    count = int((parts == TRAIN).sum())
+    rows: Rows, splits: Splits, labels: Ints, clean: Clean, seed: int
+) -> tuple[Splits, Report]:
+    """Mark the training split's outliers as dropped; a class keeps at least half of its rows."""
+    count = int((splits == TRAIN).sum())
     if clean.outliers is None or rows.kind != "table" or not rows.numbers().size:
-        return parts, Report("outliers", count, count)
-    train = parts == TRAIN
+        return splits, Report("outliers", count, count)
+    train = splits == TRAIN
     values = rows.numbers()[train]
     found = np.zeros(len(rows), dtype=bool)
     found[train] = outlying(values, clean.outliers, seed)
-    return _dropped(rows, parts, found, labels, "outliers")
+    return _dropped(rows, splits, found, labels, "outliers")
 
 
 def outlying(values: Floats, rule: Interquartile | Isolation, seed: int) -> Bools:
@@ -104,37 +104,37 @@ def outlying(values: Floats, rule: Interquartile | Isolation, seed: int) -> Bool
 
 
 def _dropped(
-    rows: Rows, parts: Parts, found: Bools, labels: Ints, rule: str
-) -> tuple[Parts, Report]:
-    count = int((parts == TRAIN).sum())
+    rows: Rows, splits: Splits, found: Bools, labels: Ints, rule: str
+) -> tuple[Splits, Report]:
+    count = int((splits == TRAIN).sum())
     for label in np.unique(labels[found]):
-        mine = int(((labels == label) & (parts == TRAIN)).sum())
+        mine = int(((labels == label) & (splits == TRAIN)).sum())
         lost = int(((labels == label) & found).sum())
         if lost > mine // 2:
             raise BadInput(
                 f"clean.{rule}: {lost} of the {mine} training rows of class {label} would be "
                 "dropped; loosen the rule"
             )
-    out = np.where(found, DROPPED, parts).astype(np.int8)
+    out = np.where(found, DROPPED, splits).astype(np.int8)
     return out, Report(rule, count, count - int(found.sum()), examples=describe(rows, found, rule))
 
 
 def find_suspects(
-    rows: Rows, parts: Parts, labels: Ints, clean: Clean, seed: int
-) -> tuple[Parts, Report]:
-    """Labels of the training part that cross-validated predictions contradict."""
-    count = int((parts == TRAIN).sum())
+    rows: Rows, splits: Splits, labels: Ints, clean: Clean, seed: int
+) -> tuple[Splits, Report]:
+    """Labels of the training split that cross-validated predictions contradict."""
+    count = int((splits == TRAIN).sum())
     if clean.suspects is None or rows.kind == "pairs":
-        return parts, Report("suspects", count, count)
-    train = np.flatnonzero(parts == TRAIN)
-    kept = rows.keep(parts == TRAIN)
+        return splits, Report("suspects", count, count)
+    train = np.flatnonzero(splits == TRAIN)
+    kept = rows.keep(splits == TRAIN)
     suspect = suspects(_plain_features(kept), labels[train], clean.suspects.folds, seed)
     found = np.zeros(len(rows), dtype=bool)
     found[train[suspect]] = True
     if clean.suspects.action == "drop":
-        return _dropped(rows, parts, found, labels, "suspects")
+        return _dropped(rows, splits, found, labels, "suspects")
     named = describe(rows, found, "its label is suspect")
-    return parts, Report("suspects", count, count, examples=(f"{int(found.sum())} rows", *named))
+    return splits, Report("suspects", count, count, examples=(f"{int(found.sum())} rows", *named))
 
 
 def suspects(features: Any, labels: Ints, folds: int, seed: int) -> Bools:
@@ -149,9 +149,9 @@ def suspects(features: Any, labels: Ints, folds: int, seed: int) -> Bools:
             f"clean.suspects.folds: the smallest class has {smallest} training rows; "
             f"set clean.suspects.folds={max(2, smallest)} or raise clean.class_floor"
         )
-    parts = StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32)
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32)
     model = LogisticRegression(max_iter=300)
-    probabilities = cross_val_predict(model, features, labels, cv=parts, method="predict_proba")
+    probabilities = cross_val_predict(model, features, labels, cv=splits, method="predict_proba")
     return np.asarray(find_label_issues(labels, probabilities, n_jobs=1), dtype=bool)
 
 

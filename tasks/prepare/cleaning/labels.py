@@ -15,10 +15,10 @@ from conf.runtime.types import Bools, Floats, Ints
 from data.sources.rows import Report, Rows
 
 WHOLE = re.compile(r"-?[0-9]+")
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
-def answers(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
+def target_values(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
     """Class names and numbers; pairs have none, and all the number 0; of regression the numbers
     that are to be predicted.
 
@@ -35,11 +35,11 @@ def answers(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
     return classes, labels
 
 
-def second_answers(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
-    """The same of the second answer."""
+def auxiliary_target_values(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
+    """The same of the auxiliary target."""
     second = replace(rows.put("label", rows.table.column("second")), classes=())
     try:
-        return answers(second, task)
+        return target_values(second, task)
     except BadInput as error:
         raise BadInput(f"data.second: {error}") from error
 
@@ -78,7 +78,7 @@ def predicted_numbers(rows: Rows) -> Floats:
 
 
 def check_usable(rows: Rows, classes: tuple[str, ...], counts: Ints) -> None:
-    """Refuse data with one class, or with a class that cannot be in every part.
+    """Refuse data with one class, or with a class that cannot be in every split.
 
     Raises:
         BadInput: says which, and how to mend it.
@@ -87,10 +87,10 @@ def check_usable(rows: Rows, classes: tuple[str, ...], counts: Ints) -> None:
         raise BadInput(
             f"data: every row has the label {classes[0]!r}; a classifier needs at least two classes"
         )
-    few = [f"{name!r} ({n})" for name, n in zip(classes, counts, strict=True) if n < len(PARTS)]
+    few = [f"{name!r} ({n})" for name, n in zip(classes, counts, strict=True) if n < len(SPLITS)]
     if few:
         raise BadInput(
-            f"data: too few rows of the classes {', '.join(few[:5])}: each part needs one; "
+            f"data: too few rows of the classes {', '.join(few[:5])}: each split needs one; "
             "add rows or drop these classes"
         )
 
@@ -109,12 +109,12 @@ SETTINGS = {
 
 
 def check_left(rows: Rows, reports: Sequence[Report]) -> None:
-    """Refuse data of which cleaning has left fewer rows than there are parts.
+    """Refuse data of which cleaning has left fewer rows than there are splits.
 
     Raises:
         BadInput: says which rules have removed how many, the most first.
     """
-    if len(rows) >= len(PARTS):
+    if len(rows) >= len(SPLITS):
         return
     removed = sorted(reports, key=lambda report: report.rows_out - report.rows_in)
     told = [
@@ -125,7 +125,7 @@ def check_left(rows: Rows, reports: Sequence[Report]) -> None:
     ]
     raise BadInput(
         f"data: {len(rows)} {'pairs' if rows.kind == 'pairs' else 'rows'} are left after cleaning, "
-        f"and each of three parts needs one; removed: {', '.join(told) or 'none, add rows'}"
+        f"and each of the three splits needs one; removed: {', '.join(told) or 'none, add rows'}"
     )
 
 
@@ -138,6 +138,6 @@ def check_trained(labels: Ints, train: Bools, classes: tuple[str, ...]) -> None:
     untrained = sorted(set(range(len(classes))) - set(labels[train].tolist()))
     if untrained:
         raise BadInput(
-            f"split: no row of the class {classes[untrained[0]]!r} falls into the training part; "
+            f"split: no row of the class {classes[untrained[0]]!r} falls into the training split; "
             "divide otherwise, or drop the class with clean.labels"
         )

@@ -102,7 +102,7 @@ def _numbers(rows: Rows, near: NearDuplicates) -> tuple[Iterator[list[int]], Ali
 
         points = _logarithmic(rows.features().astype(np.float64))
         for place, name in enumerate(rows.names):
-            if name in rows.words:  # two words are no nearer for their numbers
+            if name in rows.categories:  # two words are no nearer for their numbers
                 points[:, place] = np.nan_to_num(rows.features()[:, place], nan=-1) * FAR
         tree, reach = KDTree(points), float(np.log1p(near.tolerance)) + 1e-9
         for first in range(0, len(points), BLOCK):

@@ -95,7 +95,7 @@ def drop_near(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
 
 
 def drop_small_classes(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
-    """Rows of classes that have too few, of the second answer's too."""
+    """Rows of classes that have too few, of the auxiliary target's too."""
     mask = np.zeros(len(rows), dtype=bool)
     for name in ("label", "second"):
         if rows.has(name) and rows.table.column(name).type == pa.string():

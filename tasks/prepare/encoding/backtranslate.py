@@ -78,14 +78,14 @@ def translated(request: Mapping[str, Any]) -> dict[str, Any]:
     import numpy as np
     import pyarrow as pa
 
-    from data.loading.part_reader import Part
+    from data.loading.split_reader import PreparedSplit
 
-    part = Part([Path(path) for path in request["parts"]])
-    texts = part.texts("text").to_pylist()
+    split = PreparedSplit([Path(path) for path in request["parts"]])
+    texts = split.texts("text").to_pylist()
     for folder in request["models"]:
         texts = by_model(Path(folder), texts)
-    order = np.argsort(part.ids, kind="stable")
-    columns = {"id": pa.array(part.ids[order]), "text": pa.array([texts[i] for i in order])}
+    order = np.argsort(split.ids, kind="stable")
+    columns = {"id": pa.array(split.ids[order]), "text": pa.array([texts[i] for i in order])}
     table = pa.table(columns).replace_schema_metadata({"models": " ".join(request["digests"])})
     file = Path(request["file"])
     half = file.with_suffix(".half")

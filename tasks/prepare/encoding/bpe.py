@@ -1,4 +1,4 @@
-"""Texts as tokens, by a byte-pair encoding that is trained on the training part alone."""
+"""Byte-pair encoding of texts, trained on the training split alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ BLOCK = 1_000
 
 
 def trained(train: Rows, rules: TextRules) -> Tokenizer:
-    """An encoding that knows the training part's texts; any other text can be written in it too."""
+    """Train a byte-level byte-pair encoding on the training split; it can encode any text.
+
+    Source: Sennrich et al., "Neural machine translation of rare words with subword units",
+    arXiv:1508.07909; bytes as in GPT-2.
+    """
     tokenizer = Tokenizer(models.BPE(unk_token=SPECIAL[UNKNOWN]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
@@ -41,7 +45,7 @@ def _texts(rows: Rows) -> Iterator[list[str]]:
 
 
 def encoded(rows: Rows, tokenizer: Tokenizer) -> Rows:
-    """The rows with a column of tokens beside each text."""
+    """The rows with a column `<name>_tokens` (list of int32) beside each text column."""
     for name in CONTENT[rows.kind]:
         texts = rows.strings(name).tolist()
         tokens: list[list[int]] = []
@@ -53,7 +57,7 @@ def encoded(rows: Rows, tokenizer: Tokenizer) -> Rows:
 
 
 def inputs(rows: Rows, tokenizer: Tokenizer, rules: TextRules) -> TokenInputs:
-    """What a model must know of the tokens, for the card."""
+    """`inputs` of the card: vocabulary, special tokens and the lengths of the texts in tokens."""
     lengths = {
         name: np.array([len(one) for one in rows.table.column(f"{name}_tokens").to_pylist()])
         for name in CONTENT[rows.kind]

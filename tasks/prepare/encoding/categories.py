@@ -54,7 +54,7 @@ def as_inputs(rows: Rows, train: Bools, rules: CategoricalColumns) -> Rows:
     names = input_names(specs)
     return replace(
         rows.put("features", fixed_list(np.concatenate(blocks, axis=1))),
-        shape=(len(names),), names=tuple(names), words={}, specs=tuple(specs),
+        shape=(len(names),), names=tuple(names), categories={}, specs=tuple(specs),
     )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def _fit_category(
     name: str, column: Floats, rows: Rows, train: Bools, rules: CategoricalColumns
 ) -> tuple[ColumnSpec, Floats]:
     """The encoding of a column of categories, and the position of each row's level."""
-    known = rows.words[name]
+    known = rows.categories[name]
     texts = _texts(column, known)
     _refuse_identifier(name, texts)
     levels = _levels(name, [text for text, mine in zip(texts, train, strict=True) if mine], rules)

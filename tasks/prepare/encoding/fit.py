@@ -1,4 +1,4 @@
-"""What is fitted on the training part and applied everywhere, at serving too."""
+"""What is fitted on the training split and applied everywhere, at serving too."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from conf.runtime.errors import BadInput
 from conf.runtime.types import Bools, Ints
 from data.sources.rows import Report, Rows
-from tasks.prepare.cleaning.labels import PARTS, in_order
+from tasks.prepare.cleaning.labels import SPLITS, in_order
 
 Matrix = npt.NDArray[np.int8]
 
@@ -22,17 +22,17 @@ def label_matrix(rows: Rows, floor: int) -> tuple[tuple[str, ...], Matrix, Repor
     Labels of fewer rows than `floor` are left out; their rows stay.
 
     Raises:
-        BadInput: there is no label, one of too few rows for all parts, or one that all rows have.
+        BadInput: there is no label, one of too few rows for all splits, or one that all rows have.
     """
     named: list[list[str]] = [json.loads(text) for text in rows.labels()]
     counts = Counter(name for names in named for name in names)
     labels = in_order({name for name, many in counts.items() if many >= floor})
     if not labels:
         raise BadInput("data: no row has a label; check data.label and data.label_separator")
-    if few := [f"{name!r} ({counts[name]})" for name in labels if counts[name] < len(PARTS)]:
+    if few := [f"{name!r} ({counts[name]})" for name in labels if counts[name] < len(SPLITS)]:
         raise BadInput(
-            f"data: too few rows of the labels {', '.join(few[:5])}: each part needs one; add rows "
-            "or raise clean.class_floor, which leaves such labels out"
+            f"data: too few rows of the labels {', '.join(few[:5])}: each split needs one; "
+            "add rows, or raise clean.class_floor, which leaves such labels out"
         )
     if always := [name for name in labels if counts[name] == len(rows)]:
         raise BadInput(f"data: every row has the label {always[0]!r}; there is nothing to tell")
@@ -55,10 +55,10 @@ def strata(matrix: Matrix) -> Ints:
     rest = matrix.shape[1]
     rarest = np.where(matrix.any(axis=1), counts.argmin(axis=1), rest)
     many = np.bincount(rarest, minlength=rest + 1)
-    return np.where(many[rarest] >= len(PARTS), rarest, rest)
+    return np.where(many[rarest] >= len(SPLITS), rarest, rest)
 
 
-def check_told(matrix: Matrix, train: Bools, labels: tuple[str, ...]) -> None:
+def check_trained_labels(matrix: Matrix, train: Bools, labels: tuple[str, ...]) -> None:
     """Refuse a division that leaves a label with nothing to be learnt from.
 
     Raises:
@@ -68,6 +68,6 @@ def check_told(matrix: Matrix, train: Bools, labels: tuple[str, ...]) -> None:
         if column.min() == column.max():
             which = "every" if column.min() else "no"
             raise BadInput(
-                f"split: {which} row of the training part has the label {name!r}; divide "
+                f"split: {which} row of the training split has the label {name!r}; divide "
                 "otherwise, or leave rare labels out with clean.class_floor"
             )

@@ -10,7 +10,7 @@ from conf.runtime.types import Ints
 from conf.schema.split import Given, Grouped, InTime, Random, Shares, Split, Stratified
 from data.sources.rows import Rows
 
-Parts = npt.NDArray[np.int8]
+Splits = npt.NDArray[np.int8]
 TRAIN, VALIDATION, TEST = 0, 1, 2
 DROPPED = -1
 PART_NAMES = {
@@ -19,50 +19,50 @@ PART_NAMES = {
 }  # fmt: skip
 
 
-def divide(rows: Rows, labels: Ints, split: Split, seed: int) -> tuple[Parts, Parts | None]:
-    """Each row's part, and its fold where there are folds (-1 in the test part).
+def divide(rows: Rows, labels: Ints, settings: Split, seed: int) -> tuple[Splits, Splits | None]:
+    """Each row's part, and its fold where there are folds (-1 in the test split).
 
     A function of the rows, the settings and the seed alone.
 
     Raises:
         BadInput: the data has not what the division needs, or too few rows for it.
     """
-    match split:
+    match settings:
         case Stratified():
             if rows.kind == "pairs":
                 raise BadInput("split.by: pairs have no classes; set split.by=group or random")
-            parts = stratified(labels, split, seed)
+            splits = stratified(labels, settings, seed)
             units = None
         case Random():
-            parts = stratified(np.zeros_like(labels), split, seed)
+            splits = stratified(np.zeros_like(labels), settings, seed)
             units = None
         case Grouped():
             units = groups(rows)
-            parts = grouped(units, split, seed)
+            splits = grouped(units, settings, seed)
         case InTime():
-            parts, units = in_time(_column(rows, "time"), split), None
+            splits, units = in_time(_column(rows, "time"), settings), None
         case Given():
-            parts, units = given(rows), None
-    _check_parts(parts)
-    if not isinstance(split, Shares) or split.folds is None:
-        return parts, None
-    kind = labels if isinstance(split, Stratified) else np.zeros_like(labels)
-    folds = fold(parts, kind, units, split.folds, seed)
-    held = np.where(folds == (split.fold or 0), VALIDATION, TRAIN)
-    return np.where(parts == TEST, TEST, held).astype(np.int8), folds
+            splits, units = given(rows), None
+    _check_parts(splits)
+    if not isinstance(settings, Shares) or settings.folds is None:
+        return splits, None
+    kind = labels if isinstance(settings, Stratified) else np.zeros_like(labels)
+    folds = fold(splits, kind, units, settings.folds, seed)
+    held = np.where(folds == (settings.fold or 0), VALIDATION, TRAIN)
+    return np.where(splits == TEST, TEST, held).astype(np.int8), folds
 
 
-def stratified(labels: Ints, split: Shares, seed: int) -> Parts:
+def stratified(labels: Ints, settings: Shares, seed: int) -> Splits:
     """Every class is divided in the same proportions; none is left out of a part."""
-    parts = np.full(len(labels), TRAIN, dtype=np.int8)
+    splits = np.full(len(labels), TRAIN, dtype=np.int8)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         order = np.random.default_rng([seed, int(label)]).permutation(rows)
-        test = max(1, round(len(rows) * split.test))
-        validation = max(1, min(round(len(rows) * split.validation), len(rows) - test - 1))
-        parts[order[:test]] = TEST
-        parts[order[test : test + validation]] = VALIDATION
-    return parts
+        test = max(1, round(len(rows) * settings.test))
+        validation = max(1, min(round(len(rows) * settings.validation), len(rows) - test - 1))
+        splits[order[:test]] = TEST
+        splits[order[test : test + validation]] = VALIDATION
+    return splits
 
 
 def groups(rows: Rows) -> Ints:
@@ -76,36 +76,40 @@ def groups(rows: Rows) -> Ints:
     return np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
-def grouped(units: Ints, split: Shares, seed: int) -> Parts:
+def grouped(units: Ints, settings: Shares, seed: int) -> Splits:
     """Whole groups, in random order, until a part has its share of the rows."""
     sizes = np.bincount(units)
     order = np.random.default_rng([seed, 1]).permutation(len(sizes))
     if len(order) < 3:
-        raise BadInput(f"split.by=group: there are {len(order)} groups; three parts need three")
+        raise BadInput(
+            f"split.by=group: there are {len(order)} groups; the three splits need three"
+        )
     before = np.concatenate([[0], np.cumsum(sizes[order])[:-1]])
     part_of = np.full(len(sizes), TRAIN, dtype=np.int8)
-    part_of[order[before < (split.test + split.validation) * len(units)]] = VALIDATION
-    part_of[order[before < split.test * len(units)]] = TEST
+    part_of[order[before < (settings.test + settings.validation) * len(units)]] = VALIDATION
+    part_of[order[before < settings.test * len(units)]] = TEST
     return part_of[units]
 
 
-def in_time(times: npt.NDArray[np.object_], split: InTime) -> Parts:
-    """The latest rows are the test part, those before them the validation part.
+def in_time(times: npt.NDArray[np.object_], settings: InTime) -> Splits:
+    """The latest rows are the test split, those before them the validation split.
 
     Rows of one moment are in one part: the earlier one.
     """
     moments = times.astype(np.float64)
     ordered = np.sort(moments)
     last = len(ordered) - 1
-    test_from = ordered[min(last, round(len(ordered) * (1 - split.test)))]
-    validation_from = ordered[min(last, round(len(ordered) * (1 - split.test - split.validation)))]
-    parts = np.full(len(moments), TRAIN, dtype=np.int8)
-    parts[moments >= validation_from] = VALIDATION
-    parts[moments >= test_from] = TEST
-    return parts
+    test_from = ordered[min(last, round(len(ordered) * (1 - settings.test)))]
+    validation_from = ordered[
+        min(last, round(len(ordered) * (1 - settings.test - settings.validation)))
+    ]
+    splits = np.full(len(moments), TRAIN, dtype=np.int8)
+    splits[moments >= validation_from] = VALIDATION
+    splits[moments >= test_from] = TEST
+    return splits
 
 
-def given(rows: Rows) -> Parts:
+def given(rows: Rows) -> Splits:
     """The part that the data names for each row."""
     names = [str(name or "").strip().lower() for name in _column(rows, "part")]
     if unknown := sorted({name for name in names if name not in PART_NAMES}):
@@ -115,11 +119,11 @@ def given(rows: Rows) -> Parts:
     return np.array([PART_NAMES[name] for name in names], dtype=np.int8)
 
 
-def fold(parts: Parts, labels: Ints, units: Ints | None, folds: int, seed: int) -> Parts:
-    """A fold for every row outside the test part; groups stay whole, classes are spread."""
-    out = np.full(len(parts), -1, dtype=np.int8)
-    rows = np.flatnonzero(parts != TEST)
-    units = np.arange(len(parts)) if units is None else units
+def fold(splits: Splits, labels: Ints, units: Ints | None, folds: int, seed: int) -> Splits:
+    """A fold for every row outside the test split; groups stay whole, classes are spread."""
+    out = np.full(len(splits), -1, dtype=np.int8)
+    rows = np.flatnonzero(splits != TEST)
+    units = np.arange(len(splits)) if units is None else units
     members = np.unique(units[rows])
     if len(members) < folds:
         raise BadInput(f"split.folds: {len(members)} rows or groups are fewer than {folds} folds")
@@ -137,7 +141,7 @@ def _column(rows: Rows, name: str) -> npt.NDArray[np.object_]:
     return rows.strings(name)
 
 
-def _check_parts(parts: Parts) -> None:
+def _check_parts(splits: Splits) -> None:
     for number, name in enumerate(("train", "validation", "test")):
-        if not (parts == number).any():
-            raise BadInput(f"split: no row falls into the {name} part; change the shares")
+        if not (splits == number).any():
+            raise BadInput(f"split: no row falls into the {name} split; change the shares")

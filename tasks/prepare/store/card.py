@@ -21,8 +21,8 @@ from data.card import (
     TargetStatistics,
 )
 from data.sources.rows import Report, Rows
-from tasks.prepare.cleaning.labels import PARTS
-from tasks.prepare.splitting.split import TRAIN, Parts
+from tasks.prepare.cleaning.labels import SPLITS
+from tasks.prepare.splitting.split import TRAIN, Splits
 from tasks.prepare.store.key import PREPARE_VERSION
 
 
@@ -32,7 +32,7 @@ def data_card(
     read: int,
     rows: Rows,
     labels: npt.NDArray[Any],
-    parts: Parts,
+    splits: Splits,
     classes: tuple[str, ...],
     *,
     rules: Sequence[Report],
@@ -66,7 +66,7 @@ def data_card(
         task=study.data.task,
         source={**study.data.model_dump(mode="json"), **source},
         split=study.split.model_dump(mode="json"),
-        rows=_row_counts(read, parts),
+        rows=_row_counts(read, splits),
         rules=tuple(RuleResult.model_validate(report.as_json()) for report in rules),
         missing=removed.get("missing", 0),
         duplicates=removed.get("duplicates", 0),
@@ -74,39 +74,40 @@ def data_card(
         leakage=leakage,
         anonymity=anonymity,
         folds=_folds(rows),
-        **_target(labels, parts, classes),
-        **_auxiliary_target(rows, parts, second),
+        **_target(labels, splits, classes),
+        **_auxiliary_target(rows, splits, second),
         shape=rows.shape,
         inputs=inputs,
     )
 
 
-def _row_counts(read: int, parts: Parts) -> RowCounts:
-    train, validation, test = (int((parts == number).sum()) for number in range(len(PARTS)))
-    return RowCounts(read=read, kept=len(parts), train=train, validation=validation, test=test)
+def _row_counts(read: int, splits: Splits) -> RowCounts:
+    train, validation, test = (int((splits == number).sum()) for number in range(len(SPLITS)))
+    return RowCounts(read=read, kept=len(splits), train=train, validation=validation, test=test)
 
 
-def _target(labels: npt.NDArray[Any], parts: Parts, classes: tuple[str, ...]) -> dict[str, Any]:
+def _target(labels: npt.NDArray[Any], splits: Splits, classes: tuple[str, ...]) -> dict[str, Any]:
     """Fields of the card, or of an auxiliary target: the classes and the rows of each by split, of
     numbers their distribution."""
-    splits = enumerate(PARTS)
     fields: dict[str, Any] = {
         "classes": classes,
-        "counts": {name: _counts(labels[parts == number], classes) for number, name in splits},
+        "counts": {
+            name: _counts(labels[splits == number], classes) for number, name in enumerate(SPLITS)
+        },
     }
     if labels.dtype.kind == "f":
-        fields["target"] = _statistics(labels[parts == TRAIN])
+        fields["target"] = _statistics(labels[splits == TRAIN])
     return fields
 
 
 def _auxiliary_target(
-    rows: Rows, parts: Parts, second: tuple[str, tuple[str, ...]] | None
+    rows: Rows, splits: Splits, second: tuple[str, tuple[str, ...]] | None
 ) -> dict[str, AuxiliaryTargetCard]:
     """The card's field `second`, where rows have an auxiliary target."""
     if second is None:
         return {}
     name, classes = second
-    fields = _target(rows.table.column("second").to_numpy(), parts, classes)
+    fields = _target(rows.table.column("second").to_numpy(), splits, classes)
     return {"second": AuxiliaryTargetCard(name=name, **fields)}
 
 

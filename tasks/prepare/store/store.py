@@ -29,7 +29,7 @@ CARD = "card.json"
 
 @dataclass(frozen=True)
 class Prepared:
-    """Prepared data as trials may see it: there is no way from here to the test part but one."""
+    """Prepared data as trials may see it: there is no way from here to the test split but one."""
 
     key: str
     path: Path
@@ -44,7 +44,7 @@ class Prepared:
 
 
 def test_path(prepared: Prepared) -> Path:
-    """The test part; for the champion step alone, never for a trial of the search."""
+    """The test split; for the champion step alone, never for a trial of the search."""
     return prepared.path / "test"
 
 

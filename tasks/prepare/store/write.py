@@ -1,4 +1,4 @@
-"""The prepared parts as `datasets` saves them, the card, and the encoding of texts."""
+"""The prepared splits as `datasets` saves them, the card, and the encoding of texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from datasets.arrow_writer import ArrowWriter
 
 from data.sources.rows import CONTENT, Rows, fixed_list
 from tasks.prepare.build import Built
-from tasks.prepare.cleaning.labels import PARTS
+from tasks.prepare.cleaning.labels import SPLITS
 
 BLOCK = 512
 FOLDERS = {"train": "parts/train", "validation": "parts/validation", "test": "test"}
@@ -23,15 +23,15 @@ TOKENIZER = "parts/tokenizer.json"
 
 def write(built: Built, folder: Path, scratch: Path, names: dict[str, str]) -> None:
     """Write everything but the manifest into a folder that nobody else sees yet."""
-    for number, part in enumerate(PARTS):
-        chosen = built.parts == number
+    for number, split in enumerate(SPLITS):
+        chosen = built.splits == number
         rows, labels = built.rows.keep(chosen), built.labels[chosen]
-        plain = scratch / f"{part}.arrow"
+        plain = scratch / f"{split}.arrow"
         _write_plain(rows, labels, built.classes, plain)
         stored = datasets.Dataset.from_file(str(plain))
         # The library's own fingerprint is drawn at random; equal keys give equal bytes.
-        named = datasets.Dataset(stored.data, info=stored.info, fingerprint=part)
-        named.save_to_disk(str(folder / FOLDERS[part]))
+        named = datasets.Dataset(stored.data, info=stored.info, fingerprint=split)
+        named.save_to_disk(str(folder / FOLDERS[split]))
         plain.unlink()
     if built.tokenizer is not None:
         (folder / TOKENIZER).write_text(built.tokenizer, encoding="utf-8")
@@ -54,8 +54,8 @@ def _block(
     rows: Rows, labels: npt.NDArray[Any], first: int, features: datasets.Features
 ) -> pa.Table:
     """The stored columns of up to `BLOCK` rows."""
-    part = rows.table.slice(first, BLOCK)
-    columns: dict[str, Any] = {"id": part.column("id")}
+    split = rows.table.slice(first, BLOCK)
+    columns: dict[str, Any] = {"id": split.column("id")}
     if "label" in features:
         some = labels[first : first + BLOCK]
         columns["label"] = fixed_list(some) if some.ndim == 2 else some
@@ -64,7 +64,7 @@ def _block(
         columns["image"] = fixed_list(images.reshape(len(images), -1))
     for name in features:
         if name not in columns:
-            columns[name] = part.column(name)
+            columns[name] = split.column(name)
     return pa.table({name: columns[name] for name in features}).cast(features.arrow_schema)
 
 

@@ -1,4 +1,4 @@
-"""Batches of texts: tokens of the training part's encoding, little padding, nothing lost."""
+"""Batches of texts: tokens of the training split's encoding, little padding, nothing lost."""
 
 from __future__ import annotations
 

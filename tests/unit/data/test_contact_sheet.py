@@ -50,10 +50,10 @@ def seen(prepared: Prepared, seed: int, epoch: int) -> dict[int, torch.Tensor]:
 
 
 def test_its_tiles_are_what_the_loaders_give(prepared: Prepared) -> None:
-    from data.loading.part_reader import Part
+    from data.loading.split_reader import PreparedSplit
 
-    part = Part([prepared.train])
-    first_zero = int(part.ids[np.flatnonzero(part.numbers("label") == 0)[0]])
+    split = PreparedSplit([prepared.train])
+    first_zero = int(split.ids[np.flatnonzero(split.numbers("label") == 0)[0]])
     sheet = opened(contact_sheet(STUDY.trial_config, prepared.card, prepared.train, seed=5))
     for epoch in range(3):
         given = seen(prepared, 5, epoch)[first_zero].numpy()

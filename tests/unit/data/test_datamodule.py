@@ -11,7 +11,7 @@ from conf.runtime.home import Home
 from conf.schema.augment import Augment, Rotate, Shift
 from conf.schema.study import Study
 from data.loading.datamodule import StudyData
-from data.loading.eval_loader import part_loader
+from data.loading.eval_loader import split_loader
 from data.loading.sampler import EpochSampler
 from tasks.prepare import Prepared, prepare, test_path
 
@@ -107,7 +107,7 @@ def test_further_parts_are_trained_on_too(prepared):
 
 
 def test_the_test_part_can_be_read_for_scoring(prepared):
-    batches = list(part_loader(prepared.card, test_path(prepared), 100))
+    batches = list(split_loader(prepared.card, test_path(prepared), 100))
     assert [len(batch["id"]) for batch in batches] == [100, 100, 100, 59]
 
 

@@ -57,7 +57,7 @@ def test_a_table_is_read_alike_from_every_format(home, place, tmp_path, suffix):
     rows = read(home, tmp_path, source="table", path=file.name, label="kind")
     assert rows.names == ("size", "weight", "note")
     assert [name or None for name in rows.labels()] == ["a", "b", "a", None]
-    assert rows.words == {"note": ("x", " y", "x ", "w")}
+    assert rows.categories == {"note": ("x", " y", "x ", "w")}
     wanted = [[1, 2.5, 0], [2, np.nan, 1], [3, 4, 2], [5, 6, 3]]
     np.testing.assert_array_equal(rows.features(), wanted)
 
@@ -337,7 +337,7 @@ def test_a_typed_value_that_is_not_finite_is_missing(home, place, tmp_path, suff
     ("content", "given", "message"),
     [
         ({"x": [1, 2]}, {"text": "x"}, "no text"),
-        ({"x": [[1], [2]]}, {}, "no columns of numbers or words"),
+        ({"x": [[1], [2]]}, {}, "no columns of numbers or categories"),
     ],
     ids=["numbers as text", "lists"],
 )
@@ -364,7 +364,7 @@ def test_numbers_that_are_names_and_columns_to_leave_out(home, place, tmp_path):
     (place / "t.csv").write_text("label,id,zip,x\na,1,01000,2.5\nb,2,69001,3\nb,3,01000,4\n")
     given = {"source": "table", "path": "t.csv", "label": "label"}
     rows = read(home, tmp_path, without=["id"], words={"columns": ["zip"]}, **given)
-    assert (rows.names, rows.words) == (("x", "zip"), {"zip": ("01000", "69001")})
+    assert (rows.names, rows.categories) == (("x", "zip"), {"zip": ("01000", "69001")})
     for wrong in ({"features": ["x"]}, {"without": ["zip"]}):
         with pytest.raises(ValueError, match=r"words\.columns: \'zip\'"):
             read(home, tmp_path, words={"columns": ["zip"]}, **wrong, **given)
@@ -385,12 +385,12 @@ def test_the_words_of_a_hub_set(home, place, tmp_path):
     )
     made.cast_column("k", datasets.ClassLabel(names=["no", "yes"])).save_to_disk(place / "saved")
     rows = read(home, tmp_path, source="hub", path="saved")
-    assert (rows.names, rows.words) == (
+    assert (rows.names, rows.categories) == (
         ("x", "who", "k"), {"who": ("ann", " bob"), "k": ("yes", "no")},
     )  # fmt: skip
     wanted = [[1, 0, 0], [2, np.nan, 1], [3, 1, np.nan]]
     np.testing.assert_array_equal(rows.features(), wanted)
-    assert read(home, tmp_path, source="hub", path="saved", without=["who", "k"]).words == {}
+    assert read(home, tmp_path, source="hub", path="saved", without=["who", "k"]).categories == {}
 
 
 def test_half_a_letter_is_a_broken_line(home, place, tmp_path):

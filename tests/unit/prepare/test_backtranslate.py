@@ -14,7 +14,7 @@ from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.home import Home
 from conf.schema.study import Study
 from data.loading.datamodule import StudyData
-from data.loading.part_reader import Part
+from data.loading.split_reader import PreparedSplit
 from data.preview.samples import text_samples
 from data.transforms.backtranslations import paraphrases_file
 from tasks.prepare import Prepared, prepare
@@ -88,15 +88,15 @@ def seen(study: Study, prepared: Prepared, epoch: int = 0) -> dict[int, str]:
 
 def test_every_text_is_replaced_by_its_translation(study: Study, home: Home, model: Path) -> None:
     prepared = prepare(study, home)
-    part = Part([prepared.train, prepared.validation])
-    texts = dict(zip(part.ids.tolist(), part.texts("text").to_pylist(), strict=True))
+    split = PreparedSplit([prepared.train, prepared.validation])
+    texts = dict(zip(split.ids.tolist(), split.texts("text").to_pylist(), strict=True))
     found = seen(study, prepared)
     twice = backtranslate.by_model(model, backtranslate.by_model(model, list(texts.values())))
     expected = {n: new or old for (n, old), new in zip(texts.items(), twice, strict=True)}
     assert found == expected
     assert sum(found[number] != texts[number] for number in texts) > len(texts) / 2
     samples = text_samples(study.trial_config, prepared.card, prepared.train, 0)
-    assert all(expected[int(part.ids[n])] for n in range(3)) and len(samples[0]) == 4
+    assert all(expected[int(split.ids[n])] for n in range(3)) and len(samples[0]) == 4
 
 
 def test_a_chance_leaves_some_as_they_are(study: Study, home: Home) -> None:

@@ -20,30 +20,30 @@ from tasks.prepare.fitted_cleaning import drop_outliers, fill, fill_values
 from tests.unit.prepare.made import table_rows
 
 
-def wordy(words: list[str | None], numbers: list[float] | None = None) -> Rows:
+def categorical_rows(categories: list[str | None], numbers: list[float] | None = None) -> Rows:
     """Rows with one column of words and one of numbers."""
-    known = tuple(dict.fromkeys(word for word in words if word is not None))
-    codes = [np.nan if word is None else known.index(word) for word in words]
-    given = np.arange(len(words)) if numbers is None else numbers
-    rows = table_rows(np.stack([given, codes], axis=1), ["a"] * len(words))
+    known = tuple(dict.fromkeys(word for word in categories if word is not None))
+    codes = [np.nan if word is None else known.index(word) for word in categories]
+    given = np.arange(len(categories)) if numbers is None else numbers
+    rows = table_rows(np.stack([given, codes], axis=1), ["a"] * len(categories))
     specs = ({"name": "x", "kind": "number"}, {"name": "city", "kind": "category"})
-    return replace(rows, names=("x", "city"), words={"city": known}, specs=specs)
+    return replace(rows, names=("x", "city"), categories={"city": known}, specs=specs)
 
 
-def fitted(words: list[str | None], train: int | None = None, **rules: int) -> Rows:
-    mask = np.arange(len(words)) < (len(words) if train is None else train)
-    return as_inputs(wordy(words), mask, CategoricalColumns(**rules))
+def fitted(categories: list[str | None], train: int | None = None, **rules: int) -> Rows:
+    mask = np.arange(len(categories)) < (len(categories) if train is None else train)
+    return as_inputs(categorical_rows(categories), mask, CategoricalColumns(**rules))
 
 
 def test_the_training_part_alone_says_which_words_there_are() -> None:
     rows = fitted(["Lyon", "Paris"] * 5 + ["Nice"] * 9, train=10)
-    assert rows.names == ("x", "city=Lyon", "city=Paris") and rows.words == {}
+    assert rows.names == ("x", "city=Lyon", "city=Paris") and rows.categories == {}
     assert rows.levels == {"city": ("Lyon", "Paris")}
     np.testing.assert_array_equal(rows.features()[[0, 1, 12]], [[0, 1, 0], [1, 0, 1], [12, 0, 0]])
 
 
 @pytest.mark.parametrize(
-    ("words", "levels"),
+    ("categories", "levels"),
     [
         pytest.param(["b"] * 5 + ["a"] * 5, ("a", "b"), id="by alphabet"),
         pytest.param(["a"] * 6 + ["b"] * 4, ("a", "(other)"), id="rare"),
@@ -52,12 +52,12 @@ def test_the_training_part_alone_says_which_words_there_are() -> None:
         pytest.param(["(other)"] * 5 + ["a"] * 5 + ["b"], ("(other)", "a"), id="of that name"),
     ],
 )
-def test_inputs(words: list[str | None], levels: tuple[str, ...]) -> None:
-    assert fitted(words).levels == {"city": levels}
+def test_inputs(categories: list[str | None], levels: tuple[str, ...]) -> None:
+    assert fitted(categories).levels == {"city": levels}
 
 
 @pytest.mark.parametrize(
-    ("words", "rules", "message"),
+    ("categories", "rules", "message"),
     [
         pytest.param(list("abcdef"), {}, "'city' has another value in every row", id="identifier"),
         pytest.param(list("aabbcc"), {}, "no category of the column 'city' has 5", id="all rare"),
@@ -68,14 +68,14 @@ def test_inputs(words: list[str | None], levels: tuple[str, ...]) -> None:
     ],
 )
 def test_columns_that_are_refused(
-    words: list[str | None], rules: dict[str, int], message: str
+    categories: list[str | None], rules: dict[str, int], message: str
 ) -> None:
     with pytest.raises(BadInput, match=f"{message}.*data.without"):
-        fitted(words, **rules)
+        fitted(categories, **rules)
 
 
 def test_rows_without_a_word_are_dropped_or_stay() -> None:
-    rows = wordy(["a"] * 5 + [None])
+    rows = categorical_rows(["a"] * 5 + [None])
     assert len(drop_missing(rows, Clean())[0]) == 5
     assert len(drop_missing(rows, Clean(missing="keep"))[0]) == 6
 
@@ -101,9 +101,9 @@ def test_words_are_neither_scaled_nor_outliers() -> None:
 
 
 def test_a_table_of_nothing_but_words() -> None:
-    rows = wordy(list("ab") * 6)
+    rows = categorical_rows(list("ab") * 6)
     alone = table_rows(rows.features()[:, 1:], ["a"] * 12)
-    alone = replace(alone, names=("city",), words=rows.words, specs=rows.specs[1:])
+    alone = replace(alone, names=("city",), categories=rows.categories, specs=rows.specs[1:])
     made = as_inputs(alone, np.ones(12, bool), CategoricalColumns())
     clean = Clean(missing="median", outliers=Interquartile())
     assert inputs(made, clean).shift == (0.0, 0.0)
@@ -114,11 +114,11 @@ def test_a_table_of_nothing_but_words() -> None:
 
 def test_two_words_are_never_nearly_the_same() -> None:
     many = [f"w{number}" for number in range(200)]
-    rows = wordy([*many, "w7", None, None], [1.0] * 200 + [1.0001, 1.0, 1.0001])
+    rows = categorical_rows([*many, "w7", None, None], [1.0] * 200 + [1.0001, 1.0, 1.0001])
     found = near_duplicates(rows, NearDuplicates(tolerance=0.01))
     assert np.flatnonzero(found >= 0).tolist() == [200, 202] and found[200] == 7
 
 
 def test_anonymity_counts_words() -> None:
-    found = anonymity(wordy(["a"] * 3 + ["b"], [1.0] * 4), ("city", "x"))
+    found = anonymity(categorical_rows(["a"] * 3 + ["b"], [1.0] * 4), ("city", "x"))
     assert found is not None and (found.smallest, found.groups) == (1, 2)

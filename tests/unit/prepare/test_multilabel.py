@@ -12,7 +12,7 @@ from conf.schema.split import Stratified
 from conf.schema.study import Study
 from data.card import Leakage
 from data.sources.rows import Rows
-from tasks.prepare.splitting.multilabel import check_told, label_matrix, strata
+from tasks.prepare.splitting.multilabel import check_trained_labels, label_matrix, strata
 from tasks.prepare.splitting.split import divide
 from tasks.prepare.store.card import data_card
 from tests.cards import as_inputs
@@ -59,9 +59,9 @@ def test_rows_are_divided_by_their_rarest_label() -> None:
 
 def test_a_division_that_leaves_nothing_to_learn_is_refused() -> None:
     matrix = np.array([[1, 0], [0, 0], [0, 1]], np.int8)
-    check_told(matrix, np.array([True, False, True]), ("a", "b"))
-    with pytest.raises(BadInput, match="no row of the training part has the label 'b'"):
-        check_told(matrix, np.array([True, True, False]), ("a", "b"))
+    check_trained_labels(matrix, np.array([True, False, True]), ("a", "b"))
+    with pytest.raises(BadInput, match="no row of the training split has the label 'b'"):
+        check_trained_labels(matrix, np.array([True, True, False]), ("a", "b"))
 
 
 def test_the_card_counts_rows_of_each_label() -> None:

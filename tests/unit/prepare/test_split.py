@@ -86,7 +86,7 @@ def test_folds_cover_all_rows_but_the_test_part(by):
         ({"by": "group"}, {}, r"data\.group"),
         ({"by": "time"}, {}, r"data\.time"),
         ({"by": "given"}, {"part": ["train", "dev", "holdout"] * 20}, "holdout"),
-        ({"by": "given"}, {"part": ["train", "test"] * 30}, "validation part"),
+        ({"by": "given"}, {"part": ["train", "test"] * 30}, "validation split"),
         ({"by": "group"}, {"group": ["a", "b"] * 30}, "2 groups"),
         ({"by": "group", "folds": 50}, {"group": [str(n // 6) for n in range(60)]}, "50 folds"),
     ],

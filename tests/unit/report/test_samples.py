@@ -10,7 +10,7 @@ import pytest
 
 from conf.runtime.home import Home
 from conf.schema.study import Study
-from data.loading.part_reader import Part
+from data.loading.split_reader import PreparedSplit
 from tasks.prepare import prepare
 from tasks.report.samples import drawn
 
@@ -20,7 +20,7 @@ def samples(home: Home, **given: Any) -> dict[str, Any]:
     study = Study.model_validate({"name": "s", **given})
     prepared = prepare(study, home)
     config = study.trial_config.model_dump(mode="json")
-    ids = Part([prepared.validation]).ids[:2].tolist()
+    ids = PreparedSplit([prepared.validation]).ids[:2].tolist()
     found = drawn(
         {
             "config": config,

@@ -1,14 +1,12 @@
-"""Fast access by row to the prepared parts: memory-mapped, or in memory where they are small."""
+"""Read prepared splits by row: memory-mapped, or in memory where they are small."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import datasets
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from conf.runtime.types import Ints
@@ -16,19 +14,19 @@ from data.sources.rows import FixedListColumn, chunks, matrix
 
 
 class Ragged:
-    """A column of lists of numbers, each of its own length; nothing is copied."""
+    """A column of int lists of different lengths; nothing is copied."""
 
     def __init__(self, columns: Sequence[pa.ChunkedArray]) -> None:
-        parts = [chunk for column in columns for chunk in column.chunks if len(chunk)]
-        self._values = [chunk.values.to_numpy() for chunk in parts]
-        self._offsets = [chunk.offsets.to_numpy() for chunk in parts]
-        self._starts = np.cumsum([0, *(len(chunk) for chunk in parts)])
+        blocks = [chunk for column in columns for chunk in column.chunks if len(chunk)]
+        self._values = [chunk.values.to_numpy() for chunk in blocks]
+        self._offsets = [chunk.offsets.to_numpy() for chunk in blocks]
+        self._starts = np.cumsum([0, *(len(chunk) for chunk in blocks)])
         self.lengths: Ints = np.concatenate(
             [np.diff(offsets).astype(np.int64) for offsets in self._offsets]
         )
 
-    def take(self, rows: Ints) -> list[npt.NDArray[Any]]:
-        """The lists of these rows."""
+    def take(self, rows: Ints) -> list[Ints]:
+        """The lists of the given rows."""
         chunk = np.searchsorted(self._starts, rows, side="right") - 1
         out = []
         for number, row in zip(chunk, rows - self._starts[chunk], strict=True):
@@ -37,8 +35,8 @@ class Ragged:
         return out
 
 
-class Part:
-    """One or several prepared parts as one; columns are opened when they are asked for."""
+class PreparedSplit:
+    """One prepared split, or several read as one; columns are opened when they are asked for."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(map(Path, paths))
@@ -53,22 +51,26 @@ class Part:
         return column in self._tables[0].column_names
 
     def numbers(self, column: str) -> Ints:
-        """A column of whole numbers, in memory; one of fractions as float32, as one of lists of
-        one length, (rows, length)."""
+        """A numeric column in memory.
+
+        Returns:
+            int64 or float32 of shape (rows,); float32 of shape (rows, length) for a column of
+            fixed-size lists, such as the labels of a multilabel data set.
+        """
         columns = [table.column(column) for table in self._tables]
         if pa.types.is_fixed_size_list(columns[0].type):
             return np.concatenate([matrix(each) for each in columns]).astype(np.float32)
-        found = np.concatenate([each.to_numpy() for each in columns])
-        return found.astype(np.float32 if found.dtype.kind == "f" else np.int64)
+        values = np.concatenate([each.to_numpy() for each in columns])
+        return values.astype(np.float32 if values.dtype.kind == "f" else np.int64)
 
     def vectors(self, column: str) -> FixedListColumn:
-        """A column of lists of one length."""
+        """A column of fixed-size lists."""
         return FixedListColumn(
-            [part for table in self._tables for part in chunks(table.column(column))]
+            [block for table in self._tables for block in chunks(table.column(column))]
         )
 
     def lists(self, column: str) -> Ragged:
-        """A column of lists of any length."""
+        """A column of lists of different lengths."""
         return Ragged([table.column(column) for table in self._tables])
 
     def texts(self, column: str) -> pa.ChunkedArray:
@@ -77,6 +79,6 @@ class Part:
         return pa.chunked_array(columns, type=pa.string())
 
 
-def second_of(part: Part) -> Ints | None:
-    """The second answers of a part; None where rows have one."""
-    return part.numbers("second") if part.has("second") else None
+def auxiliary_targets(split: PreparedSplit) -> Ints | None:
+    """Auxiliary target of each row, int64 or float32 of shape (rows,); None where there is none."""
+    return split.numbers("second") if split.has("second") else None
