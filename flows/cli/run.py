@@ -56,7 +56,7 @@ def start(study: Study, home: Home, stack: ExitStack, display: Display) -> Launc
     from tasks.track.store import warm
     from tasks.train.engine.client import TrialServer
 
-    display.doing("starting the trial server, Prefect and MLflow")
+    display.set_status("starting the trial server, Prefect and MLflow")
     trials = None
     if study.resources.engine == "local":
         trials = TrialServer.start(home.logs / "trial-server.log")

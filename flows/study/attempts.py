@@ -17,61 +17,68 @@ from tasks.train.spec import TrialSpec
 
 
 @dataclass(frozen=True)
-class Job:
-    """One attempt at a trial, on its way."""
+class TrainingJob:
+    """An attempt that is to be trained."""
 
-    number: int
     label: str
+    """Its name on Prefect's pages."""
     folder: Path
     spec: TrialSpec
 
 
 @dataclass(frozen=True)
-class AttemptEnd:
-    """An attempt is over. `fault` is an error of the engine's, not of the trial."""
+class AttemptMessage:
+    """What the tasks of an attempt send to the driver.
 
-    number: int
-    outcome: Outcome | None = None
-    fault: BaseException | None = None
-
-
-@dataclass(frozen=True)
-class Over:
-    """Nobody works on an attempt any more, whether its end was said or not."""
+    One with an outcome or an error comes as soon as it is known. One with neither follows when
+    Prefect's tasks are done, so that an attempt whose tasks died in silence is not waited for.
+    """
 
     number: int
     attempt: int
+    outcome: Outcome | None = None
+    error: BaseException | None = None
+    """Raised by the engine, not by the trial."""
 
 
-def measured(folder: Path, config: TrialConfig, outcome: Outcome) -> Outcome:
-    """The outcome of a trial whose saved predictions are evaluated: it failed if they cannot be, or
-    are worth something else than it said."""
+def evaluated(folder: Path, config: TrialConfig, outcome: Outcome) -> Outcome:
+    """Evaluate the saved predictions of an attempt and add its metrics to the outcome.
+
+    Returns:
+        The outcome with its metrics, or a failed one where the predictions cannot be read or give
+        another objective than the trial reported.
+    """
     try:
-        found = evaluate(folder, config)
+        evaluation = evaluate(folder, config)
     except Exception as error:  # whatever reading damaged predictions raises
         return failed(outcome, str(error) or type(error).__name__)
-    value = found.metrics[found.objective].value
+    value = evaluation.metrics[evaluation.objective].value
     if value == outcome.value:
-        metrics = {name: interval.value for name, interval in found.metrics.items()}
+        metrics = {name: interval.value for name, interval in evaluation.metrics.items()}
         return replace(outcome, measures={**metrics, **outcome.measures})
-    said = f"the trial measured {found.objective} {outcome.value!r}"
-    return failed(outcome, f"{said}, its saved predictions give {value!r}")
+    reported = f"the trial measured {evaluation.objective} {outcome.value!r}"
+    return failed(outcome, f"{reported}, its saved predictions give {value!r}")
 
 
 def failed(outcome: Outcome, message: str) -> Outcome:
-    """The outcome of a trial that seemed to end well."""
+    """The outcome of a trial that reported success and cannot be trusted."""
     return replace(outcome, outcome="failed", cause="error", message=message)
 
 
-def job_of(study: Study, data: Prepared, trial: Trial, start: Start, folder: Path) -> Job:
-    """The attempt that is to begin; its label says which it is of what."""
+def training_job(
+    study: Study, data: Prepared, trial: Trial, start: Start, folder: Path
+) -> TrainingJob:
+    """The job of an attempt that is about to start."""
     again = f", attempt {start.attempt}" if start.attempt > 1 else ""
     label = f"{study.name} batch {trial.batch}, trial {start.number}{again}"
-    return Job(start.number, label, folder, spec_of(study, data, trial, start))
+    return TrainingJob(label, folder, spec_of(study, data, trial, start))
 
 
 def spec_of(study: Study, data: Prepared, trial: Trial, start: Start) -> TrialSpec:
-    """What the process of an attempt is told; of the data, train and validation only."""
+    """The `spec.json` of an attempt; it names the train and validation data, never the test data.
+
+    The time limit is that of the trial less the seconds of its earlier attempts.
+    """
     resources = study.resources
     return TrialSpec(
         study=study.name,

@@ -1,11 +1,12 @@
-"""What a running study shows: a live table on a terminal, plain lines elsewhere."""
+"""Progress of a running study: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.constrain import Constrain
@@ -16,110 +17,114 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.report import format as words
+from tasks.train.engine.outcome import why
 
 if TYPE_CHECKING:
     from logging import Logger, LoggerAdapter
 
-    Log = Logger | LoggerAdapter[Any]
+    from conf.schema.search import Scalar
+    from tasks.study.trial import Trial
+
+    Log = Logger | LoggerAdapter[Logger]
 
 
 @dataclass(frozen=True)
-class FinishedTrial:
-    """One trial that ended: its outcome, the objective's value, its settings."""
+class RunningTrial:
+    """A trial that is being trained."""
 
-    number: int
-    outcome: str
-    value: float | None
-    seconds: float
-    note: str = ""
-    values: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Running:
-    """One trial on its way."""
-
-    where: str
+    epochs: str
     """`epoch 3/12`."""
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """Where a study stands."""
+    """How far a study is."""
 
     study: str
     objective: str
     total: int
     done: int
     failed: int
-    running: Mapping[int, Running]
-    best: FinishedTrial | None
+    running: Mapping[int, RunningTrial]
+    best: Trial | None
     seconds: float
+    """Since this run began."""
     seconds_left: float | None
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Searched key to its short name, in the order of the study's file."""
+    """Searched key to its column's name, in the order of the study's file."""
 
 
-class Display(Protocol):
-    """Where progress goes."""
+class Display(ABC):
+    """Where a run of a study shows its progress.
 
-    def say(self, line: str) -> None:
-        """Show one line that stays."""
+    Life, in call order:
 
-    def doing(self, what: str) -> None:
-        """Show what is going on now, until something else is; empty: the trials."""
+    1. The command makes one before anything is started; a deployed run makes a `LogDisplay`.
+    2. `set_status` names the step that is going on, from the start of the servers to the report;
+       the empty string clears it.
+    3. `trial_ended` after each attempt, once the journal holds it; `update` twice a second while
+       trials run.
+    4. `close` once, also after an error.
 
-    def ended(self, trial: FinishedTrial, progress: StudyProgress) -> None:
-        """Show that a trial ended."""
+    `print_line` may come at any time, also from another thread: a signal is announced by it.
+    """
 
-    def update(self, progress: StudyProgress) -> None:
-        """Show where the study stands now."""
+    @abstractmethod
+    def print_line(self, line: str) -> None:
+        """Print a line that stays."""
 
-    def close(self) -> None:
-        """Leave the terminal as it was."""
+    @abstractmethod
+    def set_status(self, text: str) -> None:
+        """Name the step that is going on; empty while trials are all there is to show."""
+
+    @abstractmethod
+    def trial_ended(self, trial: Trial, progress: StudyProgress) -> None:
+        """Show a trial whose attempt has ended; it is over, paused, or queued again."""
+
+    def update(self, progress: StudyProgress) -> None:  # noqa: B027  plain lines do not redraw
+        """Redraw the progress."""
+
+    def close(self) -> None:  # noqa: B027
+        """Restore the terminal."""
 
 
-class PlainDisplay:
-    """One line a fact, for logs and pipes."""
+class PlainDisplay(Display):
+    """One line per event, for logs and pipes."""
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         print(line, flush=True)
 
-    def doing(self, what: str) -> None:
-        if what:
-            self.say(what)
+    def set_status(self, text: str) -> None:
+        if text:
+            self.print_line(text)
 
-    def ended(self, trial: FinishedTrial, progress: StudyProgress) -> None:
-        self.say(trial_line(trial, progress))
-
-    def update(self, progress: StudyProgress) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
+    def trial_ended(self, trial: Trial, progress: StudyProgress) -> None:
+        self.print_line(trial_line(trial, progress))
 
 
 class LogDisplay(PlainDisplay):
-    """Lines of a run's log, which its page shows. A log takes them also when whoever read the
-    run's standard output is gone."""
+    """Lines in the log of a flow run, which its page shows.
+
+    A log also accepts them when the reader of standard output is gone.
+    """
 
     def __init__(self, log: Log) -> None:
         self._log = log
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         self._log.info("%s", line)
 
 
 class StderrDisplay(PlainDisplay):
-    """Plain lines beside a machine-readable standard output."""
+    """Plain lines on standard error, beside a machine-readable standard output."""
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-class LiveDisplay:
-    """The last trials, a bar, and what is going on, redrawn in place."""
+class LiveDisplay(Display):
+    """The last trials, a progress bar and the status, redrawn in place."""
 
     ROWS = 8
     BAR = 24
@@ -128,22 +133,22 @@ class LiveDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._recent: list[FinishedTrial] = []
+        self._recent: list[Trial] = []
         self._progress: StudyProgress | None = None
-        self._doing = Text()
-        self._spinner = Spinner("dots", self._doing, style="cyan")
+        self._status = Text()
+        self._spinner = Spinner("dots", self._status, style="cyan")
         self._live = Live(
-            console=console, refresh_per_second=4, transient=True, get_renderable=self._shown
+            console=console, refresh_per_second=4, transient=True, get_renderable=self._render
         )
         self._live.start()
 
-    def say(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False)
 
-    def doing(self, what: str) -> None:
-        self._spinner.text = self._doing = Text(what, overflow="ellipsis", no_wrap=True)
+    def set_status(self, text: str) -> None:
+        self._spinner.text = self._status = Text(text, overflow="ellipsis", no_wrap=True)
 
-    def ended(self, trial: FinishedTrial, progress: StudyProgress) -> None:
+    def trial_ended(self, trial: Trial, progress: StudyProgress) -> None:
         self._recent = [*self._recent, trial][-self.ROWS :]
         self.update(progress)
 
@@ -153,11 +158,11 @@ class LiveDisplay:
     def close(self) -> None:
         self._live.stop()
 
-    def _shown(self) -> RenderableType:
+    def _render(self) -> RenderableType:
         parts: list[RenderableType] = []
         if (progress := self._progress) is not None:
             parts += [self._table(progress), Text(), self._bar(progress)]
-        if self._doing.plain:
+        if self._status.plain:
             parts.append(self._spinner)
         return Constrain(Group(*parts), self._width)
 
@@ -169,12 +174,12 @@ class LiveDisplay:
         rows = [_ended_row(trial, progress) for trial in self._recent]
         rows += [_running_row(*each, progress) for each in sorted(progress.running.items())]
         names = ["trial", progress.objective, "time", *progress.headers.values()]
-        kept = _fitting([names, *(cells for cells, _ in rows)], self._width)
+        columns = _columns_that_fit([names, *(cells for cells, _ in rows)], self._width)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for name in names[:kept]:
+        for name in names[:columns]:
             table.add_column(Text(name), justify="right", no_wrap=True)
         for cells, style in rows:
-            table.add_row(*map(Text, cells[:kept]), style=style)
+            table.add_row(*map(Text, cells[:columns]), style=style)
         return table
 
     def _bar(self, progress: StudyProgress) -> Table:
@@ -191,9 +196,10 @@ class LiveDisplay:
 
 
 def make_display(*, quiet: bool = False) -> Display:
-    """The live table where standard output is a terminal, plain lines elsewhere.
+    """A live table where standard output is a terminal, plain lines elsewhere.
 
-    With `quiet` the lines go to standard error, so that standard output holds JSON alone.
+    Args:
+        quiet: print the lines to standard error, so that standard output holds JSON alone.
     """
     if quiet:
         return StderrDisplay()
@@ -202,51 +208,67 @@ def make_display(*, quiet: bool = False) -> Display:
     return LiveDisplay(console) if live else PlainDisplay()
 
 
-def trial_line(trial: FinishedTrial, progress: StudyProgress) -> str:
-    """One ended trial as a line, its figures below those of the line before."""
+def trial_line(trial: Trial, progress: StudyProgress) -> str:
+    """One ended trial as a line, its figures aligned with those of the line before."""
     count = f"{progress.done:>{len(str(progress.total))}}/{progress.total}"
     line = f"{count}  trial {trial.number:<3} {_time(trial):>11}  {_result(trial, progress)}"
     return f"{line}  best so far" if _is_best(trial, progress) else line
 
 
+def outcome_text(trial: Trial) -> str:
+    """The outcome of a trial's last attempt, in a word or two."""
+    if trial.broken:
+        return f"breaks {' and '.join(trial.broken)}"
+    if trial.status != "queued":
+        return trial.status
+    return "tried again" if trial.cause else "saved"
+
+
+def outcome_note(trial: Trial) -> str:
+    """The cause of a trial's last outcome, or the epochs that an interrupted one has saved."""
+    if trial.status == "queued" and not trial.cause:
+        return f"after {words.count(trial.epoch, 'epoch')}, to be continued"
+    return why(trial.cause, trial.message)
+
+
 def duration(seconds: float) -> str:
-    """Seconds still to wait, no more exactly than is known: `8 s`, `3 min`, `2.5 h`."""
+    """Seconds left, no more exact than the estimate: `8 s`, `3 min`, `2.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _ended_row(trial: FinishedTrial, progress: StudyProgress) -> tuple[list[str], str]:
+def _ended_row(trial: Trial, progress: StudyProgress) -> tuple[list[str], str]:
     """Cells and style of a trial that ended."""
     settings = _settings(trial.values, progress)
-    if trial.value is None or trial.outcome == "failed":
+    if trial.value is None or trial.status == "failed":
+        failed = trial.status == "failed"
         # The whole sentence would push the settings off the line; `dense show` has it.
-        cause = trial.note.partition(":")[0] if trial.outcome == "failed" else _time(trial)
-        style = "red" if trial.outcome == "failed" else "yellow"
-        return [str(trial.number), trial.outcome, cause, *settings], style
+        cause = outcome_note(trial).partition(":")[0] if failed else _time(trial)
+        style = "red" if failed else "yellow"
+        return [str(trial.number), outcome_text(trial), cause, *settings], style
     style = "bold green" if _is_best(trial, progress) else ""
     return [str(trial.number), words.number(trial.value), _time(trial), *settings], style
 
 
-def _running_row(number: int, running: Running, progress: StudyProgress) -> tuple[list[str], str]:
+def _running_row(
+    number: int, running: RunningTrial, progress: StudyProgress
+) -> tuple[list[str], str]:
     settings = _settings(running.values, progress)
-    return [str(number), "", running.where, *settings], "cyan"
+    return [str(number), "", running.epochs, *settings], "cyan"
 
 
-def _settings(values: Mapping[str, object], progress: StudyProgress) -> list[str]:
-    return [
-        words.setting(values[key]) if key in values else ""  # type: ignore[arg-type]
-        for key in progress.headers
-    ]
+def _settings(values: Mapping[str, Scalar], progress: StudyProgress) -> list[str]:
+    return [words.setting(values[key]) if key in values else "" for key in progress.headers]
 
 
-def _fitting(rows: list[list[str]], width: int) -> int:
-    """How many columns, from the left, have room in a terminal of this width."""
+def _columns_that_fit(rows: list[list[str]], width: int) -> int:
+    """How many columns, from the left, fit into a terminal of this width."""
     room = width
-    for kept, column in enumerate(zip(*rows, strict=True)):
+    for index, column in enumerate(zip(*rows, strict=True)):
         room -= max(map(len, column)) + 2
         if room < -2:
-            return kept
+            return index
     return len(rows[0])
 
 
@@ -261,16 +283,17 @@ def _facts(progress: StudyProgress) -> list[str]:
     return facts
 
 
-def _result(trial: FinishedTrial, progress: StudyProgress) -> str:
-    if trial.value is None or trial.outcome == "failed":
-        return f"{trial.outcome}: {trial.note}" if trial.note else trial.outcome
-    said = "" if trial.outcome == "complete" else f"  {trial.outcome}"
-    return f"{progress.objective} {words.number(trial.value)}{said}"
+def _result(trial: Trial, progress: StudyProgress) -> str:
+    outcome = outcome_text(trial)
+    if trial.value is None or trial.status == "failed":
+        return ": ".join(filter(None, (outcome, outcome_note(trial))))
+    suffix = "" if outcome == "complete" else f"  {outcome}"
+    return f"{progress.objective} {words.number(trial.value)}{suffix}"
 
 
-def _time(trial: FinishedTrial) -> str:
+def _time(trial: Trial) -> str:
     return words.duration(trial.seconds)
 
 
-def _is_best(trial: FinishedTrial, progress: StudyProgress) -> bool:
+def _is_best(trial: Trial, progress: StudyProgress) -> bool:
     return progress.best is not None and progress.best.number == trial.number

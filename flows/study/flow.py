@@ -18,7 +18,7 @@ from pydantic import Field
 from conf.runtime.errors import Held
 from flows.deployments.notify import tell
 from flows.servers.bootstrap import STUDY_FORM
-from flows.study.attempts import Over
+from flows.study.attempts import AttemptMessage
 from flows.study.checked_study import runnable
 from flows.study.launch import LAUNCH
 from flows.study.session import Session
@@ -105,8 +105,8 @@ def search(session: Session) -> Reason:
                 job = as_is(session.begin(start))
                 trained = train.submit(as_is(session), job)
                 done = evaluate.submit(as_is(session), job, trained)  # type: ignore[call-overload]
-                over = Over(start.number, start.attempt)
-                done.add_done_callback(lambda _, over=over: session.ends.put(over))
+                over = AttemptMessage(start.number, start.attempt)
+                done.add_done_callback(lambda _, over=over: session.inbox.put(over))
             case Wait():
                 session.wait()
             case Stop(reason):

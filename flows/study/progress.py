@@ -6,29 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.study.display import FinishedTrial, Running, StudyProgress
+from flows.study.display import RunningTrial, StudyProgress
 from tasks.report import format as words
 from tasks.report.leaderboard import short
 from tasks.study.policy import full_epochs, gpus, wanted
 from tasks.study.state import State
 from tasks.study.trial import Trial
-from tasks.train.engine.outcome import why
 from tasks.train.folder import TrialFolder
 
 if TYPE_CHECKING:
     from conf.schema.study import Study
     from tasks.suggest.types import Proposal
-
-
-def shown_end(trial: Trial) -> FinishedTrial:
-    """A trial whose attempt ended, as a line of the display."""
-    outcome: str = f"breaks {' and '.join(trial.broken)}" if trial.broken else trial.status
-    note = why(trial.cause, trial.message)
-    if trial.status == "queued" and trial.cause:
-        outcome = "tried again"
-    elif trial.status == "queued":
-        outcome, note = "saved", f"after {words.count(trial.epoch, 'epoch')}, to be continued"
-    return FinishedTrial(trial.number, outcome, trial.value, trial.seconds, note, trial.values)
 
 
 def first_words(state: State, study: Study, slots: int, home: Path) -> str:
@@ -86,10 +74,10 @@ def progress_of(
         done=done,
         failed=state.count("failed"),
         running={
-            number: Running(f"epoch {reached}/{full}", state.trials[number].values)
+            number: RunningTrial(f"epoch {reached}/{full}", state.trials[number].values)
             for number, (reached, full) in epochs.items()
         },
-        best=shown_end(state.best) if state.best else None,
+        best=state.best,
         seconds=seconds,
         seconds_left=_left(state, left, slots),
         headers=short(list(study.search.space)),

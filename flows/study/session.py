@@ -25,13 +25,13 @@ from conf.schema.search import Scalar
 from conf.schema.study import Study, TrialConfig
 from flows.study import retention
 from flows.study.artifacts import ProgressArtifact, flow_run_page
-from flows.study.attempts import AttemptEnd, Job, Over, job_of, measured
+from flows.study.attempts import AttemptMessage, TrainingJob, evaluated, training_job
 from flows.study.checked_study import whole_values
 from flows.study.display import StudyProgress
 from flows.study.engines import AnyEngine, open_engine
 from flows.study.gpu_sharing import measured_share, with_share
 from flows.study.launch import StopSignal, current_launch, listening
-from flows.study.progress import batch_words, first_words, next_words, progress_of, shown_end
+from flows.study.progress import batch_words, first_words, next_words, progress_of
 from tasks.prepare import Prepared
 from tasks.report import format as words
 from tasks.study import enqueued
@@ -46,6 +46,7 @@ from tasks.study.writer import OpenStudy
 from tasks.suggest.types import Proposal
 from tasks.track import experiment
 from tasks.track.writer import Tracker
+from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.recover import settle
 from tasks.train.folder import TrialFolder
 
@@ -68,7 +69,7 @@ class Session:
         self.opened = opened
         self.engine = engine
         self.flow_run = flow_run
-        self.ends: queue.SimpleQueue[AttemptEnd | Over] = queue.SimpleQueue()
+        self.inbox: queue.SimpleQueue[AttemptMessage] = queue.SimpleQueue()
         self.started = self.decided = time.time()
         begun = opened.state.asked > 0
         self.earlier = as_earlier(copy_earlier(home, opened.study, begun=begun))
@@ -95,7 +96,7 @@ class Session:
         with ExitStack() as stack:
             holder = Holder(os.getpid(), socket.gethostname(), time.time(), flow_run)
             # Before the lock: whoever is named in it as its holder can be told to stop.
-            wish = stack.enter_context(listening(StopSignal(say=launch.display.say)))
+            wish = stack.enter_context(listening(StopSignal(say=launch.display.print_line)))
             opened = stack.enter_context(OpenStudy.open(home, study, holder, time.time()))
             engine = open_engine(study, home, launch.server)
             stack.callback(engine.close)
@@ -165,11 +166,11 @@ class Session:
 
     def say(self, line: str) -> None:
         """Show a line to whoever watches."""
-        self._display.say(line)
+        self._display.print_line(line)
 
     def doing(self, what: str) -> None:
         """Show what is going on, until something else is."""
-        self._display.doing(what)
+        self._display.set_status(what)
 
     def say_mended(self) -> None:
         """Say what opening the study has mended."""
@@ -216,8 +217,8 @@ class Session:
             wait = self.engine.lock_seconds
             outcome = settle(TrialFolder(folder), trial.attempt, trial.until or 1, wait=wait)
             if outcome.outcome in ("complete", "paused"):
-                outcome = measured(folder, self.config(trial.values), outcome)
-            self.ended(AttemptEnd(number, outcome))
+                outcome = evaluated(folder, self.config(trial.values), outcome)
+            self.ended(number, outcome)
 
     def pack(self) -> None:
         """Find out how many trials share a GPU, where the study leaves that open."""
@@ -261,7 +262,7 @@ class Session:
             *(Promoted(number=n, until=until, time=now) for n, until in promotion.promotions)
         )
 
-    def begin(self, start: Start) -> Job:
+    def begin(self, start: Start) -> TrainingJob:
         """Record that an attempt begins, and say what it is to do."""
         self.idle = False
         trial = self.state.trials[start.number]
@@ -275,16 +276,12 @@ class Session:
             time=time.time(),
         )
         self.append(attempt)
-        return job_of(self.study, self.data, trial, start, self.folder(start.number))
+        return training_job(self.study, self.data, trial, start, self.folder(start.number))
 
     def wait(self) -> None:
         """Wait until something ends, then record it."""
         with contextlib.suppress(queue.Empty):
-            match self.ends.get(timeout=TICK_SECONDS):
-                case Over(number, attempt):
-                    self.over(number, attempt)
-                case end:
-                    self.ended(end)
+            self.receive(self.inbox.get(timeout=TICK_SECONDS))
         self._display.update(self._progress())
 
     def _progress(self) -> StudyProgress:
@@ -292,30 +289,32 @@ class Session:
         slots = self.engine.slots
         return progress_of(self.state, self.study, self.folder, slots=slots, seconds=seconds)
 
-    def over(self, number: int, attempt: int) -> None:
-        """Take note that nobody works on an attempt any more.
+    def receive(self, message: AttemptMessage) -> None:
+        """Record the outcome that the tasks of an attempt sent.
 
         Raises:
-            DenseError: its end was never said, so that it would be waited for without end.
+            DenseError: the engine failed, or the tasks ended without an outcome.
         """
-        trial = self.state.trials[number]
-        if trial.status == "running" and trial.attempt == attempt:
+        number, trial = message.number, self.state.trials[message.number]
+        if message.outcome is not None:
+            self.ended(number, message.outcome)
+        elif message.error is not None:
+            raise DenseError(f"trial {number} could not be run: {message.error}") from message.error
+        elif trial.status == "running" and trial.attempt == message.attempt:
             raise DenseError(
-                f"Prefect's tasks of trial {number} ended before they said how the trial did; "
-                f"`dense run {self.study.name}` goes on from what it has saved"
+                f"Prefect's tasks of trial {number} ended without reporting an outcome; "
+                f"`dense run {self.study.name}` continues from its last checkpoint"
             )
 
-    def ended(self, end: AttemptEnd) -> None:
+    def ended(self, number: int, outcome: Outcome) -> None:
         """Record how an attempt ended."""
-        if end.outcome is None:
-            raise DenseError(f"trial {end.number} could not be run: {end.fault}") from end.fault
         wanted = self.study.evaluate
-        self.append(*ending(self.state, end.number, end.outcome, time.time(), wanted))
-        for warning in end.outcome.warnings:
-            self.say(f"mended: trial {end.number}: {warning}")
+        self.append(*ending(self.state, number, outcome, time.time(), wanted))
+        for warning in outcome.warnings:
+            self.say(f"mended: trial {number}: {warning}")
         progress = self._progress()
         retention.bound(self.state, self.folder, self.study.resources)
-        self._display.ended(shown_end(self.state.trials[end.number]), progress)
+        self._display.trial_ended(self.state.trials[number], progress)
         self._shown.show(progress)
 
     def note(self, step: str, facts: Mapping[str, Any]) -> None:

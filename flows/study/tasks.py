@@ -16,7 +16,7 @@ from prefect.utilities.annotations import quote
 
 from conf.schema.evaluate import direction_of
 from flows.study.artifacts import show_report
-from flows.study.attempts import AttemptEnd, Job, measured
+from flows.study.attempts import AttemptMessage, TrainingJob, evaluated
 from flows.study.session import Session
 from tasks.champion.behaviour_cases import check_cases
 from tasks.champion.context import ChampionContext
@@ -104,16 +104,16 @@ def crown(session: Session) -> ChampionResult | None:
 
 
 @task(name="train", task_run_name="{job.label}", cache_policy=NO_CACHE)
-def train(session: Session, job: Job) -> Outcome | State:
+def train(session: Session, job: TrainingJob) -> Outcome | State:
     """One attempt at a trial, in a process of its own."""
     try:
         outcome = session.engine.run(job.spec, job.folder)
     except BaseException as error:
-        session.ends.put(AttemptEnd(job.number, fault=error))
+        session.inbox.put(AttemptMessage(job.spec.number, job.spec.attempt, error=error))
         raise
     if outcome.outcome in ("complete", "paused"):
         return outcome
-    session.ends.put(AttemptEnd(job.number, outcome))
+    session.inbox.put(AttemptMessage(job.spec.number, job.spec.attempt, outcome))
     message = why(outcome.cause, outcome.message)
     if outcome.outcome == "interrupted":
         return Cancelled(message=message)
@@ -131,12 +131,12 @@ def log_end(path: Path) -> str:
 
 
 @task(name="evaluate", task_run_name="evaluate {job.label}", cache_policy=NO_CACHE)
-def evaluate(session: Session, job: Job, outcome: Outcome) -> State | None:
+def evaluate(session: Session, job: TrainingJob, outcome: Outcome) -> State | None:
     """Metrics with intervals from the trial's saved predictions; then the trial has ended."""
-    ended = measured(job.folder, job.spec.config, outcome)
-    session.ends.put(AttemptEnd(job.number, ended))
-    if ended.outcome == "failed":
-        return Failed(message=why(ended.cause, ended.message))
+    outcome = evaluated(job.folder, job.spec.config, outcome)
+    session.inbox.put(AttemptMessage(job.spec.number, job.spec.attempt, outcome))
+    if outcome.outcome == "failed":
+        return Failed(message=why(outcome.cause, outcome.message))
     return None
 
 

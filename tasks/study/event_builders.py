@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from conf.schema.evaluate import Evaluate
 from conf.schema.search import Scalar
 from tasks.study.events import Asked, Finished, ForecastRecord, Interrupted, Reported, Suggested
 from tasks.study.state import State
 from tasks.study.trial import Trial
+from tasks.train.engine.outcome import Outcome
 
 if TYPE_CHECKING:  # numerical libraries load with it
     from tasks.suggest.types import Observation, Proposal
@@ -18,40 +19,8 @@ if TYPE_CHECKING:  # numerical libraries load with it
 _PLAIN = Evaluate()
 
 
-class AttemptOutcome(Protocol):
-    """What the end of an attempt tells; `tasks.train.engine.outcome.Outcome` is one."""
-
-    @property
-    def outcome(self) -> str:
-        """complete, paused, stopped, failed or interrupted."""
-
-    @property
-    def cause(self) -> str | None:
-        """Why it failed, or who interrupted it: user or driver."""
-
-    @property
-    def value(self) -> float | None:
-        """Objective of the best epoch."""
-
-    @property
-    def seconds(self) -> float:
-        """Training seconds of the attempt."""
-
-    @property
-    def epochs(self) -> int:
-        """Finished epochs of the trial."""
-
-    @property
-    def message(self) -> str:
-        """For a person."""
-
-    @property
-    def measures(self) -> Mapping[str, float]:
-        """What else is known of the trial's outcome, by name."""
-
-
 def ending(
-    state: State, number: int, end: AttemptOutcome, time: float, wanted: Evaluate = _PLAIN
+    state: State, number: int, end: Outcome, time: float, wanted: Evaluate = _PLAIN
 ) -> tuple[Reported | Finished | Interrupted, ...]:
     """The lines that record the end of a trial's attempt: at a rung its report first.
 
@@ -71,7 +40,7 @@ def ending(
     return Reported.model_validate(report), finished
 
 
-def _measured(end: AttemptOutcome, wanted: Evaluate) -> dict[str, object]:
+def _measured(end: Outcome, wanted: Evaluate) -> dict[str, object]:
     """What a trial that trained in full is worth beside its objective."""
     if end.outcome != "complete":
         return {}
@@ -85,7 +54,7 @@ def _measured(end: AttemptOutcome, wanted: Evaluate) -> dict[str, object]:
     return {"measures": known, "broken": broken}
 
 
-def _outcome(end: AttemptOutcome) -> dict[str, object]:
+def _outcome(end: Outcome) -> dict[str, object]:
     """What came of an attempt. One that ends well without an objective is no success: it could be
     compared with nothing."""
     value = end.value if end.value is not None and math.isfinite(end.value) else None

@@ -11,10 +11,11 @@ import pytest
 from conf.runtime.home import Home
 from flows.servers import state
 from flows.study import artifacts
-from flows.study.display import FinishedTrial, StudyProgress
+from flows.study.display import StudyProgress
 from flows.study.launch import LAUNCH, Launch
 from flows.study.tasks import LOG_CHARACTERS, log_end
 from tasks.track.writer import Tracker
+from tests.unit.study.examples import trial_of
 
 
 def progress(**changes: Any) -> StudyProgress:
@@ -25,7 +26,7 @@ def progress(**changes: Any) -> StudyProgress:
         "done": 3,
         "failed": 1,
         "running": {},
-        "best": FinishedTrial(2, "complete", 0.91, 1.0, "", {}),
+        "best": trial_of(2, "complete", 0.91, 1.0),
         "seconds": 9.0,
         "seconds_left": None,
     }

@@ -9,25 +9,31 @@ from contextlib import contextmanager
 import pytest
 from rich.console import Console
 
+from conf.schema.search import Scalar
 from flows.study.display import (
-    FinishedTrial,
     LiveDisplay,
     PlainDisplay,
-    Running,
+    RunningTrial,
     StudyProgress,
     duration,
     trial_line,
 )
+from tasks.study.trial import Trial
+from tests.unit.study.examples import trial_of
 
-VALUES = {"train.lr": 0.0058234, "train.weight_decay": 1.6441e-05, "model.width": 57}
+VALUES: dict[str, Scalar] = {
+    "train.lr": 0.0058234,
+    "train.weight_decay": 1.6441e-05,
+    "model.width": 57,
+}
 HEADERS = {"train.lr": "lr", "train.weight_decay": "weight_decay", "model.width": "width"}
-BEST = FinishedTrial(11, "complete", 0.99164, 31.04, "", VALUES)
+BEST = trial_of(11, "complete", 0.99164, 31.04, values=VALUES)
 
 
 def progress(**changes) -> StudyProgress:
     given = {
         "study": "digits", "objective": "accuracy", "total": 16, "done": 12, "failed": 1,
-        "running": {12: Running("epoch 3/12", VALUES)}, "best": BEST, "seconds": 60.0,
+        "running": {12: RunningTrial("epoch 3/12", VALUES)}, "best": BEST, "seconds": 60.0,
         "seconds_left": 34.2, "headers": HEADERS,
     }  # fmt: skip
     return StudyProgress(**{**given, **changes})
@@ -46,7 +52,7 @@ def terminal(width: int) -> Iterator[tuple[LiveDisplay, Console]]:
 
 def lines(display: LiveDisplay, console: Console) -> list[str]:
     with console.capture() as capture:
-        console.print(display._shown())
+        console.print(display._render())
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -54,7 +60,8 @@ def lines(display: LiveDisplay, console: Console) -> list[str]:
 def test_every_trial_has_one_line_within_the_terminal(width: int) -> None:
     with terminal(width) as (display, console):
         for number in range(8, 12):
-            display.ended(FinishedTrial(number, "complete", 0.9, 9.0, "", VALUES), progress())
+            trial = trial_of(number, "complete", 0.9, 9.0, values=VALUES)
+            display.trial_ended(trial, progress())
         shown = lines(display, console)
     assert len(shown) == 1 + 4 + 1 + 1 + 1  # head, ended, running, blank, bar
     assert max(map(len, shown)) <= width - LiveDisplay.SPARE
@@ -63,7 +70,7 @@ def test_every_trial_has_one_line_within_the_terminal(width: int) -> None:
 
 def test_a_wide_terminal_shows_settings_and_what_is_left() -> None:
     with terminal(110) as (display, console):
-        display.ended(BEST, progress())
+        display.trial_ended(BEST, progress())
         shown = lines(display, console)
     assert shown[0].split() == ["trial", "accuracy", "time", "lr", "weight_decay", "width"]
     assert shown[1].split() == ["11", "0.9916", "31.0", "s", "0.00582", "1.64e-05", "57"]
@@ -72,9 +79,9 @@ def test_a_wide_terminal_shows_settings_and_what_is_left() -> None:
 
 def test_it_says_what_is_going_on_before_there_is_a_trial() -> None:
     with terminal(80) as (display, console):
-        display.doing("starting")
+        display.set_status("starting")
         assert lines(display, console)[-1].endswith(" starting")
-        display.doing("")
+        display.set_status("")
         assert lines(display, console) == []
 
 
@@ -82,25 +89,35 @@ def test_it_says_what_is_going_on_before_there_is_a_trial() -> None:
     ("trial", "line"),
     [
         (BEST, "12/16  trial 11       31.0 s  accuracy 0.9916  best so far"),
-        (FinishedTrial(3, "complete", 0.9, 8.0), "12/16  trial 3         8.0 s  accuracy 0.9000"),
+        (trial_of(3, "complete", 0.9, 8.0), "12/16  trial 3         8.0 s  accuracy 0.9000"),
         (
-            FinishedTrial(3, "paused", 0.9, 8.0),
+            trial_of(3, "paused", 0.9, 8.0),
             "12/16  trial 3         8.0 s  accuracy 0.9000  paused",
         ),
         (
-            FinishedTrial(4, "failed", None, 200.0, "nan: the loss became nan in epoch 2"),
+            trial_of(
+                4, "failed", None, 200.0, cause="nan", message="the loss became nan in epoch 2"
+            ),
             "12/16  trial 4    3 min 20 s  failed: nan: the loss became nan in epoch 2",
         ),
         (
-            FinishedTrial(5, "saved", None, 2.0, "after 3 epochs, to be continued"),
+            trial_of(5, "queued", None, 2.0, epoch=3),
             "12/16  trial 5         2.0 s  saved: after 3 epochs, to be continued",
         ),
+        (
+            trial_of(6, "queued", None, 2.0, cause="killed", message="by SIGKILL"),
+            "12/16  trial 6         2.0 s  tried again: killed: by SIGKILL",
+        ),
+        (
+            trial_of(7, "complete", 0.9, 8.0, broken=("latency_ms <= 20",)),
+            "12/16  trial 7         8.0 s  accuracy 0.9000  breaks latency_ms <= 20",
+        ),
     ],
-    ids=["best", "complete", "paused", "failed", "saved"],
+    ids=["best", "complete", "paused", "failed", "saved", "retried", "constraint"],
 )
-def test_plain_lines(trial: FinishedTrial, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plain_lines(trial: Trial, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert trial_line(trial, progress()) == line
-    PlainDisplay().ended(trial, progress())
+    PlainDisplay().trial_ended(trial, progress())
     assert capsys.readouterr().out == f"{line}\n"
 
 

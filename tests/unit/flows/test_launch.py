@@ -15,14 +15,14 @@ from flows.study.launch import StopSignal, listening
 BLOCKED = """
 import os, signal, sys, threading, time
 from flows.study.display import PlainDisplay
-from flows.study.launch import StopWish, listening
+from flows.study.launch import StopSignal, listening
 
 display = PlainDisplay()
-with listening(StopWish(say=display.say)) as wish:
+with listening(StopSignal(say=display.print_line)) as wish:
     wish.tell(lambda: os.write(2, b"passed on\\n"))
     pid = os.getpid()
     threading.Thread(target=lambda: (time.sleep(0.5), os.kill(pid, signal.SIGINT))).start()
-    display.say("x" * 1_000_000)
+    display.print_line("x" * 1_000_000)
 print(wish.is_set)
 """
 

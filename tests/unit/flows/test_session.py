@@ -10,7 +10,7 @@ import pytest
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.home import Home
 from conf.schema.study import Study, TrialConfig
-from flows.study.attempts import measured
+from flows.study.attempts import AttemptMessage, evaluated
 from flows.study.session import Session
 from tasks.train.engine.outcome import Outcome
 from tests.unit.track.helpers import predict
@@ -21,21 +21,21 @@ CONFIG = TrialConfig()
 def test_predictions_that_say_what_the_trial_said_leave_its_outcome(tmp_path: Path) -> None:
     predict(tmp_path, 0.75)
     said = Outcome("complete", value=0.75, measures={"latency_ms": 0.2})
-    found = measured(tmp_path, CONFIG, said)
+    found = evaluated(tmp_path, CONFIG, said)
     assert replace(found, measures=said.measures) == said
     assert set(found.measures) == {"accuracy", "f1_macro", "latency_ms"}
 
 
 def test_predictions_that_say_something_else_fail_the_trial(tmp_path: Path) -> None:
     predict(tmp_path, 0.75)
-    found = measured(tmp_path, CONFIG, Outcome("complete", value=0.8, seconds=3.0))
+    found = evaluated(tmp_path, CONFIG, Outcome("complete", value=0.8, seconds=3.0))
     assert (found.outcome, found.cause, found.seconds) == ("failed", "error", 3.0)
     assert "0.8" in found.message and "0.75" in found.message
 
 
 def test_predictions_that_cannot_be_read_fail_the_trial(tmp_path: Path) -> None:
     (tmp_path / "predictions.parquet").write_bytes(b"PAR1")
-    found = measured(tmp_path, CONFIG, Outcome("complete", value=0.8))
+    found = evaluated(tmp_path, CONFIG, Outcome("complete", value=0.8))
     assert (found.outcome, found.cause) == ("failed", "error")
     assert "predictions.parquet" in found.message
 
@@ -92,8 +92,8 @@ def test_an_attempt_that_nobody_works_on_any_more_is_not_waited_for(tmp_path: Pa
     session = session_of(Home.open(tmp_path))
     running = SimpleNamespace(status="running", attempt=2)
     session.opened.state = SimpleNamespace(trials=[running])  # type: ignore[assignment]
-    session.over(0, 1)  # one before it, whose end was said
+    session.receive(AttemptMessage(0, 1))  # an earlier one, whose outcome was recorded
     with pytest.raises(DenseError, match="tasks of trial 0 ended"):
-        session.over(0, 2)
+        session.receive(AttemptMessage(0, 2))
     running.status = "complete"
-    session.over(0, 2)
+    session.receive(AttemptMessage(0, 2))

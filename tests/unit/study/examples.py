@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from conf.schema.study import Study
 from tasks.study.events import (
     Asked,
@@ -19,6 +21,7 @@ from tasks.study.events import (
 from tasks.study.lock import Holder
 from tasks.study.replay import fold
 from tasks.study.state import State
+from tasks.study.trial import Status, Trial
 
 ME = Holder(1, "here", 0.0)
 STUDY = Study(name="digits", search={"space": {"train.lr": {"low": 1e-4, "high": 0.1}}})
@@ -105,6 +108,24 @@ def stopped(reason: str) -> Stopped:
 def enqueued(key: str, lr: float = 0.5) -> Enqueued:
     """A person's idea."""
     return Enqueued(values={"train.lr": lr}, key=key, time=0.5)
+
+
+def trial_of(
+    number: int, status: Status, value: float | None, seconds: float, **fields: Any
+) -> Trial:
+    """A trial after the end of an attempt."""
+    fields = {"values": {}, **fields}
+    return Trial(
+        number=number,
+        batch=0,
+        digest=f"{number:064x}",
+        origin="model",
+        asked=1.0,
+        status=status,
+        value=value,
+        seconds=seconds,
+        **fields,
+    )
 
 
 def folded(*events: Event) -> State:

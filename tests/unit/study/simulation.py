@@ -12,7 +12,7 @@ import heapq
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import SimpleNamespace
+from typing import Any
 
 from conf.schema.search import Rungs, Search
 from conf.schema.study import Study
@@ -22,6 +22,7 @@ from tasks.study.events import Asked, Attempt, Event, Promoted, Stopped, Suggest
 from tasks.study.policy import Ask, Promote, Start, Stop, Wait, decide
 from tasks.study.replay import apply, fold
 from tasks.study.state import State
+from tasks.train.engine.outcome import Ending, Outcome
 
 Proposer = Callable[[State, int], Asked]
 
@@ -59,7 +60,7 @@ class Folder:
 
     epoch: int = 0
     attempt: int = 0
-    result: SimpleNamespace | None = None
+    result: Outcome | None = None
 
 
 @dataclass
@@ -109,7 +110,7 @@ class World:
         self.starts.append((number, attempt))
         self._plan(number)
 
-    def next_end(self) -> tuple[int, SimpleNamespace]:
+    def next_end(self) -> tuple[int, Outcome]:
         """Let time pass until a trial's process ends."""
         while True:
             number = self._epoch()
@@ -125,7 +126,7 @@ class World:
         self.agenda.clear()
         self.written = 0
 
-    def settle(self, number: int, attempt: int) -> SimpleNamespace:
+    def settle(self, number: int, attempt: int) -> Outcome:
         """What an attempt left."""
         folder = self.folders.setdefault(number, Folder())
         if folder.result is not None and folder.attempt == attempt:
@@ -155,10 +156,9 @@ class World:
         return number
 
 
-def end(outcome: str, **facts: object) -> SimpleNamespace:
+def end(outcome: Ending, **facts: Any) -> Outcome:
     """The end of an attempt."""
-    facts = {"cause": None, "value": None, "seconds": 1.0, "epochs": 0, "message": "", **facts}
-    return SimpleNamespace(outcome=outcome, **facts)
+    return Outcome(outcome, **{"seconds": 1.0, **facts})
 
 
 def unit(*parts: object) -> float:
