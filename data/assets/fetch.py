@@ -23,7 +23,7 @@ from typing import IO
 
 from conf.loading.digests import canonical_json, sha256_text
 from conf.runtime.errors import BadInput, DenseError
-from conf.runtime.file_lock import file_lock
+from conf.runtime.file_lock import temporary_lock
 from conf.runtime.home import Home
 
 SECONDS = 900
@@ -70,7 +70,7 @@ def fetched(archive: Archive, home: Home) -> Path:
 
 def lock(home: Home, name: str, *, wait: bool = True) -> AbstractContextManager[bool]:
     """The lock of an asset's folder; wait while another process fetches it."""
-    return file_lock(home.assets / f"{name}.lock", wait=wait)
+    return temporary_lock(home.assets / f"{name}.lock", wait=wait)
 
 
 def _fetch(archive: Archive, folder: Path) -> None:

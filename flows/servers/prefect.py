@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from conf.runtime.closeable import Closing
 from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home
 
 START_SECONDS = 120.0
@@ -73,8 +73,7 @@ class PrefectServer(Closing):
         self.log.parent.mkdir(parents=True, exist_ok=True)
         home.prefect.mkdir(parents=True, exist_ok=True)
         # One server at a time creates or migrates the database.
-        self._migration = os.open(home.prefect / "start.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._migration, fcntl.LOCK_EX)
+        self._migration = FileLock.acquire(home.prefect / "start.lock")
         pages = {"PREFECT_UI_API_URL": self.url}  # its pages ask where they came from
         switches = {**({**LEASES, **pages} if full else EPHEMERAL), **(environment or {})}
         self._process = self._launch(home.prefect, switches)
@@ -115,7 +114,7 @@ class PrefectServer(Closing):
                     f"its log is {self.log}"
                 )
             time.sleep(0.1)
-        self._release_migration()
+        self._migration.close()
         return self.url
 
     @property
@@ -128,14 +127,9 @@ class PrefectServer(Closing):
         """Whether the server is gone."""
         return self._process.poll() is not None
 
-    def _release_migration(self) -> None:
-        if self._migration >= 0:
-            os.close(self._migration)
-            self._migration = -1
-
     def close(self) -> None:
         """End the server and everything it started."""
-        self._release_migration()
+        self._migration.close()
         if self._process.stdin:
             self._process.stdin.close()
         self._process.wait()

@@ -10,8 +10,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from conf.runtime.errors import BadInput
+from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home, write_atomically
-from tasks.study.lock import Holder, StudyLock, holder_of
+from tasks.study.lock import Holder, holder_of, lock_study
 
 FILE = "servers.json"
 LOCK = "servers.lock"
@@ -61,13 +62,13 @@ def lock_path(home: Home) -> Path:
     return home.path / LOCK
 
 
-def take(home: Home, now: float) -> StudyLock:
+def take(home: Home, now: float) -> FileLock:
     """Become the one who keeps the servers up.
 
     Raises:
         Held: somebody does already.
     """
-    return StudyLock.take(lock_path(home), Holder(os.getpid(), socket.gethostname(), now))
+    return lock_study(lock_path(home), Holder(os.getpid(), socket.gethostname(), now))
 
 
 def holder(home: Home) -> Holder | None:

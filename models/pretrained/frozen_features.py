@@ -6,7 +6,6 @@ weights and the settings that determine features, so that trials and studies sha
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from conf.loading.digests import canonical_json, sha256_text
+from conf.runtime.file_lock import FileLock
 from conf.runtime.types import Floats32, Ints
 from conf.schema.pretrained import Head, PackageWeights
 from data.assets.pretrained import digest, facts_of, home_of, located
@@ -149,9 +149,7 @@ def features_of(model: Head, card: DataCard, part: Path) -> Floats32:
     place = home.features / card.key  # `dense clean` takes them with the data
     file = place / f"{sha256_text(canonical_json(identity))[:32]}.npy"
     if not file.exists():
-        place.mkdir(parents=True, exist_ok=True)
-        with (place / f"{file.stem}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with FileLock.acquire(file.with_suffix(".lock")):
             if not file.exists():
                 _write(_computed(model, card, part, folder), file)
     found: Floats32 = np.load(file, mmap_mode="r", allow_pickle=False)

@@ -18,7 +18,7 @@ from tasks.archive.manifest import MANIFEST, Manifest, Packed
 from tasks.prepare.store.pin import pinned_key
 from tasks.prepare.store.store import CARD, open_prepared
 from tasks.report.reproduce import as_yaml
-from tasks.study.lock import Holder, StudyLock
+from tasks.study.lock import Holder, lock_study
 from tasks.study.reader import StudyRecord
 
 LEFT_OUT = ("lock",)
@@ -47,7 +47,7 @@ def export(
     record = StudyRecord.read(home, name)
     if out.exists():
         raise BadInput(f"{out} is there already; move it away, or give another --out")
-    with StudyLock.take(record.folder / "lock", holder):
+    with lock_study(record.folder / "lock", holder):
         record = StudyRecord.read(home, name)
         key = pinned_key(home, name)
         if data and (key is None or open_prepared(home, key) is None):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import math
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conf.runtime.errors import BadInput, Held
+from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home, write_atomically
 from data.card import ImageInputs, parse_inputs
 from tasks.scoring.predict import rows_of
@@ -56,12 +56,10 @@ class Seen:
         Raises:
             Held: one is under way.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.with_suffix(".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Held("another look at the same rows is under way; wait for its end") from None
+        lock = FileLock.try_acquire(self._path.with_suffix(".lock"))
+        if lock is None:
+            raise Held("another look at the same rows is under way; wait for its end")
+        with lock:
             yield
 
     def stamps(self) -> Stamps:

@@ -8,14 +8,13 @@ for a model: `held` is taken by whoever reads the alias in order to move it.
 
 from __future__ import annotations
 
-import fcntl
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home
 from tasks.packaging.records import Incumbent
 from tasks.study.reader import StudyRecord, studies
@@ -34,14 +33,10 @@ class AliasMoved(DenseError):
     """Somebody moved the alias `champion` after the decision was made."""
 
 
-@contextmanager
-def held(home: Home, model: str) -> Iterator[None]:
-    """Hold a registered model; a second holder waits for the first."""
-    path = home.path / "registry" / f"{quote(model, safe='')}.lock"  # a name may hold `../`
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def held(home: Home, model: str) -> FileLock:
+    """Lock a registered model; a second caller waits for the first."""
+    # Quoted, because the name of a model may contain `../`.
+    return FileLock.acquire(home.path / "registry" / f"{quote(model, safe='')}.lock")
 
 
 def aliased(client: MlflowClient, model: str, alias: str = CHAMPION) -> ModelVersion | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from conf.loading.digests import study_identity
 from conf.runtime.closeable import Closing
 from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home, write_atomically
 from conf.schema.study import Study
 from tasks.study.events import Asked, Changed, Event
@@ -20,7 +21,7 @@ from tasks.study.identity import (
     stored_study,
 )
 from tasks.study.journal import Journal, read
-from tasks.study.lock import Holder, StudyLock, held_by, holder_of
+from tasks.study.lock import Holder, held_by, holder_of, lock_study
 from tasks.study.replay import apply, fold_file
 from tasks.study.state import State
 from tasks.study.transfer_source import look
@@ -33,7 +34,7 @@ class OpenStudy(Closing):
     """
 
     def __init__(
-        self, study: Study, folder: Path, lock: StudyLock, journal: Journal, state: State, torn: int
+        self, study: Study, folder: Path, lock: FileLock, journal: Journal, state: State, torn: int
     ) -> None:
         self.study = study
         self.folder = folder
@@ -55,12 +56,12 @@ class OpenStudy(Closing):
             BadInput: another study has this name, or the journal has a bad line.
         """
         folder = home.study(study.name)
-        lock = StudyLock.take(folder / "lock", holder)
+        lock = lock_study(folder / "lock", holder)
         try:
             first = begun_study(folder, study) or _begin(folder, study)
             journal, events, torn = Journal.open(folder / JOURNAL_FILE)
         except BaseException:
-            lock.release()
+            lock.close()
             raise
         opened = cls(study, folder, lock, journal, State(study.evaluate.direction), torn)
         try:
@@ -89,7 +90,7 @@ class OpenStudy(Closing):
     def close(self) -> None:
         """Give the study back."""
         self._journal.close()
-        self._lock.release()
+        self._lock.close()
 
 
 def refuse(home: Home, study: Study) -> None:

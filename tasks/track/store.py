@@ -6,7 +6,6 @@ Importing this module is cheap. MLflow itself is imported by the functions, whic
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home
 
 if TYPE_CHECKING:
@@ -92,17 +92,10 @@ def _start(home: Home, uri: str) -> None:
     if uri.startswith("http"):
         _require_answer(home, uri)
         return
-    with _locked(home.path / "mlflow.lock"):
+    with FileLock.acquire(home.path / "mlflow.lock"):
         if uri == own_uri(home):
             _prepare(home)
         _require_answer(home, uri)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _named_server(home: Home) -> str | None:

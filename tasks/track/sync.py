@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from conf.runtime.errors import DenseError
 from conf.runtime.home import Home
-from tasks.study.lock import Holder, StudyLock
+from tasks.study.lock import Holder, lock_study
 from tasks.study.reader import StudyRecord
 from tasks.track import project, sessions, store
 from tasks.track.ledger import Ledger
@@ -36,7 +36,7 @@ def sync(home: Home, name: str) -> Synced:
     """
     record = StudyRecord.read(home, name)
     holder = Holder(os.getpid(), socket.gethostname(), time.time())
-    with StudyLock.take(record.folder / "lock", holder):
+    with lock_study(record.folder / "lock", holder):
         record = StudyRecord.read(home, name)
         known = sessions.read(record.folder)
         data_key = known[0].data_key if known else ""

@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from conf.loading.load import load_study
 from conf.runtime.home import Home
 from tasks.study.events import Asked, Suggested
-from tasks.study.lock import Holder, StudyLock
+from tasks.study.lock import Holder, lock_study
 from tasks.study.writer import OpenStudy
 from tests.e2e.command import Command
 
@@ -184,7 +184,7 @@ def first_batch() -> Asked:
 
 def test_a_study_that_another_drives_is_held(idle: Command) -> None:
     folder = begun(idle)
-    with StudyLock.take(folder / "lock", here()):
+    with lock_study(folder / "lock", here()):
         sentence = refused(idle, "run", "digits", code=3)
         assert f"held by process {os.getpid()}" in sentence and "dense stop digits" in sentence
         assert "held by" in refused(idle, "sync", "digits", code=3)

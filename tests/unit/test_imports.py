@@ -49,7 +49,6 @@ LIBRARIES = {
     "models": {"prefect", "mlflow"},
     "tasks/suggest": PURE,
     "tasks/study": PURE,
-    "tasks/study/lock.py": LIGHT,  # it waits for a moment, and is no part of what decides
     "tasks/evaluate": LIGHT,
     "tasks/report": LIGHT,
     "tasks/track": {"torch", "pytorch_lightning"},

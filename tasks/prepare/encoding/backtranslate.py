@@ -11,7 +11,7 @@ from typing import Any
 
 from conf.runtime.child_process import answer, call
 from conf.runtime.errors import BadInput
-from conf.runtime.file_lock import file_lock
+from conf.runtime.file_lock import temporary_lock
 from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.prepare.store.store import Prepared
@@ -45,7 +45,7 @@ def translate(study: Study, home: Home, prepared: Prepared, say: Callable[[str],
         facts_of(folder)
     models = [digest(folder) for folder in folders]
     file = paraphrases_file(home, prepared.key, wanted)
-    with file_lock(file.with_suffix(".lock")):
+    with temporary_lock(file.with_suffix(".lock")):
         if file.exists():
             _same_models(file, models)
             return

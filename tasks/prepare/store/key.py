@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from conf.loading.digests import canonical_json, sha256_text
 from conf.runtime.errors import BadInput
+from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home, write_atomically
 from conf.schema.study import Study
 
@@ -53,9 +53,7 @@ def fingerprint(files: Sequence[Path], pinned: str, home: Home) -> str:
 
 def _remember(cache: Path, found: dict[str, list[str]]) -> None:
     """Add entries to the cache without losing those of a process that writes at the same time."""
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with (cache.parent / "files.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock.acquire(cache.with_name("files.lock")):
         known = json.loads(cache.read_text()) if cache.exists() else {}
         write_atomically(cache, json.dumps({**known, **found}))
 

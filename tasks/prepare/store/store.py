@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.runtime.errors import DenseError
-from conf.runtime.file_lock import file_lock
+from conf.runtime.file_lock import temporary_lock
 from conf.runtime.home import Home, write_atomically
 from data.card import DataCard
 from tasks.prepare.store.key import file_sha256, sync_folder
@@ -89,7 +89,7 @@ def _damaged(path: Path, name: str) -> DenseError:
 
 def lock(home: Home, key: str, *, wait: bool = True) -> AbstractContextManager[bool]:
     """The key's lock; wait while another process (or thread) prepares the same key."""
-    return file_lock(home.data / f"{key}.lock", wait=wait)
+    return temporary_lock(home.data / f"{key}.lock", wait=wait)
 
 
 @contextmanager

@@ -1,12 +1,11 @@
-"""Locks that die with their holder, and what to do about a holder that should not live.
+"""The lock of a trial: which process runs it, and how to end that process.
 
-A lock is an `flock` on an open file. Processes that the holder forks share it, so it is free only
-when the last of them is gone: who waits for a trial's lock waits for the whole trial.
+The processes that a trial forks share its lock, so the lock is free only when the last of them is
+gone: waiting for the lock is waiting for the whole trial.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -15,41 +14,22 @@ import time
 from pathlib import Path
 from typing import Any
 
-POLL_SECONDS = 0.02
+from conf.runtime.file_lock import POLL_SECONDS, FileLock, is_locked
 
 
-def try_lock(path: Path, kind: int = fcntl.LOCK_EX) -> int | None:
-    """Take the lock and return its descriptor, or None when another process holds it.
-
-    Of kind `fcntl.LOCK_SH` many may hold it together.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except BaseException:
-        os.close(handle)
-        raise
-    return handle
-
-
-def lock_trial(path: Path, *, wait: float) -> int:
-    """Take a trial's lock and write into it whose it is.
+def lock_trial(path: Path, *, wait: float) -> FileLock:
+    """Take the lock of a trial and write into it which process holds it.
 
     Raises:
         TimeoutError: another process still holds it after `wait` seconds.
     """
-    deadline = time.monotonic() + wait
-    while (handle := try_lock(path)) is None:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{path} is still held by {read_holder(path)}")
-        time.sleep(POLL_SECONDS)
+    try:
+        lock = FileLock.acquire(path, timeout=wait)
+    except TimeoutError:
+        raise TimeoutError(f"{path} is still held by {read_holder(path)}") from None
     pid = os.getpid()
     write_facts(
-        handle,
+        lock,
         {
             "pid": pid,
             "group": os.getpgid(pid),
@@ -57,19 +37,17 @@ def lock_trial(path: Path, *, wait: float) -> int:
             "host": socket.gethostname(),
         },
     )
-    return handle
+    return lock
 
 
-def write_facts(handle: int, facts: dict[str, Any]) -> None:
-    """Replace what stands in a lock file that is held."""
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, (json.dumps(facts) + "\n").encode(), 0)
+def write_facts(lock: FileLock, facts: dict[str, Any]) -> None:
+    """Replace the facts in the file of a lock."""
+    lock.write((json.dumps(facts) + "\n").encode())
 
 
-def add_facts(handle: int, facts: dict[str, Any]) -> None:
-    """Add to what stands in a lock file that is held."""
-    size = os.fstat(handle).st_size
-    write_facts(handle, json.loads(os.pread(handle, size, 0)) | facts)
+def add_facts(lock: FileLock, facts: dict[str, Any]) -> None:
+    """Add to the facts in the file of a lock."""
+    write_facts(lock, json.loads(lock.read()) | facts)
 
 
 def read_holder(path: Path) -> dict[str, Any]:
@@ -79,17 +57,6 @@ def read_holder(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
-
-
-def is_held(path: Path) -> bool:
-    """Whether some process holds the lock now."""
-    if not path.exists():
-        return False
-    handle = try_lock(path)
-    if handle is None:
-        return True
-    os.close(handle)
-    return False
 
 
 def end_holder(path: Path, *, wait: float = 30.0) -> bool:
@@ -104,7 +71,7 @@ def end_holder(path: Path, *, wait: float = 30.0) -> bool:
     """
     deadline = time.monotonic() + wait
     held = False
-    while is_held(path):
+    while is_locked(path):
         held = True
         kill_recorded_group(read_holder(path))
         if time.monotonic() > deadline:

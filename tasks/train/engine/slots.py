@@ -8,14 +8,12 @@ slot leaks: a lock goes with its process.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.train.engine.locks import POLL_SECONDS, is_held, try_lock
+from conf.runtime.file_lock import POLL_SECONDS, FileLock, is_locked
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,12 @@ class Slot:
     """A slot that this process holds until it ends or releases it."""
 
     number: int
-    handles: tuple[int, ...]
+    locks: tuple[FileLock, ...]
 
     def release(self) -> None:
         """Give the slot back."""
-        for handle in self.handles:
-            os.close(handle)
+        for lock in self.locks:
+            lock.close()
 
 
 def try_slot(
@@ -65,25 +63,25 @@ def try_slot(
     lock together, and a lock of their share each. They take none for which a trial queues that is
     to have it for itself.
     """
-    wanted = [(folder / str(core), fcntl.LOCK_EX) for core in share.cores(slot)]
+    paths = [(folder / str(core), False) for core in share.cores(slot)]
     gpus = share.gpus(slot, visible)
-    if share.gpu_share > 1 and any(is_held(queue_of(folder, gpu)) for gpu in gpus):
+    if share.gpu_share > 1 and any(is_locked(queue_of(folder, gpu)) for gpu in gpus):
         return None
     for gpu in gpus:
         if share.gpu_share == 1:
-            wanted.append((folder / f"gpu{gpu}", fcntl.LOCK_EX))
+            paths.append((folder / f"gpu{gpu}", False))
         else:
             part = slot % share.gpu_share
-            wanted.append((folder / f"gpu{gpu}", fcntl.LOCK_SH))
-            wanted.append((folder / f"gpu{gpu}.{part}", fcntl.LOCK_EX))
-    handles: list[int] = []
-    for path, kind in wanted:
-        handle = try_lock(path, kind)
-        if handle is None:
-            Slot(slot, tuple(handles)).release()
+            paths.append((folder / f"gpu{gpu}", True))
+            paths.append((folder / f"gpu{gpu}.{part}", False))
+    locks: list[FileLock] = []
+    for path, shared in paths:
+        lock = FileLock.try_acquire(path, shared=shared)
+        if lock is None:
+            Slot(slot, tuple(locks)).release()
             return None
-        handles.append(handle)
-    return Slot(slot, tuple(handles))
+        locks.append(lock)
+    return Slot(slot, tuple(locks))
 
 
 def take_slot(
@@ -103,20 +101,20 @@ def take_slot(
         visible: the GPUs that trials may use.
         waiting: called before every further try.
     """
-    queue: int | None = None
+    queue: FileLock | None = None
     try:
         while True:
             for number in range(count):
                 if slot := try_slot(folder, number, share, visible):
                     return slot
             if queue is None and share.gpu_share == 1:
-                tries = (try_lock(queue_of(folder, gpu)) for gpu in visible)
-                queue = next((handle for handle in tries if handle is not None), None)
+                tries = (FileLock.try_acquire(queue_of(folder, gpu)) for gpu in visible)
+                queue = next((lock for lock in tries if lock is not None), None)
             waiting()
             time.sleep(POLL_SECONDS)
     finally:
         if queue is not None:
-            os.close(queue)
+            queue.close()
 
 
 def queue_of(folder: Path, gpu: str) -> Path:

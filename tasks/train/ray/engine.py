@@ -20,10 +20,10 @@ from typing import Any
 
 from conf.runtime.closeable import Closing
 from conf.runtime.errors import BadInput, DenseError
+from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home, write_atomically
 from conf.schema.model import Model
 from conf.schema.run import Resources
-from tasks.train.engine import locks
 from tasks.train.engine.engine import GRACE_SECONDS
 from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.recover import settle
@@ -172,7 +172,7 @@ class RayEngine(Closing):
         """Write what every node must see; the lock on it is held until the process ends."""
         write_atomically(self._marker, self._marker.name)
         if (
-            locks.try_lock(self._marker) is None
+            FileLock.try_acquire(self._marker) is None
             or not complaint_about(self._marker, self._marker.name) == ""
         ):
             raise BadInput(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import conf.runtime.environment
 from conf.runtime.errors import DenseError
+from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home
 from conf.schema.model import Model
 from conf.schema.run import Resources
-from tasks.train.engine import locks
 from tasks.train.engine.capacity import slot_count
 from tasks.train.engine.engine import Engine
 from tasks.train.engine.outcome import Outcome
@@ -40,9 +40,9 @@ def complaint_about(marker: Path, token: str) -> str:
             f"resources.engine: node {host} does not see the home {home}; put DENSE_HOME on "
             "storage that all nodes of the Ray cluster mount at the same path"
         )
-    handle = locks.try_lock(marker)
-    if handle is not None:
-        os.close(handle)
+    lock = FileLock.try_acquire(marker)
+    if lock is not None:
+        lock.close()
         return (
             f"resources.engine: node {host} does not see locks that others hold in the home "
             f"{home}; mount that storage with locks"

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from conf.runtime.file_lock import FileLock, is_locked
 from conf.runtime.home import Home
 from tasks.train.engine import locks
 from tasks.train.engine.client import TrialServer
@@ -38,9 +39,12 @@ def group_of(folder: TrialFolder) -> int:
 def assert_nothing_left(home: Home, folder: TrialFolder) -> None:
     """No living process of the trial, and every lock free."""
     wait_until(lambda: not living_group(group_of(folder)), 10)
-    assert not locks.is_held(folder.lock)
+    assert not is_locked(folder.lock)
     for path in home.slots.rglob("*"):
-        assert path.is_dir() or not locks.is_held(path), f"slot {path.name} leaked"
+        if not path.is_dir():
+            lock = FileLock.try_acquire(path)
+            assert lock is not None, f"slot {path.name} leaked"
+            lock.close()
 
 
 @pytest.mark.parametrize(
@@ -99,8 +103,7 @@ def test_waiting_for_a_slot_costs_no_seconds_of_the_trial(
     engine: Engine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     folder = train_home.slots / os.uname().nodename
-    taken = [locks.try_lock(folder / str(number)) for number in range(2)]
-    assert None not in taken
+    taken = [FileLock.acquire(folder / str(number), timeout=0) for number in range(2)]
     outcomes: list[Outcome] = []
     thread = threading.Thread(
         target=lambda: outcomes.append(engine.run(make_spec(trial_seconds=20.0), tmp_path))
@@ -109,8 +112,8 @@ def test_waiting_for_a_slot_costs_no_seconds_of_the_trial(
     time.sleep(2.0)
     assert not began(TrialFolder(tmp_path))
     released = time.monotonic()
-    for handle in taken:
-        os.close(handle or 0)
+    for lock in taken:
+        lock.close()
     thread.join(WAIT)
     assert outcomes[0].outcome == "complete"
     assert outcomes[0].seconds <= time.monotonic() - released

@@ -20,7 +20,7 @@ from conf.runtime.home import Home
 from tasks.archive.manifest import MANIFEST, Manifest, fits
 from tasks.archive.pack import export
 from tasks.archive.unpack import restore_archive
-from tasks.study.lock import Holder, StudyLock
+from tasks.study.lock import Holder, lock_study
 from tasks.study.reader import StudyRecord
 from tasks.train.spec import TrialSpec
 from tests.unit.report.made import crowned, made_home, made_study
@@ -97,7 +97,7 @@ def test_a_study_that_is_there_stays(packed: tuple[Home, Path], tmp_path: Path) 
 
 def test_a_study_that_is_run_is_not_packed(packed: tuple[Home, Path], tmp_path: Path) -> None:
     home, out = packed
-    with StudyLock.take(home.study("digits") / "lock", ME), pytest.raises(Held):
+    with lock_study(home.study("digits") / "lock", ME), pytest.raises(Held):
         export(home, "digits", tmp_path / "new.tar.gz", ME)
     assert not list(tmp_path.iterdir())
     before = out.read_bytes()

@@ -14,7 +14,7 @@ from flows.cli.main import app
 from flows.study.checked_study import whole_values
 from tasks.study.enqueued import collect
 from tasks.study.identity import JOURNAL_FILE
-from tasks.study.lock import Holder, StudyLock
+from tasks.study.lock import Holder, lock_study
 from tasks.study.reader import StudyRecord
 from tasks.study.writer import OpenStudy
 from tests.unit.report.made import made_study
@@ -48,11 +48,11 @@ def test_requests_are_taken_in_the_order_in_which_they_were_made(record: StudyRe
 
 def test_it_works_beside_a_running_study(record: StudyRecord) -> None:
     journal = (record.folder / JOURNAL_FILE).read_bytes()
-    lock = StudyLock.take(record.folder / "lock", Holder(1, "here", 0.0))
+    lock = lock_study(record.folder / "lock", Holder(1, "here", 0.0))
     try:
         enqueue("digits", ["train.lr=2e-3"])
     finally:
-        lock.release()
+        lock.close()
     assert len(inbox(record)) == 1
     assert (record.folder / JOURNAL_FILE).read_bytes() == journal  # its driver's alone
 

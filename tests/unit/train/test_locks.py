@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf.runtime.file_lock import FileLock, is_locked
 from conf.schema.run import Resources
 from tasks.train.engine import locks, slots
 from tasks.train.engine.capacity import slot_count, visible_gpus
@@ -37,11 +38,11 @@ def hold(path: Path) -> subprocess.Popen[str]:
 def test_a_lock_is_free_when_its_holder_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     holder = hold(path)
-    assert locks.is_held(path) and locks.try_lock(path) is None
+    assert is_locked(path) and FileLock.try_acquire(path) is None
     assert locks.read_holder(path)["pid"] == holder.pid
     holder.kill()
     holder.wait()
-    assert not locks.is_held(path)
+    assert not is_locked(path)
 
 
 def test_a_holder_is_ended(tmp_path: Path) -> None:
@@ -54,11 +55,11 @@ def test_a_holder_is_ended(tmp_path: Path) -> None:
 
 def test_a_lock_that_another_holds_is_waited_for_only_so_long(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    handle = locks.try_lock(path)
+    lock = FileLock.acquire(path)
     with pytest.raises(TimeoutError):
         locks.lock_trial(path, wait=0.1)
-    os.close(handle or 0)
-    os.close(locks.lock_trial(path, wait=0.1))
+    lock.close()
+    locks.lock_trial(path, wait=0.1).close()
 
 
 def test_a_process_that_took_over_a_number_is_not_killed(tmp_path: Path) -> None:
@@ -73,11 +74,11 @@ def test_a_process_that_took_over_a_number_is_not_killed(tmp_path: Path) -> None
 
 
 def test_facts_are_added(tmp_path: Path) -> None:
-    handle = locks.lock_trial(tmp_path / "lock", wait=1)
-    locks.add_facts(handle, {"began": 1.5})
+    lock = locks.lock_trial(tmp_path / "lock", wait=1)
+    locks.add_facts(lock, {"began": 1.5})
     facts = locks.read_holder(tmp_path / "lock")
     assert (facts["pid"], facts["began"]) == (os.getpid(), 1.5)
-    os.close(handle)
+    lock.close()
 
 
 def test_slots_are_taken_in_turn_and_given_back(tmp_path: Path) -> None:

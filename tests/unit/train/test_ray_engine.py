@@ -12,10 +12,10 @@ import pytest
 
 from conf.loading.load import load_study
 from conf.runtime.errors import BadConfig, BadInput
+from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home
 from conf.schema.run import Resources
 from conf.schema.study import TrialConfig
-from tasks.train.engine import locks
 from tasks.train.ray.checks import cause_of, need_of, need_ray, places
 from tasks.train.ray.engine import RayEngine
 from tasks.train.ray.node_actor import complaint_about
@@ -54,9 +54,8 @@ def test_storage_without_locks_is_refused(tmp_path: Path) -> None:
     marker = tmp_path / ".shared-1"
     marker.write_text("1")
     assert "does not see locks" in complaint_about(marker, "1")
-    handle = locks.try_lock(marker)
-    assert handle is not None and complaint_about(marker, "1") == ""
-    os.close(handle)
+    with FileLock.acquire(marker, timeout=0):
+        assert complaint_about(marker, "1") == ""
 
 
 def test_memory_that_ran_out_on_a_node_is_told_from_its_death() -> None:
