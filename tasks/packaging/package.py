@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conf.runtime.patches import may_patch
 from data.card import DataCard
 from tasks.packaging import table_frame
 
@@ -136,10 +137,14 @@ def compare_requirements_by_name() -> None:
 
     When a model is saved or loaded, MLflow warns of versions that differ from the model's. Before
     that it lists the files of every installed package, half a second of processor time, to find
-    modules whose package has another name. The models here require no such package.
+    modules whose package has another name. The models here require no such package. A version of
+    MLflow that this was not checked with is left as it is (`conf.runtime.patches`).
     """
     from mlflow.utils import requirements_utils
+    from mlflow.version import VERSION
 
+    if not may_patch("mlflow", VERSION, "models load and save half a second slower"):
+        return
     requirements_utils._PACKAGES_TO_MODULES = {}
     requirements_utils._init_packages_to_modules_map = _skip
 

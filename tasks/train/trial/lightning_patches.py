@@ -3,14 +3,13 @@
 A small model's batch takes milliseconds, and Lightning adds one more around it: it enters a
 profiler for each hook, sets an attribute through `nn.Module.__setattr__`, which checks for
 parameters, reads signatures with `inspect`, and compares the names of its states ignoring case.
-`install` replaces these functions by faster equivalents. Private functions change without notice,
-so it does so only for the version of Lightning that the patches were checked with (`CHECKED_WITH`).
+`install` replaces these functions by faster equivalents, in the version of Lightning that the
+patches were checked with (`conf.runtime.patches`).
 """
 
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -22,8 +21,7 @@ from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.trainer import call
 from pytorch_lightning.trainer.connectors import callback_connector, data_connector
 
-CHECKED_WITH = "2.6.6"
-"""The version of Lightning whose private functions these patches were compared with."""
+from conf.runtime.patches import may_patch
 
 CURRENT = "_current_fx_name"
 """The attribute of the module from which `self.log` reads the hook that is running."""
@@ -45,16 +43,10 @@ class NoProfiler(PassThroughProfiler):
 def install() -> None:
     """Replace Lightning's functions; a second call changes nothing.
 
-    With another version of Lightning than `CHECKED_WITH`, Lightning's own functions stay and a
-    warning is printed to stderr, which is the trial's log: trials are slower, results are the same.
+    With another version of Lightning its own functions stay, and the trial's log has a warning:
+    trials are slower, results are the same.
     """
-    if pl.__version__ != CHECKED_WITH:
-        # printed, since trials silence Lightning's loggers and `warnings` shows a text only once
-        print(
-            f"warning: Lightning {pl.__version__} is not patched, trials train a little slower: "
-            f"tasks/train/trial/lightning_patches.py was checked with {CHECKED_WITH}",
-            file=sys.stderr,
-        )
+    if not may_patch("pytorch-lightning", pl.__version__, "trials train a little slower"):
         return
     # a trial has its own callbacks: those that other installed packages offer are not looked up
     callback_connector._load_external_callbacks = lambda group: []

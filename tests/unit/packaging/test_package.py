@@ -175,3 +175,17 @@ def test_requirements_are_compared_by_name(monkeypatch: pytest.MonkeyPatch) -> N
     assert compared(f"numpy=={np.__version__}") is None
     assert compared("numpy==0.1").installed_version == np.__version__
     assert compared("no-such-package==1.0").installed_version is None
+
+
+def test_another_version_of_mlflow_lists_packages_as_it_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow import version
+    from mlflow.utils import requirements_utils
+
+    own = object()
+    monkeypatch.setattr(requirements_utils, "_init_packages_to_modules_map", own)
+    monkeypatch.setattr(version, "VERSION", "3.99.0")
+    compare_requirements_by_name()
+    assert requirements_utils._init_packages_to_modules_map is own
+    assert "mlflow 3.99.0 is not patched" in capsys.readouterr().err
