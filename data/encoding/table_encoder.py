@@ -135,6 +135,35 @@ def encode(columns: Any, specs: Sequence[ColumnSpec], missing: Collection[str] =
     return np.concatenate(parts, axis=1)
 
 
+def row_problems(
+    columns: Any, specs: Sequence[ColumnSpec], missing: Collection[str] = (), *, gaps: bool
+) -> dict[int, str]:
+    """Why rows cannot be encoded, by position; rows that can be are absent.
+
+    Args:
+        columns: a frame, or a mapping from the name of a column to its values.
+        specs: how each raw column is encoded.
+        missing: written forms that mean a missing value, beside the empty string.
+        gaps: whether the model accepts missing values.
+    """
+    problems: dict[int, str] = {}
+    for spec in specs:
+        name = spec["name"]
+        for row, value in enumerate(list(columns[name])):
+            if row in problems:
+                continue
+            try:
+                (number,) = _parsed([value], spec, frozenset(missing))
+            except ValueError:
+                problems[row] = f"{name}: {value!r} is no {spec['kind']}"
+                continue
+            if math.isnan(number) and not gaps:
+                problems[row] = f"{name}: the value is missing"
+            elif math.isinf(number):
+                problems[row] = f"{name}: the value is infinite"
+    return problems
+
+
 def decode(matrix: Floats, specs: Sequence[ColumnSpec]) -> dict[str, list[Any]]:
     """Raw columns that are encoded as this matrix; categories without an input become `OTHER`."""
     columns, start = {}, 0

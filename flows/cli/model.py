@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WRITES = (".csv", ".jsonl", ".parquet")
 
 
-def predict(name: str, file: Path, out: Path | None) -> None:
+def predict(name: str, file: Path, out: Path | None, *, strict: bool = False) -> None:
     """Write a model's answers for the rows of a file: to `out`, else as CSV to stdout; `name` is as
     for `parse_model`.
 
@@ -35,7 +35,9 @@ def predict(name: str, file: Path, out: Path | None) -> None:
     model, which = parse_model(home, name)
     uri = store.bootstrap(home)
     with store.at_work(uri, "give the command again when it answers"):
-        answers = predict_file(store.client(uri), model, file, which)
+        answers, remarks = predict_file(store.client(uri), model, file, which, strict=strict)
+    for remark in remarks:
+        print(remark, file=sys.stderr)
     if out is None:
         answers.to_csv(sys.stdout, index=False)
     else:

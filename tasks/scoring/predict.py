@@ -12,6 +12,7 @@ from tasks.packaging.package import compare_requirements_by_name
 from tasks.packaging.table_frame import has_columns, read_frame
 from tasks.registry import aliases
 from tasks.registry.promote import meant
+from tasks.scoring.answers import answer_rows
 from tasks.scoring.read_files import read_file, read_texts
 
 if TYPE_CHECKING:
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
 
 
 def predict_file(
-    client: MlflowClient, model: str, file: Path, which: str = aliases.CHAMPION
-) -> pd.DataFrame:
+    client: MlflowClient,
+    model: str,
+    file: Path,
+    which: str = aliases.CHAMPION,
+    *,
+    strict: bool = False,
+) -> tuple[pd.DataFrame, list[str]]:
     """Predict the rows of a file with a registered model.
 
     Args:
@@ -33,12 +39,14 @@ def predict_file(
         model: name of the registered model.
         file: raw rows, as `tasks.scoring.read_files` reads them.
         which: the version, by alias or number.
+        strict: refuse the file if one row cannot be answered.
 
     Returns:
-        One line per row; of a folder of images with a first column `file`.
+        One line per row, of a folder of images with a first column `file`, with a last column
+        `reason` where rows have no answer; and remarks on such rows and on unknown categories.
 
     Raises:
-        BadInput: there is no such version, or the file does not hold rows that it accepts.
+        BadInput: there is no such version, or the file holds no row that it accepts.
     """
     if not file.exists():
         raise BadInput(f"there is no file {file}")
@@ -46,16 +54,17 @@ def predict_file(
     with tempfile.TemporaryDirectory() as folder:
         loaded = loaded_version(client, version, folder)
         rows, names = rows_of(loaded, file)
-        try:
-            answers = loaded.predict(rows)
-        except ValueError as error:  # the model's own message about a value it does not accept
-            raise BadInput(f"{file}: {error}") from error
+        inputs = parse_inputs(loaded.metadata.metadata["inputs"])
+        answers = answer_rows(loaded, rows, inputs, str(file))
+    if strict and answers.reasons:
+        raise BadInput(f"{file}: {answers.remarks()[0]}; correct them, or leave out --strict")
+    frame = answers.whole()
     if names:
-        answers.insert(0, "file", list(names))
-    return answers
+        frame.insert(0, "file", list(names))
+    return frame, answers.remarks()
 
 
-def rows_of(model: PyFuncModel, file: Path) -> tuple[RawValues | list[str], tuple[str, ...]]:
+def rows_of(model: PyFuncModel, file: Path) -> tuple[RawValues | list[str | None], tuple[str, ...]]:
     """Raw rows of a file as the model takes them, and the file name of each image."""
     facts = model.metadata.metadata
     data, inputs = facts["config"]["data"], parse_inputs(facts["inputs"])

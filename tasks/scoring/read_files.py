@@ -13,8 +13,10 @@ import numpy as np
 from conf.runtime.errors import BadInput
 from conf.runtime.types import Floats
 from data.card import ImageInputs, Inputs, TableInputs
+from data.encoding.table_encoder import encode, text_of
 from data.sources.images import HIDDEN
 from data.sources.images import SUFFIXES as IMAGES
+from data.sources.table_file import READABLE, TableFile, TableFormat, container_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,76 +68,75 @@ def read_file(
 
 def read_texts(
     file: Path, column: str | None, settings: Mapping[str, Any] = DEFAULT_SETTINGS
-) -> list[str]:
-    """Raw texts of a file.
+) -> list[str | None]:
+    """Raw texts of a file; None where one is missing.
 
     Args:
-        file: `.txt` with one text per line; `.jsonl` with one string or object per line; `.csv`,
-            `.tsv` or `.parquet`.
+        file: `.txt` with one text per line; `.jsonl` with one string or object per line; or a
+            table of any container.
         column: name of the text column in training; without it `text` or the only column is read.
         settings: as for `read_file`.
 
     Raises:
-        BadInput: the file cannot be read, is empty, or has values that are not text.
+        BadInput: the file cannot be read, or is empty.
     """
-    try:
-        texts = _lines(file) if file.suffix == ".txt" else _texts(file, column, settings)
-    except (OSError, ValueError, TypeError) as error:
-        raise BadInput(f"{file} cannot be read as texts: {error}") from error
+    if file.suffix == ".txt":
+        try:
+            texts: list[str | None] = list(file.read_text(encoding="utf-8").splitlines())
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{file} cannot be read as texts: {error}") from error
+    else:
+        texts = _texts(file, column, settings)
     if not texts:
         raise BadInput(f"{file} has no rows; add at least one")
-    if wrong := [row for row, text in enumerate(texts) if not isinstance(text, str)]:
-        raise BadInput(f"{file}: row {wrong[0]} is not a text ({texts[wrong[0]]!r})")
     return texts
 
 
-def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8").splitlines()
-
-
-def _texts(file: Path, column: str | None, settings: Mapping[str, Any]) -> list[str]:
-    import pandas as pd
-
+def _texts(file: Path, column: str | None, settings: Mapping[str, Any]) -> list[str | None]:
     table = read_table(file, settings)
     if table is None:
-        raise BadInput(f"{file} is not a .txt, {', '.join(TABLES)} file; convert it to one of them")
-    if not isinstance(table, pd.DataFrame):
-        return list(table)
+        raise BadInput(f"{file} is not a .txt, {READABLE} file; convert it to one of them")
+    if isinstance(table, list):
+        return [text_of(value) for value in table]
     named = [name for name in (column, "text") if name in table]
     if not named and table.shape[1] != 1:
-        raise ValueError(f"it has no column 'text'; it has {', '.join(map(str, table))}")
-    return list(table[named[0]] if named else table.iloc[:, 0])
-
-
-TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
+        has = ", ".join(map(str, table))
+        raise BadInput(f"{file} cannot be read as texts: it has no column 'text'; it has {has}")
+    values = table[named[0]] if named else table.iloc[:, 0]
+    return [text_of(value) for value in values]
 
 
 def read_table(file: Path, settings: Mapping[str, Any]) -> pd.DataFrame | list[Any] | None:
-    """Read a file with named columns.
+    """Read a file with named columns as training reads it; values as the container has them.
 
     Returns:
         A frame; a list of values for JSON lines that are not objects; None for other file types.
+
+    Raises:
+        BadInput: it cannot be read, or some of its lines are broken.
     """
-    import pandas as pd
-
-    if file.suffix not in TABLES:
+    if container_of(file) is None:
         return None
-    if file.suffix == ".jsonl":
-        return _json_lines(file)
-    if file.suffix == ".parquet":
-        return pd.read_parquet(file)
-    separator = settings.get("separator") or ("\t" if file.suffix == ".tsv" else ",")
-    return pd.read_csv(file, sep=separator, encoding=settings.get("encoding") or "utf-8")
+    if file.suffix == ".jsonl" and (values := _json_values(file)) is not None:
+        return values
+    table = TableFile(file, TableFormat.of(settings))
+    frame = table.table().to_pandas()
+    if table.broken.count:
+        line = table.broken.examples[0]
+        raise BadInput(f"{file} cannot be read as a table ({line}); correct the line")
+    return frame
 
 
-def _json_lines(file: Path) -> list[Any] | pd.DataFrame:
-    import pandas as pd
-
-    # Not `splitlines`: a JSON string may contain other line separators, such as U+2028.
-    lines = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line.strip()]
-    if lines and all(isinstance(line, dict) for line in lines):
-        return pd.DataFrame(lines)
-    return lines
+def _json_values(file: Path) -> list[Any] | None:
+    """Values of JSON lines that are no objects; None where the first line is an object."""
+    try:
+        # Not `splitlines`: a JSON string may contain other line separators, such as U+2028.
+        lines = [line for line in file.read_text("utf-8-sig").split("\n") if line.strip()]
+        if not lines or isinstance(json.loads(lines[0]), dict):
+            return None
+        return [json.loads(line) for line in lines]
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file} cannot be read as JSON lines: {error}") from error
 
 
 def _numbers(file: Path, names: Sequence[str], settings: Mapping[str, Any]) -> Floats:
@@ -144,22 +145,23 @@ def _numbers(file: Path, names: Sequence[str], settings: Mapping[str, Any]) -> F
             return np.asarray(np.load(file, allow_pickle=False), dtype=np.float64)
         table = read_table(file, settings)
         if table is None:
-            known = ", ".join((".npy", *TABLES))
-            raise BadInput(f"{file} is not a {known} file or an image; convert it to one of them")
+            raise BadInput(
+                f"{file} is not a .npy, {READABLE} file or an image; convert it to one of them"
+            )
         if isinstance(table, list):
             return np.asarray(table, dtype=np.float64)
-        return _columns(table, names)
+        return _columns(table, names, settings)
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(f"{file} cannot be read as rows of numbers: {error}") from error
 
 
-def _columns(frame: pd.DataFrame, names: Sequence[str]) -> Floats:
-    if names:
-        if missing := [name for name in names if name not in frame]:
-            has = ", ".join(map(str, frame))
-            raise ValueError(f"column {missing[0]!r} is missing; it has {has}")
-        frame = frame[list(names)]
-    return np.asarray(frame.to_numpy(dtype=np.float64))
+def _columns(frame: pd.DataFrame, names: Sequence[str], settings: Mapping[str, Any]) -> Floats:
+    if missing := [name for name in names if name not in frame]:
+        has = ", ".join(map(str, frame))
+        raise ValueError(f"column {missing[0]!r} is missing; it has {has}")
+    written = TableFormat.of(settings).numbers
+    specs = [{"name": name, "kind": "number", **written} for name in names or frame.columns]
+    return encode(frame, specs)
 
 
 def _images(file: Path, inputs: Inputs) -> FileRows | None:

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
 from conf.runtime.types import Ints
+from conf.schema.data import Band
 from conf.schema.evaluate import OF_TASK, Evaluate
 from data.card import parse_inputs
-from data.sources.labels import several
+from data.encoding.table_encoder import find_level, parse, text_of
+from data.sources.labels import class_labels, several
+from data.sources.table_file import READABLE, TableFormat
 from tasks.evaluate.intervals import BootstrapInterval, bootstrap_intervals
 from tasks.evaluate.predictions import (
     AnyPredictions,
@@ -29,8 +32,9 @@ from tasks.evaluate.predictions import (
 from tasks.packaging.benchmark import split_columns
 from tasks.registry import aliases
 from tasks.registry.promote import meant
+from tasks.scoring.answers import Answers, answer_rows
 from tasks.scoring.predict import loaded_version, rows_of
-from tasks.scoring.read_files import TABLES, read_table
+from tasks.scoring.read_files import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +52,8 @@ class FileScore:
     place: str
     rows: int
     metrics: Mapping[str, BootstrapInterval]
+    remarks: tuple[str, ...] = ()
+    """Rows that are left out, and categories that training never saw."""
 
 
 def score_files(
@@ -89,16 +95,43 @@ def score_file(model: PyFuncModel, file: Path, metrics: Sequence[str] = ()) -> F
     section = _evaluate_section(facts["config"], metrics)
     rows, names = rows_of(model, file)
     targets = [Path(name).parts[0] for name in names]
-    targets = targets or _column(file, facts, target_name(facts))
-    try:
-        answers = model.predict(rows)
-    except ValueError as error:  # the model's own message about a value it does not accept
-        raise BadInput(f"{file}: {error}") from error
-    first, auxiliary = split_columns(answers, facts.get("second"))
-    predictions = predictions_of(first, targets, facts, file)
+    targets = targets or _banded(_column(file, facts, target_name(facts)), facts)
+    answers = answer_rows(model, rows, parse_inputs(facts["inputs"]), str(file))
+    remarks = answers.remarks()
+    frame, kept = _with_targets(answers, targets, facts)
+    if gone := len(answers.answered) - len(kept):
+        remarks.append(f"{gone:,} rows without a target are left out, as in training")
+    if not len(kept):
+        raise BadInput(f"{file}: no row has both an answer and a target; {'; '.join(remarks)}")
+    first, auxiliary = split_columns(frame, facts.get("second"))
+    predictions = predictions_of(first, [targets[row] for row in kept], facts, file)
     if auxiliary is not None and not isinstance(predictions, TextPredictions):
-        predictions = replace(predictions, auxiliary=_auxiliary(auxiliary, facts, file))
-    return FileScore(str(file), len(targets), bootstrap_intervals(predictions, section))
+        predictions = replace(predictions, auxiliary=_auxiliary(auxiliary, facts, file, kept))
+    intervals = bootstrap_intervals(predictions, section)
+    return FileScore(str(file), len(kept), intervals, tuple(remarks))
+
+
+def _banded(targets: list[Any], facts: Mapping[str, Any]) -> list[Any]:
+    """Targets as classes, where the study makes classes of a number (`data.bands`)."""
+    data = facts["config"]["data"]
+    bands = [Band.model_validate(band) for band in data.get("bands") or ()]
+    return list(class_labels(targets, bands, data["label"])) if bands else targets
+
+
+def _with_targets(
+    answers: Answers, targets: Sequence[Any], facts: Mapping[str, Any]
+) -> tuple[pd.DataFrame, Ints]:
+    """Answers of the rows that have a target, and the positions of these rows in the file.
+
+    An empty cell of labels is a target: no label applies.
+    """
+    data = facts["config"]["data"]
+    if data["task"] == "multilabel":
+        return answers.frame, answers.answered
+    missing = set(data.get("missing") or ())
+    texts = (text_of(targets[row]) for row in answers.answered)
+    there = np.array([text is not None and text not in missing for text in texts], bool)
+    return answers.frame[there], answers.answered[there]
 
 
 def _evaluate_section(config: Mapping[str, Any], asked: Sequence[str]) -> Evaluate:
@@ -111,10 +144,13 @@ def _evaluate_section(config: Mapping[str, Any], asked: Sequence[str]) -> Evalua
     return section.model_copy(update={"metrics": names})
 
 
-def _auxiliary(answers: pd.DataFrame, facts: Mapping[str, Any], file: Path) -> AuxiliaryPredictions:
+def _auxiliary(
+    answers: pd.DataFrame, facts: Mapping[str, Any], file: Path, rows: Ints
+) -> AuxiliaryPredictions:
     """Predictions of the auxiliary target, with the file's column of its targets."""
     column = facts["config"]["data"]["second"]["label"]
-    predictions = predictions_of(answers, _column(file, facts, column), facts["second"], file)
+    targets = _column(file, facts, column)
+    predictions = predictions_of(answers, [targets[row] for row in rows], facts["second"], file)
     assert isinstance(predictions, Predictions | NumberPredictions)
     return AuxiliaryPredictions(facts["second"]["name"], predictions)
 
@@ -137,7 +173,8 @@ def predictions_of(
     if "text" in answers and not facts["labels"]:
         return TextPredictions(ids, [str(text) for text in targets], answers["text"].tolist())
     if "prediction" in answers:
-        floats = np.array([_target_number(target, place) for target in targets])
+        data = facts.get("config", {}).get("data", {})
+        floats = np.array([_target_number(target, place, data) for target in targets])
         return NumberPredictions(ids, floats, answers["prediction"].to_numpy())
     probabilities = answers.filter(regex="^p_").to_numpy(dtype=np.float32)
     if "labels" in answers:
@@ -181,7 +218,7 @@ def _column(file: Path, facts: Mapping[str, Any], name: str) -> list[Any]:
     frame = _table(file, facts["config"]["data"])
     if frame is None:
         raise BadInput(
-            f"{file} has no targets: pass {', '.join(TABLES)} with the column {name!r}, or for "
+            f"{file} has no targets: pass {READABLE} with the column {name!r}, or for "
             "images a folder with one sub-folder per class"
         )
     if name not in frame:
@@ -195,9 +232,9 @@ def _table(file: Path, data: Mapping[str, Any]) -> pd.DataFrame | None:
     return None if isinstance(table, list) else table
 
 
-def _target_number(target: Any, file: Path) -> float:
+def _target_number(target: Any, file: Path, data: Mapping[str, Any]) -> float:
     try:
-        number = float(target)
+        number = parse(target, {"kind": "number", **TableFormat.of(data).numbers})
     except (TypeError, ValueError):
         number = np.nan
     if not np.isfinite(number):
@@ -207,14 +244,15 @@ def _target_number(target: Any, file: Path) -> float:
 
 def _class_numbers(targets: Sequence[Any], labels: Sequence[Any], file: Path) -> Ints:
     """Index of each target among the model's classes, int64[rows]."""
-    place = {str(label): number for number, label in enumerate(labels)}
-    for row, target in enumerate(targets):
-        if str(target) not in place:
-            raise BadInput(
-                f"{file}: row {row} has the label {target!r}, which the model does not know; it "
-                f"knows {', '.join(place)}"
-            )
-    return np.array([place[str(target)] for target in targets], dtype=np.int64)
+    places = {str(label): number for number, label in enumerate(labels)}
+    found = [find_level(text_of(target) or "", places) for target in targets]
+    if None in found:
+        row = found.index(None)
+        raise BadInput(
+            f"{file}: row {row} has the label {targets[row]!r}, which the model does not know; it "
+            f"knows {', '.join(places)}"
+        )
+    return np.array(found, dtype=np.int64)
 
 
 def _shown(interval: BootstrapInterval) -> str:
@@ -231,7 +269,8 @@ def score_table(scores: Sequence[FileScore]) -> list[str]:
         cells = [one.metrics[name] for name in metrics]
         table.append([one.place, f"{one.rows:,}", *map(_shown, cells)])
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    return [
+    remarks = [f"{one.place}: {remark}" for one in scores for remark in one.remarks]
+    return remarks + [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in table
     ]

@@ -40,11 +40,14 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("--out", help="A .csv, .jsonl or .parquet; CSV is printed else.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse the file if one row cannot be answered.")
+    ] = False,
 ) -> None:
     """Answer the rows of a file by a registered model."""
     from flows.cli.model import predict
 
-    predict(study, file, out)
+    predict(study, file, out, strict=strict)
 
 
 @app.command()

@@ -103,7 +103,7 @@ def test_it_is_trained_and_answers_files_with_words(
     np.testing.assert_allclose(answers, saved.predictions, rtol=1e-4)
     assert score_file(model, file).metrics["rmse"].value == pytest.approx(scores.value, rel=1e-4)
     new = incoming(model, tmp_path, ["validation.csv"])
-    assert len(new) == len(rows.ids) and new.targets[0] == as_given["tip"].iloc[0]
+    assert len(new) == len(rows.ids) and float(new.targets[0]) == as_given["tip"].iloc[0]
     facts = parse_inputs(model.metadata.metadata["inputs"])  # which have been a file in between
     kept, now = build([rows.values], inputs, None).features, build([new.values], facts, None)
     np.testing.assert_allclose(kept.values, now.features.values, rtol=1e-5)

@@ -114,17 +114,20 @@ def test_texts_are_read_from_whatever_holds_them(tmp_path: Path, name: str) -> N
     ("name", "content", "message"),
     [
         pytest.param("rows.csv", "a,b\nx,y\n", "no column 'text'; it has a, b", id="which one"),
-        pytest.param("rows.csv", "text\n1\n", "row 0 is not a text", id="a number"),
-        pytest.param("rows.csv", "id,text\n1,x\n2,\n", "row 1 is not a text", id="a gap"),
         pytest.param("rows.txt", "", "no rows", id="empty"),
         pytest.param("rows.npy", "x", "convert it to one of them", id="no file of texts"),
-        pytest.param("rows.jsonl", "{", "cannot be read as texts", id="no json"),
+        pytest.param("rows.jsonl", "{", "cannot be read as JSON lines", id="no json"),
     ],
 )
 def test_what_holds_no_texts(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(BadInput, match=message):
         read_texts(tmp_path / name, "review")
+
+
+def test_texts_are_read_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,text\n1,NA\n2,\n3,007\n")
+    assert read_texts(tmp_path / "rows.csv", "text") == ["NA", None, "007"]
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_who_is_not_there_is_said_with_those_who_are(
         pytest.param("r.csv", "a,b\n1,2\n", "no column 'answer' for the targets", id="no-target"),
         pytest.param("r.csv", "a,b,answer\n1,2,maybe\n", "row 0 has the label 'maybe'", id="label"),
         pytest.param("r.csv", "b,answer\n2,yes\n", "column 'a' is missing", id="no-feature"),
-        pytest.param("r.xls", "", "is not a .npy", id="kind"),
+        pytest.param("r.doc", "", "is not a .npy", id="kind"),
     ],
 )
 def test_what_cannot_be_scored(tmp_path: Path, name: str, text: str, message: str) -> None:
