@@ -63,7 +63,7 @@ def is_active(
     """Whether all conditions of a key hold in a configuration, including its parents'
     conditions."""
     when = space[key].when or {}
-    if depth > len(space):  # the conditions go round in a circle
+    if depth > len(space):  # the conditions form a cycle
         return False
     for parent, wanted in when.items():
         if parent in space and not is_active(parent, space, config, depth + 1):

@@ -116,7 +116,7 @@ def _bad_condition(key: str, space: Space) -> tuple[str, str] | None:
             if not contains(space[parent], option):
                 return f"when: {parent} is never {shown(option)}", "name values that it can have"
     if key in _ancestors(key, space):
-        return "when: the conditions go round in a circle", "drop one of them"
+        return "when: the conditions form a cycle", "drop one of them"
     return None
 
 

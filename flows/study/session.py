@@ -74,6 +74,8 @@ class Session:
         begun = opened.state.asked > 0
         self.earlier = as_earlier(copy_earlier(home, opened.study, begun=begun))
         """What earlier studies found, as it was when this one began."""
+        self._warnings: set[str] = set()
+        """Warnings of the search that this run has shown."""
         self.idle = True
         """Whether this run has trained nothing so far."""
         self._data: Prepared | None = None
@@ -251,6 +253,9 @@ class Session:
     def asked(self, proposal: Proposal) -> None:
         """Record a batch; from here on its trials exist."""
         self.doing(batch_words(self.study, proposal))
+        if proposal.warning and proposal.warning not in self._warnings:
+            self._warnings.add(proposal.warning)
+            self.say(f"batch {self.state.batches}: {proposal.warning}")
         now = time.time()
         seconds = max(now - self.decided, 0.0)  # a clock may be set back
         self.append(asking(self.state, proposal, self.digest, now, seconds))

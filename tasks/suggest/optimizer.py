@@ -1,4 +1,4 @@
-"""The search on its own: ask, tell, and everything as JSON."""
+"""The search used alone: `Optimizer` with ask, tell and its record as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from conf.runtime.errors import BadInput
+from conf.schema.search import Scalar
 from tasks.suggest.problem import Problem
 from tasks.suggest.propose import propose
 from tasks.suggest.space.space import Space
@@ -18,7 +19,9 @@ from tasks.suggest.types import (
     Outcome,
     Settings,
     SkoptOptions,
+    SpaceDescription,
     StrategyName,
+    StrategyState,
     Suggestion,
     Values,
 )
@@ -30,20 +33,29 @@ FORMAT = 2
 
 
 class Optimizer:
-    """Proposes configurations and learns from what came of them.
+    """Suggests configurations and learns from their results (ask and tell).
 
-    Trials are numbered from 0 in the order in which they were asked. What was asked and not told
-    yet is pending, and known to the search. Nothing that was ever asked is asked again. Not safe
-    for several threads.
+    Trials are numbered from 0 in the order of suggestion. Those without a result are pending
+    points, which the search takes into account. No configuration is suggested twice. Not
+    thread-safe.
 
-    `space` maps a key to a range (`low`, `high`, `type`, `scale`, `step`) or to `choices`, each
-    with an optional `when`. `constraints` are texts like `width * depth <= 512`. `start` is
-    suggested first, as trial 0. `settings` are options of strategy `bayes`.
+    Args:
+        space: Key to a range (`low`, `high`, `type`, `scale`, `step`) or to `choices`, each with an
+            optional condition `when`.
+        direction: Whether the objective is minimized or maximized.
+        strategy: A name in `tasks.suggest.propose.STRATEGIES`.
+        seed: Suggestions are a function of the seed and the results.
+        start: Suggested first, as trial 0.
+        constraints: Texts like `width * depth <= 512`.
+        settings: Options of the strategy, and further objectives.
+
+    Raises:
+        BadInput: The space, `start` or a constraint is not valid.
     """
 
     def __init__(
         self,
-        space: Mapping[str, Any],
+        space: SpaceDescription,
         *,
         direction: Direction = "minimize",
         strategy: StrategyName = "bayes",
@@ -58,30 +70,36 @@ class Optimizer:
         self._strategy: StrategyName = strategy
         self._seed = seed
         self._settings = settings or Settings()
-        self._asked: dict[int, dict[str, Any]] = {}
-        self._told: dict[int, Observation] = {}
+        self._asked: dict[int, dict[str, Scalar]] = {}
+        self._results: dict[int, Observation] = {}
         self._reports: list[Observation] = []
-        self._enqueued: list[dict[str, Any]] = []
-        self._state: dict[str, Any] = {}
+        self._enqueued: list[dict[str, Scalar]] = []
+        self._state: StrategyState = {}
         self.exhausted = False
+        """Whether the last `ask` found no further configuration."""
+        self.warning: str | None = None
+        """Why the last `ask` could not choose as the strategy is meant to."""
 
     @property
     def observations(self) -> tuple[Observation, ...]:
-        """What was told, one a trial, sorted by number."""
-        return tuple(self._told[number] for number in sorted(self._told))
+        """The latest result of each trial, sorted by number."""
+        return tuple(self._results[number] for number in sorted(self._results))
 
     @property
-    def pending(self) -> tuple[tuple[int, dict[str, Any]], ...]:
-        """Number and values of what was asked and has not ended."""
+    def pending(self) -> tuple[tuple[int, dict[str, Scalar]], ...]:
+        """Number and values of the trials that have not ended."""
         return tuple((n, v) for n, v in self._asked.items() if not self._ended(n))
 
     def _ended(self, number: int) -> bool:
-        return number in self._told and self._told[number].rung is None
+        return number in self._results and self._results[number].rung is None
 
     def ask(self, count: int = 1) -> list[Suggestion]:
-        """The next configurations to try; fewer, and `exhausted` set, when no more exist."""
+        """The next `count` configurations to try.
+
+        In an exhausted space they are fewer, and `exhausted` is true.
+        """
         if count < 1:
-            raise BadInput(f"ask({count}): ask for one configuration at least")
+            raise BadInput(f"ask({count}): ask for at least one configuration")
         problem = Problem.of(
             self._space.description,
             first=len(self._asked),
@@ -98,12 +116,19 @@ class Optimizer:
         given = sum(suggestion.origin == "enqueued" for suggestion in proposal.suggestions)
         self._enqueued = self._enqueued[given + len(proposal.dropped) :]
         self._state, self.exhausted = proposal.state, proposal.exhausted
+        self.warning = proposal.warning
         for suggestion in proposal.suggestions:
             self._asked[suggestion.number] = suggestion.values
         return list(proposal.suggestions)
 
     def enqueue(self, values: Values) -> None:
-        """A person's idea, asked next; settings left open come from `start`, else mid-range."""
+        """Suggest a configuration next.
+
+        Settings that it lacks are taken from `start`, else from the middle of their range.
+
+        Raises:
+            BadInput: A value is not of the space, or a constraint is violated.
+        """
         self._space.complete(values, self._start)
         self._enqueued.append(dict(values))
 
@@ -118,17 +143,25 @@ class Optimizer:
         seconds: float | None = None,
         measures: Mapping[str, float] | None = None,
     ) -> None:
-        """What came of a trial: its objective, or that it failed and of what; `measures` are
-        further objectives that `settings.also` names.
+        """Add the result of a trial.
 
-        An objective that is missing or not finite counts as a failure of cause `nan`. With `rung`
-        the trial goes on and stays pending. BadInput for a number never asked, or told before.
+        Args:
+            number: That of its suggestion.
+            value: The objective; missing or not finite, the trial has failed with cause `nan`.
+            outcome: How the trial ended.
+            cause: Cause of a failure.
+            rung: Epochs after which `value` was taken, if the trial goes on: it stays pending.
+            seconds: Training time.
+            measures: The further objectives named in `settings.also`.
+
+        Raises:
+            BadInput: The number was not suggested, or the trial has ended before.
         """
         if number not in self._asked:
-            raise BadInput(f"tell({number}): no such trial was asked; the numbers come from ask")
+            raise BadInput(f"tell({number}): there is no such trial; use a suggestion's number")
         if self._ended(number):
-            raise BadInput(f"tell({number}): that trial has been told; tell each one once")
-        told = Observation(
+            raise BadInput(f"tell({number}): that trial has ended already; tell each one once")
+        observation = Observation(
             number,
             self._asked[number],
             _number(value),
@@ -138,14 +171,16 @@ class Optimizer:
             rung,
             {name: float(given) for name, given in (measures or {}).items()},
         )
-        if outcome != "failed" and not told.scored:
-            told = Observation(number, told.values, None, "failed", "nan", seconds, rung)
-        if told.rung is not None:
-            self._reports.append(told)
-        self._told[number] = told
+        if outcome != "failed" and not observation.scored:
+            observation = Observation(
+                number, observation.values, None, "failed", "nan", seconds, rung
+            )
+        if observation.rung is not None:
+            self._reports.append(observation)
+        self._results[number] = observation
 
     def to_json(self) -> str:
-        """Everything, as one JSON text; `from_json` continues exactly where this stands."""
+        """The whole search as JSON text, from which `from_json` continues it."""
         return json.dumps(
             {
                 "format": FORMAT,
@@ -168,13 +203,19 @@ class Optimizer:
 
     @classmethod
     def from_json(cls, text: str) -> Optimizer:
-        """The optimizer that `to_json` wrote; BadInput when the text is none."""
+        """The optimizer of a text that `to_json` wrote.
+
+        Raises:
+            BadInput: The text is not JSON of an optimizer, or of another format.
+        """
         try:
             record = json.loads(text)
-            known = record["format"] == FORMAT
+            readable = record["format"] == FORMAT
         except (ValueError, KeyError, TypeError):
-            raise BadInput("this is no optimizer's JSON; give what to_json returned") from None
-        if not known:
+            raise BadInput(
+                "this is not the JSON of an optimizer; pass the text that to_json returned"
+            ) from None
+        if not readable:
             raise BadInput(f"format {record['format']!r} is unknown; this version reads {FORMAT}")
         optimizer = cls(
             record["space"],
@@ -187,15 +228,15 @@ class Optimizer:
         optimizer._start = record["start"]
         optimizer._asked = dict(enumerate(record["asked"]))
         optimizer._reports = _observations(record["reports"], record["asked"])
-        told = _observations(record["told"], record["asked"])
-        optimizer._told = {observation.number: observation for observation in told}
+        observations = _observations(record["told"], record["asked"])
+        optimizer._results = {observation.number: observation for observation in observations}
         optimizer._enqueued = record["enqueued"]
         optimizer._state = record["state"]
         optimizer.exhausted = record["exhausted"]
         return optimizer
 
     def result(self) -> OptimizeResult:
-        """What was found, as scikit-optimize's result; its plots read it."""
+        """The results as scikit-optimize's `OptimizeResult`, for its plots."""
         from tasks.suggest.skopt_result import optimize_result
 
         return optimize_result(self._space, self.observations, self._direction, self._seed)
@@ -212,7 +253,7 @@ def _number(value: float | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _as_json(observation: Observation) -> dict[str, Any]:
+def _as_json(observation: Observation) -> dict[str, object]:
     return {key: item for key, item in asdict(observation).items() if key != "values"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -21,7 +21,10 @@ from tasks.suggest.types import (
     Origin,
     Rows,
     Settings,
+    SpaceDescription,
+    StrategyState,
     Values,
+    Vector,
 )
 
 Picked = list[tuple[dict[str, Scalar], Origin]]
@@ -32,9 +35,11 @@ class Choice:
     """The picks of a strategy."""
 
     picked: Picked
-    state: dict[str, Any]
-    """Given back to the strategy at the next step."""
+    state: StrategyState
+    """Given to the strategy at the next step."""
     forecast: Forecast | None = None
+    warning: str | None = None
+    """Why the strategy could not choose as it is meant to, for the user."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,14 @@ class Problem:
     reports: tuple[Observation, ...]
     """Values at rungs, also of trials that went on; sorted by number and rung."""
     start: Values | None
-    state: Mapping[str, Any]
+    state: StrategyState
+    """What the strategy returned at the step before."""
     settings: Settings = field(default_factory=Settings)
 
     @classmethod
     def of(
         cls,
-        space: Mapping[str, Any],
+        space: SpaceDescription,
         *,
         first: int,
         constraints: Sequence[str] = (),
@@ -68,7 +74,7 @@ class Problem:
         observations: Sequence[Observation] = (),
         pending: Sequence[tuple[int, Values]] = (),
         start: Values | None = None,
-        state: Mapping[str, Any] | None = None,
+        state: StrategyState | None = None,
         settings: Settings | None = None,
     ) -> Problem:
         """The problem of a record, in whatever order its results and pending trials are given.
@@ -106,10 +112,14 @@ class Problem:
         """A new random generator, seeded by (seed, first)."""
         return np.random.default_rng([self.seed, self.first])
 
+    def carried(self, key: str) -> Vector | None:
+        """A list of numbers in the state of the step before, as an array; None if it has none."""
+        return np.asarray(self.state[key]) if key in self.state else None
+
     def tried(self) -> set[str]:
         """Keys of all configurations that must not be suggested again."""
-        told = {key for _, key in self._placed}
-        return told | {self.space.key(values) for _, values in self.pending}
+        ended = {key for _, key in self._placed}
+        return ended | {self.space.key(values) for _, values in self.pending}
 
     @cached_property
     def _placed(self) -> list[tuple[Floats | None, str]]:

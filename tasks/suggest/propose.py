@@ -1,6 +1,6 @@
 """One suggestion step as a pure function: `propose`.
 
-A proposal depends on its arguments and on nothing else: no clock, no global generator, no memory,
+A proposal depends on its arguments alone: no clock, no global generator, no memory,
 no order of results. Called again with the same arguments, in another process, it gives the same
 suggestions and the same state (same machine and library versions, one linear-algebra thread).
 """
@@ -58,7 +58,12 @@ def propose(
         for index, (values, origin) in enumerate(given + choice.picked)
     )
     return Proposal(
-        suggestions, choice.state, len(suggestions) < count, tuple(dropped), choice.forecast
+        suggestions,
+        choice.state,
+        len(suggestions) < count,
+        tuple(dropped),
+        choice.forecast,
+        choice.warning,
     )
 
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from conf.schema.search import Scalar
 from tasks.suggest.problem import row_or_none
 from tasks.suggest.space.parameters import Integer, Parameter, Real
 from tasks.suggest.space.space import Space
-from tasks.suggest.types import Direction, Observation
+from tasks.suggest.types import Direction, Floats, Observation
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
+    from skopt.space import Dimension
+    from skopt.space import Space as SkoptSpace
 
 
-def skopt_space(space: Space) -> Any:
+def skopt_space(space: Space) -> SkoptSpace:
     """The same parameters as a `skopt.space.Space` (which knows no conditions and no logit)."""
     from skopt.space import Space as SkoptSpace
 
     return SkoptSpace([_dimension(parameter) for parameter in space.parameters])
 
 
-def _dimension(parameter: Parameter) -> Any:
+def _dimension(parameter: Parameter) -> Dimension:
     from skopt import space as skopt
 
     if isinstance(parameter, (Real, Integer)) and parameter.low < parameter.high:
@@ -61,6 +64,6 @@ def optimize_result(
     return result
 
 
-def _point(space: Space, row: Any) -> list[Any]:
+def _point(space: Space, row: Floats) -> list[Scalar]:
     filled = np.where(np.isnan(row), 0.5, row)
     return [p.value(float(x)) for p, x in zip(space.parameters, filled, strict=True)]

@@ -1,4 +1,4 @@
-"""Types of the search: observations and settings go in, suggestions and proposals come out."""
+"""Types of the search: observations, settings, suggestions and proposals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from conf.runtime.types import Floats
 from conf.schema.search import Scalar
@@ -19,6 +19,11 @@ Rows = Floats
 """Shape (configurations, parameters): positions in [0, 1], NaN where a setting is inactive."""
 
 Values = Mapping[str, Scalar]
+"""A configuration: dotted key to value."""
+SpaceDescription = Mapping[str, object]
+"""Dotted key to dimension, as in `search.space`: JSON, which `Space` validates."""
+StrategyState = Mapping[str, object]
+"""Small JSON object that a strategy hands to its next step; opaque to everything else."""
 Outcome = Literal["complete", "paused", "stopped", "failed"]
 StrategyName = Literal["bayes", "random", "grid", "sobol", "evolution", "forest", "tpe", "skopt"]
 Direction = Literal["minimize", "maximize"]
@@ -141,11 +146,13 @@ class Proposal:
     """A batch of suggestions and the state that the next step is given."""
 
     suggestions: tuple[Suggestion, ...]
-    state: dict[str, Any]
-    """Small, JSON; opaque to everyone but the strategy."""
+    state: StrategyState
+    """Given to the strategy at the next step."""
     exhausted: bool = False
-    """No configuration is left that was not tried: the batch is shorter than asked."""
+    """Every configuration has been tried: the batch is shorter than requested."""
     dropped: tuple[Values, ...] = field(default=())
-    """Enqueued values that were not asked because they had been tried before."""
+    """Enqueued configurations that are not suggested because they have been tried before."""
     forecast: Forecast | None = None
-    """None where no model was used."""
+    """None if no model was used."""
+    warning: str | None = None
+    """Why the strategy could not choose as it is meant to, for the user."""

@@ -62,7 +62,7 @@ class Picker:
         log_weight: LogWeight = no_log_weight,
     ) -> None:
         self._space, self._model, self._parzen, self._side = space, model, parzen, side
-        self._lean = log_weight
+        self._log_weight = log_weight
         self._tried, self._generator = tried, generator
         self._gp: GaussianProcess = model.loss
         self._best = model.best
@@ -74,7 +74,7 @@ class Picker:
         self._table = features(space, self._rows)
         self._field = PosteriorTable(self._gp, self._table)
         self._known = [np.nan_to_num(known, nan=-1.0)]
-        self._told = len(model.raw)
+        self._results = len(model.raw)
         self._bonus = self._added(self._rows)
 
     def pick(self, origin: Origin) -> Pick | None:
@@ -83,10 +83,10 @@ class Picker:
         Origin `model` maximises expected improvement over the whole space, `local` inside the trust
         region around the incumbent, `density` the ratio of Parzen densities over a few draws.
         """
-        found = self._dense() if origin == "density" else self._found(origin)
-        if found is None:
+        choice = self._densest() if origin == "density" else self._best_improvement(origin)
+        if choice is None:
             return None
-        values, row = found
+        values, row = choice
         self._tried.add(self._space.key(values))
         self._known.append(np.nan_to_num(row[None, :], nan=-1.0))
         at = features(self._space, row[None, :])
@@ -101,7 +101,7 @@ class Picker:
         bound = self._field.mean - 2.0 * np.sqrt(self._field.variance)
         return self._table.take(np.argsort(bound, kind="stable")[:count])
 
-    def _found(self, origin: Origin) -> tuple[dict[str, Scalar], Floats] | None:
+    def _best_improvement(self, origin: Origin) -> tuple[dict[str, Scalar], Floats] | None:
         def score(rows: Rows) -> Vector:
             at = features(self._space, rows)
             mean, variance = self._gp.predict(at)
@@ -118,19 +118,19 @@ class Picker:
         climbed = climbed[np.argsort(-score(climbed), kind="stable")]
         return self._first_untried(np.vstack([climbed, self._rows[order]]))
 
-    def _dense(self) -> tuple[dict[str, Scalar], Floats] | None:
+    def _densest(self) -> tuple[dict[str, Scalar], Floats] | None:
         rows = self._parzen.draw(_DRAWN, self._generator)
         score = self._parzen.score(rows) + self._outside(rows)
         return self._first_untried(rows[np.argsort(-score, kind="stable")])
 
     def _added(self, rows: Rows) -> Vector:
         """Log weights of a row: user priors (piBO), feasibility, cost and transfer."""
-        return self._outside(rows) + log_user_prior(self._space.user_priors, rows, self._told)
+        return self._outside(rows) + log_user_prior(self._space.user_priors, rows, self._results)
 
     def _outside(self, rows: Rows) -> Vector:
         """Log weights of feasibility, cost and transfer."""
         feasible = self._model.log_feasible(features(self._space, rows))
-        return np.asarray(feasible + self._lean(rows))
+        return np.asarray(feasible + self._log_weight(rows))
 
     def _allowed(self, rows: Rows) -> NDArray[np.bool_]:
         if not self._space.constraints:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tasks.suggest.space.enumeration import all_rows, configuration_count
 from tasks.suggest.space.initial_design import uniform
-from tasks.suggest.space.space import Space, reflected
+from tasks.suggest.space.parameters import reflected
+from tasks.suggest.space.space import Space
 from tasks.suggest.types import Floats, Rows
 
 Score = Callable[[Rows], Floats]
@@ -34,7 +36,7 @@ def perturbed(
     """A row near each centre: some of the settings moved by about `scale` of their range.
 
     At least one setting moves; each with the chance that moves about three in all. A countable
-    setting moves by a level at least; an unordered one is drawn anew.
+    setting moves by a level at least; a category is redrawn.
     """
     count, d = centres.shape
     rows = centres.copy()
@@ -58,8 +60,9 @@ def perturbed(
 
 def pool(space: Space, centres: Rows, count: int, generator: np.random.Generator) -> Rows:
     """Candidate rows: half uniform, half around the centres; every row of a small space."""
-    if space.size is not None and space.size <= count:
-        return space.all_rows()
+    size = configuration_count(space)
+    if size is not None and size <= count:
+        return all_rows(space)
     scale = np.asarray(_SCALES)[generator.integers(len(_SCALES), size=count // 2)]
     close = near(space, centres, count // 2, scale, generator)
     return np.vstack([uniform(space, count - count // 2, generator), space.admitted(close)])

@@ -42,8 +42,8 @@ def scalarised(
         columns.append(sign * np.fromiter(given, dtype=float, count=len(numbers)))
     table = np.column_stack([_unit(column) for column in columns])
     weighted = table * scalarisation_weights(len(columns), seed, step)
-    found = weighted.max(axis=1) + _SUM * weighted.sum(axis=1)
-    return {number: float(loss) for number, loss in zip(numbers, found, strict=True)}
+    scalars = weighted.max(axis=1) + _SUM * weighted.sum(axis=1)
+    return {number: float(loss) for number, loss in zip(numbers, scalars, strict=True)}
 
 
 def scalarisation_weights(count: int, seed: int, step: int) -> Floats:

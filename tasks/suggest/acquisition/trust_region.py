@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import cast
 
-from tasks.suggest.types import Observation
+from tasks.suggest.types import Observation, StrategyState
 
 FIRST, LARGEST, SMALLEST = 0.4, 0.8, 0.02
 _SUCCESSES = 2
@@ -27,9 +27,11 @@ class Region:
     failures: int = 0
 
     @classmethod
-    def of(cls, state: Mapping[str, Any] | None) -> Region:
-        """The region of a strategy's state; a new one where there is none."""
-        return cls(*state["region"]) if state and "region" in state else cls()
+    def of(cls, state: StrategyState) -> Region:
+        """The region in a strategy's state; a new one if it has none."""
+        if "region" not in state:
+            return cls()
+        return cls(*cast(tuple[float, int, int], state["region"]))
 
     def after(self, changes: Iterable[float], patience: int) -> Region:
         """The region after local picks have ended; each change is an improvement on the best."""

@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from conf.schema.search import Scalar
 from tasks.suggest.analysis.fitted_model import FittedModel
+from tasks.suggest.space.enumeration import grid_positions
 from tasks.suggest.space.parameters import Parameter
-from tasks.suggest.space.space import grid_positions
 from tasks.suggest.types import Floats
 
 _DRAWS = 128

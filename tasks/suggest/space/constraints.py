@@ -1,7 +1,8 @@
-"""Simple constraints between settings, like `model.width * model.depth <= 512`.
+"""Constraints between settings, like `model.width * model.depth <= 512`.
 
-Parsed into a small tree, never evaluated as code. Numbers, setting names, `+ - * /`, parentheses,
-one comparison. A constraint that names an inactive setting does not count.
+The grammar has numbers, names of settings, `+ - * /`, parentheses and one comparison. It is parsed
+by recursive descent and never evaluated as Python. A constraint that names an inactive setting is
+satisfied.
 """
 
 from __future__ import annotations
@@ -10,18 +11,17 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from conf.runtime.errors import BadInput
 from conf.schema.search import Scalar
 
-Value = Callable[[Mapping[str, Scalar]], float]
+Expression = Callable[[Mapping[str, Scalar]], float]
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)"
     r"|(?P<name>[A-Za-z_][\w.]*)|(?P<sign><=|>=|==|!=|<|>|[-+*/()]))"
 )
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
     "<": operator.lt,
@@ -29,23 +29,27 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-Signs = Mapping[str, Callable[[Any, Any], Any]]
-_SUMS: Signs = {"+": operator.add, "-": operator.sub}
-_PRODUCTS: Signs = {"*": operator.mul, "/": operator.truediv}
+Operator = Callable[[float, float], float]
+Operators = Mapping[str, Operator]
+_SUMS: Operators = {"+": operator.add, "-": operator.sub}
+_PRODUCTS: Operators = {"*": operator.mul, "/": operator.truediv}
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """A comparison of two expressions."""
+    """A comparison of two expressions over the settings of a configuration."""
 
     text: str
     names: frozenset[str]
-    left: Value
+    left: Expression
     comparison: str
-    right: Value
+    right: Expression
 
     def holds(self, values: Mapping[str, Scalar]) -> bool:
-        """Whether a configuration satisfies it; true where a setting it names is inactive."""
+        """Whether a configuration satisfies it.
+
+        True if a setting that it names is inactive, false if it divides by zero.
+        """
         if not self.names <= values.keys():
             return True
         try:
@@ -84,56 +88,56 @@ class _Parser:
         self.tokens = self._tokens(text)
 
     def _tokens(self, text: str) -> list[str]:
-        tokens, place = [], 0
-        while text[place:].strip():
-            match = _TOKEN.match(text, place)
+        tokens, start = [], 0
+        while text[start:].strip():
+            match = _TOKEN.match(text, start)
             if match is None:
-                raise self.error(f"{text[place:].strip()[0]!r} means nothing here")
+                raise self.error(f"{text[start:].strip()[0]!r} is not expected here")
             tokens.append(match.group().strip())
-            place = match.end()
+            start = match.end()
         return tokens
 
-    def error(self, what: str) -> BadInput:
-        return BadInput(f"search.constraints: {self.text!r}: {what}")
+    def error(self, message: str) -> BadInput:
+        return BadInput(f"search.constraints: {self.text!r}: {message}")
 
     def take(self) -> str:
         if not self.tokens:
             raise self.error("it ends too early")
         return self.tokens.pop(0)
 
-    def sum(self) -> Value:
+    def sum(self) -> Expression:
         return self._chain(_SUMS, lambda: self._chain(_PRODUCTS, self._factor))
 
-    def _chain(self, signs: Signs, part: Callable[[], Value]) -> Value:
-        whole = part()
-        while self.tokens and self.tokens[0] in signs:
-            whole = _applied(signs[self.take()], whole, part())
-        return whole
+    def _chain(self, operators: Operators, operand: Callable[[], Expression]) -> Expression:
+        expression = operand()
+        while self.tokens and self.tokens[0] in operators:
+            expression = _applied(operators[self.take()], expression, operand())
+        return expression
 
-    def _factor(self) -> Value:
-        word = self.take()
-        if word == "-":
-            part = self._factor()
-            return lambda values: -part(values)
-        if word == "(":
+    def _factor(self) -> Expression:
+        symbol = self.take()
+        if symbol == "-":
+            operand = self._factor()
+            return lambda values: -operand(values)
+        if symbol == "(":
             inner = self.sum()
             if self.take() != ")":
                 raise self.error("a parenthesis is not closed")
             return inner
-        if word in self.numeric:
-            return self._named(word)
+        if symbol in self.numeric:
+            return self._named(symbol)
         try:
-            number = float(word)
+            number = float(symbol)
         except ValueError:
-            raise self.error(f"{word} is neither a number nor a searched setting") from None
+            raise self.error(f"{symbol} is neither a number nor a searched setting") from None
         return lambda values: number
 
-    def _named(self, name: str) -> Value:
+    def _named(self, name: str) -> Expression:
         if not self.numeric[name]:
-            raise self.error(f"{name} has values that are no numbers")
+            raise self.error(f"{name} has values that are not numbers")
         self.names.add(name)
         return lambda values: values[name]  # type: ignore[return-value]
 
 
-def _applied(sign: Callable[[Any, Any], Any], left: Value, right: Value) -> Value:
-    return lambda values: float(sign(left(values), right(values)))
+def _applied(operation: Operator, left: Expression, right: Expression) -> Expression:
+    return lambda values: float(operation(left(values), right(values)))

@@ -9,6 +9,7 @@ from math import gcd
 import numpy as np
 
 from conf.schema.search import Scalar
+from tasks.suggest.space.enumeration import all_rows, configuration_count, grid_axes, walk
 from tasks.suggest.space.space import Space
 from tasks.suggest.space.user_priors import spread_by_priors
 from tasks.suggest.types import Floats, Rows
@@ -75,24 +76,27 @@ def untried(
 def _first_untried(
     space: Space, tried: Collection[str], generator: np.random.Generator
 ) -> dict[str, Scalar] | None:
-    """What is left of a finite space, drawn evenly where it is small enough to lay out."""
-    if space.size is not None and space.size <= 20_000:
-        rows = space.all_rows()
-        left = [values for values in map(space.decode, rows) if space.key(values) not in tried]
-        return left[int(generator.integers(len(left)))] if left else None
+    """An untried configuration of a finite space: uniform if the space can be enumerated, else the
+    first in order."""
+    size = configuration_count(space)
+    if size is not None and size <= 20_000:
+        rows = all_rows(space)
+        remaining = [v for v in map(space.decode, rows) if space.key(v) not in tried]
+        return remaining[int(generator.integers(len(remaining)))] if remaining else None
     if any(parameter.levels is None for parameter in space.parameters):
-        return _crowded(space, tried, generator)
-    for row in space.walk():
+        return _rare(space, tried, generator)
+    for row in walk(space):
         values = space.decode(row)
         if space.key(values) not in tried and space.allowed(values):
             return values
     return None
 
 
-def _crowded(
+def _rare(
     space: Space, tried: Collection[str], generator: np.random.Generator
 ) -> dict[str, Scalar] | None:
-    """A space with a real setting that is nearly always inactive, or very narrow."""
+    """An untried configuration of a space whose real settings are nearly always inactive, or very
+    narrow, so that few draws differ."""
     for row in uniform(space, 4096, generator):
         values = space.decode(row)
         if space.key(values) not in tried:
@@ -106,7 +110,7 @@ def grid_rows(space: Space, seed: int, cursor: int) -> Iterator[tuple[int, dict[
     The grid is walked in a shuffled order without laying it out: index i stands for
     (a * i + b) mod N with a prime to N, which visits every point once.
     """
-    axes = space.grid_axes()
+    axes = grid_axes(space)
     total = int(np.prod([len(axis) for axis in axes], dtype=object))
     generator = np.random.default_rng([seed, total % 2**63])
     stride = _prime_to(total, int(generator.integers(1, min(total, 2**62) + 1)))

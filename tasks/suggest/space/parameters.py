@@ -48,11 +48,11 @@ class Real:
 
     @property
     def _single(self) -> bool:
-        """Whether the ends are one number on the scale; two neighbouring floats may be."""
+        """Whether both ends are equal on the scale, as those of two adjacent floats may be."""
         return _forward(self.low, self.scale) >= _forward(self.high, self.scale)
 
     def value(self, position: float) -> float:
-        """The value at a position, rounded to what a person can read."""
+        """The value at a position, rounded to six significant digits."""
         start, end = _forward(self.low, self.scale), _forward(self.high, self.scale)
         exact = _backward(start + position * (end - start), self.scale)
         return min(max(self._rounded(exact), self.low), self.high)
@@ -66,9 +66,9 @@ class Real:
         return round(exact, SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(size)))
 
     def position(self, value: Scalar) -> float:
-        """Where a value lies; ValueError when it is none of this parameter."""
+        """The position of a value; ValueError if it is not one of this parameter."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(f"{value!r} is no number")
+            raise ValueError(f"{value!r} is not a number")
         if not self.low <= value <= self.high:
             raise ValueError(f"{value:g} is outside {self.low:g} to {self.high:g}")
         if self._single:
@@ -77,13 +77,13 @@ class Real:
         return (_forward(float(value), self.scale) - start) / (end - start)
 
     def snap(self, column: Vector) -> Vector:
-        """Positions of values that exist."""
+        """The nearest valid positions, shape (n,)."""
         return np.full_like(column, 0.5) if self._single else np.clip(column, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Integer:
-    """A whole number between two bounds, on a scale; every number has a cell of its own."""
+    """An integer between two bounds, on a scale; each has a cell of positions of its own."""
 
     key: str
     low: int
@@ -101,23 +101,23 @@ class Integer:
         return _forward(self.low - 0.5, self.scale), _forward(self.high + 0.5, self.scale)
 
     def value(self, position: float) -> int:
-        """The whole number whose cell holds the position."""
+        """The integer whose cell contains the position."""
         start, end = self._ends
         exact = _backward(start + position * (end - start), self.scale)
         return int(min(max(round(exact), self.low), self.high))
 
     def position(self, value: Scalar) -> float:
-        """Where a value lies; ValueError when it is none of this parameter."""
+        """The position of a value; ValueError if it is not one of this parameter."""
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         if isinstance(value, bool) or not whole:
-            raise ValueError(f"{value!r} is no whole number")
+            raise ValueError(f"{value!r} is not a whole number")
         if not self.low <= value <= self.high:  # type: ignore[operator]
             raise ValueError(f"{value} is outside {self.low} to {self.high}")
         start, end = self._ends
         return (_forward(float(value), self.scale) - start) / (end - start)  # type: ignore[arg-type]
 
     def snap(self, column: Vector) -> Vector:
-        """Positions of the whole numbers whose cells hold the given ones."""
+        """The positions, shape (n,), of the integers whose cells contain the given ones."""
         start, end = self._ends
         points = start + np.clip(column, 0.0, 1.0) * (end - start)
         values = np.exp(points) if self.scale == "log" else points
@@ -127,7 +127,7 @@ class Integer:
 
 @dataclass(frozen=True)
 class Listed:
-    """One of a closed list of values: a category, or a step of an ordered ladder."""
+    """One of a list of values: categories or, if `ordered`, an ordinal scale."""
 
     key: str
     values: tuple[Scalar, ...]
@@ -139,22 +139,22 @@ class Listed:
         return len(self.values)
 
     def value(self, position: float) -> Scalar:
-        """The value whose cell holds the position."""
+        """The value whose cell contains the position."""
         return self.values[min(int(position * self.levels), self.levels - 1)]
 
     def position(self, value: Scalar) -> float:
-        """Where a value lies; ValueError when it is none of this parameter."""
+        """The position of a value; ValueError if it is not one of this parameter."""
         return (self._index(value) + 0.5) / self.levels
 
     def _index(self, value: Scalar) -> int:
-        # A float counts as the equal whole number (JSON and YAML blur the two), True never as 1.
+        # JSON and YAML do not tell 1.0 from 1, but True is not 1.
         for index, known in enumerate(self.values):
             if isinstance(known, bool) == isinstance(value, bool) and known == value:
                 return index
-        raise ValueError(f"{value!r} is none of {', '.join(map(repr, self.values))}")
+        raise ValueError(f"{value!r} is not one of {', '.join(map(repr, self.values))}")
 
     def snap(self, column: Vector) -> Vector:
-        """Centres of the cells that hold the given positions."""
+        """Centres, shape (n,), of the cells that contain the given positions."""
         index = np.minimum(np.floor(np.clip(column, 0.0, 1.0) * self.levels), self.levels - 1)
         return (index + 0.5) / self.levels
 
@@ -162,8 +162,21 @@ class Listed:
 Parameter = Real | Integer | Listed
 
 
+def is_numeric(parameter: Parameter) -> bool:
+    """Whether all values of a parameter are numbers, so that constraints may name it."""
+    if not isinstance(parameter, Listed):
+        return True
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in parameter.values)
+
+
+def reflected(column: Vector) -> Vector:
+    """Positions reflected into [0, 1] at its ends."""
+    folded = np.abs(column) % 2.0
+    return np.where(folded > 1.0, 2.0 - folded, folded)
+
+
 def build(key: str, dimension: Range | Choices) -> Parameter:
-    """The parameter that a section of the space describes."""
+    """The parameter of a dimension of `search.space`."""
     if isinstance(dimension, Choices):
         ordered = dimension.ordered or _is_ladder(dimension.choices)
         return Listed(key, dimension.choices, ordered)
@@ -175,7 +188,7 @@ def build(key: str, dimension: Range | Choices) -> Parameter:
 
 
 def _is_ladder(choices: tuple[Scalar, ...]) -> bool:
-    """Whether the choices are numbers in rising order, like batch sizes 32, 64, 128."""
+    """Whether the choices are ascending numbers, like batch sizes 32, 64, 128."""
     if any(isinstance(choice, bool) or not isinstance(choice, (int, float)) for choice in choices):
         return False
     return list(choices) == sorted(choices)  # type: ignore[type-var]

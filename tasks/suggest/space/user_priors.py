@@ -53,13 +53,13 @@ def _position(parameter: Parameter, value: float) -> float:
     return float(parameter.snap(even[[int(np.argmin(np.abs(values - value)))]])[0])
 
 
-def log_user_prior(user_priors: Sequence[UserPrior | None], rows: Floats, told: int) -> Vector:
-    """The term, shape (n,), of the log acquisition after `told` results."""
+def log_user_prior(user_priors: Sequence[UserPrior | None], rows: Floats, results: int) -> Vector:
+    """The term, shape (n,), of the log acquisition after so many results."""
     total = np.zeros(len(rows))
     for prior, column in zip(user_priors, rows.T, strict=True):
         if prior is not None:
             total += prior.log_density(column)
-    return total * _STRENGTH / (_STRENGTH + told**2 / _STRENGTH)
+    return total * _STRENGTH / (_STRENGTH + results**2 / _STRENGTH)
 
 
 def spread_by_priors(user_priors: Sequence[UserPrior | None], rows: Floats) -> Floats:

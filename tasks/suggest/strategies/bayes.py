@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -24,13 +25,21 @@ from tasks.suggest.surrogate.kernel import features
 from tasks.suggest.surrogate.model import surrogate
 from tasks.suggest.surrogate.parzen import Parzen
 from tasks.suggest.surrogate.transfer import transfer, warm_start_points
-from tasks.suggest.types import DEFAULT_OPTIONS, BayesOptions, Observation, Origin, Rows, Vector
+from tasks.suggest.types import (
+    DEFAULT_OPTIONS,
+    BayesOptions,
+    Observation,
+    Origin,
+    Rows,
+    StrategyState,
+    Vector,
+)
 
 _FEWEST = 3
 """With fewer scored trials no surrogate is fitted."""
 _FORECAST_POINTS = 200
 _BY_DENSITY = 0.5
-"""The chance that a pick is made by density; drawn, so that no pick keeps its place in a batch."""
+"""Probability that a pick is made by density; drawn, so that its place in a batch varies."""
 OPTIONS = DEFAULT_OPTIONS
 
 
@@ -87,9 +96,9 @@ def _modelled(
 ) -> Choice:
     losses = problem.losses(observations)
     vector = np.array([losses[o.number] for o in observations if o.scored])
-    model, state = surrogate(problem, observations, rows, vector, options)
+    model, hyper_parameters = surrogate(problem, observations, rows, vector, options)
     changes, awaited = settle_local_picks(
-        problem.state.get("awaited", {}),
+        cast(dict[str, float], problem.state.get("awaited", {})),
         observations,
         losses,
         float(np.median(vector) - np.min(vector)),
@@ -118,8 +127,12 @@ def _modelled(
         if pick.origin == "local":
             awaited[str(turn)] = float(np.min(vector))
         picks.append(pick)
-    state |= {"awaited": awaited, "region": region.state()}
-    state |= {} if cost is None else {"cost": cost.theta}
+    state: StrategyState = {
+        **hyper_parameters,
+        "awaited": awaited,
+        "region": region.state(),
+        **({} if cost is None else {"cost": cost.theta}),
+    }
     picked: Picked = [(pick.values, pick.origin) for pick in picks]
     rows_picked = np.array([pick.row for pick in picks]).reshape(len(picks), len(problem.space))
     if not picks:
@@ -131,7 +144,7 @@ def _modelled(
         observations,
         generator,
     )
-    if problem.settings.also:  # of several objectives made one nobody knows what a gain is worth
+    if problem.settings.also:  # a gain of the scalarised objectives has no unit
         return Choice(picked, state)
     if cost is not None:
         expected = replace(expected, seconds=cost.seconds(rows_picked))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from tasks.suggest.space.space import Space
 from tasks.suggest.strategies.model_free import initial_points
 from tasks.suggest.surrogate.output_transform import standardised
 from tasks.suggest.types import Observation, Origin, Rows, Vector
+
+if TYPE_CHECKING:
+    from skopt.learning import RandomForestRegressor
 
 _FEWEST = 4
 _TREES = 30
@@ -79,14 +82,14 @@ def _table(
     losses = problem.losses(observations)
     levels = standardised(np.array([losses[observations[i].number] for i in scored]))
     kept = _kept(levels)
-    told, levels = rows[scored][kept], levels[kept]
+    points, levels = rows[scored][kept], levels[kept]
     seed = int(generator.integers(2**31))
-    forest = _grown(columns(problem.space, told), levels, seed)
-    if len(believed := problem.pending_rows()):
-        expected = forest.predict(columns(problem.space, believed))
-        told, levels = np.vstack([told, believed]), np.concatenate([levels, expected])
-        forest = _grown(columns(problem.space, told), levels, seed)
-    centres = told[np.argsort(levels, kind="stable")[:_CENTRES]]
+    forest = _fitted_forest(columns(problem.space, points), levels, seed)
+    if len(pending := problem.pending_rows()):
+        expected = forest.predict(columns(problem.space, pending))
+        points, levels = np.vstack([points, pending]), np.concatenate([levels, expected])
+        forest = _fitted_forest(columns(problem.space, points), levels, seed)
+    centres = points[np.argsort(levels, kind="stable")[:_CENTRES]]
     close = near(problem.space, centres, _NEAR, 0.1, generator)
     everywhere = pool(problem.space, centres, _POOL, generator)
     candidates = np.vstack([everywhere, problem.space.admitted(close)])
@@ -98,7 +101,7 @@ def _table(
         deviation**2,
         np.asarray(forest.apply(at)),
         _log_feasible(problem, observations, rows, at, seed),
-        float(forest.predict(columns(problem.space, told)).min()),
+        float(forest.predict(columns(problem.space, points)).min()),
     )
 
 
@@ -112,18 +115,18 @@ def _kept(levels: Vector) -> NDArray[np.int64]:
 
 def columns(space: Space, rows: Rows) -> NDArray[np.float32]:
     """Input of the trees: positions, -1 where inactive; one-hot columns for a category."""
-    found = []
+    encoded = []
     for column, parameter in zip(rows.T, space.parameters, strict=True):
         if parameter.ordered or (parameter.levels or 0) <= 2:
-            found.append(np.nan_to_num(column, nan=-1.0)[:, None])
+            encoded.append(np.nan_to_num(column, nan=-1.0)[:, None])
         else:
             levels = parameter.levels or 1
             label = np.where(np.isnan(column), -1, np.floor(np.nan_to_num(column) * levels))
-            found.append(label[:, None] == np.arange(levels)[None, :])
-    return np.hstack(found).astype(np.float32)
+            encoded.append(label[:, None] == np.arange(levels)[None, :])
+    return np.hstack(encoded).astype(np.float32)
 
 
-def _grown(table: NDArray[np.float32], levels: Vector, seed: int) -> Any:
+def _fitted_forest(table: NDArray[np.float32], levels: Vector, seed: int) -> RandomForestRegressor:
     from skopt.learning import RandomForestRegressor
 
     forest = RandomForestRegressor(
@@ -147,14 +150,14 @@ def _log_feasible(
     """Log weight of feasibility: twice the log probability of not failing, shape (n,)."""
     from sklearn.ensemble import RandomForestClassifier
 
-    told = [i for i, o in enumerate(observations) if o.scored or o.infeasible]
-    fine = np.array([observations[i].scored for i in told])
-    if fine.all():
+    known = [i for i, o in enumerate(observations) if o.scored or o.infeasible]
+    feasible = np.array([observations[i].scored for i in known])
+    if feasible.all():
         return np.zeros(len(at))
     forest = RandomForestClassifier(_TREES, n_jobs=1, random_state=seed)
-    forest.fit(columns(problem.space, rows[told]), fine)
-    chance = forest.predict_proba(at)[:, list(forest.classes_).index(True)]
-    return np.asarray(2.0 * np.log(np.clip(chance, 0.02, 1.0)))
+    forest.fit(columns(problem.space, rows[known]), feasible)
+    probability = forest.predict_proba(at)[:, list(forest.classes_).index(True)]
+    return np.asarray(2.0 * np.log(np.clip(probability, 0.02, 1.0)))
 
 
 def _chosen(
@@ -169,19 +172,19 @@ def _chosen(
     picked: Picked = []
     variance = table.variance.copy()
     for index in range(number, number + count):
-        found, place = None, None
+        values, place = None, None
         if index % _RANDOM != _RANDOM - 1:
-            found, place = _promising(problem.space, table, variance, tried)
+            values, place = _promising(problem.space, table, variance, tried)
         origin: Origin = "model"
-        if found is None:
-            found, origin = untried(problem.space, tried, generator), "random"
-        if found is None:
+        if values is None:
+            values, origin = untried(problem.space, tried, generator), "random"
+        if values is None:
             break
         if place is not None:
             shared = np.mean(table.leaves == table.leaves[place], axis=1)
             variance = np.maximum(variance * (1.0 - shared), 1e-6)
-        tried.add(problem.space.key(found))
-        picked.append((found, origin))
+        tried.add(problem.space.key(values))
+        picked.append((values, origin))
     return picked
 
 

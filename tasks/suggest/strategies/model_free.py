@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from conf.schema.search import Scalar
@@ -51,7 +53,7 @@ def choose_sobol(problem: Problem, number: int, count: int, tried: set[str]) -> 
 
 def choose_grid(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
     """The shuffled grid, from the cursor at which the last batch ended."""
-    cursor = int(problem.state.get("cursor", 0))
+    cursor = cast(int, problem.state.get("cursor", 0))
     picked: Picked = []
     if count > 0:
         for cursor, values in grid_rows(problem.space, problem.seed, cursor):  # noqa: B007, B020

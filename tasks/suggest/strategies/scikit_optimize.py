@@ -13,7 +13,8 @@ conditions, and its suggestions depend on the order in which results were told:
 - Reals, integers and log scales are scikit-optimize's dimensions. A logit scale, which it lacks, is
   searched by position in [0, 1], an ordered list by index. Inactive settings stand mid-range.
 - A configuration that was tried, or that violates a constraint, is replaced by a random one of
-  origin `random`; scikit-optimize itself does the same with a repeat.
+  origin `random`; scikit-optimize itself does the same with a repeat. Where constraints admit less
+  than 0.2 % of the space all picks are random, and the proposal carries a warning.
 - `gp_hedge` carries its gains and its last candidates in `state`, and so in the journal.
 """
 
@@ -21,10 +22,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from conf.schema.search import Scalar
@@ -43,8 +43,12 @@ if TYPE_CHECKING:
     from skopt.space import Dimension
 
 Coordinate = int | float
-Told = Sequence[tuple[Floats, float]]
-"""Rows and their losses."""
+Point = Sequence[Coordinate]
+TIGHT_CONSTRAINTS = (
+    "search.constraints admit too little of the space for strategy skopt, whose candidates are "
+    "drawn without them: the configurations are random; loosen the constraints, or choose bayes"
+)
+"""Warning of a batch that scikit-optimize could not choose."""
 
 _INITIAL = 10
 """Points of the initial design: the default of `skopt.Optimizer`."""
@@ -62,7 +66,7 @@ class Coordinates:
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        # A setting with a single value teaches nothing, and skopt.Real refuses it.
+        # skopt.Real refuses a range of a single value.
         self._free = [i for i, parameter in enumerate(space.parameters) if parameter.levels != 1]
 
     def dimensions(self) -> list[Dimension]:
@@ -74,14 +78,14 @@ class Coordinates:
         filled = np.where(np.isnan(row), 0.5, row)
         return [_coordinate(self._space.parameters[i], float(filled[i])) for i in self._free]
 
-    def values(self, point: Sequence[Coordinate]) -> dict[str, Scalar]:
+    def values(self, point: Point) -> dict[str, Scalar]:
         """The configuration of a point: its active settings, as plain Python scalars."""
         row = np.full(len(self._space), 0.5)
         for i, coordinate in zip(self._free, point, strict=True):
             row[i] = _position(self._space.parameters[i], coordinate)
         return self._space.decode(self._space.snap(row[None, :])[0])
 
-    def allowed(self, point: Sequence[Coordinate]) -> bool:
+    def allowed(self, point: Point) -> bool:
         """Whether the configuration of a point satisfies all constraints."""
         return self._space.allowed(self.values(point))
 
@@ -99,23 +103,23 @@ def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of each repeat, which is replaced below
         modelled = _modelled(problem, count - early, tried, generator)
-    return Choice(picked + modelled.picked, modelled.state)
+    return Choice(picked + modelled.picked, modelled.state, warning=modelled.warning)
 
 
 def _modelled(
     problem: Problem, count: int, tried: set[str], generator: np.random.Generator
 ) -> Choice:
-    """Picks of an optimizer that was told all results, and lies about what is pending."""
+    """Picks of an optimizer that is told all results, and lies at the pending points."""
     space, options = problem.space, problem.settings.skopt
     coordinates = Coordinates(space)
-    told = _told(problem, generator)
+    results = _results(problem, generator)
     optimizer = _optimizer(space, coordinates, options, generator)
     if optimizer is None:
-        return Choice(random_points(problem, count, tried, generator), dict(problem.state))
-    lie = _lie(options, [loss for _, loss in told])
-    told = [*told, *((row, lie) for row in problem.pending_rows())]
+        return _at_random(problem, count, tried, generator)
+    lie = _lie(options, [loss for _, loss in results])
+    points = [*results, *((row, lie) for row in problem.pending_rows())]
     _restore_gains(optimizer, problem)
-    optimizer.tell([coordinates.point(row) for row, _ in told], [loss for _, loss in told])
+    optimizer.tell([coordinates.point(row) for row, _ in points], [loss for _, loss in points])
     state = _gains(optimizer)  # those of results: what follows are lies
     picked: Picked = []
     while len(picked) < count:
@@ -129,6 +133,15 @@ def _modelled(
     return Choice(picked, state)
 
 
+def _at_random(
+    problem: Problem, count: int, tried: set[str], generator: np.random.Generator
+) -> Choice:
+    """Random picks in place of scikit-optimize's, with the warning if constraints are to blame."""
+    warning = TIGHT_CONSTRAINTS if problem.space.constraints else None
+    picked = random_points(problem, count, tried, generator)
+    return Choice(picked, dict(problem.state), warning=warning)
+
+
 def _next(
     space: Space, values: dict[str, Scalar], tried: set[str], generator: np.random.Generator
 ) -> tuple[dict[str, Scalar] | None, Origin]:
@@ -138,7 +151,7 @@ def _next(
     return untried(space, tried, generator), "random"
 
 
-def _told(problem: Problem, generator: np.random.Generator) -> list[tuple[NDArray, float]]:
+def _results(problem: Problem, generator: np.random.Generator) -> list[tuple[Floats, float]]:
     """Rows and standardised losses by trial number; failures as the worst of the losses."""
     observations, rows = problem.encoded()
     losses = problem.losses(observations)
@@ -148,8 +161,8 @@ def _told(problem: Problem, generator: np.random.Generator) -> list[tuple[NDArra
     kept = chosen_points(levels, most, generator)
     worst = float(levels.max())
     failed = [i for i, o in enumerate(observations) if o.infeasible][-(most // 2) :]
-    told = {scored[k]: float(levels[k]) for k in kept} | dict.fromkeys(failed, worst)
-    return [(rows[i], told[i]) for i in sorted(told)]
+    losses_of = {scored[k]: float(levels[k]) for k in kept} | dict.fromkeys(failed, worst)
+    return [(rows[i], losses_of[i]) for i in sorted(losses_of)]
 
 
 def _lie(options: SkoptOptions, losses: list[float]) -> float:
@@ -185,7 +198,7 @@ def _optimizer(
 def _candidates(space: Space, generator: np.random.Generator) -> int:
     """Candidates to draw: fewer under constraints, which are checked draw by draw in Python.
 
-    None at all where the constraints admit so little that it would draw for minutes.
+    None if the constraints admit so little of the space that drawing would take minutes.
     """
     if not space.constraints:
         return _CANDIDATES
@@ -194,10 +207,12 @@ def _candidates(space: Space, generator: np.random.Generator) -> int:
 
 
 def _restore_gains(optimizer: Optimizer, problem: Problem) -> None:
-    """Give `gp_hedge` its gains of the step before, and the candidates that they are to judge."""
+    """Give `gp_hedge` its gains of the step before, and the candidates that they rate."""
     if optimizer.acq_func == "gp_hedge" and "gains" in problem.state:
         optimizer.gains_ = np.array(problem.state["gains"])
-        optimizer.next_xs_ = [np.array(candidate) for candidate in problem.state["candidates"]]
+        optimizer.next_xs_ = [
+            np.array(candidate) for candidate in cast(list[Point], problem.state["candidates"])
+        ]
 
 
 def _gains(optimizer: Optimizer) -> dict[str, object]:
@@ -210,11 +225,11 @@ def _gains(optimizer: Optimizer) -> dict[str, object]:
 
 
 def _gradient_boosting(seed: int) -> GradientBoostingQuantileRegressor:
-    """scikit-optimize's GBRT, mended for scikit-learn 1.9 and numpy 2.4.
+    """scikit-optimize's GBRT, fixed for scikit-learn 1.9 and numpy 2.4.
 
-    Its class order makes scikit-learn take it for no regressor, and its `predict` calls
-    `np.in1d`, which numpy has removed. Checked against 0.10.2; a release that mends both makes
-    this function `"GBRT"`.
+    Because of the order of its base classes scikit-learn does not recognise it as a regressor, and
+    its `predict` calls `np.in1d`, which numpy has removed. Checked against 0.10.2; with a release
+    that fixes both, return `"GBRT"` instead.
     """
     from sklearn.ensemble import GradientBoostingRegressor
     from sklearn.utils import RegressorTags, Tags

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,35 +20,42 @@ from tasks.suggest.problem import Choice, Picked, Problem
 from tasks.suggest.space.initial_design import untried
 from tasks.suggest.space.parameters import Integer, Listed, Parameter, Real
 from tasks.suggest.space.space import Space
-from tasks.suggest.types import Origin
+from tasks.suggest.types import Observation, Origin
 
 if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
+
+Coordinate = int | float
+"""A value as Optuna's distribution of it has it."""
 
 _TRIES = 16
 _STARTUP = 10
 
 
 def choose(problem: Problem, number: int, count: int, tried: set[str]) -> Choice:
-    """`count` configurations by Optuna; random where it only repeats itself."""
-    study = _told(problem)
+    """`count` configurations by Optuna; a random one in place of repeats."""
+    study = _optuna_study(problem)
     picked: Picked = []
     generator = problem.generator
     while len(picked) < count:
-        found = _asked(study, problem.space, tried)
+        values = _suggestion(study, problem.space, tried)
         origin: Origin = "model"
-        if found is None:
-            found, origin = untried(problem.space, tried, generator), "random"
-            if found is None:
+        if values is None:
+            values, origin = untried(problem.space, tried, generator), "random"
+            if values is None:
                 break
-        tried.add(problem.space.key(found))
-        picked.append((found, origin))
+        tried.add(problem.space.key(values))
+        picked.append((values, origin))
     return Choice(picked, {})
 
 
-def need_optuna() -> Any:
-    """The library; BadInput where it is not installed."""
+def need_optuna() -> ModuleType:
+    """Import Optuna.
+
+    Raises:
+        BadInput: It is not installed.
+    """
     try:
         import optuna
     except ImportError:
@@ -59,7 +67,7 @@ def need_optuna() -> Any:
     return optuna
 
 
-def _told(problem: Problem) -> optuna.Study:
+def _optuna_study(problem: Problem) -> optuna.Study:
     """An Optuna study of all results, failures as the worst of them, and the pending trials."""
     optuna = need_optuna()
     with warnings.catch_warnings():
@@ -77,9 +85,9 @@ def _told(problem: Problem) -> optuna.Study:
     losses = problem.losses(observations)
     worst = max(losses.values(), default=0.0)
     complete, running = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.RUNNING
-    told = [(o.values, losses.get(o.number, worst)) for o in observations if _says(o, losses)]
-    waiting = [(problem.space.decode(row), None) for row in problem.pending_rows()]
-    for values, loss in [*told, *waiting]:
+    results = [(o.values, losses.get(o.number, worst)) for o in observations if _counts(o, losses)]
+    pending = [(problem.space.decode(row), None) for row in problem.pending_rows()]
+    for values, loss in [*results, *pending]:
         trial = optuna.trial.create_trial(
             state=running if loss is None else complete,
             value=loss,
@@ -90,12 +98,12 @@ def _told(problem: Problem) -> optuna.Study:
     return study
 
 
-def _says(observation: Any, losses: Mapping[int, float]) -> bool:
+def _counts(observation: Observation, losses: Mapping[int, float]) -> bool:
     return observation.number in losses or (observation.infeasible and bool(losses))
 
 
-def _asked(study: optuna.Study, space: Space, tried: set[str]) -> dict[str, Scalar] | None:
-    """What Optuna suggests; None where that was tried, or may not be, again and again."""
+def _suggestion(study: optuna.Study, space: Space, tried: set[str]) -> dict[str, Scalar] | None:
+    """A configuration suggested by Optuna; None if all of several were tried or not allowed."""
     for _ in range(_TRIES):
         trial = study.ask()
         row = np.full(len(space), np.nan)
@@ -106,7 +114,7 @@ def _asked(study: optuna.Study, space: Space, tried: set[str]) -> dict[str, Scal
         values = space.decode(space.snap(row[None, :])[0])
         if space.key(values) not in tried and space.allowed(values):
             return values
-        study.tell(trial, state=need_optuna().trial.TrialState.FAIL)  # as if it had not been asked
+        study.tell(trial, state=need_optuna().trial.TrialState.FAIL)  # leaves no result behind
     return None
 
 
@@ -115,26 +123,24 @@ def _distributions(space: Space) -> dict[str, BaseDistribution]:
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
-    """Ranges as they are, logit ones as positions; ladders and lists by index."""
+    """Optuna's distribution of a setting: a logit scale as position, a list by index."""
     of = need_optuna().distributions
     if isinstance(parameter, Listed):
-        last = parameter.levels - 1
-        ordered = parameter.ordered
-        return (
-            of.IntDistribution(0, last) if ordered else of.CategoricalDistribution(range(last + 1))
-        )
+        last, ordered = parameter.levels - 1, parameter.ordered
+        labels = range(last + 1)
+        return of.IntDistribution(0, last) if ordered else of.CategoricalDistribution(labels)
     if isinstance(parameter, Real) and parameter.scale == "logit":
         return of.FloatDistribution(0.0, 1.0)
     kind = of.FloatDistribution if isinstance(parameter, Real) else of.IntDistribution
     return kind(parameter.low, parameter.high, log=parameter.scale == "log")
 
 
-def _params(space: Space, values: Mapping[str, Scalar]) -> dict[str, Any]:
+def _params(space: Space, values: Mapping[str, Scalar]) -> dict[str, Coordinate]:
     by_key = {parameter.key: parameter for parameter in space.parameters}
     return {key: _param(by_key[key], value) for key, value in values.items()}
 
 
-def _param(parameter: Parameter, value: Scalar) -> Any:
+def _param(parameter: Parameter, value: Scalar) -> Coordinate:
     if isinstance(parameter, Listed):
         return min(int(parameter.position(value) * parameter.levels), parameter.levels - 1)
     if isinstance(parameter, Real) and parameter.scale == "logit":
@@ -143,7 +149,7 @@ def _param(parameter: Parameter, value: Scalar) -> Any:
 
 
 def _suggested(parameter: Parameter, trial: optuna.Trial) -> Scalar:
-    """The value that Optuna suggests, of the same distribution as `_distribution` says."""
+    """The value that Optuna suggests, from the distribution of `_distribution`."""
     key = parameter.key
     if isinstance(parameter, Listed):
         last = parameter.levels - 1

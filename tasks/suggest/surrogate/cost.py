@@ -64,9 +64,7 @@ def cost_model(problem: Problem, observations: Sequence[Observation], rows: Rows
     logs = np.log([float(observations[i].seconds or 1.0) for i in timed])
     middle, spread = float(np.mean(logs)), max(float(np.std(logs)), 1e-6)
     points, levels = features(problem.space, rows[timed]), (logs - middle) / spread
-    carried = problem.state.get("cost")
-    start = None if carried is None else np.asarray(carried)
-    theta = fit(points, levels, start=start, warp=False)
+    theta = fit(points, levels, start=problem.carried("cost"), warp=False)
     return Cost(
         problem.space,
         condition(theta, points, levels),

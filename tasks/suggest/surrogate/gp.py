@@ -174,7 +174,7 @@ def fit(
         here = _loss_and_slope(start, points, values, priors)[0]
         if here <= _loss_and_slope(priors.mean, points, values, priors)[0]:
             first = start
-    found = minimize(
+    result = minimize(
         _loss_and_slope,
         np.clip(first, priors.low, priors.high),
         args=(points, values, priors),
@@ -183,7 +183,7 @@ def fit(
         bounds=list(zip(priors.low, priors.high, strict=True)),
         options={"maxiter": iterations},
     )
-    return Theta(found.x, d, c)
+    return Theta(result.x, d, c)
 
 
 def _loss_and_slope(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +57,7 @@ def surrogate(
     rows: Rows,
     losses: Vector,
     options: BayesOptions,
-) -> tuple[Surrogate, dict[str, Any]]:
+) -> tuple[Surrogate, dict[str, list[float]]]:
     """The fitted surrogate, and its hyper-parameters as state for the next step.
 
     Args:
@@ -72,7 +71,7 @@ def surrogate(
     levels = standardised(losses, options.transform)
     points = features(problem.space, rows[scored])
     kept = chosen_points(levels, _KEPT, problem.generator)
-    theta = _fitted(points.take(kept), levels[kept], problem.state.get("theta"), options, problem)
+    theta = _fitted(points.take(kept), levels[kept], options, problem)
     conditioned = condition(theta, points.take(kept), levels[kept])
     if options.plateau:
         conditioned = replace(conditioned, plateau_values=levels[kept])
@@ -109,12 +108,11 @@ def chosen_points(levels: Vector, most: int, generator: np.random.Generator) -> 
 def _fitted(
     points: Features,
     levels: Vector,
-    carried: Sequence[float] | None,
     options: BayesOptions,
     problem: Problem,
 ) -> Theta:
     chosen = chosen_points(levels, _FITTED, problem.generator)
-    start = None if carried is None else np.asarray(carried)
+    start = problem.carried("theta")
     return fit(points.take(chosen), levels[chosen], start=start, warp=options.warp)
 
 
@@ -124,7 +122,7 @@ def _feasibility(
     scored: NDArray[np.bool_],
     failed: NDArray[np.bool_],
     options: BayesOptions,
-) -> tuple[GaussianProcess | None, Mapping[str, Any]]:
+) -> tuple[GaussianProcess | None, dict[str, list[float]]]:
     """Gaussian process regression on the labels: cheaper than a classifier, smooth at the edge."""
     if not options.feasibility or not failed.any():
         return None, {}
@@ -132,9 +130,7 @@ def _feasibility(
     labels = np.where(failed[ended], -1.0, 1.0)
     chosen = chosen_points(labels, _FEASIBILITY, problem.generator)
     points = features(problem.space, rows[ended[chosen]])
-    carried = problem.state.get("failures")
-    start = None if carried is None else np.asarray(carried)
-    theta = fit(points, labels[chosen] - 1.0, start=start, warp=False)
+    theta = fit(points, labels[chosen] - 1.0, start=problem.carried("failures"), warp=False)
     # Far from every result the label is 1: what was never tried is taken to run.
     process = condition(theta, points, labels[chosen] - 1.0)
     return process.shifted(1.0), {"failures": _rounded(theta)}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.suggest.space.space import Space, reflected
+from tasks.suggest.space.parameters import reflected
+from tasks.suggest.space.space import Space
 from tasks.suggest.types import Floats, Rows, Vector
 
 _SHARE = 0.15

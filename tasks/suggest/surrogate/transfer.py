@@ -9,7 +9,7 @@ that follows its rank correlation with the results so far and decays as they gro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -65,23 +65,22 @@ def transfer(problem: Problem, rows: Rows, losses: Vector) -> Transfer | None:
     keys = {key for one in earlier for key in one.values}
     columns = [i for i, p in enumerate(problem.space.parameters) if p.key in keys]
     part = _part(problem.space, columns)
-    points, levels = _told(part, earlier, problem.generator)
+    points, levels = _earlier_ranks(part, earlier, problem.generator)
     process = condition(fit(points, levels), points, levels)
-    found = Transfer(part, columns, process, 0.0)
-    trust = _agreement(found.expected(rows), losses)
-    weight = _WEIGHT * trust * _FADE / (_FADE + len(losses))
-    return Transfer(part, columns, process, weight)
+    model = Transfer(part, columns, process, 0.0)
+    trust = _agreement(model.expected(rows), losses)
+    return replace(model, weight=_WEIGHT * trust * _FADE / (_FADE + len(losses)))
 
 
 def _part(space: Space, columns: list[int]) -> Space:
-    """The settings that are shared; whether one is active is for the whole space to say."""
+    """The space of the shared settings, without their conditions."""
     described = {
         space.parameters[i].key: space.description[space.parameters[i].key] for i in columns
     }
     return Space({key: {**given, "when": None} for key, given in described.items()})
 
 
-def _told(
+def _earlier_ranks(
     part: Space, earlier: Sequence[EarlierTrial], generator: np.random.Generator
 ) -> tuple[Features, Vector]:
     rows = np.full((len(earlier), len(part)), np.nan)
@@ -124,10 +123,10 @@ def warm_start_points(problem: Problem) -> list[dict[str, Scalar]]:
     turns = [
         (place, study, one) for study, queue in queues.items() for place, one in enumerate(queue)
     ]
-    found = []
+    points = []
     for _, _, one in sorted(turns, key=lambda turn: (turn[0], turn[1])):
         try:
-            found.append(problem.space.complete(one.values, problem.start))
+            points.append(problem.space.complete(one.values, problem.start))
         except BadInput:
-            continue  # it breaks a constraint of this study
-    return found
+            continue  # it violates a constraint of this study
+    return points

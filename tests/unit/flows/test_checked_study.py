@@ -13,7 +13,7 @@ from flows.study.checked_study import runnable
     [
         ("foo < 1", "foo is neither a number nor a searched setting"),
         ("train.lr <", "ends too early"),
-        ("train.lr < 0.00001", "breaks the constraint"),
+        ("train.lr < 0.00001", "violates the constraint"),
         ("(" * 5_000 + "train.lr" + ")" * 5_000 + " < 1", "nested too deeply"),
         ("train.lr" + " + train.lr" * 5_000 + " < 1", "nested too deeply"),
     ],

@@ -12,7 +12,7 @@ from tasks.suggest import Observation, Optimizer, Settings
 from tasks.suggest.space.space import Space
 from tasks.suggest.strategies.evolution import Population
 from tasks.suggest.strategies.forest import columns
-from tasks.suggest.strategies.scikit_optimize import Coordinates
+from tasks.suggest.strategies.scikit_optimize import TIGHT_CONSTRAINTS, Coordinates
 from tasks.suggest.types import SkoptOptions
 from tests.unit.suggest.results import proposed
 
@@ -131,6 +131,20 @@ def test_skopt_satisfies_constraints_and_suggests_no_repeat() -> None:
             origins.append(suggestion.origin)
             optimizer.tell(suggestion.number, loss(suggestion.values))
     assert origins[10:].count("model") >= 8
+
+
+def test_skopt_warns_where_tight_constraints_leave_it_random_picks() -> None:
+    tight = Optimizer(SPACE, strategy="skopt", seed=1, constraints=["m.x + m.y <= 0.05"])
+    for suggestion in tight.ask(10):
+        tight.tell(suggestion.number, loss(suggestion.values))
+    assert tight.warning is None  # the initial design is random by design
+    assert {suggestion.origin for suggestion in tight.ask(2)} == {"random"}
+    assert tight.warning == TIGHT_CONSTRAINTS
+    loose = Optimizer(SPACE, strategy="skopt", seed=1, constraints=["m.x + m.y <= 1"])
+    for suggestion in loose.ask(10):
+        loose.tell(suggestion.number, loss(suggestion.values))
+    assert {suggestion.origin for suggestion in loose.ask(2)} == {"model"}
+    assert loose.warning is None
 
 
 def test_a_point_of_skopt_is_the_configuration_that_it_was_made_of() -> None:
