@@ -1,4 +1,4 @@
-"""`dense monitor`: one look at new rows, printed; the Prefect server that is up is told."""
+"""`dense monitor`: test new rows for drift, print the report, notify Prefect."""
 
 from __future__ import annotations
 
@@ -14,43 +14,52 @@ if TYPE_CHECKING:
     from tasks.monitor.runs import MonitorRun, NoNewRows
 
 
-def show(name: str, path: Path, *, again: bool, json_only: bool) -> None:
-    """Print what a look came to.
+ALARM = 4
+"""Exit code of an alarm."""
+
+
+def show(name: str, path: Path, *, again: bool, json_only: bool) -> int:
+    """Print the drift report of new rows.
+
+    Returns:
+        The exit code: 0 without an alarm (also without new rows), 4 with one.
 
     Raises:
-        BadInput: there is no champion, no rows, or rows that it does not take.
-        Held: another look at the place is under way.
+        BadInput: there is no champion, no rows, or rows that it does not accept.
+        Held: another process monitors the same place.
     """
     home = Home.open()
     url = configured_api(home)
     from tasks.monitor.watch import monitor_rows
 
-    found = monitor_rows(home, name, path, again=again)
-    told = "" if url is None else _tell(found, url)
-    print(json.dumps(summary(found)) if json_only else "\n".join(lines(found, told)))
+    result = monitor_rows(home, name, path, again=again)
+    notice = "" if url is None else _notify(result, url)
+    facts = summary(result)
+    print(json.dumps(facts) if json_only else "\n".join(lines(result, notice)))
+    return ALARM if facts["alarm"] else 0
 
 
-def _tell(found: MonitorRun | NoNewRows, url: str) -> str:
+def _notify(result: MonitorRun | NoNewRows, url: str) -> str:
     from tasks.monitor.runs import NoNewRows
 
-    if isinstance(found, NoNewRows):
+    if isinstance(result, NoNewRows):
         return ""
     os.environ["PREFECT_API_URL"] = url
     from flows.cli.run import flush_prefect
     from flows.deployments.monitor import tell
 
-    told = tell(found)
+    notice = tell(result)
     flush_prefect()
-    return told
+    return notice
 
 
-def lines(found: MonitorRun | NoNewRows, told: str) -> list[str]:
-    """What a person reads; `told` is what Prefect was told, empty where none is up."""
+def lines(result: MonitorRun | NoNewRows, notice: str) -> list[str]:
+    """The report as lines of text; `notice` is what was sent to Prefect, empty without a server."""
     from tasks.monitor.runs import NoNewRows
 
-    if isinstance(found, NoNewRows):
-        return [f"nothing was looked at: {found.why}"]
-    look = found.look
+    if isinstance(result, NoNewRows):
+        return [f"nothing to monitor: {result.why}"]
+    look = result.look
     tests = [
         f"  {test.name:<20}  {test.statistic:<17}  {test.value:8.3f}   p {test.p:.3f}"
         f"{'   alarm' if test.raised else ''}"
@@ -58,23 +67,26 @@ def lines(found: MonitorRun | NoNewRows, told: str) -> list[str]:
     ]
     end = [f"{'alarm' if look.alarm else 'no alarm'}: {look.why}"]
     if look.alarm:
-        end.append(told or "no Prefect server is up that could start a new study: dense up")
-    head = f"{look.rows:,} new rows, answered by {look.model} version {look.version}"
-    return [head, *tests, *end, f"page  {found.page}"]
+        end.append(notice or "no Prefect server is running that could start a new study: dense up")
+    head = [f"{look.rows:,} new rows, predicted by {look.model} version {look.version}"]
+    if look.incomplete:
+        head.append(f"{look.incomplete:,} more lack a value and are left out, as in training")
+    return [*head, *tests, *end, f"page  {result.page}"]
 
 
-def summary(found: MonitorRun | NoNewRows) -> dict[str, object]:
-    """What a program reads."""
+def summary(result: MonitorRun | NoNewRows) -> dict[str, object]:
+    """The report as JSON."""
     from tasks.monitor.runs import NoNewRows
 
-    if isinstance(found, NoNewRows):
-        return {"alarm": False, "rows": 0, "why": found.why}
-    look = found.look
+    if isinstance(result, NoNewRows):
+        return {"alarm": False, "rows": 0, "why": result.why}
+    look = result.look
     return {
         "alarm": look.alarm,
         "why": look.why,
         "rows": look.rows,
         "labelled": look.labelled,
+        "incomplete": look.incomplete,
         "tests": {
             test.name: {"value": test.value, "p": test.p, "raised": test.raised}
             for test in look.tests
@@ -82,6 +94,6 @@ def summary(found: MonitorRun | NoNewRows) -> dict[str, object]:
         "metrics": {name: each.model_dump() for name, each in look.metrics.items()},
         "model": look.model,
         "version": look.version,
-        "run_id": found.run_id,
-        "page": str(found.page),
+        "run_id": result.run_id,
+        "page": str(result.page),
     }

@@ -1,4 +1,4 @@
-"""New rows: those of a file, or of the files of a folder that no look has seen."""
+"""Incoming rows: those of a file, or of the new files of a folder."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput, Held
 from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home, write_atomically
 from data.card import ImageInputs, parse_inputs
+from tasks.packaging.table_frame import select_rows
 from tasks.scoring.predict import rows_of
 from tasks.scoring.read_files import is_image, read_images
 from tasks.scoring.score_files import column_of, target_name
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
+
+    from tasks.packaging.table_frame import RawValues
 
 Stamps = Mapping[str, Sequence[int]]
 """File, relative to its folder, to its size and time of change."""
@@ -34,16 +39,26 @@ UNFINISHED = (".tmp", ".part", ".crdownload")
 class IncomingRows:
     """New rows as the registered model takes them, and their targets where they are known."""
 
-    values: Any
-    targets: tuple[Any, ...]
-    """Name of a class, number or text of each row; None where it is not known."""
+    values: RawValues | list[str]
+    targets: tuple[object, ...]
+    """Class name, number or text of each row; None where it is not known."""
 
     def __len__(self) -> int:
         return len(self.targets)
 
+    def select(self, mask: NDArray[np.bool_]) -> IncomingRows:
+        """The rows where the mask, of shape (rows,), is true."""
+        values = self.values
+        selected = (
+            list(compress(values, mask))
+            if isinstance(values, list)
+            else select_rows(values, np.flatnonzero(mask))
+        )
+        return IncomingRows(selected, tuple(compress(self.targets, mask)))
+
 
 class Seen:
-    """Which files of a place earlier looks have seen; held by one look at a time."""
+    """Files of a place that earlier runs have read; one run at a time holds it."""
 
     def __init__(self, home: Home, model: str, place: Path) -> None:
         digest = hashlib.sha256(str(place.resolve()).encode()).hexdigest()[:12]
@@ -51,62 +66,62 @@ class Seen:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep a second look at the same place away.
+        """Lock the place against a second run.
 
         Raises:
-            Held: one is under way.
+            Held: another process monitors it.
         """
         lock = FileLock.try_acquire(self._path.with_suffix(".lock"))
         if lock is None:
-            raise Held("another look at the same rows is under way; wait for its end")
+            raise Held("another process monitors the same rows; wait for it to end")
         with lock:
             yield
 
     def stamps(self) -> Stamps:
-        """What was seen."""
+        """The files that were read."""
         try:
-            found: Stamps = json.loads(self._path.read_text())
+            stamps: Stamps = json.loads(self._path.read_text())
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
             raise BadInput(
                 f"{self._path} cannot be read ({error}); remove it, and every file counts as new"
             ) from error
-        return found
+        return stamps
 
     def add(self, stamps: Stamps) -> None:
-        """Count these as seen from now on."""
+        """Add files that were read."""
         write_atomically(self._path, json.dumps({**self.stamps(), **stamps}))
 
 
 def folder_of(home: Home, model: str) -> Path:
-    """Where the looks at a model's rows are kept."""
+    """Folder of the drift reports of a model."""
     return home.path / "monitor" / model
 
 
 def arrived(place: Path, seen: Stamps) -> Stamps:
-    """The files that are new or changed; a file is a place with one file, always new.
+    """The files that are new or changed; a place that is a file is always new.
 
-    Hidden files and those with an ending of unfinished downloads are passed over.
+    Hidden files and unfinished downloads (by their suffix) are skipped.
 
     Raises:
         BadInput: there is no such place, or the folder has no files.
     """
     if not place.exists():
-        raise BadInput(f"there is no {place}; give a file of rows, or a folder that gets them")
+        raise BadInput(f"there is no {place}; give a file of rows, or a folder that receives them")
     if place.is_file():
         return {"": _stamp(place)}
-    found = {
+    stamps = {
         str(path.relative_to(place)): _stamp(path)
         for path in sorted(place.rglob("*"))
-        if path.is_file() and not _passed_over(path.relative_to(place))
+        if path.is_file() and not _skipped(path.relative_to(place))
     }
-    if not found:
+    if not stamps:
         raise BadInput(f"the folder {place} is empty; put files of rows, or images, into it")
-    return {name: stamp for name, stamp in found.items() if list(seen.get(name, ())) != stamp}
+    return {name: stamp for name, stamp in stamps.items() if list(seen.get(name, ())) != stamp}
 
 
-def _passed_over(path: Path) -> bool:
+def _skipped(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts) or path.suffix in UNFINISHED
 
 
@@ -119,64 +134,70 @@ def read_rows(model: PyFuncModel, place: Path, names: Sequence[str]) -> Incoming
     """The rows of some files of a place.
 
     Args:
-        model: the champion, which says what its rows look like and which classes it knows.
+        model: the champion; its metadata describe its inputs and its classes.
         place: a folder, or a file with the one name "".
         names: files, relative to the place.
 
     Raises:
-        BadInput: a file cannot be read, or has other rows; the sentence names it.
+        BadInput: a file cannot be read, or has other rows; the message names the file.
     """
     facts = model.metadata.metadata
     images = [name for name in names if is_image(place / name)]
-    parts: list[tuple[Any, Sequence[Any]]] = []
+    batches: list[tuple[RawValues | list[str], Sequence[object]]] = []
     inputs = parse_inputs(facts["inputs"])
     if images and isinstance(inputs, ImageInputs):
         pixels = read_images(place, images, inputs)
-        parts.append((pixels, _folders(images, facts["labels"], place)))
+        batches.append((pixels, _folders(images, facts["labels"], place)))
         names = [name for name in names if name not in set(images)]
     for name in names:
         file = place / name if name else place
         values, _ = rows_of(model, file)
-        parts.append((values, _targets(file, len(values), facts)))
+        batches.append((values, _targets(file, len(values), facts)))
     return IncomingRows(
-        _joined([values for values, _ in parts]),
-        tuple(target for _, targets in parts for target in targets),
+        _concatenated([values for values, _ in batches]),
+        tuple(target for _, targets in batches for target in targets),
     )
 
 
-def _joined(parts: Sequence[Any]) -> Any:
+def _concatenated(batches: Sequence[RawValues | list[str]]) -> RawValues | list[str]:
     """Arrays as one array, frames as one frame, lists of texts as one list."""
-    if hasattr(parts[0], "iloc"):
-        import pandas as pd
+    texts = [batch for batch in batches if isinstance(batch, list)]
+    if texts:
+        return [text for batch in texts for text in batch]
+    arrays = [batch for batch in batches if isinstance(batch, np.ndarray)]
+    if arrays:
+        return np.concatenate(arrays)
+    import pandas as pd
 
-        return pd.concat(parts, ignore_index=True)
-    if isinstance(parts[0], list):
-        return [text for part in parts for text in part]
-    return np.concatenate(parts)
+    frames = [batch for batch in batches if isinstance(batch, pd.DataFrame)]
+    return pd.concat(frames, ignore_index=True)
 
 
-def _folders(names: Sequence[str], labels: Sequence[Any], place: Path) -> list[str | None]:
-    """Of images the first folder of each, where these are the model's classes."""
+def _folders(names: Sequence[str], labels: Sequence[object], place: Path) -> list[str | None]:
+    """First folder of each image, if these folders are the model's classes."""
     first = [Path(name).parts[0] if len(Path(name).parts) > 1 else None for name in names]
     known = {str(label) for label in labels}
     if not known & set(first):
         return [None] * len(first)
-    if strange := sorted({name for name in first if name is not None} - known):
+    if unknown := sorted({name for name in first if name is not None} - known):
         raise BadInput(
-            f"{place / strange[0]}: the folder is none of the model's classes "
+            f"{place / unknown[0]}: the folder is none of the model's classes "
             f"({', '.join(map(str, labels))}), though others are; rename it"
         )
     return list(first)
 
 
-def _targets(file: Path, rows: int, facts: Mapping[str, Any]) -> Sequence[Any]:
+def _targets(file: Path, rows: int, facts: Mapping[str, Any]) -> Sequence[object]:
     data = facts["config"]["data"]
-    found = column_of(file, target_name(facts), data)
-    if found is None:
+    targets = column_of(file, target_name(facts), data)
+    if targets is None:
         return [None] * rows
-    gap = "" if data.get("task") == "multilabel" else None  # where none of the labels applies
-    return [gap if _is_gap(target) else target for target in found]
+    missing = "" if data.get("task") == "multilabel" else None  # an empty cell: no label applies
+    markers = frozenset(data.get("missing") or ())
+    return [missing if _is_missing(target, markers) else target for target in targets]
 
 
-def _is_gap(target: Any) -> bool:
+def _is_missing(target: object, markers: frozenset[str]) -> bool:
+    if isinstance(target, str):
+        return not target or target in markers
     return target is None or (isinstance(target, float) and math.isnan(target))

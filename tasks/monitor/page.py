@@ -17,7 +17,7 @@ MOST_FEATURES = 40
 
 
 def write_page(folder: Path, look: DriftReport, earlier: Sequence[DriftReport]) -> Path:
-    """Write the page into a folder, and say where it is."""
+    """Write the page into a folder, and return its path."""
     path = folder / "monitor.html"
     write_atomically(path, render("monitor.html", view(look, earlier)))
     return path
@@ -40,8 +40,8 @@ class MonitorPage:
 
 
 def view(look: DriftReport, earlier: Sequence[DriftReport]) -> MonitorPage:
-    """The page of a drift report, with the course of the earlier ones."""
-    features = sorted(look.features, key=lambda each: -each.distance)
+    """The page of a drift report, with a chart of the earlier ones."""
+    features = sorted(look.features, key=lambda each: (not each.tested, -each.distance))
     return MonitorPage(
         look=look,
         when=_when(look),
@@ -49,7 +49,7 @@ def view(look: DriftReport, earlier: Sequence[DriftReport]) -> MonitorPage:
             (test.name, test.statistic, f"{test.value:.3f}", _p(test.p), _verdict(look, test))
             for test in look.tests
         ],
-        each=f"{look.alpha / len(look.tests):.2g}",
+        each=f"{look.alpha / max(1, len(look.tests)):.2g}",
         features=[_feature(one) for one in (*look.answers, *features[:MOST_FEATURES])],
         left_out=max(0, len(features) - MOST_FEATURES),
         metrics=[
@@ -63,21 +63,22 @@ def view(look: DriftReport, earlier: Sequence[DriftReport]) -> MonitorPage:
 
 def _feature(drift: FeatureDrift) -> tuple[str, ...]:
     numbers = f"{drift.before:.3g}", f"{drift.now:.3g}", f"{drift.distance:.3f}"
-    return drift.name, *numbers, _p(drift.p), f"{drift.stability:.2f}"
+    p = _p(drift.p) if drift.tested else "not tested"
+    return drift.title, *numbers, p, f"{drift.stability:.2f}"
 
 
 def _verdict(look: DriftReport, test: DriftTest) -> str:
     if test.raised:
         return f"alarm: {test.why}"
-    small = f"certain, but smaller than {look.effect:g}"
-    return small if test.certain else "as before"
+    small = f"significant, but below the effect size {look.effect:g}"
+    return small if test.certain else "no drift"
 
 
 def _promise(look: DriftReport, name: str) -> tuple[str, str]:
-    found = look.promised.get(name)
-    if found is None:
+    interval = look.promised.get(name)
+    if interval is None:
         return format.DASH, ""
-    return format.number(found.value), format.interval(found.low, found.high)
+    return format.number(interval.value), format.interval(interval.low, interval.high)
 
 
 def _when(look: DriftReport) -> str:
@@ -96,8 +97,10 @@ def _figures(look: DriftReport, earlier: Sequence[DriftReport]) -> dict[str, Fig
 
 
 def _course(looks: Sequence[DriftReport]) -> Figure:
-    """The greatest distance of any feature by look; alarms stand out."""
-    most = [max(each.distance for each in look.features) for look in looks]
+    """The greatest distance of any feature in each report; alarms stand out."""
+    most = [
+        max((each.distance for each in look.features if each.tested), default=0.0) for look in looks
+    ]
     return {
         "data": [{
             "type": "scatter", "mode": "lines+markers", "name": "greatest KS distance",
@@ -117,8 +120,8 @@ def _course(looks: Sequence[DriftReport]) -> Figure:
 
 def _shares(look: DriftReport) -> Figure:
     names = list(look.shares)
-    sides = zip(("then", "now"), ("$quiet", "$accent"), zip(*look.shares.values(), strict=True),
-                strict=True)  # fmt: skip
+    values = zip(*look.shares.values(), strict=True)
+    sides = zip(("reference", "new rows"), ("$quiet", "$accent"), values, strict=True)
     bars = [
         {"type": "bar", "name": name, "x": names, "y": list(values), "marker": {"color": colour}}
         for name, colour, values in sides
@@ -126,7 +129,7 @@ def _shares(look: DriftReport) -> Figure:
     return {
         "data": bars,
         "layout": {
-            "xaxis": {"type": "category", "title": {"text": "answer"}},
+            "xaxis": {"type": "category", "title": {"text": "predicted class"}},
             "yaxis": {"title": {"text": "share"}, "tickformat": ".0%"},
             "barmode": "group", "showlegend": True,
         },

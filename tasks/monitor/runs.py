@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOOK = "look.json"
 EARLIER = 50
-"""Looks before this one that its page shows."""
+"""Number of earlier reports that a page shows."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class NoNewRows:
 
 
 def record_run(client: MlflowClient, home: Home, look: DriftReport) -> MonitorRun:
-    """Write the look and its page into the home, and a run of `dense.kind` monitor into the study's
-    experiment.
+    """Write the report and its page into the home, and an MLflow run (`dense.kind` is `monitor`)
+    into the study's experiment.
 
     Raises:
         DenseError: the experiment is gone.
@@ -56,14 +56,14 @@ def record_run(client: MlflowClient, home: Home, look: DriftReport) -> MonitorRu
 
 
 def earlier_reports(home: Home, model: str) -> list[DriftReport]:
-    """Earlier looks at a model's rows, oldest first; what cannot be read is left out."""
-    found = []
+    """Earlier reports of a model, oldest first; unreadable ones are skipped."""
+    reports = []
     for path in sorted(folder_of(home, model).glob(f"*/{LOOK}")):
         try:
-            found.append(DriftReport.model_validate_json(path.read_bytes()))
+            reports.append(DriftReport.model_validate_json(path.read_bytes()))
         except (OSError, ValidationError):
             continue
-    return found
+    return reports
 
 
 def _run(client: MlflowClient, home: Home, look: DriftReport, page: Path) -> str:
@@ -95,10 +95,10 @@ def _values(look: DriftReport) -> dict[str, float]:
         "alarm": float(look.alarm),
         "rows": float(look.rows),
         "labelled": float(look.labelled),
-        "stability": max(each.stability for each in look.features),
+        "stability": max((each.stability for each in look.features if each.tested), default=0.0),
     }
     for test in look.tests:
         name = test.name.replace(":", "").replace(",", "")
         values |= {f"drift/{name}": test.value, f"p/{name}": test.p}
     values |= {f"now/{each.name}": each.now for each in look.answers}
-    return values | {f"now/{name}": found.value for name, found in look.metrics.items()}
+    return values | {f"now/{name}": metric.value for name, metric in look.metrics.items()}

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.runtime.types import Ints
+
 Samples = NDArray[np.floating]
 
-BLOCK = 100  # shuffles at once; bounds the memory
+BLOCK = 100  # permutations at a time; bounds the memory
 BINS = 10  # of a PSI
-SLACK = 1e-5  # of sums in single precision; what is as great within it counts as as great
-MOST_TOGETHER = 500  # rows a side of the kernel's matrix
+SLACK = 1e-5  # rounding of float32 sums: distances this close count as equal
+MOST_TOGETHER = 500  # rows of each sample in the kernel matrix
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Distances:
     p_each: NDArray[np.float64]
     """Family-wise p-value of each feature (max-T permutation, Westfall and Young 1993)."""
     p: float
-    """Of the greatest."""
+    """p-value of the greatest distance."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,12 @@ def kolmogorov_smirnov(
     Args:
         old: shape (m, d).
         new: shape (n, d).
-        resamples: shuffles.
-        seed: of the shuffles.
-        lower: one-sided: only how much smaller the new values are.
+        resamples: number of permutations.
+        seed: of the permutations.
+        lower: one-sided: only measure how much smaller the new values are.
     """
-    pooled, shares = np.concatenate([old, new]), _shares(len(old), len(new))
-    order = np.argsort(pooled, axis=0, kind="stable")
-    sorted_ = np.take_along_axis(pooled, order, axis=0)
-    last = np.ones(sorted_.shape, dtype=bool)  # equal values step together
-    last[:-1] = sorted_[1:] > sorted_[:-1]
+    shares = _shares(len(old), len(new))
+    order, last = _steps(old, new)
     each = _gaps(shares[None, :], order, last, lower)[:, 0]
     random, greatest = np.random.default_rng(seed), []
     for start in range(0, resamples, BLOCK):
@@ -70,21 +69,41 @@ def kolmogorov_smirnov(
     return Distances(each, p_each, float(p_each.min()))
 
 
+def distances(old: Samples, new: Samples) -> NDArray[np.float64]:
+    """Kolmogorov-Smirnov distance of every feature, shape (d,), without a test.
+
+    Args:
+        old: shape (m, d).
+        new: shape (n, d).
+    """
+    return _gaps(_shares(len(old), len(new))[None, :], *_steps(old, new), False)[:, 0]
+
+
+def _steps(old: Samples, new: Samples) -> tuple[Ints, NDArray[np.bool_]]:
+    """Order of the pooled rows by each feature, and which row is the last of its value."""
+    pooled = np.concatenate([old, new])
+    order = np.argsort(pooled, axis=0, kind="stable")
+    sorted_ = np.take_along_axis(pooled, order, axis=0)
+    last = np.ones(sorted_.shape, dtype=bool)  # equal values step together
+    last[:-1] = sorted_[1:] > sorted_[:-1]
+    return order, last
+
+
 def _shares(old: int, new: int) -> NDArray[np.float64]:
-    """What each row adds to the difference of the two distribution functions."""
+    """Step of each row in the difference of the two empirical distribution functions."""
     return np.concatenate([np.full(old, -1 / old), np.full(new, 1 / new)])
 
 
 def _gaps(shares: NDArray, order: NDArray, last: NDArray, lower: bool) -> NDArray[np.float64]:
-    """Distances of shape (d, shuffles) for shares of shape (shuffles, rows)."""
-    found = np.empty((order.shape[1], len(shares)))
+    """Distances of shape (d, permutations) for shares of shape (permutations, rows)."""
+    distances = np.empty((order.shape[1], len(shares)))
     for feature in range(order.shape[1]):
         steps = np.cumsum(shares[:, order[:, feature]], axis=1)
         if not lower:
             np.abs(steps, out=steps)
         ties = last[:, feature]
-        found[feature] = (steps if ties.all() else steps[:, ties]).max(axis=1)
-    return found
+        distances[feature] = (steps if ties.all() else steps[:, ties]).max(axis=1)
+    return distances
 
 
 def maximum_mean_discrepancy(
@@ -120,19 +139,25 @@ def _some(rows: Samples, most: int, random: np.random.Generator) -> Samples:
 
 
 def stability(old: NDArray, new: NDArray) -> NDArray[np.float64]:
-    """Population stability index of counts by bin, shape (..., bins) each, over the last axis.
+    """Population stability index (PSI) of counts by bin, over the last axis.
 
-    Half a row is added to every bin, so that an empty one does not make it infinite.
+    The sum over bins of (b - a) ln(b / a), the symmetric Kullback-Leibler divergence of the shares
+    a and b (Taplin and Hunt 2019, doi:10.3390/risks7020053). Half a row is added to every bin, so
+    that an empty bin does not make it infinite.
+
+    Args:
+        old: shape (..., bins).
+        new: shape (..., bins).
     """
     a, b = old + 0.5, new + 0.5
     a, b = a / a.sum(axis=-1, keepdims=True), b / b.sum(axis=-1, keepdims=True)
-    found: NDArray[np.float64] = ((b - a) * np.log(b / a)).sum(axis=-1)
-    return found
+    index: NDArray[np.float64] = ((b - a) * np.log(b / a)).sum(axis=-1)
+    return index
 
 
 def feature_stability(old: Samples, new: Samples) -> NDArray[np.float64]:
-    """Population stability index of each feature, shape (d,), in ten bins that `old` fills equally
-    (fewer where it repeats values)."""
+    """PSI of each feature, shape (d,), over ten bins of equal counts in `old`; fewer if values
+    repeat."""
     return np.array([_binned(a, b) for a, b in zip(old.T, new.T, strict=True)])
 
 
@@ -143,7 +168,7 @@ def _binned(old: Samples, new: Samples) -> float:
 
 
 def count_stability(old: NDArray, new: NDArray, *, resamples: int, seed: int = 0) -> Distance:
-    """Population stability index of two counts by class, and its p-value."""
+    """PSI of the counts by class of two samples, and its permutation p-value."""
     value = float(stability(old, new))
     random = np.random.default_rng(seed)
     both = (old + new).astype(np.int64)
@@ -152,7 +177,7 @@ def count_stability(old: NDArray, new: NDArray, *, resamples: int, seed: int = 0
 
 
 def total_variation(old: NDArray, new: NDArray) -> float:
-    """Half the sum of differences between the shares of the classes, 0 to 1."""
+    """Total variation distance between the shares of the classes, from 0 to 1."""
     return float(np.abs(old / old.sum() - new / new.sum()).sum() / 2)
 
 

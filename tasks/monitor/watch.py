@@ -1,4 +1,4 @@
-"""New rows held against what a champion was made from: read, answered, compared, recorded."""
+"""Monitor a champion: read new rows, predict, test for drift, record the report."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.champion import Monitor
 from conf.schema.evaluate import Evaluate, direction_of
-from data.card import parse_inputs
+from data.card import Inputs, parse_inputs
 from tasks.evaluate.evaluation import Interval
 from tasks.evaluate.intervals import bootstrap_intervals
 from tasks.evaluate.predictions import AnyPredictions
-from tasks.monitor.drift import DriftReport, compare, quality
+from tasks.monitor.drift import DriftReport, DriftTest, compare, quality
 from tasks.monitor.incoming import IncomingRows, Seen, arrived, read_rows
 from tasks.monitor.runs import MonitorRun, NoNewRows, record_run
 from tasks.packaging import drift_reference
-from tasks.packaging.drift_features import answers_of, features_of
+from tasks.packaging.drift_features import (
+    answers_of,
+    complete_rows,
+    feature_columns,
+    features_of,
+)
 from tasks.registry import aliases
 from tasks.registry.promote import no_champion
 from tasks.scoring.predict import loaded_version
@@ -48,24 +53,24 @@ def watch(
     time: float,
     again: bool = False,
 ) -> MonitorRun | NoNewRows:
-    """Look at the new rows of a place with the eyes of a model's champion.
+    """Test the new rows of a file or folder for drift against a model's champion.
 
-    Of a folder the files are looked at that no look has seen; they count as seen once the look is
-    recorded, so that one that fails is made again. Of fewer rows than `settings.rows` there is no
-    look, and they stay new.
+    Of a folder the files are read that no earlier run has read. They count as read once the report
+    is recorded, so that a run that fails is repeated. With fewer rows than `settings.rows` there is
+    no report, and the files stay new.
 
     Args:
         client: of tracking store and registry.
-        home: keeps the looks.
+        home: keeps the reports.
         model: registered model.
-        place: a file of rows, or a folder that gets files or images.
-        settings: when it is an alarm.
+        place: a file of rows, or a folder that receives files or images.
+        settings: when to raise an alarm.
         time: seconds since the epoch.
-        again: every file of the folder, also what was seen.
+        again: read every file of the folder, also those read before.
 
     Raises:
-        BadInput: there is no champion, no rows, or rows that it does not take.
-        Held: another look at the place is under way.
+        BadInput: there is no champion, no rows, or rows that it does not accept.
+        Held: another process monitors the same place.
     """
     version = aliases.aliased(client, model)
     if version is None:
@@ -77,92 +82,98 @@ def watch(
             return NoNewRows(f"no file in {place} is new")
         with tempfile.TemporaryDirectory() as folder:
             loaded = loaded_version(client, version, folder)
-            rows = read_rows(loaded, place, sorted(stamps))
+            read = read_rows(loaded, place, sorted(stamps))
+            rows = _complete(loaded, read, place)
             if len(rows) < settings.rows:
-                return _too_few(place, len(rows), settings.rows)
-            known = _reference(client, version, folder)
-            found = _look(loaded, version, known, rows, place, len(stamps), settings, time)
-        kept = record_run(client, home, found)
+                return _too_few(place, len(rows), len(read) - len(rows), settings.rows)
+            reference = _reference(client, version, folder)
+            report = _report(loaded, version, reference, rows, place, settings)
+        report = report.model_copy(
+            update={"time": time, "files": len(stamps), "incomplete": len(read) - len(rows)}
+        )
+        run = record_run(client, home, report)
         if place.is_dir():
             seen.add(stamps)
-    return kept
+    return run
 
 
-def _too_few(place: Path, rows: int, wanted: int) -> NoNewRows:
-    said = f"{place} has {rows} new rows, and a look takes {wanted} (monitor.rows)"
+def _complete(model: PyFuncModel, rows: IncomingRows, place: Path) -> IncomingRows:
+    """The rows that training would have kept."""
+    try:
+        return rows.select(complete_rows(rows.values, _inputs(model)))
+    except ValueError as error:  # the encoder's own message about a value it does not accept
+        raise BadInput(f"{place}: {error}") from error
+
+
+def _inputs(model: PyFuncModel) -> Inputs:
+    return parse_inputs(model.metadata.metadata["inputs"])
+
+
+def _too_few(place: Path, rows: int, incomplete: int, needed: int) -> NoNewRows:
+    complete = " complete" if incomplete else ""
+    without = f" ({incomplete} lack a value and are left out, as in training)" if incomplete else ""
+    why = f"{place} has {rows}{complete} new rows{without}; monitoring needs {needed}"
     if place.is_file():
-        raise BadInput(f"{said}; give more, or lower it")
-    return NoNewRows(said)
+        raise BadInput(f"{why}: add rows, or lower monitor.rows")
+    return NoNewRows(f"{why} (monitor.rows)")
 
 
 def _reference(
     client: MlflowClient, version: ModelVersion, folder: str
 ) -> drift_reference.DriftReference:
-    """What was kept with the version."""
+    """The drift reference that was registered with the version."""
     from mlflow.exceptions import MlflowException
 
     try:
-        found = client.download_artifacts(version.run_id, drift_reference.REFERENCE, folder)
+        path = client.download_artifacts(version.run_id, drift_reference.REFERENCE, folder)
     except (MlflowException, OSError) as error:
         raise BadInput(
-            f"version {version.version} of {version.name!r} was registered without what its rows "
-            f"looked like; run its study under another name with champion.model={version.name}, "
-            "whose champion will have it"
+            f"version {version.version} of {version.name!r} was registered without a drift "
+            "reference; run its study under another name with "
+            f"champion.model={version.name}, whose champion will have one"
         ) from error
-    return drift_reference.read(Path(found))
+    return drift_reference.read(Path(path))
 
 
-def _look(
+def _report(
     model: PyFuncModel,
     version: ModelVersion,
-    known: drift_reference.DriftReference,
+    reference: drift_reference.DriftReference,
     rows: IncomingRows,
     place: Path,
-    files: int,
     settings: Monitor,
-    time: float,
 ) -> DriftReport:
     facts = model.metadata.metadata
     try:
-        answered = model.predict(rows.values)
-    except ValueError as error:  # the model's own sentence about a value it cannot take
+        answers = model.predict(rows.values)
+    except ValueError as error:  # the model's own message about a value it does not accept
         raise BadInput(f"{place}: {error}") from error
     promised = _promised(version)
     labelled = np.array([target is not None for target in rows.targets])
-    metrics = _metrics(answered[labelled], rows, facts, place)
-    objective = facts["objective"]
-    test = None
-    if objective in metrics and objective in promised:
-        tested = int(version.tags["dense.test_rows"])
-        test = quality(
-            objective,
-            direction_of(objective),
-            metrics[objective],
-            promised[objective],
-            int(labelled.sum()),
-            tested,
-        )
-    found = compare(
-        known,
-        features_of(rows.values, parse_inputs(facts["inputs"])),
-        answers_of(_unlabelled(answered, facts, place)),
+    metrics = _metrics(answers[labelled], rows, facts, place)
+    features = features_of(rows.values, _inputs(model))
+    comparison = compare(
+        reference,
+        features,
+        answers_of(_unlabelled(answers, facts, place)),
         settings,
-        quality=test,
+        quality=_quality(facts["objective"], metrics, promised, int(labelled.sum()), version),
         classes=[str(label) for label in facts["labels"]],
+        columns=feature_columns(features.names, _inputs(model)),
     )
     return DriftReport(
         study=version.tags["dense.study"],
         model=version.name,
         version=str(version.version),
         place=str(place),
-        time=time,
+        time=0.0,
         rows=len(rows),
         labelled=int(labelled.sum()),
-        files=files,
-        tests=found.tests,
-        features=found.features,
-        answers=found.answers,
-        shares=found.shares,
+        files=1,
+        tests=comparison.tests,
+        features=comparison.features,
+        answers=comparison.answers,
+        shares=comparison.shares,
         metrics=metrics,
         promised=promised,
         alpha=settings.alpha,
@@ -170,39 +181,52 @@ def _look(
     )
 
 
-def _unlabelled(answered: pd.DataFrame, facts: Mapping[str, Any], place: Path) -> AnyPredictions:
-    """The answers where the targets do not matter."""
+def _quality(
+    objective: str,
+    metrics: Mapping[str, Interval],
+    promised: Mapping[str, Interval],
+    labelled: int,
+    version: ModelVersion,
+) -> DriftTest | None:
+    if objective not in metrics or objective not in promised:
+        return None
+    tested = int(version.tags["dense.test_rows"])
+    direction = direction_of(objective)
+    return quality(objective, direction, metrics[objective], promised[objective], labelled, tested)
+
+
+def _unlabelled(answers: pd.DataFrame, facts: Mapping[str, Any], place: Path) -> AnyPredictions:
+    """The predictions with placeholder targets, for comparisons that use none."""
     labels = facts["labels"]
-    return predictions_of(answered, [labels[0] if labels else 0] * len(answered), facts, place)
+    return predictions_of(answers, [labels[0] if labels else 0] * len(answers), facts, place)
 
 
 def _promised(version: ModelVersion) -> dict[str, Interval]:
-    found = json.loads(version.tags["dense.test"])
-    return {name: Interval.model_validate(each) for name, each in found.items()}
+    intervals = json.loads(version.tags["dense.test"])
+    return {name: Interval.model_validate(each) for name, each in intervals.items()}
 
 
 def _metrics(
-    answered: pd.DataFrame, rows: IncomingRows, facts: Mapping[str, Any], place: Path
+    answers: pd.DataFrame, rows: IncomingRows, facts: Mapping[str, Any], place: Path
 ) -> dict[str, Interval]:
-    """Of the rows whose target is known; none where that is nobody's."""
+    """Metrics of the labelled rows; empty without such rows."""
     targets = [target for target in rows.targets if target is not None]
     if not targets:
         return {}
-    said = predictions_of(answered.reset_index(drop=True), targets, facts, place)
+    predictions = predictions_of(answers.reset_index(drop=True), targets, facts, place)
     section = Evaluate.model_validate(facts["config"]["evaluate"])
-    wanted = [name for name in section.metrics if name not in NOT_FROM_PACKAGE]
-    found = bootstrap_intervals(said, section, wanted)
+    names = [name for name in section.metrics if name not in NOT_FROM_PACKAGE]
     return {
         name: Interval(value=each.value, low=each.low, high=each.high)
-        for name, each in found.items()
+        for name, each in bootstrap_intervals(predictions, section, names).items()
     }
 
 
 def monitor_rows(home: Home, name: str, place: Path, *, again: bool) -> MonitorRun | NoNewRows:
-    """A look at the rows of a place with the champion of a study, or of a registered model."""
+    """Monitor the champion of a study, or of a registered model, on the rows of a place."""
     settings = StudyRecord.read(home, name).study.monitor if name in studies(home) else Monitor()
     uri = store.bootstrap(home)
-    with store.at_work(uri, "give the command again when it answers"):
+    with store.at_work(uri, "run the command again when it answers"):
         return watch(
             store.client(uri),
             home,

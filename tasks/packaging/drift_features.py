@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from conf.runtime.types import Floats, Floats32, Ints
 from data.card import ImageInputs, Inputs, TableInputs
-from data.encoding.table_encoder import encode
+from data.encoding.table_encoder import encode, input_names
 from tasks.evaluate.predictions import (
     AnyPredictions,
     LabelPredictions,
@@ -26,7 +26,6 @@ from tasks.evaluate.predictions import (
 )
 
 CONFIDENCE = ("confidence",)
-GAP = -1e30  # a missing value of a table: below every other
 THUMB = 8
 BUCKETS = 64
 DIRECTIONS = ("across", "up-right", "upright", "up-left")
@@ -36,12 +35,13 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class DriftFeatures:
-    """Of some rows: `values` (float32[n, d]) has a column a name, `joint` (float32[n, e]) is for
-    the comparison of rows as wholes."""
+    """Features of some rows."""
 
     names: tuple[str, ...]
     values: Floats32
+    """float32 of shape (rows, names); tested one by one."""
     joint: Floats32
+    """float32 of shape (rows, any number); tested jointly."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -51,23 +51,25 @@ class DriftFeatures:
         return DriftFeatures(self.names, self.values[rows], self.joint[rows])
 
 
-def together(parts: Sequence[DriftFeatures]) -> DriftFeatures:
-    """The features of several parts' rows, one part after the other."""
+def concatenate(batches: Sequence[DriftFeatures]) -> DriftFeatures:
+    """The features of several batches of rows, in order."""
     return DriftFeatures(
-        parts[0].names,
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.joint for part in parts]),
+        batches[0].names,
+        np.concatenate([batch.values for batch in batches]),
+        np.concatenate([batch.joint for batch in batches]),
     )
 
 
 @dataclass(frozen=True)
 class DriftPredictions:
-    """What a model said of some rows: the classes it chose, where it chooses among any, and numbers
-    (`values`, float32[n, k]) such as how sure it was."""
+    """Predictions for some rows, as numbers that can be compared."""
 
     labels: Ints | None
+    """Predicted classes of shape (rows,); None: the model predicts no single class."""
     names: tuple[str, ...]
+    """Of the columns of `values`, such as the confidence."""
     values: Floats32
+    """float32 of shape (rows, names)."""
 
 
 def features_of(rows: Any, inputs: Inputs) -> DriftFeatures:
@@ -80,23 +82,63 @@ def features_of(rows: Any, inputs: Inputs) -> DriftFeatures:
     if isinstance(inputs, ImageInputs):
         return _of_images(np.asarray(rows, np.float32), inputs)
     if isinstance(inputs, TableInputs):
-        specs, missing = inputs.specs, inputs.missing
-        numbers = encode(rows, specs, missing) if specs else np.asarray(rows, np.float64)
-        return _of_table(numbers, inputs)
+        return _of_table(_numbers(rows, inputs), inputs)
     return _of_texts(list(rows))
 
 
-def answers_of(said: AnyPredictions) -> DriftPredictions:
+def complete_rows(rows: Any, inputs: Inputs) -> NDArray[np.bool_]:
+    """Which raw rows training would have kept, of shape (rows,).
+
+    Where training dropped rows with a missing value (`clean.missing: drop`), those with one are
+    left out here, too; where it filled missing values in, `features_of` fills in the same.
+
+    Args:
+        rows: as the registered model takes them.
+        inputs: of the model or of the data set card.
+    """
+    if not isinstance(inputs, TableInputs) or inputs.fill is not None:
+        return np.ones(len(rows), dtype=bool)
+    return np.asarray(np.isfinite(_numbers(rows, inputs)).all(axis=1), dtype=bool)
+
+
+@dataclass(frozen=True)
+class FeatureColumn:
+    """The column of the study that a drift feature was made from."""
+
+    name: str
+    level: str = ""
+    """Category that the feature stands for; empty: the column is not categorical."""
+    date: bool = False
+    """Whether it is a date. Dates are shown and not tested: time passes between two batches."""
+
+
+def feature_columns(names: Sequence[str], inputs: Inputs) -> tuple[FeatureColumn, ...]:
+    """The column of each feature; one of its own where rows have no named columns."""
+    columns = {}
+    for spec in inputs.specs if isinstance(inputs, TableInputs) else ():
+        levels = spec.get("levels", ("",) * len(input_names([spec])))
+        for name, level in zip(input_names([spec]), levels, strict=True):
+            columns[name] = FeatureColumn(spec["name"], level, spec["kind"] == "datetime")
+    return tuple(columns.get(name, FeatureColumn(name)) for name in names)
+
+
+def answers_of(predictions: AnyPredictions) -> DriftPredictions:
     """The part of a model's predictions that is compared."""
-    if isinstance(said, Predictions):
-        sure = said.probabilities.max(axis=1).astype(np.float32)
-        return DriftPredictions(said.predictions.astype(np.int64), CONFIDENCE, sure[:, None])
-    if isinstance(said, LabelPredictions):
-        sure = np.maximum(said.probabilities, 1 - said.probabilities).mean(axis=1)
-        return DriftPredictions(None, CONFIDENCE, sure.astype(np.float32)[:, None])
-    if isinstance(said, NumberPredictions):
-        return DriftPredictions(None, ("answer",), said.predictions.astype(np.float32)[:, None])
-    lengths = [(len(text), len(_WORD.findall(text))) for text in said.hypotheses]
+    if isinstance(predictions, Predictions):
+        confidence = predictions.probabilities.max(axis=1).astype(np.float32)
+        return DriftPredictions(
+            predictions.predictions.astype(np.int64), CONFIDENCE, confidence[:, None]
+        )
+    if isinstance(predictions, LabelPredictions):
+        confidence = np.maximum(predictions.probabilities, 1 - predictions.probabilities).mean(
+            axis=1
+        )
+        return DriftPredictions(None, CONFIDENCE, confidence.astype(np.float32)[:, None])
+    if isinstance(predictions, NumberPredictions):
+        return DriftPredictions(
+            None, ("answer",), predictions.predictions.astype(np.float32)[:, None]
+        )
+    lengths = [(len(text), len(_WORD.findall(text))) for text in predictions.hypotheses]
     values = np.array(lengths, dtype=np.float32).reshape(-1, 2)
     return DriftPredictions(None, ("characters", "words"), values)
 
@@ -161,9 +203,16 @@ def _thumbnails(grey: NDArray) -> Floats32:
 
 def _of_table(rows: Floats, inputs: TableInputs) -> DriftFeatures:
     names = tuple(inputs.names or (f"column {k}" for k in range(rows.shape[1])))
-    fill = np.asarray(inputs.fill or np.zeros(rows.shape[1]), np.float64)
-    whole = np.where(np.isnan(rows), fill, rows).astype(np.float32)
-    return DriftFeatures(names, np.where(np.isnan(rows), GAP, rows).astype(np.float32), whole)
+    if inputs.fill is not None:
+        rows = np.where(np.isnan(rows), np.asarray(inputs.fill, np.float64), rows)
+    values = rows.astype(np.float32)
+    return DriftFeatures(names, values, values)
+
+
+def _numbers(rows: Any, inputs: TableInputs) -> Floats:
+    """Rows of a table as inputs, float64 of shape (rows, features); NaN where one is missing."""
+    specs = inputs.specs
+    return encode(rows, specs, inputs.missing) if specs else np.asarray(rows, np.float64)
 
 
 def _of_texts(texts: Sequence[str]) -> DriftFeatures:

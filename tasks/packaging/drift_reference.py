@@ -23,8 +23,8 @@ from tasks.packaging.drift_features import (
     DriftFeatures,
     DriftPredictions,
     answers_of,
+    concatenate,
     features_of,
-    together,
 )
 from tasks.packaging.table_frame import select_rows
 
@@ -32,6 +32,8 @@ REFERENCE = "reference"
 """Folder beside the model: in the final training's folder, and in the champion's run."""
 MOST = 2_000
 FORMAT = 1
+OLD_GAP = np.float32(-1e30)
+"""A missing value in references written before version 0.2, which `joint` holds filled in."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +45,27 @@ class DriftReference:
     """None if the winning trial's predictions were gone."""
 
 
-def build(parts: Sequence[Any], inputs: Inputs, said: AnyPredictions | None) -> DriftReference:
-    """The reference of some parts' raw rows; at most 2,000, drawn evenly.
+def build(
+    splits: Sequence[Any], inputs: Inputs, predictions: AnyPredictions | None
+) -> DriftReference:
+    """The reference made from the raw rows of some splits; at most 2,000, drawn evenly.
 
     Args:
-        parts: raw rows of each part, as the registered model takes them.
-        inputs: of the data's card.
-        said: of the winning trial about the validation part.
+        splits: raw rows of each split, as the registered model takes them.
+        inputs: of the data set card.
+        predictions: of the winning trial on the validation split.
     """
     random = np.random.default_rng(0)
-    sizes = [len(part) for part in parts]
+    sizes = [len(rows) for rows in splits]
     chosen = np.sort(random.permutation(sum(sizes))[:MOST])
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     some = [
-        features_of(select_rows(part, chosen[(chosen >= start) & (chosen < end)] - start), inputs)
-        for part, start, end in zip(parts, offsets[:-1], offsets[1:], strict=True)
+        features_of(select_rows(rows, chosen[(chosen >= start) & (chosen < end)] - start), inputs)
+        for rows, start, end in zip(splits, offsets[:-1], offsets[1:], strict=True)
     ]
-    return DriftReference(together(some), None if said is None else answers_of(said))
+    return DriftReference(
+        concatenate(some), None if predictions is None else answers_of(predictions)
+    )
 
 
 def write(folder: Path, reference: DriftReference) -> None:
@@ -90,7 +96,10 @@ def read(folder: Path) -> DriftReference:
     try:
         facts = json.loads((folder / "reference.json").read_text())
         with np.load(folder / "rows.npz", allow_pickle=False) as arrays:
-            features = DriftFeatures(tuple(facts["features"]), arrays["features"], arrays["joint"])
+            values, joint = arrays["features"], arrays["joint"]
+            if (gaps := values == OLD_GAP).any():
+                values = np.where(gaps, joint, values)
+            features = DriftFeatures(tuple(facts["features"]), values, joint)
             labels = arrays.get("labels")
             names = facts["answers"]
             answers = (

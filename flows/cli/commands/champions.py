@@ -54,17 +54,17 @@ def predict(
 def monitor(
     study: NameArgument,
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A file of rows, or a folder that gets them.")
+        Path, typer.Argument(metavar="PATH", help="A file of rows, or a folder that receives them.")
     ],
     again: Annotated[
-        bool, typer.Option("--all", help="Every file of the folder, also what was seen.")
+        bool, typer.Option("--all", help="Read every file of the folder, also those read before.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Say whether new rows still look like those that the study's champion was made from."""
+    """Test new rows for drift against the study's champion; exit code 4 is an alarm."""
     from flows.cli.monitor import show
 
-    show(study, path, again=again, json_only=json)
+    raise typer.Exit(show(study, path, again=again, json_only=json))
 
 
 @app.command()

@@ -65,9 +65,12 @@ def test_no_rows_at_all(tmp_path: Path, name: str, says: str) -> None:
         arrived(tmp_path / name, {})
 
 
-def test_a_second_look_waits_not(home: Home, tmp_path: Path) -> None:
+def test_a_second_run_on_the_same_place_is_refused(home: Home, tmp_path: Path) -> None:
     with Seen(home, "digits", tmp_path).held():
-        with pytest.raises(Held, match="under way"), Seen(home, "digits", tmp_path).held():
+        with (
+            pytest.raises(Held, match="another process monitors"),
+            Seen(home, "digits", tmp_path).held(),
+        ):
             pass
         with Seen(home, "others", tmp_path).held():
             pass

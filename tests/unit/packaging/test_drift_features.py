@@ -9,7 +9,14 @@ import pytest
 from conf.runtime.errors import BadInput
 from tasks.evaluate.predictions import NumberPredictions, Predictions, TextPredictions
 from tasks.packaging import drift_reference
-from tasks.packaging.drift_features import GAP, answers_of, features_of
+from tasks.packaging.drift_features import (
+    DriftFeatures,
+    FeatureColumn,
+    answers_of,
+    complete_rows,
+    feature_columns,
+    features_of,
+)
 from tests.cards import as_inputs
 
 IMAGE: Any = as_inputs({"kind": "image", "high": 16})
@@ -42,7 +49,7 @@ def test_features_are_finite_and_of_each_row_alone(inputs: Any) -> None:
     assert np.allclose(alone.joint, found.joint[2:3], atol=1e-5)
 
 
-def test_an_image_says_how_it_leans_and_how_sharp_it_is() -> None:
+def test_features_of_an_image_measure_its_lean_and_sharpness() -> None:
     upright = np.zeros((1, 8, 8))
     upright[0, 1:7, 3:5] = 16
     leaning = np.stack([np.eye(8) * 16])
@@ -53,9 +60,41 @@ def test_an_image_says_how_it_leans_and_how_sharp_it_is() -> None:
     assert soft[at["sharpness"]] < straight[at["sharpness"]]
 
 
-def test_a_gap_of_a_table_is_a_value_of_its_own() -> None:
-    found = features_of(np.array([[np.nan, 1.0]]), TABLE)
-    assert found.values[0, 0] == np.float32(GAP) and found.joint[0, 0] == 1.0
+def test_a_missing_value_of_a_table_is_filled_in_as_in_training() -> None:
+    given = np.array([[np.nan, 1.0]])
+    features = features_of(given, TABLE)
+    assert features.values[0, 0] == 1.0 and features.joint[0, 0] == 1.0
+    assert complete_rows(given, TABLE).all()
+
+
+def test_rows_with_a_missing_value_are_left_out_where_training_dropped_them() -> None:
+    table = as_inputs({"kind": "table", "names": ["a", "b"]})
+    given = np.array([[np.nan, 1.0], [0.0, 1.0], [0.0, np.inf]])
+    assert complete_rows(given, table).tolist() == [False, True, False]
+    assert complete_rows(["a text"], TEXT).all()
+
+
+def test_features_are_named_by_the_columns_of_the_study() -> None:
+    table = as_inputs(
+        {
+            "kind": "table",
+            "features": 8,
+            "columns": [
+                {"name": "age", "kind": "number"},
+                {"name": "city", "kind": "category", "levels": ["Bonn", "Rome"]},
+                {"name": "day", "kind": "datetime", "start": 0.0},
+            ],
+        }
+    )
+    names = ("age", "city=Bonn", "city=Rome", "day.days", "day.week_sin", "brightness")
+    assert feature_columns(names, table) == (
+        FeatureColumn("age"),
+        FeatureColumn("city", "Bonn"),
+        FeatureColumn("city", "Rome"),
+        FeatureColumn("day", date=True),
+        FeatureColumn("day", date=True),
+        FeatureColumn("brightness"),
+    )
 
 
 SAID = {
@@ -79,13 +118,21 @@ def test_a_reference_is_read_as_it_was_written(kind: str, tmp_path: Path) -> Non
     assert (found.answers.labels is None) == (kind != "classes")
 
 
-def test_of_many_rows_some_are_kept_from_every_part() -> None:
+def test_a_reference_samples_every_split_when_there_are_many_rows() -> None:
     parts = [np.zeros((3_000, 2)), np.ones((1_000, 2))]
     made = drift_reference.build(parts, TABLE, None)
     assert len(made.features) == drift_reference.MOST and made.answers is None
     assert 0.2 < made.features.values.mean() < 0.3
 
 
-def test_a_missing_reference_is_said(tmp_path: Path) -> None:
+def test_missing_values_of_an_old_reference_are_filled_in(tmp_path: Path) -> None:
+    """Earlier versions wrote a number below all others for a missing value."""
+    values, joint = np.array([[-1e30, 1.0]], np.float32), np.array([[5.0, 1.0]], np.float32)
+    old = drift_reference.DriftReference(DriftFeatures(("a", "b"), values, joint), None)
+    drift_reference.write(tmp_path / "reference", old)
+    assert np.array_equal(drift_reference.read(tmp_path / "reference").features.values, joint)
+
+
+def test_a_missing_reference_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read as a champion's reference"):
         drift_reference.read(tmp_path / "nothing")
