@@ -87,7 +87,9 @@ def build(
 
     if config.train.compile:
         net.compile()  # in place, so that names of weights stay
-    return PredictorModule(net, config.train, total_steps, target_of(card, config.train))
+    return PredictorModule(
+        net, config.train, total_steps, target_of(card, config.train, config.augment.oversample)
+    )
 
 
 def uses_cached_features(config: TrialConfig) -> bool:

@@ -39,7 +39,7 @@ from data.sources.rows import CONTENT, FixedListColumn
 from data.transforms.backtranslations import Paraphrases, paraphrases_file
 from data.transforms.images import Pipeline, transforms
 from data.transforms.mixup import Mixer
-from data.transforms.oversample import made, repeats
+from data.transforms.oversample import repeated_rows, smote
 from data.transforms.presets import resolved
 from data.transforms.synonyms import synonyms
 from data.transforms.texts import TextPipeline, changes_texts
@@ -183,11 +183,11 @@ class StudyData(pl.LightningDataModule):
             if augment.oversample.kind == "smote" and isinstance(inputs, TableInputs):
                 known = content.take(rows)
                 scale = np.asarray(inputs.scale, dtype=np.float64)
-                new, classes = made(known, labels[rows], augment.oversample, self._seed, scale)
+                new, classes = smote(known, labels[rows], augment.oversample, self._seed, scale)
                 one_hot = slice(inputs.numeric, None)
                 new[:, one_hot] = new[:, one_hot] > 0.5  # the nearer neighbour's category
                 content = FixedListColumn([np.concatenate([known, new])])
-                # Made rows have no number in the source.
+                # Synthetic rows have no number in the source.
                 ids = np.concatenate([ids[rows], np.full(len(new), -1)])
                 labels = np.concatenate([labels[rows], classes])
                 slots = np.arange(len(labels))
@@ -277,4 +277,4 @@ def text_pipeline(augment: Augment, parts: Path, seed: int, words: Collection[st
 def _with_repeats(rows: Ints, labels: Ints, augment: Augment, seed: int) -> Ints:
     """The rows, and those of rare classes once more."""
     assert augment.oversample is not None
-    return np.concatenate([rows, rows[repeats(labels[rows], augment.oversample, seed)]])
+    return np.concatenate([rows, rows[repeated_rows(labels[rows], augment.oversample, seed)]])

@@ -16,12 +16,16 @@ def runnable(name: str, overrides: Sequence[str] = (), *, allow_path: bool = Fal
     """The study of that name, which can be run: as `load_study`, and its constraints are sound.
 
     Raises:
-        BadInput: also where a constraint states nothing, trial 0 does not keep it, a file
-            of the gate's cases cannot be read, or a library that is needed is not installed.
+        BadInput: also where SMOTE meets missing values, a constraint states nothing, trial 0
+            violates it, a file of the gate's cases cannot be read, or a library is missing.
     """
     study = load_study(name, overrides, allow_path=allow_path)
     if study.search.constraints:
         check_constraints(study)
+    if study.augment.oversample is not None:
+        from tasks.prepare.check_kind import check_oversampling  # numpy loads with it
+
+        check_oversampling(study)
     if study.search.strategy == "tpe":
         from tasks.suggest.strategies.tpe import need_optuna
 

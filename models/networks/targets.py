@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from conf.schema.augment import Oversample
 from conf.schema.train import Train
 from data.card import AuxiliaryTargetCard, DataCard, TargetStatistics
+from data.transforms.oversample import sampled_counts
 
 Batch = dict[str, Tensor]
 
@@ -155,13 +157,16 @@ class TwoTargets(nn.Module):
 Target = ClassTarget | LabelTarget | NumberTarget | TwoTargets
 
 
-def target_of(card: DataCard | None, train: Train | None = None) -> Target:
+def target_of(
+    card: DataCard | None, train: Train | None = None, oversample: Oversample | None = None
+) -> Target:
     """The target of a study. The data card alone determines its predictions; `train` adds label
-    smoothing, class weights and the auxiliary weight to its loss."""
+    smoothing, class weights and the auxiliary weight to its loss. Class weights count rows as
+    `oversample` has them in an epoch, so that a rare class is not corrected for twice."""
     train = train or Train()
     if card is None:
         return ClassTarget(train.label_smoothing)
-    first, second = _one(card, train, "y"), card.second
+    first, second = _one(card, train, "y", oversample), card.second
     if second is None:
         return first
     outputs, other = len(card.classes) or 1, _one(second, train, "second")
@@ -169,21 +174,26 @@ def target_of(card: DataCard | None, train: Train | None = None) -> Target:
 
 
 def _one(
-    card: DataCard | AuxiliaryTargetCard, train: Train, target: str
+    card: DataCard | AuxiliaryTargetCard,
+    train: Train,
+    target: str,
+    oversample: Oversample | None = None,
 ) -> ClassTarget | LabelTarget | NumberTarget:
     if card.target is not None:
         return NumberTarget(card.target, target)
     if not isinstance(card, DataCard) or not card.multilabel:
-        return ClassTarget(train.label_smoothing, _balanced(card, train), target)
+        return ClassTarget(train.label_smoothing, _balanced(card, train, oversample), target)
     if train.class_weights != "balanced":
         return LabelTarget()
     positives = torch.tensor([*card.counts["train"].values()], dtype=torch.float32).clamp(min=1)
     return LabelTarget((card.rows.train - positives).clamp(min=1) / positives)
 
 
-def _balanced(card: DataCard | AuxiliaryTargetCard, train: Train) -> Tensor | None:
+def _balanced(
+    card: DataCard | AuxiliaryTargetCard, train: Train, oversample: Oversample | None
+) -> Tensor | None:
     """Class weights, if `train.class_weights` is balanced."""
-    counts = list(card.counts.get("train", {}).values())
+    counts = sampled_counts(list(card.counts.get("train", {}).values()), oversample)
     return class_weights(counts) if counts and train.class_weights == "balanced" else None
 
 

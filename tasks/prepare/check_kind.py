@@ -1,4 +1,4 @@
-"""Whether a study's augmentation is for the data that it names, and the assets that it needs."""
+"""Check that a study's cleaning and augmentation fit its data, and fetch the assets they need."""
 
 from __future__ import annotations
 
@@ -23,12 +23,32 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
 }
 
 
+def check_oversampling(study: Study) -> None:
+    """Refuse SMOTE, named or searched, where missing values reach it.
+
+    Raises:
+        BadInput: `clean.missing` keeps them.
+    """
+    if study.clean.missing != "keep":
+        return
+    oversample = study.augment.oversample
+    searched = study.search.space.get("augment.oversample.kind")
+    kinds = {oversample.kind} if oversample is not None else set()
+    if "smote" in kinds | set(map(str, getattr(searched, "choices", ()))):
+        raise BadInput(
+            "augment.oversample.kind: smote interpolates between rows, and clean.missing=keep "
+            "leaves values missing; set clean.missing=median (or mean, mode, constant), or "
+            "augment.oversample.kind=repeat"
+        )
+
+
 def check_kind(study: Study, kind: str) -> None:
     """Refuse cleaning and augmentation that the data has no use for, named or searched.
 
     Raises:
         BadInput: names the keys.
     """
+    check_oversampling(study)
     for name, kinds in ONLY_FOR.items():
         given = getattr(study.clean, name)
         if given != Clean.model_fields[name].default and kind not in kinds:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from conf.schema.augment import Augment, Crop, Flip, Oversample, Rotate, Shift, Zoom
 from data.transforms.images import Pipeline, drawn
 from data.transforms.mixup import Mixer, cut, mixed
-from data.transforms.oversample import made, repeats
+from data.transforms.oversample import repeated_rows, sampled_counts, smote
 from data.transforms.presets import KNOWN, PRESETS, resolved, wrong_for
 from data.transforms.texts import TextPipeline, mistyped
 
@@ -129,18 +129,35 @@ def test_blends_are_in_proportion():
 
 def test_rare_classes_are_repeated_evenly():
     labels = np.array([0] * 10 + [1] * 3)
-    extra = repeats(labels, Oversample(), 0)
+    extra = repeated_rows(labels, Oversample(), 0)
     assert len(extra) == 7
     assert set(extra.tolist()) == {10, 11, 12}
     assert np.bincount(extra)[10:].max() - np.bincount(extra)[10:].min() <= 1
-    assert len(repeats(labels, Oversample(share=0.5), 0)) == 2
+    assert len(repeated_rows(labels, Oversample(share=0.5), 0)) == 2
 
 
-def test_made_rows_lie_between_their_class():
+@pytest.mark.parametrize(
+    ("counts", "oversample", "sampled"),
+    [
+        ([10, 40, 0], None, [10, 40, 0]),
+        ([10, 40, 0], {}, [40, 40, 0]),
+        ([10, 40, 0], {"share": 0.5}, [20, 40, 0]),
+        ([10, 40, 1], {"kind": "smote"}, [40, 40, 1]),
+    ],
+    ids=["none", "all", "half", "one row has no neighbours"],
+)
+def test_rows_of_each_class_as_sampled(
+    counts: list[int], oversample: dict[str, object] | None, sampled: list[int]
+) -> None:
+    given = None if oversample is None else Oversample.model_validate(oversample)
+    assert sampled_counts(counts, given) == sampled
+
+
+def test_synthetic_rows_lie_between_rows_of_their_class():
     labels = np.array([0] * 12 + [1] * 4 + [2])
     features = np.random.default_rng(0).normal(size=(17, 2)).astype(np.float32)
     features[12:16] += 100
-    x, y = made(features, labels, Oversample(kind="smote"), 0, np.ones(2, dtype=np.float32))
+    x, y = smote(features, labels, Oversample(kind="smote"), 0, np.ones(2, dtype=np.float32))
     assert np.bincount(y).tolist() == [0, 8]
     assert (x.min(axis=0) >= features[12:16].min(axis=0)).all()
     assert (x.max(axis=0) <= features[12:16].max(axis=0)).all()

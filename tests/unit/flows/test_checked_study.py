@@ -36,3 +36,10 @@ def test_a_strategy_whose_library_is_missing_is_said_before_any_work(
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(BadInput, match=r"dense\[tpe\]"):
         runnable("digits", ["search.strategy=tpe"])
+
+
+def test_smote_with_values_that_stay_missing_is_refused_with_the_remedy() -> None:
+    smote = ["augment.oversample.kind=smote"]
+    assert runnable("digits", smote).augment.oversample is not None
+    with pytest.raises(BadInput, match=r"clean\.missing=keep leaves .*; set clean\.missing=median"):
+        runnable("digits", [*smote, "clean.missing=keep"])

@@ -10,11 +10,12 @@ import torch
 from sklearn.metrics import log_loss
 from torch.nn import functional
 
+from conf.schema.augment import Oversample
 from conf.schema.study import TrialConfig
 from conf.schema.train import Train
 from data.transforms.mixup import Mixer
 from models.build import build
-from models.networks.targets import LabelTarget, target_of
+from models.networks.targets import ClassTarget, LabelTarget, target_of
 from models.serving import Serving
 from tests.cards import as_card
 
@@ -39,6 +40,14 @@ def test_balanced_weights_make_having_a_label_weigh_as_much_as_having_it_not() -
     answer = target_of(as_card(CARD), Train(class_weights="balanced"))
     assert isinstance(answer, LabelTarget) and answer.positive is not None
     assert answer.positive.tolist() == [3.0, 1.0]
+
+
+@pytest.mark.parametrize(("share", "weights"), [(1.0, [1.0, 1.0]), (0.5, [1.5, 0.75])])
+def test_class_weights_count_rows_as_they_are_sampled(share: float, weights: list[float]) -> None:
+    card = as_card(CARD | {"task": "classification", "counts": {"train": {"a": 1, "b": 8}}})
+    target = target_of(card, Train(class_weights="balanced"), Oversample(share=share))
+    assert isinstance(target, ClassTarget) and target.weights is not None
+    assert target.weights.tolist() == pytest.approx(weights)
 
 
 def test_it_predicts_and_is_served_by_sigmoids() -> None:
