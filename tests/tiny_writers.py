@@ -17,7 +17,7 @@ PAD, START, END = 0, 2, 3
 COMMON: dict[str, Any] = {"vocab_size": len(WORDS), "pad_token_id": PAD, "eos_token_id": END}
 
 
-def t5() -> Any:
+def t5(**changes: Any) -> Any:
     from transformers import T5Config, T5ForConditionalGeneration
 
     return T5ForConditionalGeneration(
@@ -29,11 +29,12 @@ def t5() -> Any:
             num_layers=1,
             num_heads=2,
             decoder_start_token_id=PAD,
+            **changes,
         )
     )
 
 
-def bart() -> Any:
+def bart(**changes: Any) -> Any:
     from transformers import BartConfig, BartForConditionalGeneration
 
     sides = {f"{side}_{name}": 1 for side in ("encoder", "decoder") for name in ("layers",)}
@@ -50,11 +51,12 @@ def bart() -> Any:
             bos_token_id=START,
             decoder_start_token_id=END,
             forced_eos_token_id=None,
+            **changes,
         )
     )
 
 
-def bert() -> Any:
+def bert(**changes: Any) -> Any:
     from transformers import BertConfig, BertModel
 
     return BertModel(
@@ -65,19 +67,28 @@ def bert() -> Any:
             num_attention_heads=2,
             intermediate_size=32,
             max_position_embeddings=32,
+            **changes,
         )
     )
 
 
-def gpt2() -> Any:
+def gpt2(**changes: Any) -> Any:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     return GPT2LMHeadModel(
-        GPT2Config(**COMMON, n_embd=16, n_layer=2, n_head=2, n_positions=48, bos_token_id=START)
+        GPT2Config(
+            **COMMON,
+            n_embd=16,
+            n_layer=2,
+            n_head=2,
+            n_positions=48,
+            bos_token_id=START,
+            **changes,
+        )
     )
 
 
-def llama() -> Any:
+def llama(**changes: Any) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     return LlamaForCausalLM(
@@ -90,6 +101,7 @@ def llama() -> Any:
             num_key_value_heads=1,
             max_position_embeddings=48,
             bos_token_id=START,
+            **changes,
         )
     )
 
@@ -105,13 +117,14 @@ AROUND = {
 """What the tokenizer of each puts around a text."""
 
 
-def tiny_writer(folder: Path, kind: str, *, pad: bool = True) -> Path:
-    """Write a network of about 5,000 weights and its tokenizer."""
+def tiny_writer(folder: Path, kind: str, *, pad: bool = True, **changes: Any) -> Path:
+    """Write a network of about 5,000 weights, with changes to its configuration, and its
+    tokenizer."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     torch.manual_seed(0)
-    NETS[kind]().save_pretrained(folder)
+    NETS[kind](**changes).save_pretrained(folder)
     known = {word: number for number, word in enumerate(WORDS)}
     tokenizer = Tokenizer(models.WordLevel(known, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

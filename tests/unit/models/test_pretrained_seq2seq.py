@@ -404,3 +404,65 @@ def test_metrics_of_another_task_are_refused() -> None:
     given["evaluate"] = {"objective": "accuracy", "metrics": ["accuracy"]}
     with pytest.raises(ValueError, match="'accuracy' is no metric of translation"):
         Study.model_validate(given)
+
+
+def moved(net: PretrainedSeq2SeqNet) -> PretrainedSeq2SeqNet:
+    """The network after a training: every trained weight has changed."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    return net
+
+
+@pytest.mark.parametrize("tune", ["lora", "adalora", "ia3"])
+@pytest.mark.parametrize("targets", ["auto", "all-linear"])
+@pytest.mark.parametrize("name", KINDS)
+def test_merging_adapters_changes_no_answer(
+    name: str, targets: str, tune: str, folder: Path
+) -> None:
+    net = moved(net_of(folder, name, tune=tune, lora={"rank": 2, "targets": targets})).eval()
+    given = batch(folder, name, PAIRS)
+    before = net.losses(*given, 0.0)
+    net.net = net.merged()
+    torch.testing.assert_close(net.losses(*given, 0.0), before, rtol=1e-4, atol=1e-4)
+
+
+TIED = [
+    ("t5", "lm_head"),
+    ("t5", "shared"),
+    ("t5", "embed_tokens"),
+    ("bart", "lm_head"),
+    ("bart", "q_proj,embed_tokens"),
+    ("gpt2", "lm_head"),
+    ("gpt2", "c_attn,wte"),
+    ("bert", "decoder"),
+    ("bert", "word_embeddings"),
+]
+
+
+@pytest.mark.parametrize(("name", "targets"), TIED)
+def test_adapters_on_tied_embeddings_are_refused_or_merge_to_the_same_answers(
+    name: str, targets: str, folder: Path
+) -> None:
+    lora = {"rank": 2, "targets": targets}
+    try:
+        net = moved(net_of(folder, name, tune="lora", lora=lora)).eval()
+    except BadInput as error:
+        assert "shares its weight with" in str(error) and "leave it out" in str(error)
+        return
+    given = batch(folder, name, PAIRS)
+    before = net.losses(*given, 0.0)
+    net.net = net.merged()
+    torch.testing.assert_close(net.losses(*given, 0.0), before, rtol=1e-4, atol=1e-4)
+
+
+def test_adapters_on_untied_embeddings_are_merged(tmp_path: Path) -> None:
+    folder = tiny_writer(tmp_path / "gpt2", "gpt2", tie_word_embeddings=False).parent
+    lora = {"rank": 2, "targets": "lm_head,wte"}
+    net = moved(net_of(folder, "gpt2", tune="lora", lora=lora)).eval()
+    given = batch(folder, "gpt2", PAIRS)
+    before = net.losses(*given, 0.0)
+    net.net = net.merged()
+    torch.testing.assert_close(net.losses(*given, 0.0), before, rtol=1e-4, atol=1e-4)
