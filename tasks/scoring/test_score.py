@@ -158,13 +158,20 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def pack_and_score(request: ScoreRequest) -> FinalScore:
-    """Pack, predict, measure and evaluate; `score.json` is written last."""
+    """Pack, predict, compare with the trained model, measure and evaluate; `score.json` is written
+    last.
+
+    Raises:
+        BadInput: the recipe is not for this model.
+        DenseError: the weights are missing, or the packed model predicts otherwise.
+    """
     from tasks.evaluate.evaluation import PREDICTIONS, evaluate
     from tasks.evaluate.predictions import TextPredictions, write
     from tasks.packaging.benchmark import invariance, latencies, load, megabytes
     from tasks.packaging.pack import pack
     from tasks.packaging.packer import PackJob
     from tasks.packaging.raw_rows import read_rows
+    from tasks.scoring.served_check import check_served
     from tasks.train.folder import file_fact
 
     candidate, out = request.candidate, request.out
@@ -176,6 +183,7 @@ def pack_and_score(request: ScoreRequest) -> FinalScore:
     model = load(out / PACKAGE)
     rows = read_rows(request.test, card.inputs)
     predictions = _predict(model, rows, request, card)
+    check_served(predictions, model, request, card)
     write(out / TEST / PREDICTIONS, predictions)
     evaluation = evaluate(out / TEST, candidate.config)
     by_class = zip(card.classes, evaluation.classes, strict=True)

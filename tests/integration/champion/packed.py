@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from numpy.typing import NDArray
 
 from conf.loading.digests import trial_digest
 from conf.schema.study import TrialConfig
-from tasks.packaging.benchmark import load
+from tasks.packaging.benchmark import generate, load, predict
 from tasks.packaging.pack import pack
 from tasks.packaging.packer import PackJob
-from tasks.packaging.records import Candidate
+from tasks.packaging.raw_rows import read_rows
+from tasks.packaging.records import Candidate, EnsembleMember
 from tasks.prepare import Prepared
+from tasks.scoring.score_request import ScoreRequest
+from tasks.scoring.served_check import check_served
 
 FOREIGN = """
 import importlib.util, json, sys
@@ -54,7 +58,35 @@ def candidate_of(config: TrialConfig, prepared: Prepared, **fields: Any) -> Cand
 def packed(candidate: Candidate, folder: Path, prepared: Prepared, package: Path) -> PyFuncModel:
     """The package of a training, written and loaded as any user of the registry loads it."""
     pack(PackJob(candidate, folder, prepared.card, prepared.train), package)
+    check_package(candidate, folder, prepared, package)
     return load(package)
+
+
+def check_package(
+    candidate: Candidate,
+    folder: Path,
+    prepared: Prepared,
+    package: Path,
+    *,
+    members: Sequence[EnsembleMember] = (),
+    recipe: Any = None,
+) -> None:
+    """Compare a package with its training on the validation split, as the scoring process
+    does before registration."""
+    card = prepared.card
+    request = ScoreRequest(
+        candidate=candidate,
+        folder=folder,
+        out=package.parent,
+        card=prepared.card_path,
+        train=prepared.train,
+        test=prepared.validation,
+        members=tuple(members),
+        recipe=recipe,
+    )
+    rows, model = read_rows(prepared.validation, card.inputs), load(package)
+    predictions = generate(model, rows) if card.inputs.kind == "pairs" else predict(model, rows)
+    check_served(predictions, model, request, card)
 
 
 def answered_alone(package: Path, rows: list[Any], folder: Path) -> NDArray[np.float32]:

@@ -24,7 +24,7 @@ from tasks.train.engine.retention import keep_weights
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result
 from tasks.train.trial.main import StopFlag, attempt
-from tests.integration.champion.packed import answered_alone, candidate_of
+from tests.integration.champion.packed import answered_alone, candidate_of, check_package
 from tests.specs import spec_of
 
 STUDY = Study.model_validate(
@@ -102,6 +102,7 @@ def package(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Pat
     candidate = candidate_of(config, prepared, study="wines", value=0.9)
     found = folder.path.parent / "model"
     pack(PackJob(candidate, folder.path, prepared.card, prepared.train), found)
+    check_package(candidate, folder.path, prepared, found)
     return found
 
 

@@ -31,7 +31,7 @@ from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.preflight import make_ready
 from tasks.train.trial.main import StopFlag, attempt
-from tests.integration.champion.packed import candidate_of, packed
+from tests.integration.champion.packed import candidate_of, check_package, packed
 from tests.specs import spec_of
 from tests.tiny import BAD, GOOD, PLAIN, study_of, tiny_bert
 
@@ -127,6 +127,7 @@ def _with_others(
     place = folder / "together"
     job = PackJob(candidate, folder, prepared.card, prepared.train, members=(one,))
     pack(job, place)
+    check_package(candidate, folder, prepared, place, members=[one])
     pd.testing.assert_frame_equal(load(place).predict(values), model.predict(values))
 
 

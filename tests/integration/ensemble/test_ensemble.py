@@ -41,6 +41,7 @@ from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 from tasks.train.trial.main import StopFlag, attempt
+from tests.integration.champion.packed import check_package
 from tests.integration.champion.study import opened, run_trials, small_study
 from tests.specs import spec_of
 
@@ -77,6 +78,7 @@ def test_members_of_any_kind_answer_as_one(tmp_path: Path) -> None:
     package = tmp_path / "together" / "model"
     job = PackJob(candidate, tmp_path, prepared.card, prepared.train, members=tuple(members))
     pack(job, package)
+    check_package(candidate, tmp_path, prepared, package, members=members)
     rows = read_rows(prepared.validation, prepared.card.inputs)
     saved = [read(Path(each.folder) / PREDICTIONS) for each in members]
     wanted = weighted_mean(saved, [each.weight for each in members])  # type: ignore[arg-type]

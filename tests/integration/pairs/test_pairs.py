@@ -27,6 +27,7 @@ from tasks.prepare import Prepared, prepare, test_path
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.trial import fit
+from tests.integration.champion.packed import check_package
 from tests.specs import spec_of
 
 FOREIGN = Path(__file__).with_name("foreign.py")
@@ -142,6 +143,7 @@ def test_the_packed_model_answers_without_the_project(
     package = tmp_path / "model"
     job = PackJob(candidate, tmp_path / "final", prepared.card, prepared.train)
     weights = pack(job, package)
+    check_package(candidate, tmp_path / "final", prepared, package)
     assert weights.is_file()
     assert not [path for path in package.rglob("*") if path.suffix in (".pkl", ".pt", ".pickle")]
     rows = read_rows(test_path(prepared), prepared.card.inputs)

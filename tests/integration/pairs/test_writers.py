@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -11,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 
 from conf.loading.digests import trial_digest
+from conf.runtime.errors import DenseError
 from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
@@ -28,6 +31,7 @@ from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
 from tasks.train.preflight import make_ready
 from tasks.train.trial import fit
+from tests.integration.champion.packed import check_package
 from tests.specs import spec_of
 from tests.tiny_writers import capitals, study_of, tiny_writer
 
@@ -122,6 +126,8 @@ def _served(
     )
     package = tmp_path / "model"
     weights = pack(PackJob(candidate, folder.path, prepared.card, prepared.train), package)
+    check_package(candidate, folder.path, prepared, package)
+    _others_are_refused(candidate, folder, prepared, package, tmp_path)
     assert weights.is_file()
     assert not [path for path in package.rglob("*") if path.suffix in (".pkl", ".pt", ".bin")]
     rows = read_rows(prepared.validation, prepared.card.inputs)
@@ -139,3 +145,14 @@ def _served(
         check=True, cwd=tmp_path, timeout=120,
     )  # fmt: skip
     assert json.loads(out.read_text())["list"] == mine.hypotheses
+
+
+def _others_are_refused(
+    candidate: Candidate, folder: TrialFolder, prepared: Prepared, package: Path, tmp_path: Path
+) -> None:
+    """A package of other weights is not that of this training."""
+    other = TrialFolder(tmp_path / "other")
+    shutil.copytree(folder.path, other.path, dirs_exist_ok=True)
+    save_file({name: each * 1.5 for name, each in load_file(other.weights).items()}, other.weights)
+    with pytest.raises(DenseError, match=r"recipe none\) does not predict what the trained one"):
+        check_package(candidate, other.path, prepared, package)

@@ -4,14 +4,17 @@ served without the project."""
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from conf.loading.digests import trial_digest
+from conf.runtime.errors import DenseError
 from conf.runtime.home import Home
 from conf.schema.study import Study, TrialConfig
 from tasks.packaging.benchmark import load
@@ -25,6 +28,7 @@ from tasks.train.engine.engine import Engine
 from tasks.train.folder import TrialFolder
 from tasks.train.preflight import make_ready
 from tasks.train.spec import Result
+from tests.integration.champion.packed import check_package
 from tests.integration.train.conftest import assert_same
 from tests.specs import spec_of
 from tests.tiny import study_of, tiny_bert, tweets
@@ -135,6 +139,13 @@ def _served(config: TrialConfig, folder: Path, prepared: Prepared, tmp_path: Pat
     )
     model = tmp_path / "model"
     pack(PackJob(candidate, folder, prepared.card, prepared.train), model)
+    check_package(candidate, folder, prepared, model)
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    weights = TrialFolder(other).weights
+    save_file({name: -each for name, each in load_file(weights).items()}, weights)
+    with pytest.raises(DenseError, match=r"recipe none\) does not predict .* difference over"):
+        check_package(candidate, other, prepared, model)
     rows = read_rows(prepared.validation, prepared.card.inputs)
     texts = [str(text) for text in rows.values]
     said = load(model).predict(texts)
