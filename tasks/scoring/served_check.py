@@ -22,7 +22,7 @@ from conf.schema.champion import Recipe
 from conf.schema.study import TrialConfig
 from data.card import AuxiliaryTargetCard, DataCard
 from data.loading.eval_loader import encoding_of, evenly, in_order, plain, same
-from data.loading.part_reader import Part
+from data.loading.split_reader import PreparedSplit
 from models.estimators.build import probabilities
 from models.estimators.skops_io import load_estimator
 from models.networks.targets import target_of
@@ -147,7 +147,7 @@ def _of_training(
     card: DataCard,
     places: NDArray[np.int64],
 ) -> Matrix:
-    part, splits = Part([request.test]), request.train.parent
+    part, splits = PreparedSplit([request.test]), request.train.parent
     if config.model.capabilities.packer == "estimator":
         data = plain(part, places, card, as_texts=card.inputs.kind == "text")
         parts = [_of_estimator(load_estimator(folder.estimator), b, card) for b in _batches(data)]
@@ -182,7 +182,7 @@ def _text_differences(model: PyFuncModel, request: ScoreRequest, card: DataCard)
     from tasks.packaging.pack_seq2seq import load_network
 
     config, splits = request.candidate.config, request.train.parent
-    part = Part([request.test])
+    part = PreparedSplit([request.test])
     places = evenly(np.arange(len(part)), ROWS)
     trained = load_network(config, card, TrialFolder(request.folder).weights, splits)
     served = model.unwrap_python_model()._network
