@@ -1,38 +1,134 @@
-"""Files that are there whole or not at all, also after a power cut."""
+"""Atomic writes of files and folders: a reader sees the old or the new content, never a half.
+
+Content is written beside its place and renamed at the end. A file that is also synced survives a
+power cut; a folder whose entries are not synced may then show the state before the write.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
+
+Sync = Literal["none", "file", "folder"]
+"""What is on disk when a write returns: nothing for sure, the content, or also the file's name."""
+Existing = Literal["replace", "keep", "refuse"]
+"""What becomes of a file of that name: the new one takes its place, or it stays, or an error."""
 
 
-def write_durably(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a temporary file, sync it, and give it its name.
+def write_atomically(
+    path: Path, content: str, *, sync: Sync = "folder", existing: Existing = "replace"
+) -> None:
+    """Write a text file that several processes may write; only its owner may read it.
 
-    The folder is not synced: a name that a power cut takes back leaves the state before it, which
-    is whole. What an earlier process left half-written under the temporary name is overwritten; one
-    process at a time writes into a trial's folder.
+    Raises:
+        FileExistsError: the file exists, and `existing` is `refuse`.
     """
-    write_whole(path, write, sync=True)
+    with atomic_file(path, sync=sync, existing=existing) as file:
+        file.write(content.encode())
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, sync: bool = False) -> None:
-    """As `write_durably`, but without `sync` only for readers, not for power cuts."""
+def write_durably(path: Path, content: bytes | memoryview, *, sync: Sync = "file") -> None:
+    """Write a file of a folder that one process at a time writes into, such as a trial's.
+
+    The folder is not synced: a power cut leaves the new content or the old, and both are whole.
+    """
+    with atomic_file(path, sync=sync, single_writer=True) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(
+    path: Path,
+    *,
+    sync: Sync = "folder",
+    existing: Existing = "replace",
+    single_writer: bool = False,
+) -> Iterator[IO[bytes]]:
+    """Open a temporary file for writing; it gets its name when the block ends without an error.
+
+    Args:
+        path: the file; its folder is created, too.
+        sync: what must be on disk at the end.
+        existing: what becomes of a file of that name.
+        single_writer: no other process writes this file now. Then its temporary name is always
+            the same, and what a killed process left there is overwritten.
+
+    Raises:
+        FileExistsError: the file exists, and `existing` is `refuse`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
+    if single_writer:
+        temporary = _temporary(path)
+        file: IO[bytes] = temporary.open("wb")
+    else:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary, file = Path(name), os.fdopen(descriptor, "wb")
     try:
-        with temporary.open("wb") as file:
-            write(file)
+        with file:
+            yield file
             file.flush()
-            if sync:
+            if sync != "none":
                 os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
+        _give_name(temporary, path, existing)
+        if sync == "folder":
+            sync_folder(path.parent)
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A free path beside `path`: the file or folder made there replaces `path` when the block ends.
+
+    One process at a time; what a killed one left is removed. Nothing is synced.
+    """
+    temporary = _temporary(path)
+    _remove(temporary)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield temporary
+        if temporary.is_dir():
+            _remove(path)
+        temporary.replace(path)
+    finally:
+        _remove(temporary)
+
+
+def sync_folder(path: Path) -> None:
+    """Sync the entries of a folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")
+
+
+def _give_name(temporary: Path, path: Path, existing: Existing) -> None:
+    if existing == "replace":
+        temporary.replace(path)
+        return
+    try:
+        os.link(temporary, path)  # unlike a rename it replaces no file
+    except FileExistsError:
+        if existing == "refuse":
+            raise
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 class Background:

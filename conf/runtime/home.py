@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import tempfile
@@ -10,6 +9,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
 
 FORMAT = 1
@@ -45,7 +45,9 @@ class Home:
             path.mkdir(parents=True, exist_ok=True)
             if not marker.exists():
                 write_atomically(
-                    marker, json.dumps({"id": uuid.uuid4().hex, "format": FORMAT}), keep=True
+                    marker,
+                    json.dumps({"id": uuid.uuid4().hex, "format": FORMAT}),
+                    existing="keep",
                 )
             with tempfile.TemporaryFile(dir=path):
                 pass
@@ -117,31 +119,3 @@ class Home:
     def report(self, study: str) -> Path:
         """The study's HTML report."""
         return self.path / "reports" / f"{study}.html"
-
-
-def write_atomically(path: Path, text: str, *, keep: bool = False) -> None:
-    """Write a file so that a reader sees all of it or none, also after a power cut.
-
-    With `keep`, a file that is already there (written by another process meanwhile) stays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if keep:
-            with contextlib.suppress(FileExistsError):
-                os.link(temporary, path)
-            Path(temporary).unlink()
-        else:
-            Path(temporary).replace(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

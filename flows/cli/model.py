@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.home import Home
 from tasks.registry.aliases import model_of, parse_model
 
 if TYPE_CHECKING:

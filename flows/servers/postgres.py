@@ -10,11 +10,11 @@ Each server has a schema of its own: both would else keep their version in one `
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 
@@ -32,12 +32,7 @@ def keep_password(home: Home, url: str) -> str:
     if parts.password is None:
         return f"postgresql://{parts.netloc}{parts.path}"
     line = f"{_place(parts)}:{_escaped(parts.password)}"
-    path = password_file(home)
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"{line}\n")
-    new.rename(path)
+    write_atomically(password_file(home), f"{line}\n")
     host = parts.netloc.rpartition("@")[2]
     return f"postgresql://{parts.netloc.partition(':')[0]}@{host}{parts.path}"
 

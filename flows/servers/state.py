@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
 from conf.runtime.file_lock import FileLock
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.home import Home
 from tasks.study.lock import Holder, holder_of, lock_study
 
 FILE = "servers.json"

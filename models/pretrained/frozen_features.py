@@ -6,8 +6,6 @@ weights and the settings that determine features, so that trials and studies sha
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from conf.loading.digests import canonical_json, sha256_text
+from conf.runtime.atomic_write import atomic_file
 from conf.runtime.file_lock import FileLock
 from conf.runtime.types import Floats32, Ints
 from conf.schema.pretrained import Head, PackageWeights
@@ -158,11 +157,8 @@ def features_of(model: Head, card: DataCard, part: Path) -> Floats32:
 
 def _write(values: Floats32, file: Path) -> None:
     """Write the file atomically."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as temporary:
+    with atomic_file(file, sync="file", single_writer=True) as temporary:
         np.save(temporary, values, allow_pickle=False)
-        temporary.flush()
-        os.fsync(temporary.fileno())
-    Path(temporary.name).rename(file)
 
 
 def _computed(model: Head, card: DataCard, part: Path, folder: Path) -> Floats32:

@@ -7,10 +7,10 @@ import io
 import json
 import os
 import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from conf.runtime.atomic_write import atomic_file
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.home import Home
 from conf.runtime.provenance import environment
@@ -125,24 +125,16 @@ def _of_file(path: Path) -> Packed:
 def _write(
     out: Path, manifest: Manifest, about: Mapping[str, bytes], files: Mapping[str, Path]
 ) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-    try:
-        with os.fdopen(handle, "wb") as raw:
-            with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=6) as archive:
-                _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
-                for inner, content in about.items():
-                    _add(archive, inner, content)
-                for inner, path in files.items():
-                    with path.open("rb") as file:
-                        member = _member(inner, manifest.files[inner].size)
-                        archive.addfile(member, file)
-            raw.flush()
-            os.fsync(raw.fileno())
-        Path(temporary).chmod(0o644)
-        os.link(temporary, out)  # unlike a rename it replaces nobody's file
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with atomic_file(out, sync="file", existing="refuse") as raw:
+        with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=6) as archive:
+            _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
+            for inner, content in about.items():
+                _add(archive, inner, content)
+            for inner, path in files.items():
+                with path.open("rb") as file:
+                    member = _member(inner, manifest.files[inner].size)
+                    archive.addfile(member, file)
+        os.fchmod(raw.fileno(), 0o644)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import DenseError
-from conf.runtime.home import write_atomically
 from tasks.study.trial import MAX_DEATHS, MAX_FRUITLESS, MAX_HALVINGS
 from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.recover import of_result

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conf.runtime.home import write_atomically
+from conf.runtime.atomic_write import write_atomically
 from tasks.compare.comparison import Comparison, MetricComparison
 from tasks.compare.side import ComparisonSide
 from tasks.report import format as words

@@ -17,8 +17,8 @@ from pydantic import TypeAdapter
 
 from conf.loading.digests import study_digest
 from conf.loading.trial_values import values_of
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
-from conf.runtime.home import write_atomically
 from conf.schema.champion import Compress, Recipe
 from tasks.champion.retest import retest_folder
 from tasks.champion.training import RunTrial

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from conf.loading.digests import canonical_json
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import DenseError
-from conf.runtime.home import write_atomically
 from conf.runtime.types import Ints
 from conf.schema.evaluate import OF_TEXTS, Evaluate
 from conf.schema.study import TrialConfig

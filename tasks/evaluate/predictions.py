@@ -6,8 +6,6 @@ score can be recomputed from the file alone.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.runtime.atomic_write import atomic_file
 from conf.runtime.errors import DenseError
 
 if TYPE_CHECKING:
@@ -126,17 +125,8 @@ def write(path: Path, predictions: AnyPredictions) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            parquet.write_table(pa.table(_columns(predictions)), file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(path, sync="file") as file:
+        parquet.write_table(pa.table(_columns(predictions)), file)
 
 
 def _columns(predictions: AnyPredictions) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
-from conf.runtime.home import write_atomically
 from conf.runtime.types import Floats, Ints
 from data.card import DataCard, ImageInputs, TableInputs
 from models.serving import Serving, TextServing

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput, Held
 from conf.runtime.file_lock import FileLock
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.home import Home
 from data.card import ImageInputs, parse_inputs
 from tasks.packaging.table_frame import select_rows
 from tasks.scoring.predict import rows_of

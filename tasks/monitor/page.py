@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from conf.runtime.home import write_atomically
+from conf.runtime.atomic_write import write_atomically
 from tasks.monitor.drift import DriftReport, DriftTest, FeatureDrift
 from tasks.report import format
 from tasks.report.figures.base import Figure

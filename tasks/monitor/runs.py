@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.atomic_write import write_atomically
+from conf.runtime.home import Home
 from tasks.monitor.drift import DriftReport
 from tasks.monitor.incoming import folder_of
 from tasks.monitor.page import write_page

@@ -8,7 +8,6 @@ was trained on, and the final model was trained on both splits. The test split i
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from conf.runtime.atomic_write import atomic_path
 from conf.runtime.errors import BadInput
 from data.card import Inputs
 from tasks.evaluate.predictions import AnyPredictions
@@ -70,9 +70,6 @@ def build(
 
 def write(folder: Path, reference: DriftReference) -> None:
     """Write a reference as a folder, whole or not at all; an existing one is replaced."""
-    scratch = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
     features, answers = reference.features, reference.answers
     arrays: dict[str, Any] = {"features": features.values, "joint": features.joint}
     facts: dict[str, Any] = {"format": FORMAT, "features": features.names, "answers": None}
@@ -81,10 +78,10 @@ def write(folder: Path, reference: DriftReference) -> None:
         facts["answers"] = answers.names
         if answers.labels is not None:
             arrays["labels"] = answers.labels
-    np.savez_compressed(scratch / "rows.npz", allow_pickle=False, **arrays)
-    (scratch / "reference.json").write_text(json.dumps(facts))
-    shutil.rmtree(folder, ignore_errors=True)
-    scratch.rename(folder)
+    with atomic_path(folder) as temporary:
+        temporary.mkdir()
+        np.savez_compressed(temporary / "rows.npz", allow_pickle=False, **arrays)
+        (temporary / "reference.json").write_text(json.dumps(facts))
 
 
 def read(folder: Path) -> DriftReference:

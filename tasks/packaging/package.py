@@ -6,7 +6,6 @@ measured and the served model cannot differ.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conf.runtime.atomic_write import atomic_path
 from conf.runtime.patches import may_patch
 from data.card import DataCard
 from tasks.packaging import table_frame
@@ -57,20 +57,17 @@ def save_model(destination: Path, files: ModelFiles, metadata: Mapping[str, Any]
     import mlflow.pyfunc
 
     compare_requirements_by_name()
-    temporary = destination.with_name(f".{destination.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)
-    mlflow.pyfunc.save_model(
-        temporary,
-        python_model=files.code.__file__,
-        artifacts={name: str(path) for name, path in files.artifacts.items()},
-        signature=files.signature,
-        input_example=files.example,
-        # Inferring them takes MLflow ten seconds, and it would add this project.
-        pip_requirements=[f"{name}=={version(name)}" for name in files.required],
-        metadata=dict(metadata),
-    )
-    shutil.rmtree(destination, ignore_errors=True)
-    temporary.rename(destination)
+    with atomic_path(destination) as folder:
+        mlflow.pyfunc.save_model(
+            folder,
+            python_model=files.code.__file__,
+            artifacts={name: str(path) for name, path in files.artifacts.items()},
+            signature=files.signature,
+            input_example=files.example,
+            # Inferring them takes MLflow ten seconds, and it would add this project.
+            pip_requirements=[f"{name}=={version(name)}" for name in files.required],
+            metadata=dict(metadata),
+        )
 
 
 def labels_of(classes: Sequence[str]) -> list[str] | list[int]:

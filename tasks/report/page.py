@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from conf.runtime.home import write_atomically
+from conf.runtime.atomic_write import write_atomically
 from tasks.report.view import Surroundings, view
 from tasks.study.reader import StudyRecord
 

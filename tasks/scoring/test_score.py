@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conf.runtime import child_process
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import DenseError
-from conf.runtime.home import write_atomically
 from conf.schema.champion import Recipe
 from data.card import DataCard
 from tasks.packaging.records import Candidate, EnsembleMember, FinalScore

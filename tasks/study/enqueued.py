@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
-from conf.runtime.home import write_atomically
 from conf.schema.base import Section
 from conf.schema.search import Scalar
 from tasks.study.events import Enqueued

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from conf.runtime.atomic_write import sync_folder
 from conf.runtime.closeable import Closing
 from conf.runtime.errors import BadInput, DenseError
 from tasks.study.events import Event, decode, encode
@@ -82,7 +83,7 @@ class Journal(Closing):
         journal = cls(path, descriptor, length)
         if torn:
             journal._cut()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         return journal, events, torn
 
     def append(self, *events: Event) -> None:
@@ -127,11 +128,3 @@ class Journal(Closing):
     def close(self) -> None:
         """Close the file; the journal is then of no more use."""
         os.close(self._descriptor)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from conf.loading.trial_values import contains
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.home import Home
 from conf.schema.base import Section
 from conf.schema.search import Scalar
 from conf.schema.study import Study

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from conf.loading.digests import study_identity
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.closeable import Closing
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.file_lock import FileLock
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.study.events import Asked, Changed, Event
 from tasks.study.identity import (

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import DenseError
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.home import Home
 from tasks.evaluate.evaluation import Evaluation
 from tasks.study.state import State
 from tasks.study.trial import Trial

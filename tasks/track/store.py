@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conf.runtime.atomic_write import atomic_path
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home
@@ -185,12 +186,9 @@ def _create(path: Path, artifacts: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     _quiet()
-    # In a file of its own that is renamed at the end: who dies half-way leaves no half a schema.
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    store = SqlAlchemyStore(f"sqlite:///{fresh}", artifacts.as_uri())
-    store.engine.dispose()
-    fresh.rename(path)
+    with atomic_path(path) as temporary:
+        store = SqlAlchemyStore(f"sqlite:///{temporary}", artifacts.as_uri())
+        store.engine.dispose()
 
 
 def _migrate(path: Path) -> None:

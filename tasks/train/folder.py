@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import DenseError
-from conf.runtime.home import write_atomically
 from tasks.train.spec import RESULT, SPEC, Document, FileFact
 
 

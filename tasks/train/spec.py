@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from conf.runtime.atomic_write import write_durably, write_whole
+from conf.runtime.atomic_write import write_durably
 from conf.runtime.errors import DenseError
 from conf.schema.study import TrialConfig
 from tasks.train.engine.outcome import Cause
@@ -89,7 +89,7 @@ class TrialSpec(Document):
 
     def write(self, folder: Path) -> None:
         """Write `spec.json`; it follows from the journal, so that a power cut may take it."""
-        write_whole(folder / SPEC, lambda file: file.write(self.model_dump_json().encode()))
+        write_durably(folder / SPEC, self.model_dump_json().encode(), sync="none")
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -152,7 +152,7 @@ class Result(Document):
 
     def write_file(self, path: Path) -> None:
         """Write it durably under a name of its own."""
-        write_durably(path, lambda file: file.write(self.model_dump_json().encode()))
+        write_durably(path, self.model_dump_json().encode())
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:

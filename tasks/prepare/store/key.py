@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from conf.loading.digests import canonical_json, sha256_text
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
 from conf.runtime.file_lock import FileLock
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.home import Home
 from conf.schema.study import Study
 
 PREPARE_VERSION = 3
@@ -73,12 +73,3 @@ def data_key(study: Study, source_fingerprint: str, privacy_mark: str = "") -> s
     settings["pseudonyms"] = privacy_mark
     identity = {"settings": settings, "source": source_fingerprint, "version": PREPARE_VERSION}
     return sha256_text(canonical_json(identity))[:32]
-
-
-def sync_folder(path: Path) -> None:
-    """Have a folder's entries survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

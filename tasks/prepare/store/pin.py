@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.prepare.run import Say, equip, prepare, silent
 from tasks.prepare.store.store import Prepared, open_prepared

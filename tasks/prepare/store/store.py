@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conf.runtime.atomic_write import sync_folder, write_atomically
 from conf.runtime.errors import DenseError
 from conf.runtime.file_lock import temporary_lock
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.home import Home
 from data.card import DataCard
-from tasks.prepare.store.key import file_sha256, sync_folder
+from tasks.prepare.store.key import file_sha256
 
 MANIFEST = "manifest.json"
 CARD = "card.json"

@@ -18,10 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from conf.runtime.atomic_write import write_atomically
 from conf.runtime.closeable import Closing
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.file_lock import FileLock
-from conf.runtime.home import Home, write_atomically
+from conf.runtime.home import Home
 from conf.schema.model import Model
 from conf.schema.run import Resources
 from tasks.train.engine.engine import GRACE_SECONDS

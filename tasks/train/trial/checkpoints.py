@@ -77,7 +77,7 @@ class DurableCheckpointIO(TorchCheckpointIO):
         content = io.BytesIO()
         torch.save(checkpoint, content)
         view = content.getbuffer()
-        self._background.submit(lambda: write_durably(Path(path), lambda file: file.write(view)))
+        self._background.submit(lambda: write_durably(Path(path), view))
 
     def load_checkpoint(
         self,

@@ -282,7 +282,7 @@ def save_weights(path: Path, reached: Progress) -> None:
     weights = reached.weights
     if weights is None:
         raise ValueError("a trial without a finished epoch has no weights to save")
-    write_durably(path, lambda file: file.write(as_bytes(weights)))
+    write_durably(path, as_bytes(weights))
 
 
 def remove_checkpoints(folder: TrialFolder) -> None:

@@ -133,14 +133,13 @@ def _saved(
     line: MetricLine,
 ) -> Result:
     folder.checkpoints.mkdir(parents=True, exist_ok=True)
-    content = as_bytes(estimator)
-    write_durably(folder.estimator, lambda file: file.write(content))
+    write_durably(folder.estimator, as_bytes(estimator))
     written = [folder.estimator]
     if outputs is not None:
         save_predictions(folder.predictions, outputs)
         written.append(folder.predictions)
     # One line, whatever an attempt before has left.
-    write_durably(folder.metrics, lambda file: file.write(as_text(line).encode()))
+    write_durably(folder.metrics, as_text(line).encode())
     size = numbers(estimator)
     return Result(
         outcome="complete",

@@ -29,7 +29,7 @@ def query(home: Home, sql: str) -> list[tuple]:
 
 
 def test_two_processes_make_one_database(home: Home) -> None:
-    leftover = home.path / "mlflow.db.new"
+    leftover = home.path / ".mlflow.db.tmp"
     leftover.write_bytes(b"half a schema")  # of one that was killed on the way
     command = [sys.executable, "-c", BOOTSTRAP, str(home.path)]
     both = [

@@ -145,14 +145,14 @@ def install() -> None:
     def build_with_fault(spec: TrialSpec, given: list[pl.Callback], *args: Any) -> pl.Trainer:
         return build_trainer(spec, [*given, Fault(now["fault"])], *args)
 
-    def save_with_fault(path: Path, write: Any) -> None:
+    def save_with_fault(path: Path, content: Any) -> None:
         due = path.stem == f"{EPOCH:06d}"
         if now["fault"] == "die-before-checkpoint" and due:
             die()
         if now["fault"] == "die-in-checkpoint" and due:
             path.with_name(f".{path.name}.tmp").write_bytes(b"half")
             die()
-        write_durably(path, write)
+        write_durably(path, content)
         if now["fault"] == "die-before-line" and due:
             die()
 
