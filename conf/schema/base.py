@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -93,3 +94,8 @@ class ModelSettings(Section):
     """Settings of one kind of model."""
 
     capabilities: ClassVar[Capabilities]
+
+
+def nearly_equal(a: float, b: float) -> bool:
+    """Whether two numbers are equal up to floating-point rounding, as constraints compare them."""
+    return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)

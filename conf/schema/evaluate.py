@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from conf.schema.base import Section
+from conf.schema.base import Section, nearly_equal
 
 # A metric of one's own is one file in `tasks/evaluate/own/` and one line in one of these lists: for
 # classes in the first two, for labels, texts or numbers in those below.
@@ -86,7 +86,9 @@ class Limit(Section):
     value: float
 
     def satisfied(self, value: float) -> bool:
-        """Whether a value satisfies the constraint."""
+        """Whether a value satisfies the constraint, up to floating-point rounding."""
+        if nearly_equal(value, self.value):
+            return True
         return value <= self.value if self.at_most else value >= self.value
 
 
@@ -97,7 +99,7 @@ class Texts(Section):
     """How generated texts are scored, and how many are generated in each epoch."""
 
     tokenize: Literal["13a", "intl", "zh", "char", "none"] = "13a"
-    """Tokenizer of sacreBLEU."""
+    """Tokenizer of sacreBLEU, for BLEU and ROUGE."""
     lowercase: bool = False
     """Ignore case (BLEU and chrF)."""
     rows: Annotated[int, Field(ge=1, le=1_000_000)] | None = 500

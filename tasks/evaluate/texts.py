@@ -8,6 +8,7 @@ as sacreBLEU scores a corpus.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ def metric(name: str, predictions: TextPredictions, settings: Texts) -> Metric:
     if name in CORPUS:
         return _corpus(scorer(name, settings), predictions)
     if name in ROUGE:
-        return mean(rouge(name, predictions.references, predictions.hypotheses))
+        return mean(rouge(name, predictions.references, predictions.hypotheses, settings))
     return OTHERS[name](predictions)
 
 
@@ -55,23 +56,46 @@ def _corpus(scorer: Any, predictions: TextPredictions) -> Metric:
 
 
 def signature(name: str, settings: Texts) -> str | None:
-    """The signature to quote a value with, as sacreBLEU defines it; None if the metric has none."""
+    """The signature to quote a value with: version, tokens, case; None if the metric has none."""
     if name in CORPUS:
-        found = scorer(name, settings)
-        found.num_refs = 1
-        return str(found.get_signature())
+        metric = scorer(name, settings)
+        metric.num_refs = 1
+        return str(metric.get_signature())
     if name in ROUGE:
         from importlib.metadata import version
 
-        return f"rouge-score {version('rouge-score')}, F1, no stemming, mean over texts"
+        tokens = f"words of tok:{settings.tokenize} without punctuation, case:lc"
+        return f"rouge-score {version('rouge-score')}, F1, {tokens}, no stemming, mean over texts"
     return None
 
 
-def rouge(name: str, references: Sequence[str], hypotheses: Sequence[str]) -> Floats:
-    """ROUGE F1 of each text, of shape (rows,)."""
+class RougeTokenizer:
+    """Tokens for ROUGE in any script: lower-case words of sacreBLEU's tokenizer.
+
+    rouge-score's own tokenizer drops all but a-z and 0-9, so that identical Russian or Chinese
+    texts score 0. On plain ASCII text both give the same tokens.
+    """
+
+    def __init__(self, settings: Texts) -> None:
+        self._split = scorer("bleu", settings).tokenizer
+
+    def tokenize(self, text: str) -> list[str]:
+        """The words of a text without punctuation."""
+        return "".join(c if _in_word(c) else " " for c in self._split(text).lower()).split()
+
+
+def _in_word(character: str) -> bool:
+    """Whether a character is a letter, a digit, or a mark such as an Arabic or Hindi vowel sign."""
+    return unicodedata.category(character)[0] in "LMN"
+
+
+def rouge(
+    name: str, references: Sequence[str], hypotheses: Sequence[str], settings: Texts
+) -> Floats:
+    """ROUGE F1 of each text, of shape (rows,), on the tokens of `RougeTokenizer`."""
     from rouge_score.rouge_scorer import RougeScorer
 
-    library = RougeScorer([name])
+    library = RougeScorer([name], tokenizer=RougeTokenizer(settings))
     pairs = zip(references, hypotheses, strict=True)
     return np.array([library.score(target, text)[name].fmeasure for target, text in pairs])
 

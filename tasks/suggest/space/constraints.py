@@ -2,7 +2,7 @@
 
 The grammar has numbers, names of settings, `+ - * /`, parentheses and one comparison. It is parsed
 by recursive descent and never evaluated as Python. A constraint that names an inactive setting is
-satisfied.
+satisfied. Numbers are compared up to floating-point rounding: 0.1 + 0.2 satisfies `a + b <= 0.3`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from conf.runtime.errors import BadInput
+from conf.schema.base import nearly_equal
 from conf.schema.search import Scalar
 
 Expression = Callable[[Mapping[str, Scalar]], float]
@@ -22,12 +23,12 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_][\w.]*)|(?P<sign><=|>=|==|!=|<|>|[-+*/()]))"
 )
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-    "==": operator.eq,
-    "!=": operator.ne,
+    "<=": lambda a, b: a < b or nearly_equal(a, b),
+    ">=": lambda a, b: a > b or nearly_equal(a, b),
+    "<": lambda a, b: a < b and not nearly_equal(a, b),
+    ">": lambda a, b: a > b and not nearly_equal(a, b),
+    "==": nearly_equal,
+    "!=": lambda a, b: not nearly_equal(a, b),
 }
 Operator = Callable[[float, float], float]
 Operators = Mapping[str, Operator]

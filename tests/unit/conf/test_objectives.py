@@ -39,6 +39,8 @@ def test_constraints_are_parsed() -> None:
         False,
     )
     assert (good.name, good.satisfied(0.5), good.satisfied(0.4)) == ("accuracy", True, False)
+    assert slow.satisfied(20.0 + 4e-15) and good.satisfied(0.8 - 0.3)
+    assert not slow.satisfied(20.0001)
     assert evaluate.needed == ("latency_ms",)
 
 

@@ -19,6 +19,7 @@ from tasks.evaluate.intervals import bootstrap_intervals
 from tasks.evaluate.metrics import score
 from tasks.evaluate.paired import paired_difference
 from tasks.evaluate.predictions import TextPredictions, read, write
+from tasks.evaluate.texts import RougeTokenizer, rouge, signature
 
 WORDS = ("the", "a", "cat", "dog", "sat", "on", "mat", "Über", "don't", ",", "42", "ran.")
 TEXT = st.lists(st.sampled_from(WORDS), min_size=0, max_size=12).map(" ".join)
@@ -66,7 +67,7 @@ def test_values_are_those_of_the_libraries(
     assert found["bleu"] == bleu.score
     assert found["chrf"] == sacrebleu.CHRF(lowercase=lowercase).corpus_score(texts, targets).score
     for name in ("rouge1", "rouge2", "rougeL"):
-        library = RougeScorer([name])
+        library = RougeScorer([name], tokenizer=RougeTokenizer(section.texts))
         each = [library.score(target, text)[name].fmeasure for target, text in pairs]
         assert found[name] == pytest.approx(np.mean(each), abs=1e-12)
     same = [target.strip() == text.strip() for target, text in pairs]
@@ -74,6 +75,30 @@ def test_values_are_those_of_the_libraries(
     assert rows.losses is not None and rows.tokens is not None
     expected = np.exp(rows.losses.sum() / rows.tokens.sum())
     assert found["perplexity"] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["rouge1", "rouge2", "rougeL"])
+@pytest.mark.parametrize(
+    ("text", "other", "tokenize"),
+    [
+        pytest.param("今天天气很好", "他喜欢读书看报", "zh", id="chinese"),
+        pytest.param("Сегодня хорошая погода", "Он любит читать", "13a", id="russian"),
+        pytest.param("الطقس جميل اليوم", "هو يحب القراءة", "intl", id="arabic"),
+        pytest.param("आज मौसम अच्छा है", "उसे पढ़ना पसंद", "none", id="hindi"),
+        pytest.param("今日は天気がいい", "彼は読書する", "char", id="japanese"),
+    ],
+)
+def test_rouge_is_defined_in_every_script(name: str, text: str, other: str, tokenize: str) -> None:
+    texts = Texts(tokenize=tokenize)
+    same, different = rouge(name, [text, text], [text, other], texts)
+    assert same == 1 and different < 0.5
+    assert f"tok:{tokenize}" in (signature(name, texts) or "")
+
+
+def test_rouge_of_ascii_text_is_that_of_the_library() -> None:
+    texts = ("The cat's well-known A&B plan, v2.0: done!", "A cat - no plan (yet) of 3,000 cats.")
+    library = RougeScorer(["rouge1"]).score(*texts)["rouge1"].fmeasure
+    assert rouge("rouge1", texts[:1], texts[1:], Texts())[0] == pytest.approx(library)
 
 
 def test_an_interval_is_that_of_resampled_corpora() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from conf.runtime.errors import BadInput
 from tasks.suggest import Optimizer
+from tasks.suggest.space.constraints import parse
 from tasks.suggest.space.enumeration import all_rows, configuration_count
 from tasks.suggest.space.initial_design import spread
 from tasks.suggest.space.parameters import Integer, Listed, Real
@@ -154,6 +155,21 @@ def test_constraints_hold_for_every_suggestion() -> None:
                 optimizer.tell(suggestion.number, v["m.rate"] - v["m.width"])
         copy = Optimizer.from_json(optimizer.to_json())
         assert copy.ask(3) == optimizer.ask(3)
+
+
+@pytest.mark.parametrize(
+    ("text", "satisfied"),
+    [
+        ("m.a + m.b <= 0.3", True),
+        ("m.a + m.b == 0.3", True),
+        ("m.a + m.b > 0.3", False),
+        ("m.a + m.b != 0.3", False),
+        ("m.a + m.b >= 0.3001", False),
+    ],
+)
+def test_constraints_are_compared_up_to_rounding(text: str, satisfied: bool) -> None:
+    constraint = parse(text, {"m.a": True, "m.b": True})
+    assert constraint.holds({"m.a": 0.1, "m.b": 0.2}) == satisfied
 
 
 @pytest.mark.parametrize(
