@@ -52,7 +52,7 @@ class Family(ClassifierMixin, BaseEstimator):
     fits = 0
     seconds = 0.0
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  keyword options
         self, kind: str = "random_forest", trees: int = 100, depth: int | None = 8,
         features: float | None = 0.3, rounds: int = 100, rate: float = 0.1, leaf: int = 1,
         c: float = 1.0, gamma: float | None = None, neighbours: int = 5, vote: str = "uniform",

@@ -24,7 +24,7 @@ Normalization = Literal["unit", "symmetric", "none", "standard", "robust"]
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    def model_post_init(self, context: object) -> None:
+    def model_post_init(self, _context: object) -> None:
         """Count the tag of a union as set, so that `as_json` writes it."""
         if "kind" in type(self).model_fields:
             self.model_fields_set.add("kind")

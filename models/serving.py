@@ -40,6 +40,7 @@ class Serving(nn.Module):
         self.eval()
 
     def forward(self, raw: Tensor) -> Tensor:
+        """Predictions of raw rows, shape (n, outputs)."""
         x = raw.to(self.shift.dtype)
         if self._image:
             x = x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2)
@@ -62,6 +63,7 @@ class TextServing(nn.Module):
         self.eval()
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Predictions of tokens, shape (n, outputs)."""
         said: Tensor = self.says(self.net(tokens, mask).float())
         return said
 

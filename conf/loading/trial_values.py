@@ -36,7 +36,7 @@ def apply_values(config: Config, values: Mapping[str, Scalar]) -> Config:
     try:
         return validated(type(config), data)
     except ValidationError as error:
-        problems = explain(error, type(config), data, lambda path: "")
+        problems = explain(error, type(config), data, lambda _: "")
         raise BadConfig(problems) from error
 
 

@@ -130,10 +130,18 @@ def _auxiliary_problems(config: TrialConfig) -> Iterator[str]:
 
 def _privacy_conflicts(config: TrialConfig) -> Iterator[str]:
     """Settings that conflict with differentially private training."""
-    augment, train, model = config.augment, config.train, config.model
+    model = config.model
     for name in ("mixup", "cutmix", "oversample"):
-        if getattr(augment, name) is not None:
+        if getattr(config.augment, name) is not None:
             yield f"augment.{name}"
+    yield from _train_conflicts_of_privacy(config.train)
+    tune = getattr(model, "tune", "frozen")
+    if not model.capabilities.private or tune not in ("frozen", "lora"):
+        kinds = ", ".join(capable_kinds(lambda row: row.private))
+        yield f"model.kind {model.kind} (it takes {kinds}; tune frozen or lora)"
+
+
+def _train_conflicts_of_privacy(train: Train) -> Iterator[str]:
     for name in ("clip", "micro_batch", "steps_per_epoch", "adversarial"):
         if getattr(train, name) is not None:
             yield f"train.{name}"
@@ -146,10 +154,6 @@ def _privacy_conflicts(config: TrialConfig) -> Iterator[str]:
         yield f"train.precision {train.precision}"
     if train.batch_size < SMALLEST_PRIVATE_BATCH:
         yield f"a train.batch_size below {SMALLEST_PRIVATE_BATCH}"
-    tune = getattr(model, "tune", "frozen")
-    if not model.capabilities.private or tune not in ("frozen", "lora"):
-        kinds = ", ".join(capable_kinds(lambda row: row.private))
-        yield f"model.kind {model.kind} (it takes {kinds}; tune frozen or lora)"
 
 
 def _class_settings(config: TrialConfig) -> Iterator[tuple[str, str]]:

@@ -32,7 +32,7 @@ class VectorBatches(Dataset[Batch]):
     several, each with changes of its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  keyword options
         self,
         content: FixedListColumn,
         ids: Ints,

@@ -56,7 +56,7 @@ class StudyData(pl.LightningDataModule):
     interruption, nor (mixup and length buckets aside) the size of a batch changes a sample.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  keyword options
         self,
         config: TrialConfig | Mapping[str, Any],
         card: DataCard,
@@ -105,7 +105,7 @@ class StudyData(pl.LightningDataModule):
     def _as_texts(self) -> bool:
         return isinstance(self.config.model, Linear)
 
-    def setup(self, stage: str | None = None) -> None:
+    def setup(self, stage: str | None = None) -> None:  # noqa: ARG002
         """Open the parts; a second call does nothing."""
         if self._train is not None:
             return

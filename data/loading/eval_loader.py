@@ -71,6 +71,7 @@ def plain(
 
 
 def in_order(data: Dataset[Batch]) -> list[Index]:
+    """A sampler: every row once, in order, as of epoch 0."""
     return [(0, slot) for slot in range(len(data))]  # type: ignore[arg-type]
 
 

@@ -35,7 +35,7 @@ class BuiltinSource:
         self.pinned = ""
         self.facts = {"place": f"scikit-learn, {data.name}", "licence": "BSD-3-Clause"}
 
-    def read(self, scratch: Path) -> Rows:
+    def read(self, scratch: Path) -> Rows:  # noqa: ARG002
         """Read the rows with scikit-learn's own reader."""
         import numpy as np
         import pyarrow as pa

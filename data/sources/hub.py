@@ -89,7 +89,7 @@ class HubSource:
             inner = getattr(feature, "feature", None)
             if inner is not None and _is_class(inner):  # a list of classes, as their numbers
                 given = [[inner.int2str(number) for number in row or ()] for row in given]
-            each = (several(one, data.label_separator, data.label) for one in given)
+            each = (several(one, data.label_separator) for one in given)
             return [json.dumps(names) for names in each]
         if _is_class(feature):
             return _said(found, data.label)

@@ -28,14 +28,13 @@ def class_labels(values: Sequence[Any], bands: Sequence[Band], column: str) -> l
     return [text_of(value) for value in values]
 
 
-def several(value: Any, separator: str, column: str) -> list[str]:
+def several(value: Any, separator: str) -> list[str]:
     """The labels in a cell, each once and sorted.
 
     Args:
         value: a list, a list as JSON, or labels with a separator between them; an empty cell has
             none.
         separator: between labels.
-        column: its name, for errors.
     """
     if hasattr(value, "tolist"):
         value = value.tolist()

@@ -226,6 +226,6 @@ def _labels(given: Sequence[Any], data: TableData) -> pa.Array:
         written = data.numbers.model_dump(mode="json")
         return pa.array(numbers(given, data.label, written=written), type=pa.float64())
     if data.task == "multilabel":
-        found = (several(value, data.label_separator, data.label) for value in given)
+        found = (several(value, data.label_separator) for value in given)
         return pa.array([json.dumps(names) for names in found], type=pa.string())
     return pa.array(class_labels(given, data.bands, data.label), type=pa.string())

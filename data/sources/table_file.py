@@ -228,7 +228,7 @@ class TableFile:
     def _header(self) -> list[str]:
         options = pc.ReadOptions(encoding=self.layout.encoding, use_threads=False)
         parsing = pc.ParseOptions(delimiter=self._separator, newlines_in_values=True)
-        parsing.invalid_row_handler = lambda row: "skip"
+        parsing.invalid_row_handler = lambda _: "skip"
         with self._opened() as file, pc.open_csv(file, options, parsing) as reader:
             return _distinct(self.path, reader.schema.names)
 

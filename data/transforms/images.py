@@ -42,7 +42,9 @@ class Warp(A.ImageOnlyTransform):
         self._augment = augment
 
     def get_params_dependent_on_data(
-        self, params: dict[str, Any], data: dict[str, Any]
+        self,
+        params: dict[str, Any],
+        data: dict[str, Any],  # noqa: ARG002
     ) -> dict[str, Any]:
         """Draw the matrix for one image; None leaves it as it is."""
         height, width = params["shape"][:2]

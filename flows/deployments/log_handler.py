@@ -12,5 +12,6 @@ class Console(PrefectConsoleHandler):
     """Goes on when nobody reads any more: a worker was killed, its run is well."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a record to standard error, if anything still reads it."""
         with contextlib.suppress(SystemExit):  # rich would end whichever thread says something
             super().emit(record)

@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     if arguments[0] == "--grace":
         grace, arguments = float(arguments[1]), arguments[2:]
     # The group's SIGTERM is meant for the command, which would inherit SIG_IGN.
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    signal.signal(signal.SIGTERM, lambda *_: None)
     child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL)
     while child.poll() is None:
         readable, _, _ = select.select([sys.stdin], [], [], 0.5)

@@ -156,7 +156,7 @@ def _keep(home: Home, ports: Ports, postgres: str | None) -> None:
 def interruptible() -> Iterator[None]:
     """Leave the block at Ctrl-C or SIGTERM, without an error."""
 
-    def leave(number: int, frame: FrameType | None) -> None:
+    def leave(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -39,7 +39,7 @@ class StopSignal:
     _then: Callable[[], None] | None = None
     _heard: queue.SimpleQueue[bool] = field(default_factory=queue.SimpleQueue)
 
-    def hear(self, number: int, frame: FrameType | None) -> None:
+    def hear(self, _number: int, _frame: FrameType | None) -> None:
         """The first signal lets trials save; the second ends everything at once.
 
         A signal may come at any line, also in the middle of printing or of starting a thread, so

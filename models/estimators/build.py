@@ -128,7 +128,7 @@ def gradient_boosting(settings: GradientBoosting, fit: FitContext) -> Any:
 
 
 def knn(settings: Knn, fit: FitContext) -> Any:
-    """k nearest neighbours by brute force: skops cannot store scikit-learn's search trees."""
+    """Nearest neighbours by brute force: skops cannot store scikit-learn's search trees."""
     from sklearn import neighbors
 
     nearest = neighbors.KNeighborsRegressor if fit.regresses else neighbors.KNeighborsClassifier

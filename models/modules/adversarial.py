@@ -50,7 +50,7 @@ def _watched(layer: nn.Module) -> Iterator[list[Tensor]]:
     """Record the output of a layer with a gradient, even if the layer is frozen."""
     seen: list[Tensor] = []
 
-    def note(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    def note(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         given = output if output.requires_grad else output.detach().requires_grad_()
         seen.append(given)
         return given
@@ -65,7 +65,7 @@ def _watched(layer: nn.Module) -> Iterator[list[Tensor]]:
 @contextmanager
 def _shifted(layer: nn.Module, by: Tensor) -> Iterator[None]:
     """Add a perturbation to the output of a layer."""
-    handle = layer.register_forward_hook(lambda module, inputs, output: output + by.detach())
+    handle = layer.register_forward_hook(lambda _module, _inputs, output: output + by.detach())
     try:
         yield
     finally:

@@ -31,7 +31,7 @@ def gru_arguments(model: Gru, inputs: PairsInputs) -> dict[str, Any]:
     }
 
 
-def gru_net(settings: Gru, inputs: PairsInputs, outputs: int) -> GruNet:
+def gru_net(settings: Gru, inputs: PairsInputs, _outputs: int) -> GruNet:
     """The encoder-decoder for the prepared vocabulary, which determines its number of outputs."""
     return GruNet(**gru_arguments(settings, inputs))
 

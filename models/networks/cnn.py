@@ -34,6 +34,7 @@ class CnnNet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits, shape (n, outputs)."""
         return self.head(self.features(x))
 
 

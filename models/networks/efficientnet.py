@@ -31,6 +31,7 @@ class SamePadded(nn.Conv2d):
     """Convolution with TensorFlow's SAME padding: an odd total pads more at the far end."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve the padded input (n, channels, height, width)."""
         total = self.kernel_size[0] - self.stride[0]
         near, far = total // 2, total - total // 2
         return super().forward(functional.pad(x, (near, far, near, far)) if total > 0 else x)
@@ -64,6 +65,7 @@ class Block(nn.Module):
         self._short_cut = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features of the block, shape (n, channels, height, width)."""
         wide = functional.relu6(self._bn0(self._expand_conv(x))) if self._expands else x
         wide = functional.relu6(self._bn1(self._depthwise_conv(wide)))
         narrow = self._bn2(self._project_conv(wide))
@@ -88,6 +90,7 @@ class EfficientNetLite0(nn.Module):
         self._conv_head, self._bn1 = convolution(320, FEATURES), norm(FEATURES)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Pooled features, shape (n, 1280)."""
         x = functional.relu6(self._bn0(self._conv_stem(x)))
         for block in self._blocks:
             x = block(x)

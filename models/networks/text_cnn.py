@@ -36,6 +36,7 @@ class TextCnnNet(nn.Module):
         self.head = nn.Linear(pools * width * config.longest, outputs)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Logits, shape (n, outputs)."""
         there = mask.unsqueeze(1)
         vectors = self.dropout(self.embedding(x)).transpose(1, 2) * there
         said = [self._pooled(functional.relu(each(_room(vectors, each))), there)

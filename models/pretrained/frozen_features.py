@@ -44,6 +44,7 @@ class TextBody(nn.Module):
         self.net, self._pool = net, pool
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Features of texts, shape (n, width)."""
         states: Tensor = self.net(input_ids=x, attention_mask=mask.long()).last_hidden_state
         if self._pool == "first":
             return states[:, 0]
@@ -60,6 +61,7 @@ class ImageBody(nn.Module):
         self.colours, self.net, self._given = colours, net, resized(net, size)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features of images, shape (n, width)."""
         found = self.net(self.colours(x), **self._given)
         if isinstance(found, Tensor):
             return found
@@ -78,6 +80,7 @@ class NetWithHead(nn.Module):
         self.head = head
 
     def forward(self, *inputs: Tensor) -> Tensor:
+        """Logits, shape (n, outputs)."""
         logits: Tensor = self.head(self.body(*inputs))
         return logits
 
@@ -163,9 +166,10 @@ def _write(values: Floats32, file: Path) -> None:
 
 def _computed(model: Head, card: DataCard, part: Path, folder: Path) -> Floats32:
     body = body_of(model, folder, card.inputs)
-    batches = _texts if card.inputs.kind == "text" else _images
+    texts = card.inputs.kind == "text"
+    batches = _texts(model, part, folder) if texts else _images(card, part)
     with torch.inference_mode():
-        found = [(rows, body(*given).numpy()) for rows, given in batches(model, card, part, folder)]
+        found = [(rows, body(*given).numpy()) for rows, given in batches]
     order = np.concatenate([rows for rows, _ in found])
     values = np.concatenate([features for _, features in found]).astype(np.float32)
     out: Floats32 = np.empty_like(values)
@@ -173,9 +177,7 @@ def _computed(model: Head, card: DataCard, part: Path, folder: Path) -> Floats32
     return out
 
 
-def _texts(
-    model: Head, card: DataCard, part: Path, folder: Path
-) -> Iterator[tuple[Ints, tuple[Tensor, Tensor]]]:
+def _texts(model: Head, part: Path, folder: Path) -> Iterator[tuple[Ints, tuple[Tensor, Tensor]]]:
     """Batches of texts of similar length."""
     encoder = encoder_of(model, folder, facts_of(folder))
     tokens = encoder(PreparedSplit([part]).texts("text").to_pylist())
@@ -186,9 +188,8 @@ def _texts(
         yield rows, (torch.from_numpy(x), torch.from_numpy(mask))
 
 
-def _images(
-    model: Head, card: DataCard, part: Path, folder: Path
-) -> Iterator[tuple[Ints, tuple[Tensor]]]:
+def _images(card: DataCard, part: Path) -> Iterator[tuple[Ints, tuple[Tensor]]]:
+    """Batches of images in the order of the split."""
     first = 0
     for batch in split_loader(card, part, ROWS):
         rows = np.arange(first, first + len(batch["x"]))

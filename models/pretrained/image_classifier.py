@@ -58,6 +58,7 @@ class PretrainedScaling(nn.Module):
         self._size = size
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalised RGB images, shape (n, 3, height, width), channels-last."""
         x = x * self.scale + self.shift
         if x.shape[1] == 1:
             x = x.expand(-1, 3, -1, -1)
@@ -89,6 +90,7 @@ class ImageNet(nn.Module):
         self.train()
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits, shape (n, outputs)."""
         found = self.net(self.colours(x), **self._given)
         logits: Tensor = found if isinstance(found, Tensor) else found.logits
         return logits
@@ -123,6 +125,7 @@ class WithHead(nn.Module):
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(features, classes))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits, shape (n, outputs)."""
         logits: Tensor = self.head(self.body(x))
         return logits
 

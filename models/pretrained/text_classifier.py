@@ -37,6 +37,7 @@ class TextNet(nn.Module):
         self.train()  # the library hands out networks without dropout, and Lightning leaves it so
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Logits, shape (n, outputs)."""
         if self._to_the_right:
             x, mask = to_the_right(x, mask)
         logits: Tensor = self.net(input_ids=x, attention_mask=mask.long()).logits

@@ -34,7 +34,7 @@ def metric(name: str, predictions: TextPredictions, settings: Texts) -> Metric:
 
 
 def scorer(name: str, settings: Texts) -> Any:
-    """sacreBLEU's own object for a metric."""
+    """The metric object of sacreBLEU."""
     from sacrebleu.metrics import BLEU, CHRF
 
     if name == "chrf":

@@ -80,13 +80,19 @@ class _OnLines(SafeRepresenter):
     """Parts that are short stand on a line of their own; a study's sections always do."""
 
     def represent_mapping(
-        self, tag: Any, mapping: Any, flow_style: bool | None = None
+        self,
+        tag: Any,
+        mapping: Any,
+        flow_style: bool | None = None,  # noqa: ARG002
     ) -> MappingNode:
         short = "extends" not in mapping and len(json.dumps(mapping)) <= 100
         return super().represent_mapping(tag, mapping, flow_style=short)
 
     def represent_sequence(
-        self, tag: Any, sequence: Any, flow_style: bool | None = None
+        self,
+        tag: Any,
+        sequence: Any,
+        flow_style: bool | None = None,  # noqa: ARG002
     ) -> SequenceNode:
         return super().represent_sequence(
             tag, sequence, flow_style=len(json.dumps(sequence)) <= 100

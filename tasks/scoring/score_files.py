@@ -188,7 +188,7 @@ def _indicators(targets: Sequence[Any], facts: Mapping[str, Any], place: Path) -
     data, known = facts["config"]["data"], [str(label) for label in facts["labels"]]
     out = np.zeros((len(targets), len(known)), dtype=np.int8)
     for row, target in enumerate(targets):
-        for name in several(target, data["label_separator"], data["label"]):
+        for name in several(target, data["label_separator"]):
             if name not in known:
                 raise BadInput(
                     f"{place}: row {row} has the label {name!r}, which the model does not know; it "

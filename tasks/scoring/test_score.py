@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 ONLY = "final"  # name of the request in a batch of one
 
 
-def score(
+def score(  # noqa: PLR0913  keyword options
     candidate: Candidate,
     prepared: Prepared,
     folder: Path,

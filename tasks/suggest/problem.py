@@ -63,7 +63,7 @@ class Problem:
     settings: Settings = field(default_factory=Settings)
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913  keyword options
         cls,
         space: SpaceDescription,
         *,

@@ -31,7 +31,7 @@ def target_values(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[A
         return (), np.zeros(len(rows), dtype=np.int64)
     classes = class_names(rows)
     labels = encode(rows, classes)
-    check_usable(rows, classes, np.bincount(labels, minlength=len(classes)))
+    check_usable(classes, np.bincount(labels, minlength=len(classes)))
     return classes, labels
 
 
@@ -77,7 +77,7 @@ def predicted_numbers(rows: Rows) -> Floats:
     return found
 
 
-def check_usable(rows: Rows, classes: tuple[str, ...], counts: Ints) -> None:
+def check_usable(classes: tuple[str, ...], counts: Ints) -> None:
     """Refuse data with one class, or with a class that cannot be in every split.
 
     Raises:

@@ -110,7 +110,7 @@ def _numbers(rows: Rows, near: NearDuplicates) -> tuple[Iterator[list[int]], Ali
             for row, others in enumerate(found, start=first):
                 yield [other for other in others if other < row]
 
-    return candidates(), lambda one, two: True  # the tree has compared the rows themselves
+    return candidates(), lambda _one, _two: True  # the tree has compared the rows themselves
 
 
 def _logarithmic(values: Floats) -> Floats:

@@ -26,7 +26,7 @@ from tasks.prepare.splitting.split import TRAIN, Splits
 from tasks.prepare.store.key import PREPARE_VERSION
 
 
-def data_card(
+def data_card(  # noqa: PLR0913  keyword options
     study: Study,
     source: Mapping[str, str],
     read: int,
@@ -50,7 +50,7 @@ def data_card(
         read: number of rows in the source.
         rows: those that were kept.
         labels: int64[n] classes, int8[n, labels], or float64[n] numbers to predict.
-        parts: split of each row.
+        splits: split of each row.
         classes: names of the classes; empty where numbers or texts are predicted.
         rules: result of each cleaning rule, in order.
         leakage: contents in more than one split.

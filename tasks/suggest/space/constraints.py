@@ -131,7 +131,7 @@ class _Parser:
             number = float(symbol)
         except ValueError:
             raise self.error(f"{symbol} is neither a number nor a searched setting") from None
-        return lambda values: number
+        return lambda _: number
 
     def _named(self, name: str) -> Expression:
         if not self.numeric[name]:

@@ -49,7 +49,7 @@ def install() -> None:
     if not may_patch("pytorch-lightning", pl.__version__, "trials train a little slower"):
         return
     # a trial has its own callbacks: those that other installed packages offer are not looked up
-    callback_connector._load_external_callbacks = lambda group: []
+    callback_connector._load_external_callbacks = lambda _: []
     call._call_callback_hooks = callback_hooks
     call._call_lightning_module_hook = module_hook
     call._call_strategy_hook = strategy_hook

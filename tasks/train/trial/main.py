@@ -41,10 +41,11 @@ class StopFlag:
         """The wish comes as SIGUSR2; Lightning gives SIGTERM a meaning of its own."""
         signal.signal(signal.SIGUSR2, self._hear)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
         self.shared[0] = 1
 
     def __call__(self) -> bool:
+        """Whether the driver has asked."""
         return self.shared[0] == 1
 
     def raise_if_set(self) -> None:

@@ -133,7 +133,7 @@ def test_a_half_line_that_cannot_be_taken_back_is_cut_before_the_next(
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_a_number_that_JSON_has_not_is_refused_before_it_is_written(
+def test_a_number_that_json_lacks_is_refused_before_it_is_written(
     path: Path, number: float
 ) -> None:
     content = path.read_bytes()
