@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from conf.loading.introspect import shape_of
 from conf.loading.merge import Layer, merge
 from conf.loading.trial_values import apply_values, lookup, same
 from conf.loading.validate_space import sound
-from conf.loading.yaml import read_yaml
+from conf.loading.yaml import JsonObject, read_yaml
 from conf.runtime.errors import ErrorDetail
 from conf.schema.data import of_texts
 from conf.schema.search import Search
@@ -27,15 +27,25 @@ OF_CLASSES = ("train.label_smoothing", "augment.oversample.share")
 """Settings that only apply to classification."""
 
 Dimension = dict[str, Any]
-Space = dict[str, Any]
+"""A dimension as JSON, as in `search.space`."""
+Space = dict[str, Dimension]
+NamedSpace = Mapping[str, object]
+"""The dimensions in the study's own file, not validated yet."""
+
+
+class Table(TypedDict):
+    """Recommended ranges for one kind of model or group of settings."""
+
+    title: str
+    source: str
+    space: Space
 
 
 @cache
-def tables() -> dict[str, dict[str, Any]]:
-    """Name of a table to its `title`, `source` and `space`."""
+def tables() -> dict[str, Table]:
+    """The tables of `conf/auto.yaml` by name."""
     file = Path(__file__).resolve().parents[1] / "auto.yaml"
-    found: dict[str, dict[str, Any]] = read_yaml(file, file.name).value
-    return found
+    return cast(dict[str, Table], read_yaml(file, file.name).value)
 
 
 def spelled_out(layer: Layer) -> Layer:
@@ -68,15 +78,17 @@ def with_auto(layer: Layer) -> Layer:
     trial = {name: layer.values[name] for name in TRIAL_SECTIONS if name in layer.values}
     config, _ = sound(TrialConfig, trial)
     if space[AUTO] is True and config is not None:
-        ranges = auto_space(config, named)
-        named = merge(ranges, named, shape_of(Search).child("space")) if named else ranges
-    search = {**layer.values["search"], "space": named}
-    return Layer({**layer.values, "search": search}, layer.places)
+        ranges = cast(JsonObject, auto_space(config, named))
+        merged = merge(ranges, named, shape_of(Search).child("space")) if named else ranges
+        named = cast(JsonObject, merged)
+    search = cast(JsonObject, layer.values["search"])
+    values = {**layer.values, "search": {**search, "space": named}}
+    return Layer(cast(JsonObject, values), layer.places)
 
 
-def auto_space(config: TrialConfig, named: Mapping[str, Any]) -> Space:
+def auto_space(config: TrialConfig, named: NamedSpace) -> Space:
     """Ranges for a configuration, given the dimensions that its space names."""
-    found: Space = {}
+    space: Space = {}
     kinds = _kinds(config, named)
     for kind in kinds:
         own = kind == config.model.kind
@@ -87,17 +99,17 @@ def auto_space(config: TrialConfig, named: Mapping[str, Any]) -> Space:
             if fitting is None:
                 continue
             fitting["when"] = {KIND: [kind], **fitting.get("when", {})}
-            found[key] = _either(key, found[key], fitting) if key in found else fitting
-    return {key: _plainly(dimension, kinds) for key, dimension in found.items()}
+            space[key] = _either(key, space[key], fitting) if key in space else fitting
+    return {key: _plainly(dimension, kinds) for key, dimension in space.items()}
 
 
-def _space(values: Mapping[str, Any]) -> dict[str, Any]:
+def _space(values: JsonObject) -> JsonObject:
     search = values.get("search")
     space = search.get("space") if isinstance(search, dict) else None
     return space if isinstance(space, dict) else {}
 
 
-def _kinds(config: TrialConfig, named: Mapping[str, Any]) -> list[str]:
+def _kinds(config: TrialConfig, named: NamedSpace) -> list[str]:
     """Kinds of model that trials may have."""
     searched = named.get(KIND)
     if isinstance(searched, dict) and isinstance(searched.get("choices"), list):
@@ -119,7 +131,7 @@ def _table(name: str) -> Iterator[tuple[str, Dimension]]:
 
 
 def _fitting(
-    key: str, dimension: Dimension, config: TrialConfig, named: Mapping[str, Any]
+    key: str, dimension: Dimension, config: TrialConfig, named: NamedSpace
 ) -> Dimension | None:
     """A dimension adapted to a configuration; None if it does not apply.
 
@@ -129,11 +141,12 @@ def _fitting(
     there, value = lookup(config, key)
     if not there or value is None or _of_another_task(key, config):
         return None
-    when: dict[str, Any] = {}
+    when: dict[str, list[object]] = {}
     for parent, wanted in dimension.get("when", {}).items():
         admitted = wanted if isinstance(wanted, list) else [wanted]
-        if isinstance(named.get(parent), dict):
-            when[parent] = [c for c in named[parent].get("choices", []) if c in admitted]
+        searched = named.get(parent)
+        if isinstance(searched, dict):
+            when[parent] = [c for c in searched.get("choices", []) if c in admitted]
         elif lookup(config, parent)[1] not in admitted:
             return None
     if not all(when.values()):

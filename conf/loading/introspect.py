@@ -1,4 +1,5 @@
-"""What may stand where in a configuration, and the keys that differ from the defaults."""
+"""Introspection of the configuration schema: permitted keys, and settings that differ from their
+defaults."""
 
 from __future__ import annotations
 
@@ -6,12 +7,13 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, Discriminator
+from pydantic import BaseModel, Discriminator, JsonValue
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from conf.loading.yaml import JsonObject
 from conf.schema.base import Section
 
 Models = tuple[type[BaseModel], ...]
@@ -49,9 +51,9 @@ class Shape:
         fields = [
             m.model_fields[str(key)] for m in self.candidates(given) if str(key) in m.model_fields
         ]
-        return _joined([_of_field(found) for found in fields])
+        return _joined([_of_field(each) for each in fields])
 
-    def changes_kind(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    def changes_kind(self, old: Mapping[str, object], new: Mapping[str, object]) -> bool:
         """Whether `new`, merged over `old`, selects another model."""
         if len(self.models) < 2:
             return False
@@ -78,22 +80,22 @@ def leaf_keys(shape: Shape, prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
-def choices(model: type[BaseModel], name: str | None) -> tuple[Any, ...]:
+def choices(model: type[BaseModel], name: str | None) -> tuple[str, ...]:
     """Values of a `Literal` field; empty for other fields."""
-    found = model.model_fields.get(name or "")
-    if found is None or get_origin(found.annotation) is not Literal:
+    declared = model.model_fields.get(name or "")
+    if declared is None or get_origin(declared.annotation) is not Literal:
         return ()
-    return get_args(found.annotation)
+    return get_args(declared.annotation)
 
 
-def _of_field(found: FieldInfo) -> Shape:
-    shape = _of_annotation(found.annotation)
-    if found.discriminator is None:
+def _of_field(declared: FieldInfo) -> Shape:
+    shape = _of_annotation(declared.annotation)
+    if declared.discriminator is None:
         return shape
-    return Shape(shape.models, _name(found.discriminator), shape.values)
+    return Shape(shape.models, _name(declared.discriminator), shape.values)
 
 
-def _of_annotation(annotation: Any) -> Shape:
+def _of_annotation(annotation: object) -> Shape:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return Shape((annotation,))
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -106,7 +108,7 @@ def _of_annotation(annotation: Any) -> Shape:
     return Shape()
 
 
-def _annotated(shape: Shape, metadata: tuple[Any, ...]) -> Shape:
+def _annotated(shape: Shape, metadata: tuple[object, ...]) -> Shape:
     for entry in metadata:
         given = entry.discriminator if isinstance(entry, FieldInfo) else entry
         if isinstance(given, str | Discriminator) and _name(given):
@@ -125,23 +127,24 @@ def _joined(shapes: list[Shape]) -> Shape:
     return Shape(models, named, next((s.values for s in shapes if s.values is not None), None))
 
 
-def differing(section: Section, shape: Shape, below: Section | None = None) -> dict[str, Any]:
-    """Plain data that must be written to get a section: its kind, if there are several, and the
-    fields that differ from the section below (if it is of the same kind) or from their defaults."""
+def differing(section: Section, shape: Shape, below: Section | None = None) -> JsonObject:
+    """The least JSON that gives a section: its kind, if there are several, and the fields that
+    differ from the section below (if it is of the same kind) or from their defaults."""
     kind = shape.discriminator
-    found = {kind: getattr(section, kind)} if kind else {}
+    written: JsonObject = {kind: getattr(section, kind)} if kind else {}
     alike = type(below) is type(section)
     for name, field in type(section).model_fields.items():
         value, usual = getattr(section, name), field.get_default(call_default_factory=True)
         under = getattr(below, name) if alike else None
         if name != kind and value != (under if alike else usual):
-            found[name] = _plain(value, shape_of(type(section)).child(name), under)
-    return found
+            written[name] = _plain(value, shape_of(type(section)).child(name), under)
+    return written
 
 
-def _plain(value: Any, shape: Shape, below: Any) -> Any:
+def _plain(value: object, shape: Shape, below: object) -> JsonValue:
     if isinstance(value, Section):
-        return differing(value, shape, below)
+        return differing(value, shape, below if isinstance(below, Section) else None)
     if isinstance(value, Mapping):
         return {key: _plain(each, shape.child(key), None) for key, each in value.items()}
-    return to_jsonable_python(value)
+    plain: JsonValue = to_jsonable_python(value)
+    return plain

@@ -1,4 +1,4 @@
-"""From the name of a study to the validated study: files, parents, overrides."""
+"""Load a study: its file, the studies that it extends, overrides; validated as a whole."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+
+from pydantic import JsonValue
 
 from conf.loading.auto_space import auto_problems, spelled_out, with_auto
 from conf.loading.introspect import shape_of
@@ -14,7 +15,7 @@ from conf.loading.merge import Layer
 from conf.loading.overrides import overrides_layer
 from conf.loading.validate import did_you_mean, field_problems, validated
 from conf.loading.validate_space import space_problems
-from conf.loading.yaml import read_yaml
+from conf.loading.yaml import JsonObject, read_yaml
 from conf.runtime.errors import BadConfig, BadInput, ErrorDetail
 from conf.schema.study import Study
 
@@ -28,18 +29,18 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 def load_study(
     name_or_path: str, overrides: Sequence[str] = (), *, allow_path: bool = False
 ) -> Study:
-    """The study of that name, its parents merged in and the overrides on top.
+    """Load a study by name, merged over the studies that it extends, with overrides.
 
-    A name is looked up among the shipped studies and in the folder that `DENSE_STUDIES` names.
+    Names are looked up among the shipped studies and in the folder that `DENSE_STUDIES` names.
 
     Args:
-        name_or_path: a study's name or, with `allow_path`, the path of a YAML file.
-        overrides: `path=value`, as in `train.lr=1e-3`.
-        allow_path: whether a path is taken; never where the caller is not trusted with files.
+        name_or_path: A study's name or, with `allow_path`, the path of a YAML file.
+        overrides: Texts `path=value`, as in `train.lr=1e-3`.
+        allow_path: Whether paths are accepted; only for callers that may read any file.
 
     Raises:
-        BadInput: no such study.
-        BadConfig: everything that is wrong with it, at once.
+        BadInput: There is no such study.
+        BadConfig: The study is not valid; it lists all errors.
     """
     layer = _with_parents(_find(name_or_path, allow_path), ())
     above, problems = overrides_layer(overrides)
@@ -54,10 +55,11 @@ def load_study(
 
 
 def study_names() -> dict[str, Path]:
-    """Name and file of every study that can be named, in alphabetical order.
+    """Name and file of every study that can be loaded by name, in alphabetical order.
 
     Raises:
-        BadInput: an own study has the name of a shipped one, or the own folder is none.
+        BadInput: A study in the folder of `DENSE_STUDIES` has the name of a shipped one, or that
+            folder does not exist.
     """
     shipped = {path.stem: path for path in (SHIPPED / "studies").glob("*.yaml")}
     own = _own_studies()
@@ -74,7 +76,7 @@ def _own_studies() -> dict[str, Path]:
         return {}
     folder = Path(given).expanduser()
     if not folder.is_dir():
-        raise BadInput(f"{OWN_STUDIES} names {given}, which is no folder; correct or unset it")
+        raise BadInput(f"{OWN_STUDIES} names {given}, which is not a folder; correct or unset it")
     return {path.stem: path for path in folder.glob("*.yaml")}
 
 
@@ -84,7 +86,8 @@ def _find(name_or_path: str, allow_path: bool) -> Path:
         return _named(name_or_path, "study")
     if not allow_path:
         raise BadInput(
-            f"{name_or_path[:80]!r} is no study's name; use lower-case letters, digits and dashes"
+            f"{name_or_path[:80]!r} is not the name of a study; "
+            "use lower-case letters, digits and dashes"
         )
     path = Path(name_or_path)
     if not path.is_file():
@@ -100,9 +103,9 @@ def _named(name: str, what: str) -> Path:
 
 
 def _with_parents(path: Path, children: tuple[Path, ...]) -> Layer:
-    """A file's layer over that of the study it extends.
+    """The layer of a file, merged over those of the studies that it extends.
 
-    The name is never a parent's: it is the one in the file, else the file's own.
+    A study's name is not inherited: it is given in the file, else it is the file's stem.
     """
     layer = _read(path)
     parent = layer.values.pop("extends", None)
@@ -113,46 +116,46 @@ def _with_parents(path: Path, children: tuple[Path, ...]) -> Layer:
     return Layer({**above.values, "name": name}, {("name",): f"{shown(path)}:1", **above.places})
 
 
-def _parent(parent: Any, path: Path, layer: Layer, children: tuple[Path, ...]) -> Layer:
+def _parent(parent: JsonValue, path: Path, layer: Layer, children: tuple[Path, ...]) -> Layer:
     where = layer.places.get(("extends",), shown(path))
     if not isinstance(parent, str):
         remedy = "name one study, such as extends: base"
         raise BadConfig([ErrorDetail("extends", "takes one name", parent, remedy, where)])
     try:
-        found = SHIPPED / "base.yaml" if parent == "base" else _named(parent, "study to extend")
+        file = SHIPPED / "base.yaml" if parent == "base" else _named(parent, "study to extend")
     except BadInput as error:
         raise BadConfig([ErrorDetail("extends", str(error), parent, where=where)]) from error
-    if found in children or len(children) >= MAX_PARENTS:
+    if file in children or len(children) >= MAX_PARENTS:
         raise BadConfig(
-            [ErrorDetail("extends", f"{parent!r} extends this study itself", where=where)]
+            [ErrorDetail("extends", f"{parent!r} extends this study in turn", where=where)]
         )
-    return _with_parents(found, children)
+    return _with_parents(file, children)
 
 
 def _read(path: Path) -> Layer:
-    """One file as a layer, each path with the line where it stands."""
+    """One file as a layer, with the line of each value."""
     name = shown(path)
     document = read_yaml(path, name)
     if document.value is None:
         raise BadInput(f"{name} is empty; begin with: extends: base")
     if not isinstance(document.value, dict):
-        raise BadInput(f"{name} holds no mapping of sections; begin with: extends: base")
+        raise BadInput(f"{name} is not a mapping of sections; begin with: extends: base")
     places = {key: f"{name}:{line}" for key, line in document.lines.items()}
     return _long_form(Layer(document.value, places))
 
 
 def shown(path: Path) -> str:
-    """A file as errors name it: from the working directory where it lies below it."""
+    """A file's name in errors: relative to the working directory if it is inside."""
     absolute = path.absolute()
     here = Path.cwd()
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)
 
 
 def _long_form(layer: Layer) -> Layer:
-    """With `scale: log` for the short `log: true`, `{auto: true}` for `space: auto`, and further
-    objectives as `also`: layers can be laid over each other."""
+    """Expand the short forms, so that layers can be merged: `log: true`, `space: auto`, and a list
+    of objectives."""
 
-    def long(dimension: Any) -> Any:
+    def long(dimension: JsonValue) -> JsonValue:
         if not isinstance(dimension, dict) or not isinstance(dimension.get("log"), bool):
             return dimension
         rest = {key: value for key, value in dimension.items() if key != "log"}
@@ -164,8 +167,10 @@ def _long_form(layer: Layer) -> Layer:
 
 
 def _with_objectives(layer: Layer) -> Layer:
-    """With the first of several objectives as the objective, the others `also`; none where one is
-    named alone, so that those of the study below are gone with its objective."""
+    """Split a list of objectives into `objective` and `also`.
+
+    A single objective sets `also` to an empty list, which replaces that of the parent study.
+    """
     evaluate = layer.values.get("evaluate")
     if not isinstance(evaluate, dict) or "objective" not in evaluate or "also" in evaluate:
         return layer
@@ -181,13 +186,13 @@ def _with_objectives(layer: Layer) -> Layer:
 
 
 def _without_removed(layer: Layer) -> Layer:
-    """Without the keys of the space that a child or an override set to null."""
+    """Drop the keys of the space that a study or an override sets to null."""
     return _with_space(
         layer, lambda space: {key: given for key, given in space.items() if given is not None}
     )
 
 
-def _with_space(layer: Layer, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Layer:
+def _with_space(layer: Layer, change: Callable[[JsonObject], JsonObject]) -> Layer:
     search = layer.values.get("search")
     space = search.get("space") if isinstance(search, dict) else None
     if not isinstance(search, dict) or not isinstance(space, dict):

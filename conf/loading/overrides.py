@@ -1,7 +1,7 @@
-"""Overrides: `path=value` on the command line and in a flow's parameter, in one grammar.
+"""Parse overrides `path=value`, as given on the command line and to flows.
 
-The path is dotted; the value is read as YAML. Below `search.space` keys have dots of their own:
-there the key is the longest part that ends before an optional last word of `DIMENSION_WORDS`, as in
+The path is dotted, the value is YAML. Keys below `search.space` contain dots themselves: the key is
+the rest of the path, without a last word of `DIMENSION_WORDS`, as in
 `search.space.train.lr.low=1e-5`. A null value removes a key from the space.
 """
 
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+
+from pydantic import JsonValue
 
 from conf.loading.merge import OVERRIDE, Layer
-from conf.loading.yaml import KeyPath, parse_yaml
+from conf.loading.yaml import JsonObject, KeyPath, parse_yaml
 from conf.runtime.errors import BadConfig, ErrorDetail
 
 DIMENSION_WORDS = frozenset({"low", "high", "type", "scale", "step", "choices", "when", "prior"})
@@ -21,25 +22,27 @@ _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _SPACE = ("search", "space")
 
 
-def parse_override(text: str) -> tuple[KeyPath, Any]:
-    """Split one override into the path of what it sets, and the value.
+def parse_override(text: str) -> tuple[tuple[str, ...], JsonValue]:
+    """Parse one override into its path and value.
 
     Raises:
-        BadConfig: there is no `=`, the path is no dotted name, or the value is no YAML.
+        BadConfig: There is no `=`, the path is not a dotted name, or the value is not YAML.
     """
     path, equals, value = text.partition("=")
     path = path.strip()
     if not equals:
         raise _bad(text, "has no '='", "write path=value, such as train.lr=1e-3")
     if not _PATH.fullmatch(path):
-        raise _bad(text, f"{path!r} is no dotted path", "write path=value, such as train.lr=1e-3")
+        raise _bad(
+            text, f"{path!r} is not a dotted path", "write path=value, such as train.lr=1e-3"
+        )
     if path.partition(".")[0] == "extends":
-        raise _bad(text, "extends stands in the file", "name the study that you want to run")
+        raise _bad(text, "extends belongs in the file", "give the name of the study to run")
     return split_path(path), parse_yaml(value, shown(text)).value
 
 
-def split_path(path: str) -> KeyPath:
-    """The keys that a dotted path goes through."""
+def split_path(path: str) -> tuple[str, ...]:
+    """The keys of a dotted path."""
     parts = tuple(path.split("."))
     if parts[:2] != _SPACE or len(parts) < 3:
         return parts
@@ -50,11 +53,11 @@ def split_path(path: str) -> KeyPath:
 
 
 def overrides_layer(overrides: Sequence[str]) -> tuple[Layer, list[ErrorDetail]]:
-    """All overrides as one layer, and what is wrong with those that cannot be read.
+    """All overrides as one layer, and the errors of those that cannot be parsed.
 
-    Of two for one path the later holds.
+    Of two overrides of one path the later one counts.
     """
-    values: dict[str, Any] = {}
+    values: JsonObject = {}
     places: dict[KeyPath, str] = {}
     problems: list[ErrorDetail] = []
     for text in overrides:
@@ -71,26 +74,30 @@ def overrides_layer(overrides: Sequence[str]) -> tuple[Layer, list[ErrorDetail]]
 
 
 def shown(text: str) -> str:
-    """How an override is named in errors."""
+    """An override as a place in errors, shortened."""
     short = text if len(text) <= 60 else text[:57] + "..."
     return f"{OVERRIDE} {short!r}"
 
 
-def _set(values: dict[str, Any], path: KeyPath, value: Any) -> None:
-    here: Any = values
-    for part in path[:-1]:
-        if not isinstance(here.get(part), dict):
-            here[part] = {}
-        here = here[part]
-    here[path[-1]] = value
+def _set(values: JsonObject, path: Sequence[str], value: JsonValue) -> None:
+    section = values
+    for key in path[:-1]:
+        inner = section.get(key)
+        if not isinstance(inner, dict):
+            inner = section[key] = {}
+        section = inner
+    section[path[-1]] = value
 
 
-def _paths(path: KeyPath, value: Any) -> Iterator[KeyPath]:
-    """The path of a value and of everything in it."""
+def _paths(path: KeyPath, value: JsonValue) -> Iterator[KeyPath]:
+    """The paths of a value and of everything in it."""
     yield path
-    if isinstance(value, dict | list):
-        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _paths((*path, key), part)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _paths((*path, key), item)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _paths((*path, index), item)
 
 
 def _bad(text: str, message: str, remedy: str) -> BadConfig:

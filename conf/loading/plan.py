@@ -1,10 +1,9 @@
-"""What a study would do, in a few lines: the output of `dense check`."""
+"""The plan of a study: the output of `dense check`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from conf.loading.digests import study_digest
 from conf.loading.introspect import differing, shape_of
@@ -63,9 +62,9 @@ def _section(study: Study, name: str) -> str:
     """A section: its kind, and all settings that differ from the defaults."""
     section, shape = getattr(study, name), shape_of(Study).child(name)
     what = _what(section)
-    given = what | differing(section, shape) | what
+    given = {**what, **differing(section, shape), **what}
     kind = given.pop(str(shape.discriminator))
-    return ", ".join([kind, *(f"{key} {_brief(value)}" for key, value in _leaves(given))])
+    return ", ".join([str(kind), *(f"{key} {_brief(value)}" for key, value in _leaves(given))])
 
 
 def _what(section: Section) -> dict[str, str]:
@@ -77,7 +76,7 @@ def _what(section: Section) -> dict[str, str]:
     return {"name": name} if name else {}
 
 
-def _leaves(given: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(given: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Dotted key and value of each setting; an empty section is `on`."""
     for key, value in given.items():
         if isinstance(value, Mapping) and value:
@@ -86,7 +85,7 @@ def _leaves(given: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield prefix + key, "on" if value == {} else value
 
 
-def _brief(value: Any) -> str:
+def _brief(value: object) -> str:
     """A value on one line, shortened."""
     text = " ".join((json.dumps(value) if isinstance(value, list) else _shown(value)).split())
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from conf.loading.introspect import shape_of
 from conf.loading.validate import explain, validated
+from conf.loading.yaml import JsonObject
 from conf.runtime.errors import BadConfig, ErrorDetail
 from conf.schema.search import Choices, Range, Scalar
 from conf.schema.study import Study, TrialConfig
@@ -25,7 +26,7 @@ def apply_values(config: Config, values: Mapping[str, Scalar]) -> Config:
     defaults of the new kind.
 
     Raises:
-        BadConfig: a key is unknown, or a field refuses its value.
+        BadConfig: A key is unknown, or a field refuses its value.
     """
     data = config.model_dump(mode="json")
     kinds = [key for key in values if chooses_kind(type(config), data, key)]
@@ -47,14 +48,14 @@ def values_of(study: Study, config: TrialConfig) -> dict[str, Scalar]:
 
 def active_values(space: Mapping[str, Range | Choices], config: TrialConfig) -> dict[str, Scalar]:
     """Values of all keys of the space that exist and whose conditions hold."""
-    found: dict[str, Scalar] = {}
+    active: dict[str, Scalar] = {}
     for key, dimension in space.items():
         if not is_active(key, space, config):
             continue
         present, value = lookup(config, key)
         if present:
-            found[key] = space_value(dimension, value)
-    return found
+            active[key] = space_value(dimension, value)
+    return active
 
 
 def is_active(
@@ -76,7 +77,7 @@ def is_active(
 
 def lookup(config: BaseModel, key: str) -> tuple[bool, Any]:
     """Whether a configuration has a key, and its value."""
-    here: Any = config
+    here: object = config
     for part in key.split("."):
         if not isinstance(here, BaseModel) or part not in type(here).model_fields:
             return False, None
@@ -94,7 +95,7 @@ def same(one: object, other: object) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
-def space_value(dimension: Range | Choices, value: Any) -> Scalar:
+def space_value(dimension: Range | Choices, value: Scalar) -> Scalar:
     """A field's value in the types of the space: 10.0 in a whole-number range is 10."""
     if isinstance(dimension, Choices):
         return next((choice for choice in dimension.choices if same(choice, value)), value)
@@ -103,17 +104,18 @@ def space_value(dimension: Range | Choices, value: Any) -> Scalar:
     return float(value) if dimension.type == "float" and type(value) is int else value
 
 
-def chooses_kind(model: type[BaseModel], data: Mapping[str, Any], key: str) -> bool:
+def chooses_kind(model: type[BaseModel], data: Mapping[str, object], key: str) -> bool:
     """Whether a key is the discriminator of its section."""
     shape, here = shape_of(model), data
     *path, last = key.split(".")
     for part in path:
         shape = shape.child(part, here)
-        here = (here.get(part) or {}) if isinstance(here, Mapping) else {}
+        section = here.get(part)
+        here = section if isinstance(section, Mapping) else {}
     return shape.discriminator == last
 
 
-def _set_kind(data: dict[str, Any], key: str, value: Scalar) -> None:
+def _set_kind(data: JsonObject, key: str, value: Scalar) -> None:
     path, _, last = key.rpartition(".")
     section = _section(data, path, key)
     if not same(section.get(last), value):
@@ -121,21 +123,22 @@ def _set_kind(data: dict[str, Any], key: str, value: Scalar) -> None:
         section[last] = value
 
 
-def _set(data: dict[str, Any], key: str, value: Scalar) -> None:
+def _set(data: JsonObject, key: str, value: Scalar) -> None:
     path, _, last = key.rpartition(".")
     _section(data, path, key)[last] = value
 
 
-def _section(data: dict[str, Any], path: str, key: str) -> dict[str, Any]:
+def _section(data: JsonObject, path: str, key: str) -> JsonObject:
     """The section at a path; one that is off (null) starts from its defaults."""
-    here: Any = data
+    section = data
     for part in path.split("."):
-        if here.get(part) is None:
-            here[part] = {}
-        here = here[part]
-        if not isinstance(here, dict):
-            raise BadConfig([ErrorDetail(key, f"{part} holds a plain value, no settings")])
-    return here
+        if section.get(part) is None:
+            section[part] = {}
+        inner = section[part]
+        if not isinstance(inner, dict):
+            raise BadConfig([ErrorDetail(key, f"{part} is a plain value, not a section")])
+        section = inner
+    return section
 
 
 def size(space: Space) -> int | None:

@@ -1,4 +1,4 @@
-"""Validation: pydantic errors as sentences with place and remedy."""
+"""Validation of a configuration, with pydantic's errors explained: place, value and remedy."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from conf.loading.introspect import Shape, choices, leaf_keys, shape_of
-from conf.loading.merge import Layer, holds, value_at
+from conf.loading.merge import Layer, holds, item_at, value_at
 from conf.loading.yaml import KeyPath
 from conf.runtime.errors import MOST_PROBLEMS, ErrorDetail
 
@@ -41,7 +41,7 @@ _TYPES = {
     "none_required": "null",
     "finite_number": "a finite number",
 }
-# A key to what others call it; for suggestions alone.
+# A key to its usual names in other libraries, for suggestions.
 _USUAL = {
     "lr": ("learning_rate",),
     "epochs": ("num_epochs", "max_epochs", "n_epochs", "num_train_epochs"),
@@ -60,7 +60,7 @@ _USUAL = {
     "trials": ("n_trials", "num_trials"),
 }
 _COMMIT = r"^[0-9a-f]{40}$"
-# A pattern in words, for the names that people give.
+# Patterns of names in words.
 _PATTERNS = {
     r"^[a-z0-9][a-z0-9-]{0,62}$": "lower-case letters, digits and dashes, at most 63",
     r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$": "letters, digits, dashes and underscores, at most 63",
@@ -71,12 +71,12 @@ _PATTERNS = {
 
 
 def field_problems(model: type[BaseModel], layer: Layer) -> list[ErrorDetail]:
-    """Everything that the fields of a configuration refuse in a layer's values."""
+    """All errors of the fields of a configuration in a layer's values."""
     return problems_of(model, layer.values, layer.place)
 
 
-def problems_of(model: type[BaseModel], values: Any, locate: Locate) -> list[ErrorDetail]:
-    """Everything that a model refuses in the values; a key with several complaints comes once."""
+def problems_of(model: type[BaseModel], values: object, locate: Locate) -> list[ErrorDetail]:
+    """All errors of the values, one for each key."""
     try:
         validated(model, values)
     except ValidationError as error:
@@ -84,26 +84,26 @@ def problems_of(model: type[BaseModel], values: Any, locate: Locate) -> list[Err
     return []
 
 
-def validated(model: type[Model], values: Any) -> Model:
+def validated(model: type[Model], values: object) -> Model:
     """The model of plain values, in strict mode: true is no number.
 
     Validates JSON, for which strict mode still accepts a list for a tuple.
 
     Raises:
-        ValidationError: the values are invalid.
+        ValidationError: The values are invalid.
     """
     return model.model_validate_json(json.dumps(values), strict=True)
 
 
 def explain(
-    error: ValidationError, model: type[BaseModel], values: Any, locate: Locate
+    error: ValidationError, model: type[BaseModel], values: object, locate: Locate
 ) -> list[ErrorDetail]:
-    """Errors of pydantic as problems; of very many only the first."""
+    """The errors of pydantic, one for each key; at most `MOST_PROBLEMS` + 1."""
     grouped: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
         path = real_path(detail["loc"], values, missing=detail["type"] == "missing")
         if detail["type"] == "too_short" and value_at(values, path):
-            continue  # only because its items are wrong, and those are named
+            continue  # because its items are invalid, which are reported themselves
         grouped.setdefault(path, []).append(detail)
     return [
         _problem(path, details, model, values, locate(path))
@@ -111,14 +111,14 @@ def explain(
     ]
 
 
-def real_path(location: Iterable[str | int], values: Any, *, missing: bool) -> KeyPath:
-    """Path in the values: the locations of pydantic also name branches of unions."""
+def real_path(location: Iterable[str | int], values: object, *, missing: bool) -> KeyPath:
+    """The path in the values of a location of pydantic, which also names branches of unions."""
     parts = tuple(location)
     path: list[str | int] = []
     here = values
     for index, part in enumerate(parts):
         if holds(here, part):
-            here = here[part]
+            here = item_at(here, part)
             path.append(part)
         elif missing and index == len(parts) - 1:
             path.append(part)
@@ -152,32 +152,34 @@ def did_you_mean(wrong: object, known: Iterable[object]) -> str:
     return f"one of {', '.join(words)}" if 0 < len(words) <= 12 else ""
 
 
-def shape_at(shape: Shape, path: KeyPath, values: Any) -> Shape:
+def shape_at(shape: Shape, path: KeyPath, values: object) -> Shape:
     """Shape at a path of some values."""
     for part in path:
         shape = shape.child(part, values)
-        values = values[part] if holds(values, part) else None
+        values = item_at(values, part)
     return shape
 
 
 def _problem(
-    path: KeyPath, details: list[ErrorDetails], model: type[BaseModel], values: Any, where: str
+    path: KeyPath, details: list[ErrorDetails], model: type[BaseModel], values: object, where: str
 ) -> ErrorDetail:
     value = value_at(values, path)
     if any(detail["type"] == "extra_forbidden" for detail in details):
         remedy = _unknown_key(path, model, values)
         return ErrorDetail(dotted(path), "unknown key", value=value, remedy=remedy, where=where)
     choices = [word for detail in details for word in _choices(detail)]
-    if near := get_close_matches(str(value), choices, n=1):  # of many choices the list says less
+    if near := get_close_matches(str(value), choices, n=1):  # shorter than a list of many choices
         remedy = f"did you mean {near[0]}?"
-        return ErrorDetail(dotted(path), f"{shown(value)} is no choice here", value, remedy, where)
+        return ErrorDetail(
+            dotted(path), f"{shown(value)} is not a choice here", value, remedy, where
+        )
     remedies = dict.fromkeys(filter(None, (_remedy(path, detail) for detail in details)))
     remedy = "; ".join(remedies)
     return ErrorDetail(dotted(path), _message(details), value=value, remedy=remedy, where=where)
 
 
 def _message(details: list[ErrorDetails]) -> str:
-    """One sentence for all errors of a key, which may come from several branches of a union."""
+    """One message for all errors of a key, which may be of several branches of a union."""
     names = [detail for detail in details if detail["type"] == "string_pattern_mismatch"]
     details = names or details
     expected = list(dict.fromkeys(filter(None, map(_expected, details))))
@@ -186,7 +188,7 @@ def _message(details: list[ErrorDetails]) -> str:
     return " or ".join(dict.fromkeys(map(_sentence, details)))
 
 
-def _unknown_key(path: KeyPath, model: type[BaseModel], values: Any) -> str:
+def _unknown_key(path: KeyPath, model: type[BaseModel], values: object) -> str:
     """Remedy: kinds that have the key, else the nearest key beside it, else one in another
     section."""
     shape = shape_of(model)
@@ -220,12 +222,12 @@ def _sentence(detail: ErrorDetails) -> str:
     kind, context = detail["type"], detail.get("ctx") or {}
     chooser = context.get("discriminator", "").strip("'")
     if kind == "union_tag_invalid":
-        return f"{chooser} {shown(context['tag'])} is no choice here"
+        return f"{chooser} {shown(context['tag'])} is not a choice here"
     if kind == "union_tag_not_found":
         return f"{chooser} is missing"
     if kind == "string_pattern_mismatch":
         what = "commit" if context["pattern"] == _COMMIT else "name"
-        return f"{shown(detail['input'])} is no {what}"
+        return f"{shown(detail['input'])} is not a {what}"
     plain = {"missing": "is missing", "too_short": "must not be empty"}
     return plain.get(kind, detail["msg"].removeprefix("Value error, "))
 

@@ -1,4 +1,8 @@
-"""`search.space` checked against the fields that it sets, before anything is run."""
+"""Validation of `search.space` against the fields that it sets.
+
+Every value that the space can produce must be accepted by its field as it is, for every kind of
+model under which it is active, and trial 0 must lie in the space.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,11 @@ from contextlib import suppress
 from copy import deepcopy
 from functools import cache
 from itertools import islice, product
-from typing import Any
 
 from pydantic import ValidationError
 
 from conf.loading.introspect import leaf_keys, shape_of
-from conf.loading.merge import Layer, holds, value_at
+from conf.loading.merge import Layer, holds, item_at, value_at
 from conf.loading.trial_values import (
     Space,
     apply_values,
@@ -35,14 +38,15 @@ _MOST_ACTIVATIONS = 64
 
 
 def space_problems(layer: Layer) -> list[ErrorDetail]:
-    """What is wrong with `search.space`, given the fields and the configuration of trial 0.
+    """All errors of `search.space`, given the configuration of trial 0.
 
-    Parts of the layer that do not validate are left out: they are reported as what they are.
+    Invalid parts of the layer are left out here: `field_problems` reports them.
     """
     values = layer.values
     trial = {name: values[name] for name in TRIAL_SECTIONS if name in values}
     config, broken = sound(TrialConfig, trial)
-    search, _ = sound(Search, values.get("search", {}))
+    given = values.get("search", {})
+    search, _ = sound(Search, given)
     if config is None or search is None:
         return []
     details = (
@@ -55,7 +59,7 @@ def space_problems(layer: Layer) -> list[ErrorDetail]:
         message = f"is empty: there is one configuration, but search.trials is {search.trials}"
         remedy = "name a setting to search, or set search.trials=1"
         problems.append(_detail(layer, message, remedy))
-    if not problems and values.get("search", {}).get("space") and size(search.space) == 1:
+    if not problems and item_at(given, "space") and size(search.space) == 1:
         remedy = "widen a range, or empty the space and set search.trials=1"
         problems.append(_detail(layer, "holds one configuration only", remedy))
     return problems
@@ -71,7 +75,7 @@ def _detail(layer: Layer, message: str, remedy: str, *key: str) -> ErrorDetail:
 def _complaints(
     key: str, space: Space, config: TrialConfig, broken: Sequence[KeyPath]
 ) -> Iterator[tuple[str, str]]:
-    """Message and remedy of everything wrong with one dimension."""
+    """Message and remedy of each error of one dimension."""
     if complaint := _not_searchable(key):
         yield complaint
         return
@@ -79,7 +83,7 @@ def _complaints(
         yield complaint
         return
     refused = list(_refused_values(key, space, config))
-    yield from refused[:1]  # the second end of a range has seldom more to say
+    yield from refused[:1]  # the second end of a range seldom adds anything
     path = tuple(key.split("."))
     if not refused and not any(path[: len(part)] == part for part in broken):
         yield from _outside(key, space, config)
@@ -97,42 +101,45 @@ def _not_searchable(key: str) -> tuple[str, str] | None:
 
 @cache
 def _searchable() -> tuple[str, ...]:
-    """Every key that a space may have."""
+    """All keys that can be searched."""
     keys = leaf_keys(shape_of(TrialConfig))
     return tuple(key for key in keys if key.split(".")[0] in SEARCHABLE)
 
 
 def _bad_condition(key: str, space: Space) -> tuple[str, str] | None:
-    """What is wrong with a dimension's `when`."""
+    """Message and remedy of an invalid `when`; None if it is valid."""
     for parent, wanted in (space[key].when or {}).items():
         if parent not in space:
             return f"when: {parent} is not searched", "add it to the space or drop the condition"
         if levels(space[parent]) is None:
             return (
-                f"when: {parent} has no countable values",
+                f"when: {parent} is not countable",
                 "use one with choices or whole numbers",
             )
         for option in options(wanted):
             if not contains(space[parent], option):
-                return f"when: {parent} is never {shown(option)}", "name values that it can have"
+                return (
+                    f"when: {parent} is never {shown(option)}",
+                    "name values that are in the space",
+                )
     if key in _ancestors(key, space):
         return "when: the conditions form a cycle", "drop one of them"
     return None
 
 
 def _ancestors(key: str, space: Space) -> set[str]:
-    found: set[str] = set()
+    ancestors: set[str] = set()
     waiting = [key]
     while waiting:
         for parent in space[waiting.pop()].when or {}:
-            if parent in space and parent not in found:
-                found.add(parent)
+            if parent in space and parent not in ancestors:
+                ancestors.add(parent)
                 waiting.append(parent)
-    return found
+    return ancestors
 
 
 def _refused_values(key: str, space: Space, config: TrialConfig) -> Iterator[tuple[str, str]]:
-    """The values of a dimension that its field does not take as they are."""
+    """Errors of the values that a field refuses or converts."""
     for active in activations(key, space, config):
         for value in probes(space[key]):
             if complaint := _refusal(key, value, active):
@@ -148,7 +155,7 @@ def _refusal(key: str, value: Scalar, config: TrialConfig) -> tuple[str, str] | 
             return "takes whole numbers", "add type: int"
         if first.message == "unknown key":
             remedy = f"drop it (search.space.{key}=null), or make the kind its condition (when)"
-            return "is no setting of this kind", remedy
+            return "is not a setting of this kind", remedy
         return f"the field refuses {shown(value)}: {first.message}", first.remedy
     if not same(held, value):
         return f"the field reads {shown(value)} as {shown(held)}", f"write {shown(held)}"
@@ -156,7 +163,7 @@ def _refusal(key: str, value: Scalar, config: TrialConfig) -> tuple[str, str] | 
 
 
 def probes(dimension: Range | Choices) -> tuple[Scalar, ...]:
-    """The values of a dimension that stand for all: every choice, or both ends."""
+    """The values of a dimension to validate: every choice, or both ends."""
     if isinstance(dimension, Choices):
         return dimension.choices
     ends = (dimension.low, dimension.high)
@@ -164,8 +171,8 @@ def probes(dimension: Range | Choices) -> tuple[Scalar, ...]:
 
 
 def activations(key: str, space: Space, config: TrialConfig) -> Iterator[TrialConfig]:
-    """Configurations in which a key is active: with every combination of what its conditions admit,
-    and of the kinds that its section may have beside them; of very many the first."""
+    """Configurations in which a key is active: all combinations of the values that its conditions
+    admit and of the kinds of its section, at most `_MOST_ACTIVATIONS`."""
     free = _kinds_above(key, space, config)
     when = {
         parent: options(wanted)
@@ -175,12 +182,12 @@ def activations(key: str, space: Space, config: TrialConfig) -> Iterator[TrialCo
     }
     both = {**free, **when}
     for combination in islice(product(*both.values()), _MOST_ACTIVATIONS):
-        with suppress(BadConfig):  # the parent's own values are refused, which is said there
+        with suppress(BadConfig):  # an error of the parent, reported there
             yield apply_values(config, dict(zip(both, combination, strict=True)))
 
 
 def _kinds_above(key: str, space: Space, config: TrialConfig) -> dict[str, tuple[Scalar, ...]]:
-    """The searched keys that choose the kind of a section around a key, and their choices."""
+    """The searched discriminators of the sections around a key, and their choices."""
     data = config.model_dump()
     return {
         other: dimension.choices
@@ -193,7 +200,7 @@ def _kinds_above(key: str, space: Space, config: TrialConfig) -> dict[str, tuple
 
 
 def _outside(key: str, space: Space, config: TrialConfig) -> Iterator[tuple[str, str]]:
-    """Whether the value in the YAML, which trial 0 has, lies in the space."""
+    """The error of a value of trial 0 (the one in the YAML) that lies outside the space."""
     if not is_active(key, space, config):
         return
     present, value = lookup(config, key)
@@ -207,11 +214,11 @@ def _outside(key: str, space: Space, config: TrialConfig) -> Iterator[tuple[str,
         )
 
 
-def sound(model: type[Model], values: Any) -> tuple[Model | None, list[KeyPath]]:
-    """The model of the values without those that it refuses, and the paths of these."""
+def sound(model: type[Model], values: object) -> tuple[Model | None, list[KeyPath]]:
+    """The model of the valid part of the values, and the paths of the invalid ones."""
     rest = deepcopy(values)
     broken: list[KeyPath] = []
-    for _ in range(3):  # a field first, then what its section says as a whole
+    for _ in range(3):  # a field first, then its section as a whole
         try:
             return validated(model, rest), broken
         except ValidationError as error:
@@ -225,9 +232,9 @@ def sound(model: type[Model], values: Any) -> tuple[Model | None, list[KeyPath]]
     return None, broken
 
 
-def _drop(values: Any, path: KeyPath) -> None:
+def _drop(values: object, path: KeyPath) -> None:
     holder = value_at(values, path[:-1])
     if isinstance(holder, dict) and holds(holder, path[-1]):
         del holder[path[-1]]
-    elif len(path) > 1:  # an item of a list: the rest of the list means nothing without it
+    elif len(path) > 1:  # an item of a list invalidates the list
         _drop(values, path[:-1])

@@ -1,7 +1,8 @@
-"""YAML 1.2 as plain data, with the line of every key: nothing is executed, everything is bounded.
+"""Safe YAML 1.2 reader: plain data with the line of every key, bounded in size and depth.
 
-The parser's events are read one by one and the core schema is applied here, so that what a scalar
-means depends on this file alone: `1e-4` is a number, `on` is a word, a date is a word.
+Built on the events of ruamel.yaml's parser, with the core schema of YAML 1.2 applied here, so that
+the type of a scalar depends on this module alone: `1e-4` is a number, `on` and a date are strings.
+No tag constructs an object.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from pydantic import JsonValue
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -33,10 +34,12 @@ from ruamel.yaml.events import (
 from conf.runtime.errors import BadConfig, ErrorDetail
 
 KeyPath = tuple[str | int, ...]
+"""Keys and list indices from the root to a value."""
+JsonObject = dict[str, JsonValue]
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
-MAX_NODES = 20_000  # aliases count as what they stand for
+MAX_NODES = 20_000  # an alias counts as the nodes of its anchor
 
 _TAG = "tag:yaml.org,2002:"
 _NULL = {"", "~", "null", "Null", "NULL"}
@@ -49,18 +52,22 @@ _SPECIAL = re.compile(r"([-+]?)(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN")
 
 @dataclass(frozen=True)
 class YamlDocument:
-    """A YAML text as plain data: mappings with text keys, lists, and scalars."""
+    """A parsed YAML document: mappings with string keys, lists and scalars."""
 
-    value: Any
+    value: JsonValue
     lines: Mapping[KeyPath, int]
-    """Line, from 1, of each key and list item."""
+    """Line (from 1) of each key and list item."""
 
 
 def read_yaml(path: Path, shown: str) -> YamlDocument:
-    """Read a file; `shown` names it in errors.
+    """Read a file.
+
+    Args:
+        path: The file.
+        shown: Its name in errors.
 
     Raises:
-        BadConfig: it cannot be read, is no UTF-8, no YAML, or goes beyond the bounds.
+        BadConfig: The file cannot be read, is not UTF-8, not YAML, or exceeds a limit.
     """
     try:
         with path.open("rb") as file:
@@ -73,16 +80,20 @@ def read_yaml(path: Path, shown: str) -> YamlDocument:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadConfig(
-            [ErrorDetail(shown, "is no UTF-8 text", remedy="save it as UTF-8")]
+            [ErrorDetail(shown, "is not UTF-8 text", remedy="save it as UTF-8")]
         ) from error
     return parse_yaml(text, shown)
 
 
 def parse_yaml(text: str, shown: str) -> YamlDocument:
-    """Read a text; `shown` names it in errors.
+    """Parse a text.
+
+    Args:
+        text: One YAML document.
+        shown: Its name in errors.
 
     Raises:
-        BadConfig: it is no YAML or goes beyond the bounds.
+        BadConfig: The text is not YAML or exceeds a limit.
     """
     if len(text) > MAX_BYTES:
         raise BadConfig([ErrorDetail(shown, f"is larger than {MAX_BYTES // 1024} KiB")])
@@ -104,7 +115,7 @@ def _broken(shown: str, line: int | None, message: str) -> BadConfig:
 
 
 class _NotPlain(ValueError):
-    """Valid YAML that a configuration does not use."""
+    """Valid YAML that is not accepted in a configuration."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -117,7 +128,7 @@ class _Reader:
 
     events: Iterator[Event]
     lines: dict[KeyPath, int] = field(default_factory=dict)
-    anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
+    anchors: dict[str, tuple[JsonValue, int]] = field(default_factory=dict)
     nodes: int = 0
 
     def document(self) -> YamlDocument:
@@ -127,10 +138,10 @@ class _Reader:
         value = self.node(next(self.events), (), 0)
         assert isinstance(next(self.events), DocumentEndEvent)
         if isinstance(extra := next(self.events), DocumentStartEvent):
-            raise _NotPlain("a second document begins here; keep one a file", _line(extra))
+            raise _NotPlain("a second document begins here; keep one per file", _line(extra))
         return YamlDocument(value, self.lines)
 
-    def node(self, event: Event, path: KeyPath, depth: int) -> Any:
+    def node(self, event: Event, path: KeyPath, depth: int) -> JsonValue:
         self.count(1, event)
         if depth > MAX_DEPTH:
             raise _NotPlain(f"nested deeper than {MAX_DEPTH} levels", _line(event))
@@ -143,7 +154,7 @@ class _Reader:
             self.anchors[event.anchor] = (value, self.nodes - before + 1)
         return value
 
-    def build(self, event: Event, path: KeyPath, depth: int) -> Any:
+    def build(self, event: Event, path: KeyPath, depth: int) -> JsonValue:
         if isinstance(event, ScalarEvent):
             return _scalar(event)
         if isinstance(event, MappingStartEvent):
@@ -153,27 +164,27 @@ class _Reader:
         _require_tag(event, "seq")
         return self.sequence(path, depth)
 
-    def mapping(self, path: KeyPath, depth: int) -> dict[str, Any]:
-        result: dict[str, Any] = {}
+    def mapping(self, path: KeyPath, depth: int) -> JsonObject:
+        result: JsonObject = {}
         for event in iter(partial(next, self.events), None):
             if isinstance(event, MappingEndEvent):
                 break
             key = self.node(event, path, depth + 1)
             if not isinstance(key, str):
-                raise _NotPlain(f"the key {key!r} is no text", _line(event))
+                raise _NotPlain(f"the key {key!r} is not a string", _line(event))
             if key == "<<":
-                raise _NotPlain("merge keys (<<) are not read; use extends", _line(event))
+                raise _NotPlain("merge keys (<<) are not supported; use extends", _line(event))
             if key in result:
                 first = self.lines[(*path, key)]
                 raise _NotPlain(
-                    f"the key {key!r} is there twice, first in line {first}", _line(event)
+                    f"the key {key!r} is duplicated, first in line {first}", _line(event)
                 )
             self.lines[(*path, key)] = _line(event)
             result[key] = self.node(next(self.events), (*path, key), depth + 1)
         return result
 
-    def sequence(self, path: KeyPath, depth: int) -> list[Any]:
-        result: list[Any] = []
+    def sequence(self, path: KeyPath, depth: int) -> list[JsonValue]:
+        result: list[JsonValue] = []
         for event in iter(partial(next, self.events), None):
             if isinstance(event, SequenceEndEvent):
                 break
@@ -181,9 +192,11 @@ class _Reader:
             result.append(self.node(event, (*path, len(result)), depth + 1))
         return result
 
-    def alias(self, event: AliasEvent) -> Any:
+    def alias(self, event: AliasEvent) -> JsonValue:
         if event.anchor not in self.anchors:
-            raise _NotPlain(f"*{event.anchor} names no anchor above it", _line(event))
+            raise _NotPlain(
+                f"*{event.anchor} refers to an anchor that is not defined above", _line(event)
+            )
         value, size = self.anchors[event.anchor]
         self.count(size, event)
         return value
@@ -200,13 +213,13 @@ def _line(event: Event) -> int:
 
 def _require_tag(event: ScalarEvent | CollectionStartEvent, kind: str) -> None:
     if event.tag not in (None, "!", _TAG + kind):
-        raise _NotPlain(f"the tag {event.tag} is not read; drop it", _line(event))
+        raise _NotPlain(f"the tag {event.tag} is not supported; drop it", _line(event))
 
 
 def _scalar(event: ScalarEvent) -> str | bool | int | float | None:
     text = str(event.value)
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise _NotPlain("half a character cannot be stored", _line(event))
+        raise _NotPlain("an unpaired surrogate is not valid text", _line(event))
     if event.style or event.tag in ("!", _TAG + "str"):
         _require_tag(event, "str")
         return text
@@ -215,7 +228,7 @@ def _scalar(event: ScalarEvent) -> str | bool | int | float | None:
 
 
 def _plain(text: str) -> str | bool | int | float | None:
-    """The core schema of YAML 1.2 for a scalar without quotes."""
+    """An unquoted scalar by the core schema of YAML 1.2."""
     if text in _NULL:
         return None
     if text in _BOOL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -21,7 +21,7 @@ from conf.schema.base import Section
 Scalar = StrictBool | StrictInt | StrictFloat | str | None
 
 
-def _as_tuple(given: Any) -> Any:
+def _as_tuple(given: object) -> object:
     """Lists as tuples: a "before" validator sees Python data, where a strict tuple field refuses
     lists."""
     return tuple(given) if isinstance(given, list) else given
@@ -69,7 +69,7 @@ class Range(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _short_log(cls, given: Any) -> Any:
+    def _short_log(cls, given: object) -> object:
         """Accept `log: true` for `scale: log`."""
         if isinstance(given, dict) and "log" in given and "scale" not in given:
             given = dict(given)
@@ -122,7 +122,7 @@ class Choices(Section):
         return self
 
 
-def _dimension_tag(given: Any) -> str:
+def _dimension_tag(given: object) -> str:
     keys = given if isinstance(given, dict) else getattr(given, "__dict__", {})
     return "choices" if "choices" in keys else "range"
 

@@ -71,7 +71,9 @@ def as_yaml(config: Section) -> str:
 def as_study_file(study: Study) -> str:
     """A study as a person writes it: what differs from the base of all studies."""
     path = SHIPPED / "base.yaml"
-    base = validated(Study, {**read_yaml(path, path.name).value, "name": study.name})
+    settings = read_yaml(path, path.name).value
+    assert isinstance(settings, dict)
+    base = validated(Study, {**settings, "name": study.name})
     given = differing(study, shape_of(Study), base)
     return _yaml({"extends": "base", "name": study.name, **given}, _OnLines)
 

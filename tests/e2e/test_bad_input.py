@@ -75,10 +75,10 @@ SETTINGS = [
     pytest.param("search.space.model.dropout.high=2", "model.dropout", id="range refused by field"),
     pytest.param("search.space.train.lr.high=1e-9", "swap them", id="range upside down"),
     pytest.param("search.space.data.name.choices=[digits]", "data.name", id="not to be searched"),
-    pytest.param("name=A_b", "A_b is no name", id="no name"),
-    pytest.param("name=../../etc", "is no name", id="a path for a name"),
+    pytest.param("name=A_b", "A_b is not a name", id="no name"),
+    pytest.param("name=../../etc", "is not a name", id="a path for a name"),
     pytest.param("evaluate.objective=recall_macro", "is not computed", id="objective not computed"),
-    pytest.param("model={kind: crystal_ball}", "kind crystal_ball is no choice", id="unknown kind"),
+    pytest.param("model={kind: crystal_ball}", "crystal_ball is not a choice", id="unknown kind"),
     pytest.param("train.lr", "write path=value", id="no assignment"),
 ]
 

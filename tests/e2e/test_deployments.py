@@ -253,16 +253,16 @@ def test_a_run_cancelled_at_its_champion_is_continued_and_does_nothing_twice(
 OUTSIDE = "/etc/passwd is outside the folders that studies may read"
 TABLE = "data={source: table, path: /etc/passwd, label: x}"
 HOSTILE = [
-    ("study/digits", {"overrides": ["name=../../up"]}, "'../../up' is no name"),
-    ("study/wine", {"overrides": ["name=$(touch x)"]}, "is no name"),
-    ("study/mnist", {"overrides": ["name=d\u0456gits"]}, "is no name"),
+    ("study/digits", {"overrides": ["name=../../up"]}, "'../../up' is not a name"),
+    ("study/wine", {"overrides": ["name=$(touch x)"]}, "is not a name"),
+    ("study/mnist", {"overrides": ["name=d\u0456gits"]}, "is not a name"),
     ("study/tweets", {"overrides": ["name=a\0b"]}, "special characters are not allowed"),
-    ("study/pronounce", {"overrides": [f"name={MUCH}"]}, "is no name"),
+    ("study/pronounce", {"overrides": [f"name={MUCH}"]}, "is not a name"),
     ("study/diabetes", {"overrides": [f"{MUCH}=1"]}, "unknown key"),
     ("study/digits", {"overrides": ["train.lrr=1"]}, "did you mean train.lr?"),
     ("study/wine", {"overrides": ["search.trials=-4"]}, "is not at least 1"),
-    ("study/mnist", {"overrides": ["extends=/etc/passwd"]}, "extends stands in the file"),
-    ("study/successor", {"overrides": ["search.learn_from=[../up]"]}, "is no name"),
+    ("study/mnist", {"overrides": ["extends=/etc/passwd"]}, "extends belongs in the file"),
+    ("study/successor", {"overrides": ["search.learn_from=[../up]"]}, "is not a name"),
     ("study/wine", {"overrides": [TABLE]}, f"data.path: {OUTSIDE}"),
     ("evaluate/evaluate", {"study": "../up", "files": ["june.csv"]}, "no registered model '../up'"),
     ("evaluate/evaluate", {"study": "digits", "files": ["/etc/passwd"]}, f"files: {OUTSIDE}"),

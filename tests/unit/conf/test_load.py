@@ -77,7 +77,7 @@ def test_a_path_is_taken_only_where_it_is_allowed(tmp_path: Path) -> None:
     write(tmp_path / "some.yaml", "extends: digits\n")
     path = str(tmp_path / "some.yaml")
     assert load_study(path, allow_path=True).name == "some"
-    with pytest.raises(BadInput, match="no study's name"):
+    with pytest.raises(BadInput, match="not the name of a study"):
         load_study(path)
 
 
@@ -97,13 +97,13 @@ def test_an_unknown_study_is_one_sentence(name: str, allow_path: bool) -> None:
     [
         ("", "own.yaml is empty"),
         ("# nothing\n", "own.yaml is empty"),
-        ("- a\n- b\n", "no mapping"),
+        ("- a\n- b\n", "not a mapping"),
         ("extends: [base, digits]\n", "own.yaml:1: extends: takes one name"),
         ("seed: 1\nextends: bse\n", "own.yaml:2: extends: there is no study to extend 'bse'"),
-        ("extends: own\n", "extends this study itself"),
-        ("extends: base\nname: Bad Name\n", "own.yaml:2: name: 'Bad Name' is no name"),
+        ("extends: own\n", "extends this study in turn"),
+        ("extends: base\nname: Bad Name\n", "own.yaml:2: name: 'Bad Name' is not a name"),
         ("extends: base\ntrain: {lr: on}\n", "own.yaml:2: train.lr: on is not a number"),
-        ("extends: base\ntrain:\n  lr: 1\n  lr: 2\n", "own.yaml:4: YAML: the key 'lr' is there tw"),
+        ("extends: base\ntrain:\n  lr: 1\n  lr: 2\n", "own.yaml:4: YAML: the key 'lr' is duplicat"),
         ("extends: base\nname: 3\n", "own.yaml:2: name: 3 is not text"),
     ],
 )  # fmt: skip
@@ -117,7 +117,7 @@ def test_a_bad_file_is_named_with_its_line(folder: Path, text: str, says: str) -
 def test_a_circle_of_parents_ends(folder: Path) -> None:
     write(folder / "one.yaml", "extends: two\n")
     write(folder / "two.yaml", "extends: one\n")
-    with pytest.raises(BadConfig, match=r"two.yaml:1: extends: 'one' extends this study itself"):
+    with pytest.raises(BadConfig, match=r"two.yaml:1: extends: 'one' extends this study in turn"):
         load_study("one")
 
 
@@ -166,7 +166,7 @@ def test_all_problems_come_at_once(folder: Path) -> None:
         ("resources.slots=many", "resources.slots", "many is not auto or a whole number"),
         ("split={by: given, tset: 1}", "split.tset", "unknown key"),
         ("split={by: given, test: 0.1}", "split.test", "it goes with by: stratified, random"),
-        ("split={by: tim}", "split", "by tim is no choice here; did you mean time?"),
+        ("split={by: tim}", "split", "by tim is not a choice here; did you mean time?"),
         ("data={source: table}", "data.path", "is missing"),
         ("seed=true", "seed", "is not a whole number"),
         ("seed=-1", "seed", "-1 is not at least 0"),
@@ -174,9 +174,9 @@ def test_all_problems_come_at_once(folder: Path) -> None:
         ("evaluate.objective=f1_micro", "evaluate", "is not computed"),
         ("evaluate.objective=rmse", "evaluate", "'rmse' is no metric of classification; known for"),
         ("evaluate.objective=acuracy", "evaluate.objective",
-         "evaluate.objective: acuracy is no choice here; did you mean accuracy?"),
+         "evaluate.objective: acuracy is not a choice here; did you mean accuracy?"),
         (WEIGHTS + "={source: hub, name: x, revision: main}", WEIGHTS + ".revision",
-         "main is no commit; use its commit's 40 hex digits, shown under Files"),
+         "main is not a commit; use its commit's 40 hex digits, shown under Files"),
         ("train.larning_rate=1", "train.larning_rate", "did you mean train.lr?"),
         ("train.max_epochs=1", "train.max_epochs", "did you mean train.epochs?"),
         ("learning_rate=1", "learning_rate", "did you mean train.lr?"),
@@ -189,8 +189,8 @@ def test_all_problems_come_at_once(folder: Path) -> None:
          "names of the hub go with source: hub"),
         ("evaluate.metrics=[]", "evaluate.metrics", "must not be empty"),
         ("split.validation=0.9", "split.validation", "below 0.9"),
-        ("name=é", "name", "is no name"),
-        ("search.space.X=1", "search.space.X", "is no name"),
+        ("name=é", "name", "is not a name"),
+        ("search.space.X=1", "search.space.X", "is not a name"),
         (SPACE + "train.lr=3", SPACE + "train.lr", "write {low: ..., high: ...}"),
         (SPACE + "train.lr={low: 1}", SPACE + "train.lr", "low 1 is above high 0.1"),
     ],

@@ -32,7 +32,7 @@ EMPTY = [f"{SPACE}{key}=null" for key in load_study("digits").search.space]
         ("augment.shift.p={low: 0, high: 1}", "write augment.shift: {}"),
         ("augment.rotate={choices: [1, 2]}", "unknown key"),
         ("model.width.when={train.optimizer: adam}", "train.optimizer is not searched"),
-        ("model.width.when={train.lr: 0.1}", "no countable values"),
+        ("model.width.when={train.lr: 0.1}", "is not countable"),
         ("model.width.when={train.batch_size: 65}", "train.batch_size is never 65"),
         ("model.width={low: 16, high: 64, type: int, step: 10}", "lies outside"),
     ],
@@ -74,7 +74,7 @@ def test_a_setting_of_one_kind_needs_the_kind_as_its_condition() -> None:
 
 
 def test_conditions_that_go_round_are_refused() -> None:
-    with pytest.raises(BadConfig, match="circle"):
+    with pytest.raises(BadConfig, match="cycle"):
         load_study(
             "digits",
             [SPACE + "model.width.when={train.batch_size: 64}",
