@@ -200,8 +200,10 @@ class RuleResult(_Frozen):
     """Rows after it."""
     changed: int = 0
     """Rows that stayed, with another content."""
+    flagged: int = 0
+    """Rows that are reported and left as they are."""
     examples: tuple[str, ...] = ()
-    """A few of the rows that were removed or changed, as sentences."""
+    """A few of the rows that were removed, changed or flagged, as sentences."""
 
     @property
     def removed(self) -> int:
@@ -293,6 +295,9 @@ class DataCard(_Frozen):
     """Rows that were removed as duplicates."""
     left_out: dict[str, str] = {}
     """Columns of the source that no model sees, each with the reason."""
+    missed_shares: dict[str, float] = {}
+    """By how much the share of a split differs from the one in `split`, as a share of all rows;
+    splits that differ by less than a hundredth are absent."""
     leakage: Leakage | None = None
     anonymity: Anonymity | None = None
     """None: not asked for (`clean.privacy.anonymity`)."""

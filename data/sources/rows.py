@@ -37,9 +37,11 @@ class Report:
     rows_in: int
     rows_out: int
     changed: int = 0
-    """Rows that stayed but were mended."""
+    """Rows that stayed, with another content."""
     examples: tuple[str, ...] = ()
-    """A few of the rows removed or mended, in words."""
+    """A few of the rows that were removed, changed or flagged, as sentences."""
+    flagged: int = 0
+    """Rows that are reported and left as they are."""
 
     def as_json(self) -> dict[str, Any]:
         """The rule's line in the card."""
@@ -48,6 +50,7 @@ class Report:
             "in": self.rows_in,
             "out": self.rows_out,
             "changed": self.changed,
+            "flagged": self.flagged,
             "examples": list(self.examples),
         }
 

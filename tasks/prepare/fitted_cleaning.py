@@ -134,7 +134,7 @@ def find_suspects(
     if clean.suspects.action == "drop":
         return _dropped(rows, splits, found, labels, "suspects")
     named = describe(rows, found, "its label is suspect")
-    return splits, Report("suspects", count, count, examples=(f"{int(found.sum())} rows", *named))
+    return splits, Report("suspects", count, count, examples=named, flagged=int(found.sum()))
 
 
 def suspects(features: Any, labels: Ints, folds: int, seed: int) -> Bools:

@@ -9,12 +9,15 @@ from pathlib import Path
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.schema.study import Study
+from data.card import DataCard
 from data.sources import Source, open_source
 from tasks.prepare.check_kind import check_kind, fetch_assets
 from tasks.prepare.store.key import data_key, fingerprint, split_seed
 from tasks.prepare.store.store import Prepared, building, lock, open_prepared
 
 Say = Callable[[str], None]
+MOST_COLUMNS = 20
+"""Columns that a line on the terminal names at most."""
 
 
 def silent(line: str) -> None:
@@ -49,11 +52,38 @@ def prepare(study: Study, home: Home, say: Say = silent) -> Prepared:
 
 
 def equip(study: Study, home: Home, prepared: Prepared, say: Say) -> None:
-    """See that there is what the study's trials need besides the prepared data."""
+    """Provide what the study's trials need besides the prepared data, and say what a user of the
+    data should know (`notices`)."""
     from tasks.prepare.encoding.backtranslate import translate
 
+    for notice in notices(prepared.card):
+        say(notice)
     fetch_assets(study, home, say)
     translate(study, home, prepared, say)
+
+
+def notices(card: DataCard) -> list[str]:
+    """Sentences on what does not reach the model as a user may expect: columns that are left out,
+    contradicting labels, and shares that the splits do not have."""
+    out = []
+    if card.left_out:
+        columns = [f"{name!r} ({reason})" for name, reason in card.left_out.items()]
+        more = [f"and {len(columns) - MOST_COLUMNS:,} more"] * (len(columns) > MOST_COLUMNS)
+        out.append("left out: " + ", ".join([*columns[:MOST_COLUMNS], *more]))
+    flagged = {rule.rule: rule for rule in card.rules if rule.flagged}
+    if rule := flagged.get("contradicting labels"):
+        some = ", ".join(example.split(":")[0] for example in rule.examples)
+        out.append(
+            f"labels: {rule.flagged:,} rows equal another row and have a different label ({some}"
+            + ", ..." * (rule.flagged > len(rule.examples))
+            + ")"
+        )
+    missed = [f"{name} {100 * by:+.1f}" for name, by in card.missed_shares.items()]
+    if missed:
+        out.append(
+            "split: shares differ from the settings, in percentage points: " + ", ".join(missed)
+        )
+    return out
 
 
 def under_licence(facts: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from conf.schema.clean import Clean
-from data.sources.rows import CONTENT, Kind, Report, Rows, drop
+from data.sources.rows import CONTENT, Kind, Report, Rows, describe, drop
 from tasks.prepare.cleaning.near_duplicates import near_duplicates
 from tasks.prepare.cleaning.privacy import protect
 from tasks.prepare.cleaning.text import drop_languages, drop_lengths, mend_encoding
@@ -35,19 +35,22 @@ def content_hashes(rows: Rows) -> npt.NDArray[np.str_]:
     """
     if rows.has("row"):
         return rows.strings("row").astype(np.str_)
+    contents = _contents(rows)
+    if rows.kind == "table":
+        labels = map(str, rows.labels())
+        contents = (row + label.encode() for row, label in zip(contents, labels, strict=True))
     return np.array(
-        [hashlib.blake2b(content, digest_size=16).hexdigest() for content in _contents(rows)],
+        [hashlib.blake2b(content, digest_size=16).hexdigest() for content in contents],
         dtype=np.str_,
     )
 
 
 def _contents(rows: Rows) -> Iterator[bytes]:
+    """What a model sees of each row, the label aside."""
     if rows.kind == "image":
         yield from (image.tobytes() for block in rows.blocks() for image in block)
     elif rows.kind == "table":
-        labels = map(str, rows.labels())
-        features = (row.tobytes() for row in rows.features())
-        yield from (row + label.encode() for row, label in zip(features, labels, strict=True))
+        yield from (row.tobytes() for row in rows.features())
     else:
         columns = [rows.strings(name) for name in CONTENT[rows.kind]]
         yield from ("\0".join(texts).encode() for texts in zip(*columns, strict=True))
@@ -86,6 +89,20 @@ def drop_duplicates(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
     return drop(rows, mask, "duplicates", "the same content as an earlier row")
 
 
+def flag_contradictions(rows: Rows, _: Clean) -> tuple[Rows, Report]:
+    """Rows whose content occurs with more than one label; they stay, and are counted."""
+    rule = "contradicting labels"
+    if not len(rows) or not rows.has("label") or rows.table.column("label").type != pa.string():
+        return rows, Report(rule, len(rows), len(rows))
+    known: dict[bytes, int] = {}
+    contents = np.array([known.setdefault(each, len(known)) for each in _contents(rows)])
+    labels = np.unique(rows.labels().astype(str), return_inverse=True)[1]
+    distinct = np.unique(np.stack([contents, labels], axis=1), axis=0)
+    mask = (np.bincount(distinct[:, 0]) > 1)[contents]
+    examples = describe(rows, mask, "an equal row has another label")
+    return rows, Report(rule, len(rows), len(rows), examples=examples, flagged=int(mask.sum()))
+
+
 def drop_near(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
     """Rows whose content is almost an earlier row's."""
     if clean.near is None or clean.near.action == "refuse":
@@ -107,7 +124,7 @@ def drop_small_classes(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
 
 BEFORE: tuple[Rule, ...] = (drop_missing, drop_labels)
 TEXTS: tuple[Rule, ...] = (mend_encoding, drop_lengths, drop_languages, protect)
-AFTER: tuple[Rule, ...] = (drop_duplicates, drop_near, drop_small_classes)
+AFTER: tuple[Rule, ...] = (flag_contradictions, drop_duplicates, drop_near, drop_small_classes)
 
 
 def rules_for(kind: Kind) -> tuple[Rule, ...]:

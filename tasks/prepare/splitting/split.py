@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,7 +13,7 @@ from conf.schema.split import Given, Grouped, InTime, Random, Shares, Split, Str
 from data.sources.rows import Rows
 
 Splits = npt.NDArray[np.int8]
-TRAIN, VALIDATION, TEST = 0, 1, 2
+ALL = TRAIN, VALIDATION, TEST = 0, 1, 2
 DROPPED = -1
 PART_NAMES = {
     "train": TRAIN, "training": TRAIN, "validation": VALIDATION, "valid": VALIDATION,
@@ -77,18 +79,45 @@ def groups(rows: Rows) -> Ints:
 
 
 def grouped(units: Ints, settings: Shares, seed: int) -> Splits:
-    """Whole groups, in random order, until a part has its share of the rows."""
+    """Split whole groups so that the shares are met as well as the groups allow.
+
+    Greedy, the largest group first, equal sizes in random order: a group goes to the split that
+    lacks the largest part of its share among those that it fits into, and where it fits into none,
+    to the one that lacks the most rows. Every split gets a group, whatever the seed.
+
+    Args:
+        units: group of each row, int64 of shape (rows,).
+        settings: shares of validation and test.
+        seed: of the split.
+
+    Raises:
+        BadInput: there are fewer than three groups.
+    """
     sizes = np.bincount(units)
-    order = np.random.default_rng([seed, 1]).permutation(len(sizes))
-    if len(order) < 3:
+    if len(sizes) < len(ALL):
         raise BadInput(
-            f"split.by=group: there are {len(order)} groups; the three splits need three"
+            f"split.by=group: there are {len(sizes)} groups, and each of three splits needs one"
         )
-    before = np.concatenate([[0], np.cumsum(sizes[order])[:-1]])
-    part_of = np.full(len(sizes), TRAIN, dtype=np.int8)
-    part_of[order[before < (settings.test + settings.validation) * len(units)]] = VALIDATION
-    part_of[order[before < settings.test * len(units)]] = TEST
-    return part_of[units]
+    shares = np.array([1 - settings.validation - settings.test, settings.validation, settings.test])
+    wanted = np.maximum(shares, 1e-9) * len(units)
+    lacking, empty = wanted.copy(), set(ALL)
+    split_of = np.full(len(sizes), TRAIN, dtype=np.int8)
+    order = _largest_first(sizes, seed)
+    for place, group in enumerate(order):
+        open_splits = empty if len(order) - place <= len(empty) else ALL
+        fitting = [split for split in open_splits if sizes[group] <= lacking[split]]
+        relative = lacking / wanted if fitting else lacking
+        chosen = max(fitting or open_splits, key=lambda split: (relative[split], -split))
+        split_of[group] = chosen
+        lacking[chosen] -= sizes[group]
+        empty.discard(chosen)
+    return split_of[units]
+
+
+def _largest_first(sizes: Ints, seed: int) -> Ints:
+    """Groups by size, equal sizes in random order."""
+    shuffled = np.random.default_rng([seed, 1]).permutation(len(sizes))
+    return shuffled[np.argsort(-sizes[shuffled], kind="stable")]
 
 
 def in_time(times: npt.NDArray[np.object_], settings: InTime) -> Splits:
@@ -120,19 +149,39 @@ def given(rows: Rows) -> Splits:
 
 
 def fold(splits: Splits, labels: Ints, units: Ints | None, folds: int, seed: int) -> Splits:
-    """A fold for every row outside the test split; groups stay whole, classes are spread."""
+    """Fold of each row outside the test split, -1 in it, of shape (rows,).
+
+    Without groups the folds have equal shares of every class; groups stay whole, each in the fold
+    with the fewest rows, the largest first.
+    """
     out = np.full(len(splits), -1, dtype=np.int8)
     rows = np.flatnonzero(splits != TEST)
+    grouped_rows = units is not None
     units = np.arange(len(splits)) if units is None else units
     members = np.unique(units[rows])
     if len(members) < folds:
         raise BadInput(f"split.folds: {len(members)} rows or groups are fewer than {folds} folds")
-    random = np.random.default_rng([seed, 2])
-    kind = dict(zip(units[rows], labels[rows], strict=True))
-    dealt = sorted(random.permutation(members).tolist(), key=lambda unit: int(kind[unit]))
-    place = {unit: number % folds for number, unit in enumerate(dealt)}
+    if grouped_rows:
+        sizes = np.bincount(units[rows])
+        place = _even_folds(sizes, folds, np.random.default_rng([seed, 2]).permutation(members))
+    else:
+        random = np.random.default_rng([seed, 2])
+        kind = dict(zip(units[rows], labels[rows], strict=True))
+        dealt = sorted(random.permutation(members).tolist(), key=lambda unit: int(kind[unit]))
+        place = {unit: number % folds for number, unit in enumerate(dealt)}
     out[rows] = [place[unit] for unit in units[rows]]
     return out
+
+
+def _even_folds(sizes: Ints, folds: int, shuffled: Ints) -> dict[int, int]:
+    """Fold of each group: the one with the fewest rows so far, the largest group first."""
+    rows_of = [(0, number) for number in range(folds)]
+    place = {}
+    for unit in shuffled[np.argsort(-sizes[shuffled], kind="stable")].tolist():
+        rows, number = heapq.heappop(rows_of)
+        place[unit] = number
+        heapq.heappush(rows_of, (rows + int(sizes[unit]), number))
+    return place
 
 
 def _column(rows: Rows, name: str) -> npt.NDArray[np.object_]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.runtime.types import Floats, Ints
+from conf.schema.split import Given, Split
 from conf.schema.study import Study
 from data.card import (
     Anonymity,
@@ -24,6 +25,9 @@ from data.sources.rows import Report, Rows
 from tasks.prepare.cleaning.labels import SPLITS
 from tasks.prepare.splitting.split import TRAIN, Splits
 from tasks.prepare.store.key import PREPARE_VERSION
+
+SMALL_SHARE = 0.01
+"""Difference of a split's share of the rows that is not worth a word."""
 
 
 def data_card(  # noqa: PLR0913  keyword options
@@ -71,6 +75,7 @@ def data_card(  # noqa: PLR0913  keyword options
         missing=removed.get("missing", 0),
         duplicates=removed.get("duplicates", 0),
         left_out=dict(left_out or {}),
+        missed_shares=_missed_shares(study.split, splits),
         leakage=leakage,
         anonymity=anonymity,
         folds=_folds(rows),
@@ -79,6 +84,16 @@ def data_card(  # noqa: PLR0913  keyword options
         shape=rows.shape,
         inputs=inputs,
     )
+
+
+def _missed_shares(settings: Split, splits: Splits) -> dict[str, float]:
+    """Share of the rows in each split less the share in the settings, where that is not small."""
+    if isinstance(settings, Given) or getattr(settings, "folds", None) is not None:
+        return {}
+    rows = np.bincount(splits, minlength=len(SPLITS)) / len(splits)
+    wanted = (1 - settings.validation - settings.test, settings.validation, settings.test)
+    missed = dict(zip(SPLITS, (rows - wanted).round(4).tolist(), strict=True))
+    return {name: by for name, by in missed.items() if abs(by) >= SMALL_SHARE}
 
 
 def _row_counts(read: int, splits: Splits) -> RowCounts:

@@ -27,6 +27,7 @@ class RuleEffect:
     rows_in: str
     removed: str
     changed: str
+    flagged: str
     examples: str
 
 
@@ -99,6 +100,7 @@ def _rule(rule: RuleResult) -> RuleEffect | None:
         rows_in=f"{rule.rows_in:,}",
         removed=f"{rule.removed:,}",
         changed=f"{rule.changed:,}",
+        flagged=f"{rule.flagged:,}",
         examples="; ".join(rule.examples),
     )
 
@@ -106,12 +108,18 @@ def _rule(rule: RuleResult) -> RuleEffect | None:
 def _facts(card: DataCard) -> list[tuple[str, str]]:
     """What else there is to know of the data, each with its name; empty where there is nothing."""
     return [
-        ("rows in two parts", _leakage(card.leakage)),
+        ("columns left out", ", ".join(f"{name} ({why})" for name, why in card.left_out.items())),
+        ("shares missed", _missed_shares(card)),
+        ("rows in two splits", _leakage(card.leakage)),
         ("scale", _scale(card.inputs)),
         ("tokens", _tokens(card.inputs)),
         ("folds", _folds(card)),
         ("k-anonymity", _anonymity(card.anonymity)),
     ]
+
+
+def _missed_shares(card: DataCard) -> str:
+    return ", ".join(f"{name} by {100 * by:+.1f} %" for name, by in card.missed_shares.items())
 
 
 def _scale(inputs: Inputs) -> str:

@@ -15,7 +15,7 @@ from tasks.prepare.cleaning import person_names
 from tasks.prepare.cleaning.labels import SETTINGS, check_left
 from tasks.prepare.cleaning.near_duplicates import near_duplicates
 from tasks.prepare.cleaning.privacy import anonymity, key_mark, protect
-from tasks.prepare.cleaning.rules import clean_rows, rules_for
+from tasks.prepare.cleaning.rules import clean_rows, flag_contradictions, rules_for
 from tasks.prepare.cleaning.text import mended
 from tasks.prepare.fitted_cleaning import drop_outliers, fill, fill_values, find_suspects
 from tasks.prepare.splitting.leakage import refuse_leaks
@@ -53,10 +53,23 @@ def test_rules_that_leave_nothing_are_named_the_strictest_first() -> None:
         check_left(*clean_rows(pair_rows(given), Clean()))
 
 
+def test_equal_contents_with_different_labels_are_counted_and_stay() -> None:
+    rows = table_rows(np.array([[1.0], [2.0], [1.0], [2.0], [np.nan], [np.nan]]), list("abbbca"))
+    after, report = flag_contradictions(rows, Clean())
+    assert (len(after), report.flagged) == (6, 4)
+    assert report.examples[0] == "row 0: an equal row has another label"
+    assert flag_contradictions(texts("x", "x"), Clean())[1].flagged == 2
+    assert flag_contradictions(texts("x", "x", labels="aa"), Clean())[1].flagged == 0
+    assert flag_contradictions(rows.keep(np.zeros(6, dtype=bool)), Clean())[1].flagged == 0
+
+
 def test_each_rule_that_removes_rows_has_its_setting() -> None:
     rows = texts("a")
     reports = [rule(rows, Clean())[1] for rule in rules_for("text")]
-    assert {report.rule for report in reports} - {"privacy"} == SETTINGS.keys()
+    assert {report.rule for report in reports} - {
+        "privacy",
+        "contradicting labels",
+    } == SETTINGS.keys()
 
 
 LONG = "the quick brown fox jumps over the lazy dog while the cat looks on and says nothing"

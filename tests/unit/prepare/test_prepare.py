@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.home import Home
-from conf.schema.split import Stratified
+from conf.schema.split import Grouped, Stratified
 from conf.schema.study import Study
 from tasks.prepare import prepare, run, test_path
 from tasks.prepare.store.pin import pinned
@@ -71,6 +73,28 @@ def test_a_second_study_with_the_same_key_prepares_nothing(home, tmp_path, monke
 def test_what_changes_the_rows_changes_the_key(home, tmp_path, monkeypatch, other):
     given(monkeypatch, tmp_path, random_rows([20, 20]))
     assert prepare(STUDY, home).key != prepare(other, home).key
+
+
+def test_what_does_not_reach_the_model_as_expected_is_said_at_every_run(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = np.random.default_rng(0).normal(size=(40, 2))
+    features[7] = features[25]
+    rows = table_rows(features, ["a"] * 20 + ["b"] * 20)
+    groups = pa.array([str(min(n // 2, 2)) for n in range(40)])
+    rows = replace(rows.put("group", groups), left_out={"tags": "holds lists", "blob": "is empty"})
+    given(monkeypatch, tmp_path, rows)
+    study = Study(name="made", split=Grouped(validation=0.1, test=0.1))
+    for _ in range(2):
+        said: list[str] = []
+        prepared = prepare(study, home, said.append)
+        assert said[-3] == "left out: 'tags' (holds lists), 'blob' (is empty)"
+        assert said[-2] == (
+            "labels: 2 rows equal another row and have a different label (row 7, row 25)"
+        )
+        assert said[-1].endswith("in percentage points: train +10.0, validation -5.0, test -5.0")
+    assert prepared.card.missed_shares == {"train": 0.1, "validation": -0.05, "test": -0.05}
+    assert prepared.card.rows.kept == 40
 
 
 def test_changed_source_bytes_change_the_key(home, tmp_path, monkeypatch):

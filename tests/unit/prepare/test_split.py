@@ -41,6 +41,34 @@ def test_groups_stay_whole(sizes, seed):
     assert (parts == TEST).any()
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_one_large_group_is_trained_on_whatever_the_seed(seed: int) -> None:
+    splits = grouped(np.repeat(np.arange(4), [910, 30, 30, 30]), Grouped(), seed)
+    rows = np.bincount(splits, minlength=3)
+    assert rows[TRAIN] == 910 and sorted(rows[1:].tolist()) == [30, 60]
+
+
+@pytest.mark.parametrize("sizes", [[1] * 50, [40, 30, 20, 5, 3, 2], [7] * 9 + [1] * 37])
+def test_shares_are_met_as_well_as_the_groups_allow(sizes: list[int]) -> None:
+    units = np.repeat(np.arange(len(sizes)), sizes)
+    for seed in range(5):
+        shares = np.bincount(grouped(units, Grouped(), seed), minlength=3) / len(units)
+        assert np.abs(shares - [0.6, 0.2, 0.2]).max() <= 0.1
+
+
+def test_the_seed_decides_which_of_equal_groups_are_tested_on() -> None:
+    units = np.repeat(np.arange(30), 4)
+    assert len({grouped(units, Grouped(), seed).tobytes() for seed in range(5)}) == 5
+
+
+def test_large_groups_are_dealt_to_folds_evenly() -> None:
+    groups = [
+        str(group) for group, size in enumerate([12, 12, 12, 6, 6, 6, 6]) for _ in range(size)
+    ]
+    _, folds = divided({"by": "group", "folds": 3, "test": 0.1}, group=groups)
+    assert folds is not None and np.ptp(np.bincount(folds[folds >= 0])) <= 6
+
+
 @given(times=st.lists(st.integers(0, 50), min_size=10, max_size=80))
 def test_no_moment_of_the_future_is_trained_on(times):
     parts = in_time(np.array(times, dtype=object), InTime())
