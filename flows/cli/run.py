@@ -153,6 +153,6 @@ def check_study(name: str, overrides: Sequence[str], *, attempt: bool) -> None:
     home = Home.open()
     print(plan_text(study, home))
     if attempt:
-        from flows.study.dry_run import rehearse
+        from flows.study.dry_run import dry_run
 
-        print(rehearse(study, home))
+        print(dry_run(study, home))

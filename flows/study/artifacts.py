@@ -23,6 +23,7 @@ from flows.study.display import StudyProgress
 from flows.study.launch import LAUNCH
 from tasks.report import format as words
 from tasks.report.leaderboard import as_records
+from tasks.study.identity import JOURNAL_FILE
 from tasks.track.writer import Tracker
 
 if TYPE_CHECKING:
@@ -131,6 +132,15 @@ def show_report(home: Home, record: StudyRecord, tracker: Tracker, page: Path) -
     except Exception as error:  # whatever the way to a server raises
         return f"Prefect does not show the leaderboard ({type(error).__name__})"
     return ""
+
+
+def report_is_stale(home: Home, study: str) -> bool:
+    """Whether the study's page is missing or older than its journal.
+
+    An earlier run may have died between its last event and its page.
+    """
+    page, journal = home.report(study), home.study(study) / JOURNAL_FILE
+    return not page.exists() or page.stat().st_mtime_ns < journal.stat().st_mtime_ns
 
 
 def report_page(home: Home, tracker: Tracker, page: Path) -> str | None:

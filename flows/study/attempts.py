@@ -1,11 +1,11 @@
-"""One attempt at a trial: what it is told, and how its end is judged."""
+"""One attempt at a trial: its specification, and the evaluation of its outcome."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from conf.loading.digests import derived_seed
+from conf.loading.digests import derived_seed, trial_digest
 from conf.loading.trial_values import apply_values
 from conf.schema.study import Study, TrialConfig
 from tasks.evaluate.evaluation import evaluate
@@ -98,4 +98,26 @@ def spec_of(study: Study, data: Prepared, trial: Trial, start: Start) -> TrialSp
         gpu_share=start.share,
         halvings=start.halvings,
         trial_seconds=max(resources.trial_seconds - trial.seconds, 0.01),
+    )
+
+
+def short_spec(study: Study, prepared: Prepared, steps: int) -> TrialSpec:
+    """The `spec.json` of a trial 0 that lasts `steps` optimiser steps."""
+    short = {"epochs": 1, "steps_per_epoch": steps, "patience": None}
+    train = study.train.model_copy(update=short)
+    config = study.trial_config.model_copy(update={"train": train})
+    return TrialSpec(
+        study=study.name,
+        number=0,
+        digest=trial_digest(config),
+        config=config,
+        seed=derived_seed(study.seed, 0),
+        train=str(prepared.train),
+        validation=str(prepared.validation),
+        card=str(prepared.card_path),
+        until=1,
+        threads=study.resources.threads,
+        devices=study.resources.devices,
+        strategy=study.resources.strategy,
+        trial_seconds=study.resources.trial_seconds,
     )

@@ -18,10 +18,11 @@ from pydantic import Field
 from conf.runtime.errors import Held
 from flows.deployments.notify import tell
 from flows.servers.bootstrap import STUDY_FORM
+from flows.study.artifacts import report_is_stale
 from flows.study.attempts import AttemptMessage
 from flows.study.checked_study import runnable
 from flows.study.launch import LAUNCH
-from flows.study.session import Session
+from flows.study.session import StudySession
 from flows.study.tasks import as_is, crown, evaluate, prepare, report, suggest, train
 from tasks.packaging.records import ChampionResult
 from tasks.study.champion_state import last_verdict
@@ -73,34 +74,34 @@ def study(
     from_command = LAUNCH.get() is not None
     config = runnable(study, overrides, allow_path=from_command)
     try:
-        session = Session.open(config, more=more, flow_run=str(flow_run.id))
+        session = StudySession.open(config, more=more, flow_run=str(flow_run.id))
     except Held as error:
         if from_command:
             raise
         return Completed(message=f"Skipped: {error}", name="Skipped")
     with session:
         session.begin_record(prepare(as_is(session)))
-        session.settle()
-        session.pack()
+        session.recover_attempts()
+        session.measure_gpu_share()
         reason = search(session)
         try:
             wanted = session.study.champion.enabled and reason != "user"
             champion = crown(as_is(session)) if wanted else None
-        finally:  # the search is worth its page, whatever became of its winner
-            session.tidy()
-            if session.page_is_old:
+        finally:  # the search deserves its report, also where the champion failed
+            session.free_disk()
+            if report_is_stale(session.home, session.study.name):
                 report(as_is(session))
         return last_state(session, reason, champion)
 
 
-def search(session: Session) -> Reason:
+def search(session: StudySession) -> Reason:
     """Suggest, train and evaluate until the policy says stop."""
     while True:
         match session.next_action():
             case Ask(count):
                 session.asked(suggest(as_is(session), count))
             case Promote() as promotion:
-                session.promoted(promotion)
+                session.journal.promoted(promotion)
             case Start() as start:
                 job = as_is(session.begin(start))
                 trained = train.submit(as_is(session), job)
@@ -110,10 +111,10 @@ def search(session: Session) -> Reason:
             case Wait():
                 session.wait()
             case Stop(reason):
-                return session.stopped(reason)
+                return session.journal.stopped(reason)
 
 
-def last_state(session: Session, reason: Reason, champion: ChampionResult | None) -> State:
+def last_state(session: StudySession, reason: Reason, champion: ChampionResult | None) -> State:
     """What the flow run ends as; the record in MLflow is whole before it says `Completed`."""
     again = f"`dense run {session.study.name}` continues it"
     if complaint := session.end_record():
@@ -135,7 +136,7 @@ def champion_is_new(champion: ChampionResult | None) -> bool:
     return champion is not None and champion.decision.verdict == "crown"
 
 
-def no_champion(session: Session) -> str:
+def no_champion(session: StudySession) -> str:
     """Why a study has no champion: the gate's reasons, or what the first failed trial died of."""
     verdict, reason = last_verdict({line.step: line.facts for line in session.state.champion})
     if verdict == "refused":

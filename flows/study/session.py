@@ -1,7 +1,7 @@
-"""One run of a study: what it holds open, and what it records as things happen.
+"""One run of a study: the resources that it holds open, and its steps between two decisions.
 
 The flow's main thread is the single writer of the journal. Trials run as tasks in threads of their
-own and say through the session's inbox that they ended.
+own and report their outcome through the session's inbox.
 """
 
 from __future__ import annotations
@@ -13,102 +13,119 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from conf.loading.digests import trial_digest
-from conf.loading.trial_values import apply_values, values_of
+from conf.loading.trial_values import apply_values
 from conf.runtime.errors import DenseError
 from conf.runtime.home import Home
 from conf.schema.search import Scalar
-from conf.schema.study import Study, TrialConfig
+from conf.schema.study import Study
 from flows.study import retention
 from flows.study.artifacts import ProgressArtifact, flow_run_page
 from flows.study.attempts import AttemptMessage, TrainingJob, evaluated, training_job
 from flows.study.checked_study import whole_values
-from flows.study.display import StudyProgress
-from flows.study.engines import AnyEngine, open_engine
-from flows.study.gpu_sharing import measured_share, with_share
-from flows.study.launch import StopSignal, current_launch, listening
-from flows.study.progress import batch_words, first_words, next_words, progress_of
+from flows.study.display import Display, StudyProgress
+from flows.study.engines import AnyEngine, measured_share, open_engine, with_share
+from flows.study.journal import StudyJournal
+from flows.study.launch import StopSignal, current_launch, handling_signals
+from flows.study.listeners import ArtifactListener, DiskLimit, DisplayListener
+from flows.study.progress import batch_words, first_words, progress_of
 from tasks.prepare import Prepared
 from tasks.report import format as words
-from tasks.study import enqueued
-from tasks.study.event_builders import asking, ending
-from tasks.study.events import Attempt, Champion, Event, Promoted, Reason, Stopped, Target
-from tasks.study.identity import JOURNAL_FILE
 from tasks.study.lock import Holder
-from tasks.study.policy import Action, Promote, Start, Stop, decide, raised
+from tasks.study.policy import Action, Start, Stop, decide
 from tasks.study.state import State
 from tasks.study.transfer_source import as_earlier, copy_earlier
 from tasks.study.writer import OpenStudy
-from tasks.suggest.types import Proposal
+from tasks.suggest.types import EarlierTrial, Proposal
 from tasks.track import experiment
 from tasks.track.writer import Tracker
-from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.recover import settle
 from tasks.train.folder import TrialFolder
 
 TICK_SECONDS = 0.5
 
 
-class Session:
-    """A study while it runs: journal, trial engine, MLflow record and display."""
+class StudySession:
+    """A study while it runs: journal, trial engine, MLflow record and display.
+
+    Life, in call order:
+
+    1. `open` takes the study; leaving the `with` block gives everything back.
+    2. `begin_record` once the data is prepared, then `recover_attempts` and `measure_gpu_share`.
+    3. `next_action`, and what it asks for: `asked`, `begin`, `wait`, or an event of `journal`.
+    4. `free_disk`, and `end_record` before the flow run reports its last state.
+    """
 
     def __init__(
         self,
         home: Home,
         opened: OpenStudy,
         engine: AnyEngine,
+        display: Display,
+        stop: StopSignal,
+        *,
         flow_run: str,
-        wish: StopSignal,
-        shown: ProgressArtifact,
+        earlier: tuple[EarlierTrial, ...] = (),
+        data: Prepared | None = None,
     ) -> None:
         self.home = home
-        self.opened = opened
+        self.journal = StudyJournal(opened)
         self.engine = engine
+        self.display = display
         self.flow_run = flow_run
+        self.earlier = earlier
+        """Trials of the transfer sources, as they were when the study began."""
         self.inbox: queue.SimpleQueue[AttemptMessage] = queue.SimpleQueue()
-        self.started = self.decided = time.time()
-        begun = opened.state.asked > 0
-        self.earlier = as_earlier(copy_earlier(home, opened.study, begun=begun))
-        """What earlier studies found, as it was when this one began."""
-        self._warnings: set[str] = set()
-        """Warnings of the search that this run has shown."""
         self.idle = True
         """Whether this run has trained nothing so far."""
-        self._data: Prepared | None = None
+        self._warnings: set[str] = set()
+        """Warnings of the search that this run has printed."""
+        self._stop = stop
+        self._started = self._decided = time.time()
+        self._data = data
         self._tracker: Tracker | None = None
-        self._wish = wish
-        self._shown = shown
-        self._display = current_launch().display
         self._resources = ExitStack()
 
     @classmethod
     def open(cls, study: Study, *, more: int, flow_run: str) -> Self:
         """Take the study and open everything it needs; close it again if one of them fails.
 
+        Args:
+            study: its configuration in this run.
+            more: trials beyond the last target.
+            flow_run: Prefect's id of the flow run.
+
         Raises:
             Held: another process drives the study.
             BadInput: another study has its name, its journal is bad, or MLflow does not answer.
         """
         home, launch = Home.open(), current_launch()
+        display = launch.display
         experiment.check(home, study.name)
         with ExitStack() as stack:
             holder = Holder(os.getpid(), socket.gethostname(), time.time(), flow_run)
-            # Before the lock: whoever is named in it as its holder can be told to stop.
-            wish = stack.enter_context(listening(StopSignal(say=launch.display.print_line)))
+            # Before the lock: the process that it names as holder must react to a stop signal.
+            stop = stack.enter_context(handling_signals(StopSignal(display.print_line)))
             opened = stack.enter_context(OpenStudy.open(home, study, holder, time.time()))
             engine = open_engine(study, home, launch.server)
             stack.callback(engine.close)
-            shown = stack.enter_context(ProgressArtifact(study.name, flow_run))
-            session = cls(home, opened, engine, flow_run, wish, shown)
-            wish.tell(engine.stop)
-            session._raise_target(more)
-            session.say(first_words(session.state, study, engine.slots, home.path))
-            session.say_mended()
-            session.doing("preparing the data")
+            artifact = stack.enter_context(ProgressArtifact(study.name, flow_run))
+            earlier = as_earlier(copy_earlier(home, study, begun=opened.state.asked > 0))
+            session = cls(home, opened, engine, display, stop, flow_run=flow_run, earlier=earlier)
+            opened.subscribe(DiskLimit(session.journal))
+            opened.subscribe(DisplayListener(display, session.progress))
+            opened.subscribe(ArtifactListener(artifact, session.progress))
+            stop.on_stop(engine.stop)
+            session.journal.raise_target(more, flow_run)
+            display.print_line(first_words(session.state, study, engine.slots, home.path))
+            if opened.torn:
+                display.print_line(
+                    "mended: the journal ended in the middle of a line; "
+                    f"{words.count(opened.torn, 'byte')} were cut, and that step is done again"
+                )
+            display.set_status("preparing the data")
             session._resources = stack.pop_all()
         return session
 
@@ -121,78 +138,52 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give everything back; a record that an error left open says that nobody runs any more."""
+        """Release everything; after an error, MLflow is still told that no trial runs."""
         if error is not None and self._tracker is not None:
             self._tracker.close(patience=0)
         self._resources.close()
 
-    # What the session knows
-
     @property
     def study(self) -> Study:
         """The study's configuration in this run."""
-        return self.opened.study
+        return self.journal.study
 
     @property
     def state(self) -> State:
-        """What the study has come to."""
-        return self.opened.state
+        """The state after the last event of the journal."""
+        return self.journal.state
 
     @property
     def stopping(self) -> bool:
-        """Whether the user wants an end."""
-        return self._wish.is_set
+        """Whether the user asked to stop."""
+        return self._stop.is_set
 
     @property
     def data(self) -> Prepared:
         """The study's data, once it is prepared."""
         if self._data is None:
-            raise DenseError(f"the data of {self.study.name!r} was not prepared yet")
+            raise DenseError(f"the data of {self.study.name!r} is not prepared yet")
         return self._data
 
     @property
     def tracker(self) -> Tracker:
-        """The record in MLflow, once the data is known."""
+        """The record in MLflow, once `begin_record` was called."""
         if self._tracker is None:
-            raise DenseError(f"the record of {self.study.name!r} was not begun yet")
+            raise DenseError(f"the record of {self.study.name!r} has not begun yet")
         return self._tracker
 
-    @property
-    def page_is_old(self) -> bool:
-        """Whether the study's page does not tell of all that the journal does, or is not there.
-
-        A run before this one may have died between its last line and its page.
-        """
-        page, journal = self.home.report(self.study.name), self.opened.folder / JOURNAL_FILE
-        return not page.exists() or page.stat().st_mtime_ns < journal.stat().st_mtime_ns
-
-    def say(self, line: str) -> None:
-        """Show a line to whoever watches."""
-        self._display.print_line(line)
-
-    def doing(self, what: str) -> None:
-        """Show what is going on, until something else is."""
-        self._display.set_status(what)
-
-    def say_mended(self) -> None:
-        """Say what opening the study has mended."""
-        if torn := self.opened.torn:
-            self.say(
-                f"mended: the journal ended in the middle of a line; {words.count(torn, 'byte')} "
-                "were cut, and what it said is done again"
-            )
-
-    # What happens
-
-    def append(self, *lines: Event) -> None:
-        """Record events in the journal, and let MLflow and the display follow."""
-        self.opened.append(*lines)
-        if self._tracker is not None:
-            for line in lines:
-                self._tracker.event(line, self.state)
+    def progress(self) -> StudyProgress:
+        """How far the study is now."""
+        return progress_of(
+            self.state,
+            self.study,
+            self.journal.trial_folder,
+            slots=self.engine.slots,
+            seconds=time.time() - self._started,
+        )
 
     def begin_record(self, data: Prepared) -> None:
-        """Begin the record in MLflow: the data that every trial's run names is known."""
+        """Begin the record in MLflow; every trial's run names the prepared data."""
         self._data = data
         self._tracker = Tracker.open(
             self.home,
@@ -203,96 +194,75 @@ class Session:
             data_key=data.key,
             now=time.time(),
         )
-        self.doing("")
+        self.journal.opened.subscribe(self._tracker)
+        self.display.set_status("")
 
     def end_record(self) -> str:
         """Write what MLflow lacks; a sentence about what it still lacks, empty if nothing."""
-        self.doing("")
+        self.display.set_status("")
         self.tracker.close(self.study.tracking.patience)
         return self.tracker.complaint
 
-    def settle(self) -> None:
-        """Record how the attempts ended that a run before this one left open."""
+    def recover_attempts(self) -> None:
+        """Record the outcome of the attempts that an earlier run left without one."""
         for number in list(self.state.running):
             trial = self.state.trials[number]
-            folder = self.folder(number)
+            folder = self.journal.trial_folder(number)
             wait = self.engine.lock_seconds
             outcome = settle(TrialFolder(folder), trial.attempt, trial.until or 1, wait=wait)
             if outcome.outcome in ("complete", "paused"):
-                outcome = evaluated(folder, self.config(trial.values), outcome)
-            self.ended(number, outcome)
+                config = apply_values(self.study.trial_config, trial.values)
+                outcome = evaluated(folder, config, outcome)
+            self.receive(AttemptMessage(number, trial.attempt, outcome))
 
-    def pack(self) -> None:
-        """Find out how many trials share a GPU, where the study leaves that open."""
+    def measure_gpu_share(self) -> None:
+        """Measure how many trials share a GPU, where the study leaves that open."""
         resources = self.study.resources
         if not self.engine.on_gpu:
             share = 1
         elif resources.gpu_share != "auto" or isinstance(self.next_action(), Stop):
             return
         else:
-            self.doing("measuring the memory of a trial")
+            self.display.set_status("measuring the memory of a trial")
             share = measured_share(self.study, self.data, self.home, self.engine)
-            self.say(f"{words.count(share, 'trial')} at a time on a GPU")
-        self.opened.study = with_share(self.study, share)
+            self.display.print_line(f"{words.count(share, 'trial')} at a time on a GPU")
+        self.journal.opened.study = with_share(self.study, share)
         self.engine.use(self.study.resources)
 
     def next_action(self) -> Action:
-        """What the policy says is to be done now."""
-        for refusal in enqueued.collect(self.opened, self._check_values, time.time()):
-            self.say(refusal)
-        self.decided = time.time()
+        """Decide what the run does now, after recording what was enqueued meanwhile."""
+        for refusal in self.journal.collect_enqueued(self._check_enqueued):
+            self.display.print_line(refusal)
+        self._decided = time.time()
         return decide(
             self.state,
             self.study,
             slots=self.engine.slots,
-            now=self.decided,
-            started=self.started,
+            now=self._decided,
+            started=self._started,
             stopping=self.stopping,
         )
 
     def asked(self, proposal: Proposal) -> None:
-        """Record a batch; from here on its trials exist."""
-        self.doing(batch_words(self.study, proposal))
+        """Show the forecast and a new warning of a batch, and record the batch."""
+        self.display.set_status(batch_words(self.study, proposal))
         if proposal.warning and proposal.warning not in self._warnings:
             self._warnings.add(proposal.warning)
-            self.say(f"batch {self.state.batches}: {proposal.warning}")
-        now = time.time()
-        seconds = max(now - self.decided, 0.0)  # a clock may be set back
-        self.append(asking(self.state, proposal, self.digest, now, seconds))
-
-    def promoted(self, promotion: Promote) -> None:
-        """Record that paused trials go on."""
-        now = time.time()
-        self.append(
-            *(Promoted(number=n, until=until, time=now) for n, until in promotion.promotions)
-        )
+            self.display.print_line(f"batch {self.state.batches}: {proposal.warning}")
+        self.journal.asked(proposal, since=self._decided)
 
     def begin(self, start: Start) -> TrainingJob:
-        """Record that an attempt begins, and say what it is to do."""
+        """Record that an attempt begins, and return its job."""
         self.idle = False
-        trial = self.state.trials[start.number]
-        attempt = Attempt(
-            number=start.number,
-            attempt=start.attempt,
-            until=start.until,
-            epoch=trial.epoch,
-            halvings=start.halvings,
-            share=start.share,
-            time=time.time(),
-        )
-        self.append(attempt)
-        return training_job(self.study, self.data, trial, start, self.folder(start.number))
+        self.journal.attempt(start)
+        trial, folder = self.state.trials[start.number], self.journal.trial_folder(start.number)
+        return training_job(self.study, self.data, trial, start, folder)
 
     def wait(self) -> None:
-        """Wait until something ends, then record it."""
+        """Wait for a message of an attempt, at most one tick, and redraw the display."""
         with contextlib.suppress(queue.Empty):
             self.receive(self.inbox.get(timeout=TICK_SECONDS))
-        self._display.update(self._progress())
-
-    def _progress(self) -> StudyProgress:
-        seconds = time.time() - self.started
-        slots = self.engine.slots
-        return progress_of(self.state, self.study, self.folder, slots=slots, seconds=seconds)
+        self.display.update(self.progress())
 
     def receive(self, message: AttemptMessage) -> None:
         """Record the outcome that the tasks of an attempt sent.
@@ -302,7 +272,9 @@ class Session:
         """
         number, trial = message.number, self.state.trials[message.number]
         if message.outcome is not None:
-            self.ended(number, message.outcome)
+            for warning in message.outcome.warnings:
+                self.display.print_line(f"mended: trial {number}: {warning}")
+            self.journal.ended(number, message.outcome)
         elif message.error is not None:
             raise DenseError(f"trial {number} could not be run: {message.error}") from message.error
         elif trial.status == "running" and trial.attempt == message.attempt:
@@ -311,56 +283,18 @@ class Session:
                 f"`dense run {self.study.name}` continues from its last checkpoint"
             )
 
-    def ended(self, number: int, outcome: Outcome) -> None:
-        """Record how an attempt ended."""
-        wanted = self.study.evaluate
-        self.append(*ending(self.state, number, outcome, time.time(), wanted))
-        for warning in outcome.warnings:
-            self.say(f"mended: trial {number}: {warning}")
-        progress = self._progress()
-        retention.bound(self.state, self.folder, self.study.resources)
-        self._display.trial_ended(self.state.trials[number], progress)
-        self._shown.show(progress)
+    def free_disk(self) -> None:
+        """Remove the weights and checkpoints that no later step reads; print what the rest take."""
+        folder = self.journal.trial_folder
+        if used := retention.free_disk(self.state, folder, self.study.resources):
+            self.display.print_line(
+                f"checkpoints and weights: {used / 2**20:.1f} MiB, of the best and the paused"
+            )
 
-    def note(self, step: str, facts: Mapping[str, Any]) -> None:
-        """Record a step of the champion's way."""
-        self.append(Champion(step=step, facts=dict(facts), time=time.time()))
-        self.doing(next_words(step, facts))
+    def _check_enqueued(self, values: Mapping[str, Scalar]) -> None:
+        """Refuse what the suggestion step could not try: a recorded request stays for good.
 
-    def tidy(self) -> None:
-        """Remove from the disk what no one needs any more; say what the rest takes."""
-        if used := retention.tidy(self.state, self.folder, self.study.resources):
-            self.say(f"checkpoints and weights: {used / 2**20:.1f} MiB, the best's and the paused")
-
-    def stopped(self, reason: Reason) -> Reason:
-        """Record that the search came to its end in this run."""
-        if self.state.stopped != reason:
-            self.append(Stopped(reason=reason, time=time.time()))
-        return reason
-
-    # What follows from the configuration
-
-    def folder(self, number: int) -> Path:
-        """A trial's folder."""
-        return self.home.trial(self.study.name, number, self.state.trials[number].digest)
-
-    def config(self, values: Mapping[str, Scalar]) -> TrialConfig:
-        """A trial's whole configuration."""
-        return apply_values(self.study.trial_config, values)
-
-    def digest(self, values: Mapping[str, Scalar]) -> str:
-        """Identity of a configuration."""
-        return trial_digest(self.config(values))
-
-    def start_values(self) -> dict[str, Scalar]:
-        """Trial 0: the settings as the YAML has them."""
-        return values_of(self.study, self.study.trial_config)
-
-    def _check_values(self, values: Mapping[str, Scalar]) -> None:
-        """Refuse what the suggestion step could not be given: from the journal it never goes."""
-        self.config(whole_values(self.study, values))
-
-    def _raise_target(self, more: int) -> None:
-        if more and self.flow_run not in self.state.keys:
-            trials = raised(self.state, self.study, more)
-            self.append(Target(trials=trials, key=self.flow_run, time=time.time()))
+        Raises:
+            BadInput: a value is outside the space, or the configuration is not valid.
+        """
+        apply_values(self.study.trial_config, whole_values(self.study, values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from conf.loading.digests import study_identity
 from conf.runtime.atomic_write import write_atomically
@@ -28,22 +29,42 @@ from tasks.study.state import State
 from tasks.study.transfer_source import look
 
 
+class Listener(Protocol):
+    """Follows the journal of an open study: a display, a tracker, a limit on disk use."""
+
+    def event(self, event: Event, state: State) -> None:
+        """Called for each event, in the order of the journal, once it is on disk.
+
+        Args:
+            event: the event.
+            state: after all events of the same append.
+        """
+
+
 class OpenStudy(Closing):
     """The single writer of a study's journal. Close it, or use it as a context manager.
 
-    Not thread-safe: one thread appends.
+    Not thread-safe: one thread appends, and the listeners are called in it.
     """
 
     def __init__(
-        self, study: Study, folder: Path, lock: FileLock, journal: Journal, state: State, torn: int
+        self,
+        home: Home,
+        study: Study,
+        lock: FileLock,
+        journal: Journal,
+        state: State,
+        torn: int = 0,
     ) -> None:
+        self.home = home
         self.study = study
-        self.folder = folder
+        self.folder = home.study(study.name)
         self.state = state
         self.torn = torn
         """Bytes of a torn last line that were cut from the journal on opening."""
         self._lock = lock
         self._journal = journal
+        self._listeners: list[Listener] = []
 
     @classmethod
     def open(cls, home: Home, study: Study, holder: Holder, now: float) -> OpenStudy:
@@ -64,7 +85,7 @@ class OpenStudy(Closing):
         except BaseException:
             lock.close()
             raise
-        opened = cls(study, folder, lock, journal, State(study.evaluate.direction), torn)
+        opened = cls(home, study, lock, journal, State(study.evaluate.direction), torn)
         try:
             opened.state = fold_file(journal.path, events, study.evaluate.direction)
             if changes := settings_changed(first, opened.state.changes, study):
@@ -74,8 +95,14 @@ class OpenStudy(Closing):
             raise
         return opened
 
+    def subscribe(self, listener: Listener) -> None:
+        """Call a listener with every event from now on."""
+        self._listeners.append(listener)
+
     def append(self, *events: Event) -> State:
-        """Record events and give the state after them; what does not fit is not written.
+        """Record events, tell the listeners, and return the state after them.
+
+        Where one event does not fit, none is written.
 
         Raises:
             BadInput: an event does not fit the state.
@@ -86,6 +113,9 @@ class OpenStudy(Closing):
             state = apply(state, event)
         self._journal.append(*events)
         self.state = state
+        for event in events:
+            for listener in self._listeners:
+                listener.event(event, state)
         return state
 
     def close(self) -> None:

@@ -53,4 +53,4 @@ def test_what_a_trial_refuses_is_said_alone(
     monkeypatch.setattr(dry_run, "Engine", Failing)
     monkeypatch.setattr(Failing, "error", error, raising=False)
     with pytest.raises(BadInput, match=said):
-        dry_run.rehearse(Study(name="made"), Home.open(tmp_path))
+        dry_run.dry_run(Study(name="made"), Home.open(tmp_path))
