@@ -1,10 +1,9 @@
-"""The driver's end of the trial server."""
+"""The driver's side of the trial server: start it, send commands, receive reports."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import queue
 import subprocess
@@ -12,28 +11,40 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from conf.runtime.errors import DenseError
-from tasks.train.engine.protocol import LineBuffer
+from tasks.train.engine.protocol import (
+    REPORTS,
+    Command,
+    ExitReport,
+    ImportCommand,
+    KillCommand,
+    LineBuffer,
+    ReadyReport,
+    Report,
+    RunCommand,
+    ServerLost,
+    StopCommand,
+)
 
 SERVER = ("-P", "-m", "tasks.train.trial.server")
 READY_SECONDS = 120.0
 READ_SIZE = 65_536
 
-# What must not reach a trial from the process that started the study.
+# Variables of the process that started the study which would mislead a trial.
 STRIPPED = ("LOCAL_RANK", "RANK", "WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "LOCAL_WORLD_SIZE")
 STRIPPED_PREFIXES = ("PREFECT_", "MASTER_", "PL_", "TORCHELASTIC_", "MLFLOW_")
-# Memory that a step gives back is what the next one takes: glibc would return every large tensor to
-# the kernel, which then clears its pages anew (a tenth of a step of MiniLM, a quarter of a large
-# convolutional network's). Whoever has set these has his way.
-KEPT_MEMORY = {
+# A training step frees memory that the next step needs again. By default glibc returns every large
+# tensor to the kernel, which clears its pages again: a tenth of the time of a step of MiniLM, a
+# quarter for a large convolutional network. Values set by the user take precedence.
+MALLOC_DEFAULTS = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**40),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-# Threads are the trial's to choose; none may be running when the server forks.
-SET = {
+# A trial chooses its own number of threads, and no thread may run when the server forks.
+FIXED = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -43,29 +54,29 @@ SET = {
 }
 
 
-def server_environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the trial server, and so of every trial."""
+def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the trial server and its trials, from that of the driver."""
     kept = {
         name: value
-        for name, value in given.items()
+        for name, value in environment.items()
         if name not in STRIPPED and not name.startswith(STRIPPED_PREFIXES)
     }
-    return KEPT_MEMORY | kept | SET
+    return MALLOC_DEFAULTS | kept | FIXED
 
 
 class RunningAttempt:
-    """One trial process, as the driver sees it: reports come in order."""
+    """The driver's view of one trial process: a queue of its reports."""
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self._reports: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[Report | ServerLost] = queue.SimpleQueue()
 
-    def tell(self, report: dict[str, Any]) -> None:
-        """Add a report (the reader thread's part)."""
+    def put(self, report: Report | ServerLost) -> None:
+        """Add a report; called by the thread that reads the pipe."""
         self._reports.put(report)
 
-    def wait(self, seconds: float) -> dict[str, Any] | None:
-        """The next report, or None when there was none for so long."""
+    def wait(self, seconds: float) -> Report | ServerLost | None:
+        """The next report, or None if there is none within `seconds`."""
         try:
             return self._reports.get(timeout=max(seconds, 0.0))
         except queue.Empty:
@@ -73,7 +84,7 @@ class RunningAttempt:
 
 
 class TrialServer:
-    """A running `python -m tasks.train.trial.server`. All methods may be called from any thread."""
+    """A running `python -m tasks.train.trial.server`. Its methods may be called from any thread."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -88,7 +99,7 @@ class TrialServer:
 
     @classmethod
     def start(cls, log: Path, command: Sequence[str] = SERVER) -> Self:
-        """Start a server, without waiting for it; `log` takes what it prints."""
+        """Start a server without waiting until it is ready; `log` receives its output."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as stderr:
             process = subprocess.Popen(
@@ -97,7 +108,7 @@ class TrialServer:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=server_environment(os.environ),
-                start_new_session=True,  # a terminal's Ctrl-C is the driver's affair
+                start_new_session=True,  # Ctrl-C in a terminal is for the driver alone
                 bufsize=0,
             )
         return cls(process)
@@ -124,33 +135,33 @@ class TrialServer:
             raise DenseError("the trial server ended; home/logs/trial-server.log says why")
 
     def submit(self, folder: Path) -> RunningAttempt:
-        """Start the trial whose `spec.json` stands in the folder."""
+        """Start the trial of a folder that holds a `spec.json`."""
         with self._lock:
             attempt = RunningAttempt(next(self._numbers))
             self._attempts[attempt.number] = attempt
             if self._lost:
-                attempt.tell({"lost": True})
-        self._send({"run": attempt.number, "folder": str(folder)})
+                attempt.put(ServerLost())
+        self._send(RunCommand(run=attempt.number, folder=folder))
         return attempt
 
     def warm(self, modules: Sequence[str]) -> None:
-        """Have modules imported before the next trial is forked, each once."""
+        """Import modules in the server before it forks the next trial; each module once."""
         with self._lock:
             missing = [name for name in modules if name not in self._warm]
             self._warm.update(missing)
             if missing:
-                self._send({"import": missing})
+                self._send(ImportCommand(modules=tuple(missing)))
 
     def stop(self, attempt: RunningAttempt) -> None:
-        """Ask a trial to end after its present epoch."""
-        self._send({"stop": attempt.number})
+        """Ask a trial to end after its current epoch."""
+        self._send(StopCommand(stop=attempt.number))
 
     def kill(self, attempt: RunningAttempt) -> None:
-        """Kill a trial's whole process group."""
-        self._send({"kill": attempt.number})
+        """Kill a trial's process group."""
+        self._send(KillCommand(kill=attempt.number))
 
     def close(self, seconds: float = 10.0) -> None:
-        """End the server and every trial; returns when the server is gone."""
+        """End the server and its trials, and wait until the server has exited."""
         with contextlib.suppress(OSError):
             self._stdin.close()
         try:
@@ -159,33 +170,34 @@ class TrialServer:
             self._process.kill()
             self._process.wait()
 
-    def _send(self, command: dict[str, Any]) -> None:
-        with self._lock, contextlib.suppress(OSError, ValueError):  # a dead server is reported
-            self._stdin.write((json.dumps(command) + "\n").encode())
+    def _send(self, command: Command) -> None:
+        # The reader thread reports a dead server to every attempt.
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._stdin.write(command.as_line())
 
     def _read(self) -> None:
-        buffer = LineBuffer()
+        buffer = LineBuffer(REPORTS)
         try:
             while received := os.read(self._stdout.fileno(), READ_SIZE):
                 for report in buffer.feed(received):
                     self._dispatch(report)
-        finally:  # whoever waits for a report is told that none comes
+        finally:  # also when a line cannot be parsed: nobody may wait for ever
             with self._lock:
                 self._lost = True
                 for attempt in self._attempts.values():
-                    attempt.tell({"lost": True})
+                    attempt.put(ServerLost())
             self._ready.set()
 
-    def _dispatch(self, report: dict[str, Any]) -> None:
-        if "ready" in report:
+    def _dispatch(self, report: Report) -> None:
+        if isinstance(report, ReadyReport):
             self._ready.set()
             return
         with self._lock:
-            ended = "status" in report
+            ended = isinstance(report, ExitReport)
             take = self._attempts.pop if ended else self._attempts.get
-            attempt = take(report["id"], None)
+            attempt = take(report.id, None)
         if attempt is not None:
-            attempt.tell(report)
+            attempt.put(report)
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:

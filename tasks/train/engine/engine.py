@@ -19,6 +19,7 @@ from tasks.train.engine.client import RunningAttempt, TrialServer
 from tasks.train.engine.oom import Memory
 from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.preload import modules_of
+from tasks.train.engine.protocol import BeatReport, BeganReport, ExitReport, ServerLost
 from tasks.train.engine.recover import ProcessEnd, SentBy, outcome_of
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
@@ -196,19 +197,16 @@ class Engine(Closing):
                 watch.memory = [*watch.memory[-5:], memory_facts.look(groups)]
                 if watch.server.alive:
                     continue
-                report = {"lost": True}
-            if "began" in report:
+                report = ServerLost()
+            if isinstance(report, BeganReport):
                 watch.began = watch.beat = time.monotonic()
-            elif "beat" in report:
+            elif isinstance(report, BeatReport):
                 watch.beat = time.monotonic()
-            elif "status" in report or "lost" in report:
+            elif isinstance(report, ExitReport | ServerLost):
                 seen = [*watch.memory, memory_facts.look(groups)]
-                return ProcessEnd(
-                    watch.seconds(),
-                    report.get("status"),
-                    watch.sent,
-                    memory_facts.was_short(before, seen),
-                )
+                status = report.status if isinstance(report, ExitReport) else None
+                short = memory_facts.was_short(before, seen)
+                return ProcessEnd(watch.seconds(), status, watch.sent, short)
 
     def _patience(self, watch: Watch) -> float:
         """Seconds until something is to be looked at."""

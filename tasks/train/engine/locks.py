@@ -6,15 +6,41 @@ gone: waiting for the lock is waiting for the whole trial.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import time
 from pathlib import Path
-from typing import Any
+
+from pydantic import ValidationError
 
 from conf.runtime.file_lock import POLL_SECONDS, FileLock, is_locked
+from tasks.train.spec import Document
+
+
+class TrialHolder(Document):
+    """The process that holds a trial's lock; written into the lock file as JSON."""
+
+    pid: int
+    group: int
+    """Its process group, which contains all processes of the trial."""
+    started: float | None = None
+    """When the process started, as from `process_start`."""
+    host: str
+    began: float | None = None
+    """Seconds since 1970 at which the trial got its slot; None while it waits for one."""
+    attempt: int | None = None
+    """The attempt that began then."""
+
+    @classmethod
+    def this_process(cls) -> TrialHolder:
+        """The process that asks."""
+        pid = os.getpid()
+        group, started = os.getpgid(pid), process_start(pid)
+        return cls(pid=pid, group=group, started=started, host=socket.gethostname())
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
 
 
 def lock_trial(path: Path, *, wait: float) -> FileLock:
@@ -26,37 +52,27 @@ def lock_trial(path: Path, *, wait: float) -> FileLock:
     try:
         lock = FileLock.acquire(path, timeout=wait)
     except TimeoutError:
-        raise TimeoutError(f"{path} is still held by {read_holder(path)}") from None
-    pid = os.getpid()
-    write_facts(
-        lock,
-        {
-            "pid": pid,
-            "group": os.getpgid(pid),
-            "started": process_start(pid),
-            "host": socket.gethostname(),
-        },
-    )
+        raise still_held(path) from None
+    write_holder(lock, TrialHolder.this_process())
     return lock
 
 
-def write_facts(lock: FileLock, facts: dict[str, Any]) -> None:
-    """Replace the facts in the file of a lock."""
-    lock.write((json.dumps(facts) + "\n").encode())
+def write_holder(lock: FileLock, holder: TrialHolder) -> None:
+    """Replace the content of the file of a lock that this process holds."""
+    lock.write((holder.model_dump_json(exclude_none=True) + "\n").encode())
 
 
-def add_facts(lock: FileLock, facts: dict[str, Any]) -> None:
-    """Add to the facts in the file of a lock."""
-    write_facts(lock, json.loads(lock.read()) | facts)
-
-
-def read_holder(path: Path) -> dict[str, Any]:
-    """What the present or last holder wrote; empty when it was torn or never written."""
+def read_holder(path: Path) -> TrialHolder | None:
+    """The current or last holder; None if it has not written itself into the file yet."""
     try:
-        facts = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
+        return TrialHolder.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def still_held(path: Path) -> TimeoutError:
+    """The error that names the holder of a lock."""
+    return TimeoutError(f"{path} is still held by {read_holder(path) or 'an unknown process'}")
 
 
 def end_holder(path: Path, *, wait: float = 30.0) -> bool:
@@ -73,25 +89,24 @@ def end_holder(path: Path, *, wait: float = 30.0) -> bool:
     held = False
     while is_locked(path):
         held = True
-        kill_recorded_group(read_holder(path))
+        if (holder := read_holder(path)) is not None:
+            kill_group_of(holder)
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{path} is still held by {read_holder(path)}")
+            raise still_held(path)
         time.sleep(POLL_SECONDS)
     return held
 
 
-def kill_recorded_group(facts: dict[str, Any]) -> None:
-    """Kill the group a lock file names, unless its number has since gone to another process.
+def kill_group_of(holder: TrialHolder) -> None:
+    """Kill a holder's process group, unless its number now belongs to another process.
 
-    A group's number is not given anew while a member lives, also when its leader is dead.
+    The kernel does not reuse a group's number while a member lives, even if its leader is dead.
     """
-    group = facts.get("group")
-    if not isinstance(group, int) or group <= 1 or facts.get("host") != socket.gethostname():
+    group = holder.group
+    if group <= 1 or group == os.getpgid(0) or holder.host != socket.gethostname():
         return
-    if group == os.getpgid(0):
-        return
-    alive = process_start(group)
-    if alive is not None and alive != facts.get("started"):
+    leader_started = process_start(group)
+    if leader_started is not None and leader_started != holder.started:
         return
     try:
         os.killpg(group, signal.SIGKILL)
@@ -100,7 +115,7 @@ def kill_recorded_group(facts: dict[str, Any]) -> None:
 
 
 def process_start(pid: int) -> float | None:
-    """When a process started, as a number that tells two holders of one pid apart."""
+    """When a process started, to tell it from a later one of the same number; None if it ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -109,7 +124,7 @@ def process_start(pid: int) -> float | None:
 
 
 def _process_start_elsewhere(pid: int) -> float | None:
-    """The same where there is no /proc."""
+    """`process_start` on systems without /proc."""
     import psutil
 
     try:

@@ -66,7 +66,9 @@ def main(path: Path, reporter: Reporter) -> int:
         slot = take_slot(spec, wish)
     except StopRequested:
         return 0
-    locks.add_facts(lock, {"began": time.time(), "attempt": spec.attempt})
+    holder = locks.TrialHolder.this_process()
+    began = {"began": time.time(), "attempt": spec.attempt}
+    locks.write_holder(lock, holder.model_copy(update=began))
     reporter.began(None if slot is None else slot.number)
     result = attempt(spec, folder, reporter, wish)
     if result is not None:

@@ -2,12 +2,10 @@
 
     python -m tasks.train.trial.server
 
-It imports what trials need and does nothing else, so that a fork is a fresh trial in milliseconds:
-no thread, no CUDA call and no backward pass happens here (either would break every trial forked
-later). Commands are `{"run": id, "folder": path}`, `{"stop": id}`, `{"kill": id}` and `{"import":
-[module]}`, for what the trials to come need besides what all need (`tasks.train.engine.preload`);
-reports are `{"ready": true}`, `{"id": id, "pid": pid}`, `{"id": id, "status": status}`, and what
-trials say themselves. When stdin ends, the server and all trials end.
+It imports the modules that trials need and does nothing else, so that a fork is a new trial in
+milliseconds instead of seconds. No thread, CUDA call or backward pass may happen here: each would
+break every trial that is forked later. Commands arrive on stdin and reports leave on stdout as JSON
+lines (`tasks.train.engine.protocol`). When stdin ends, the server and all its trials end.
 """
 
 from __future__ import annotations
@@ -20,23 +18,37 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import conf  # noqa: F401  sets switches that libraries read at import
-from tasks.train.engine.protocol import LineBuffer, Reporter, guard_own_group, write_line
+from tasks.train.engine.protocol import (
+    COMMANDS,
+    Command,
+    ExitReport,
+    ForkedReport,
+    ImportCommand,
+    KillCommand,
+    LineBuffer,
+    ReadyReport,
+    Reporter,
+    RunCommand,
+    StopCommand,
+    guard_own_group,
+    write_line,
+)
 
 STDIN = 0
 READ_SIZE = 65_536
-OFTEN = (700, 10, 10)
-"""Thresholds of a trial's garbage collector, Python's own: a cycle may hold a tensor. What the
-server imported is frozen and not looked at."""
+GC_THRESHOLDS = (700, 10, 10)
+"""Thresholds of a trial's garbage collector: Python's defaults, since a cycle may hold a tensor.
+The server's own objects are frozen and not scanned."""
 NOT_FORKED = 71 << 8
-"""Wait status of a trial for which there was no process (EX_OSERR)."""
+"""Wait status of a trial that could not be forked (EX_OSERR)."""
 
-# What a trial imports sooner or later. The second half is what libraries import only when they are
-# first used: named here, a trial does not spend half a second on them.
+# Modules that every trial imports. Some are imported by libraries only at their first use, which
+# would cost each trial half a second.
 WARM = (
     "conf.runtime.import_lightning",
     "safetensors.torch",
@@ -54,42 +66,47 @@ WARM = (
 
 @dataclass
 class Server:
-    """The children that live, by the driver's number."""
+    """Forks, signals and reaps trials."""
 
     reports: int
+    """Descriptor of the pipe to the driver."""
     pids: dict[int, int] = field(default_factory=dict)
+    """The driver's number of each living trial to its process."""
 
-    def handle(self, command: dict[str, Any]) -> None:
-        """Carry out one command."""
-        if "run" in command:
-            self.fork(command["run"], Path(command["folder"]))
-        elif "import" in command:
-            import_ahead(command["import"])
-        elif pid := self.pids.get(command.get("stop", -1)):
-            os.kill(pid, signal.SIGUSR2)
-        elif pid := self.pids.get(command.get("kill", -1)):
-            kill_group(pid)
+    def handle(self, command: Command) -> None:
+        """Carry out a command; one for a trial that has ended does nothing."""
+        match command:
+            case RunCommand(run=number, folder=folder):
+                self.fork(number, folder)
+            case ImportCommand(modules=modules):
+                preload(modules)
+            case StopCommand(stop=number):
+                if pid := self.pids.get(number):
+                    os.kill(pid, signal.SIGUSR2)
+            case KillCommand(kill=number):
+                if pid := self.pids.get(number):
+                    kill_group(pid)
 
     def fork(self, number: int, folder: Path) -> None:
-        """Start a trial; the child never returns from here."""
+        """Start a trial. In the child this never returns."""
         parent = os.getpid()
         try:
             pid = os.fork()
-        except OSError as error:  # no process to be had: this trial's affair, not the others'
+        except OSError as error:  # too many processes: this trial fails, the others go on
             print(
                 f"trial {number} in {folder} was not forked: {error}", file=sys.stderr, flush=True
             )
-            write_line(self.reports, {"id": number, "status": NOT_FORKED})
+            write_line(self.reports, ExitReport(id=number, status=NOT_FORKED))
             return
         if pid == 0:
             become_trial(number, folder, parent, self.reports)
-        with contextlib.suppress(OSError):  # so that a kill right now meets the group
+        with contextlib.suppress(OSError):  # here too, so that a kill finds the group at once
             os.setpgid(pid, pid)
         self.pids[number] = pid
-        write_line(self.reports, {"id": number, "pid": pid})
+        write_line(self.reports, ForkedReport(id=number, pid=pid))
 
     def reap(self) -> None:
-        """Report trials that ended, and end what they left running."""
+        """Report trials that have ended, and kill the processes that they left running."""
         while True:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -100,16 +117,15 @@ class Server:
             pid = ended.si_pid
             number = next((n for n, p in self.pids.items() if p == pid), None)
             if number is not None:
-                kill_group(pid)  # before it is reaped: its number cannot be another's yet
+                kill_group(pid)  # before it is reaped: no other process can have its number yet
             _, status, usage = os.wait4(pid, 0)
             if number is not None:
                 del self.pids[number]
-                write_line(
-                    self.reports, {"id": number, "status": status, "memory": usage.ru_maxrss * 1024}
-                )
+                memory = usage.ru_maxrss * 1024
+                write_line(self.reports, ExitReport(id=number, status=status, memory=memory))
 
     def end(self) -> None:
-        """End every trial."""
+        """Kill every trial, and wait for their processes."""
         for pid in self.pids.values():
             kill_group(pid)
         for pid in self.pids.values():
@@ -118,7 +134,7 @@ class Server:
 
 
 def kill_group(pid: int) -> None:
-    """Kill a trial's process group, or the trial alone while it has none yet."""
+    """Kill a trial's process group, or its process alone before it has a group."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -127,11 +143,11 @@ def kill_group(pid: int) -> None:
 
 
 def become_trial(number: int, folder: Path, parent: int, reports: int) -> None:
-    """Turn a forked child into a trial: a session, a guard and a log of its own."""
+    """Run a trial in the forked child, with a process group, a guard and a log of its own."""
     status = 70
     try:
         os.setpgid(0, 0)
-        gc.set_threshold(*OFTEN)
+        gc.set_threshold(*GC_THRESHOLDS)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         guard = os.dup(STDIN)
@@ -155,7 +171,7 @@ def become_trial(number: int, folder: Path, parent: int, reports: int) -> None:
 
 
 def warm_up() -> None:
-    """Import everything by name, and do what each trial would do first. No thread, no CUDA."""
+    """Import the modules of every trial, and do the work that each trial would begin with."""
     for name in WARM:
         importlib.import_module(name)
     from tasks.train.trial import fit, lightning_patches
@@ -166,20 +182,23 @@ def warm_up() -> None:
     gc.freeze()
 
 
-def import_ahead(names: list[str]) -> None:
-    """Import what is asked for; what cannot be imported is a trial's affair to complain of."""
+def preload(modules: Sequence[str]) -> None:
+    """Import modules before the next fork.
+
+    A module that cannot be imported is noted in the log: the trial that needs it reports the error.
+    """
     gc.unfreeze()
-    for name in names:
+    for name in modules:
         try:
             importlib.import_module(name)
         except Exception as error:
-            print(f"{name} was not imported ahead: {error}", file=sys.stderr, flush=True)
+            print(f"{name} was not preloaded: {error}", file=sys.stderr, flush=True)
     gc.collect()
     gc.freeze()
 
 
 def adopt_orphans() -> None:
-    """Make what trials leave behind children of this process, so that it is reaped (Linux)."""
+    """Become the parent of processes that trials leave behind, so that they are reaped (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
@@ -187,14 +206,14 @@ def adopt_orphans() -> None:
 def serve() -> None:
     """Fork, signal and reap until stdin ends."""
     reports = os.dup(1)
-    os.dup2(2, 1)  # what libraries print must not look like a report
+    os.dup2(2, 1)  # output of libraries must not be taken for a report
     adopt_orphans()
     wake, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     warm_up()
-    server, buffer = Server(reports), LineBuffer()
-    write_line(reports, {"ready": True})
+    server, buffer = Server(reports), LineBuffer(COMMANDS)
+    write_line(reports, ReadyReport(ready=True))
     while True:
         readable, _, _ = select.select([STDIN, wake], [], [])
         if wake in readable:

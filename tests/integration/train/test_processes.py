@@ -29,11 +29,14 @@ WAIT = 60.0
 
 
 def began(folder: TrialFolder) -> bool:
-    return "began" in locks.read_holder(folder.lock)
+    holder = locks.read_holder(folder.lock)
+    return holder is not None and holder.began is not None
 
 
 def group_of(folder: TrialFolder) -> int:
-    return int(locks.read_holder(folder.lock)["group"])
+    holder = locks.read_holder(folder.lock)
+    assert holder is not None
+    return holder.group
 
 
 def assert_nothing_left(home: Home, folder: TrialFolder) -> None:

@@ -52,7 +52,9 @@ def in_thread(
 
 def trial_of(folder: TrialFolder) -> psutil.Process:
     """The process that trains, which has begun."""
-    return psutil.Process(int(locks.read_holder(folder.lock)["pid"]))
+    holder = locks.read_holder(folder.lock)
+    assert holder is not None
+    return psutil.Process(holder.pid)
 
 
 def held(folder: TrialFolder) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -39,7 +40,8 @@ def test_a_lock_is_free_when_its_holder_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     holder = hold(path)
     assert is_locked(path) and FileLock.try_acquire(path) is None
-    assert locks.read_holder(path)["pid"] == holder.pid
+    written = locks.read_holder(path)
+    assert written is not None and written.pid == holder.pid
     holder.kill()
     holder.wait()
     assert not is_locked(path)
@@ -64,21 +66,31 @@ def test_a_lock_that_another_holds_is_waited_for_only_so_long(tmp_path: Path) ->
 
 def test_a_process_that_took_over_a_number_is_not_killed(tmp_path: Path) -> None:
     holder = hold(tmp_path / "lock")
-    facts = locks.read_holder(tmp_path / "lock")
-    locks.kill_recorded_group(facts | {"started": facts["started"] + 1})
-    locks.kill_recorded_group(facts | {"host": "elsewhere"})
-    locks.kill_recorded_group({})
+    written = locks.read_holder(tmp_path / "lock")
+    assert written is not None and written.started is not None
+    locks.kill_group_of(written.model_copy(update={"started": written.started + 1}))
+    locks.kill_group_of(written.model_copy(update={"host": "elsewhere"}))
     assert holder.poll() is None
-    locks.kill_recorded_group(facts)
+    locks.kill_group_of(written)
     assert holder.wait() == -signal.SIGKILL
 
 
-def test_facts_are_added(tmp_path: Path) -> None:
-    lock = locks.lock_trial(tmp_path / "lock", wait=1)
-    locks.add_facts(lock, {"began": 1.5})
-    facts = locks.read_holder(tmp_path / "lock")
-    assert (facts["pid"], facts["began"]) == (os.getpid(), 1.5)
+def test_the_holder_writes_when_its_trial_began(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    lock = locks.lock_trial(path, wait=1)
+    waiting = locks.read_holder(path)
+    assert waiting is not None and (waiting.pid, waiting.began) == (os.getpid(), None)
+    locks.write_holder(lock, waiting.model_copy(update={"began": 1.5, "attempt": 2}))
+    assert json.loads(path.read_text())["began"] == 1.5
+    began = locks.read_holder(path)
+    assert began is not None and (began.pid, began.began, began.attempt) == (os.getpid(), 1.5, 2)
     lock.close()
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"pid": 1, "gro', "null"])
+def test_a_holder_that_is_not_written_whole_is_unknown(content: str, tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(content)
+    assert locks.read_holder(tmp_path / "lock") is None
 
 
 def test_slots_are_taken_in_turn_and_given_back(tmp_path: Path) -> None:

@@ -57,12 +57,12 @@ def test_a_pre_trained_model_needs_its_library_and_its_architecture(home: Home) 
 def test_the_server_loads_no_transformers_until_it_is_asked() -> None:
     script = (
         "import sys\n"
-        "from tasks.train.trial.server import import_ahead, warm_up\n"
+        "from tasks.train.trial.server import preload, warm_up\n"
         "warm_up()\n"
         "assert not {'transformers', 'peft'} & set(sys.modules), 'imported for all'\n"
-        "import_ahead(['no.such.module', 'models.pretrained.text_classifier'])\n"
+        "preload(['no.such.module', 'models.pretrained.text_classifier'])\n"
         "assert 'models.pretrained.text_classifier' in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "no.such.module was not imported ahead" in done.stderr
+    assert "no.such.module was not preloaded" in done.stderr

@@ -7,22 +7,79 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tasks.train.engine.client import server_environment
-from tasks.train.engine.protocol import LineBuffer, Reporter, write_line
+from tasks.train.engine.protocol import (
+    COMMANDS,
+    REPORTS,
+    BeatReport,
+    BeganReport,
+    Command,
+    ExitReport,
+    ForkedReport,
+    ImportCommand,
+    KillCommand,
+    LineBuffer,
+    ReadyReport,
+    Report,
+    Reporter,
+    RunCommand,
+    StopCommand,
+    write_line,
+)
 
 
 @given(st.lists(st.integers(0, 1000), max_size=20), st.integers(1, 15))
 def test_lines_come_out_whole_however_they_arrive(numbers: list[int], size: int) -> None:
-    sent = b"".join((json.dumps({"id": n}) + "\n").encode() for n in numbers)
-    buffer = LineBuffer()
+    sent = b"".join(StopCommand(stop=n).as_line() for n in numbers)
+    buffer = LineBuffer(COMMANDS)
     received = [
         line for at in range(0, len(sent), size) for line in buffer.feed(sent[at : at + size])
     ]
-    assert received == [{"id": n} for n in numbers]
+    assert received == [StopCommand(stop=n) for n in numbers]
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (RunCommand(run=1, folder=Path("/a")), {"run": 1, "folder": "/a"}),
+        (StopCommand(stop=2), {"stop": 2}),
+        (KillCommand(kill=3), {"kill": 3}),
+        (ImportCommand(modules=("torch",)), {"import": ["torch"]}),
+    ],
+    ids=["run", "stop", "kill", "import"],
+)
+def test_commands_keep_their_fields_on_the_pipe(command: Command, line: dict[str, object]) -> None:
+    assert json.loads(command.as_line()) == line
+    assert COMMANDS.validate_python(line) == command
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        (ReadyReport(ready=True), {"ready": True}),
+        (ForkedReport(id=1, pid=2), {"id": 1, "pid": 2}),
+        (BeganReport(id=1, began=None), {"id": 1, "began": None}),
+        (BeatReport(id=1, beat=True), {"id": 1, "beat": True}),
+        (ExitReport(id=1, status=9, memory=5), {"id": 1, "status": 9, "memory": 5}),
+    ],
+    ids=["ready", "forked", "began", "beat", "exit"],
+)
+def test_reports_keep_their_fields_on_the_pipe(report: Report, line: dict[str, object]) -> None:
+    assert json.loads(report.as_line()) == line
+    assert REPORTS.validate_python(line) == report
+
+
+@pytest.mark.parametrize("line", ["noise", "{}", '{"id": 1}', '{"id": 1, "pid": 2, "beat": true}'])
+def test_a_line_that_is_no_report_is_refused(line: str) -> None:
+    with pytest.raises(ValidationError):
+        list(LineBuffer(REPORTS).feed(line.encode() + b"\n"))
 
 
 def test_beats_are_rare_and_never_block() -> None:
@@ -39,7 +96,7 @@ def test_beats_are_rare_and_never_block() -> None:
     os.set_blocking(writer, False)
     try:
         while True:
-            write_line(writer, {"fill": "x" * 100})
+            write_line(writer, ImportCommand(modules=("x" * 100,)))
     except BlockingIOError:
         os.set_blocking(writer, True)
     started = time.monotonic()

@@ -9,6 +9,7 @@ import pytest
 
 from conf.runtime.errors import DenseError
 from tasks.train.engine.client import TrialServer
+from tasks.train.engine.protocol import RunCommand, ServerLost
 from tasks.train.engine.recover import ProcessEnd, outcome_of
 from tasks.train.folder import TrialFolder
 from tasks.train.trial.server import Server
@@ -23,7 +24,7 @@ def test_a_trial_for_which_there_is_no_process_fails_alone(
     monkeypatch.setattr(os, "fork", no_process)
     reader, writer = os.pipe()
     server = Server(writer, {1: 1_234})
-    server.handle({"run": 2, "folder": str(tmp_path)})
+    server.handle(RunCommand(run=2, folder=tmp_path))
     report = json.loads(os.read(reader, 1_000))
     os.close(reader)
     os.close(writer)
@@ -38,5 +39,5 @@ def test_a_server_that_cannot_be_understood_is_lost_and_nobody_waits_for_it(tmp_
     server = TrialServer.start(tmp_path / "log", command)
     with pytest.raises(DenseError, match="the trial server ended"):
         server.wait_ready(30)
-    assert server.submit(tmp_path).wait(10) == {"lost": True}
+    assert server.submit(tmp_path).wait(10) == ServerLost()
     server.close(seconds=0.1)
