@@ -58,7 +58,8 @@ class Resources(Section):
     trial_seconds: Annotated[float, Field(gt=0)] = 600.0
     """Time limit of a trial in seconds of training, summed over its attempts."""
     hang_seconds: Annotated[float, Field(ge=1)] | None = 300.0
-    """Seconds without a finished batch after which a trial is killed and retried."""
+    """Seconds without a finished batch after which a trial is killed and retried; for a model that
+    is fitted in one step (forest, boosting, SVM), seconds in which its process does no work."""
     devices: Annotated[int, Field(ge=1, le=1_024)] = 1
     """Processes that train one trial together, each on its own GPU, or on the CPU."""
     strategy: Literal["auto", "ddp", "fsdp"] = "auto"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from conf.runtime.closeable import Closing
@@ -15,42 +13,16 @@ from conf.schema.run import Resources
 from tasks.train.engine import locks
 from tasks.train.engine import oom as memory_facts
 from tasks.train.engine.capacity import slot_count, visible_gpus
-from tasks.train.engine.client import RunningAttempt, TrialServer
-from tasks.train.engine.oom import Memory
+from tasks.train.engine.client import TrialServer
 from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.preload import modules_of
-from tasks.train.engine.protocol import BeatReport, BeganReport, ExitReport, ServerLost
-from tasks.train.engine.recover import ProcessEnd, SentBy, outcome_of
+from tasks.train.engine.protocol import ExitReport, ServerLost
+from tasks.train.engine.recover import ProcessEnd, outcome_of
+from tasks.train.engine.watch import Watch
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 
-TICK_SECONDS = 1.0
 GRACE_SECONDS = 10.0
-
-
-@dataclass
-class Watch:
-    """One running attempt, as the thread that waits for it sees it."""
-
-    attempt: RunningAttempt
-    server: TrialServer
-    limit: float
-    """Seconds from `began` after which the trial is killed."""
-    hang: float | None
-    """Seconds without a batch after which the trial is killed."""
-    began: float | None = None
-    beat: float = 0.0
-    sent: SentBy | None = None
-    memory: list[Memory] = field(default_factory=list)
-
-    def seconds(self) -> float:
-        """Seconds since the trial held its slot."""
-        return 0.0 if self.began is None else time.monotonic() - self.began
-
-    def end(self, why: SentBy) -> None:
-        """Kill the trial's group, and remember why."""
-        self.sent = self.sent or why
-        self.server.kill(self.attempt)
 
 
 class Engine(Closing):
@@ -68,9 +40,17 @@ class Engine(Closing):
         hang_seconds: float | None = None,
         lock_seconds: float = 30.0,
     ) -> None:
-        """`slots` is how many trials run at once here; `hang_seconds` without a batch end a trial
-        (None: only its time limit does); `lock_seconds` is how long an earlier attempt's lock is
-        waited for."""
+        """Start nothing yet: the trial server starts with the first attempt, or `server` is used.
+
+        Args:
+            home: where slots and logs lie.
+            slots: concurrent trials on this machine.
+            server: a running trial server.
+            hang_seconds: seconds without a sign of life after which a trial is killed: without a
+                finished batch, or without processor time for a model that is fitted in one step;
+                None: only the time limit ends a trial.
+            lock_seconds: how long to wait for the lock of an earlier attempt.
+        """
         self._home = home
         self.slots = slots
         self.lock_seconds = lock_seconds
@@ -171,7 +151,8 @@ class Engine(Closing):
                 return None
             server.warm(modules_of(spec.config.model, self._home))
             attempt = server.submit(folder)
-            watch = Watch(attempt, server, spec.trial_seconds, self._hang)
+            batches = spec.config.model.capabilities.epochs
+            watch = Watch(attempt, server, spec.trial_seconds, self._hang, batches)
             self._watches[id(watch)] = watch
             return watch
 
@@ -191,34 +172,16 @@ class Engine(Closing):
         groups = memory_facts.cgroup_folders()
         before = memory_facts.look(groups)
         while True:
-            report = watch.attempt.wait(self._patience(watch))
+            report = watch.attempt.wait(watch.patience())
             if report is None:
-                self._tick(watch)
+                watch.check()
                 watch.memory = [*watch.memory[-5:], memory_facts.look(groups)]
                 if watch.server.alive:
                     continue
                 report = ServerLost()
-            if isinstance(report, BeganReport):
-                watch.began = watch.beat = time.monotonic()
-            elif isinstance(report, BeatReport):
-                watch.beat = time.monotonic()
-            elif isinstance(report, ExitReport | ServerLost):
+            if isinstance(report, ExitReport | ServerLost):
                 seen = [*watch.memory, memory_facts.look(groups)]
                 status = report.status if isinstance(report, ExitReport) else None
                 short = memory_facts.was_short(before, seen)
                 return ProcessEnd(watch.seconds(), status, watch.sent, short)
-
-    def _patience(self, watch: Watch) -> float:
-        """Seconds until something is to be looked at."""
-        if watch.began is None:
-            return TICK_SECONDS
-        return min(TICK_SECONDS, max(watch.limit - watch.seconds(), 0.01))
-
-    def _tick(self, watch: Watch) -> None:
-        """Kill a trial whose time is up, or that hangs."""
-        if watch.began is None:
-            return
-        if watch.seconds() >= watch.limit:
-            watch.end("timeout")
-        elif watch.hang is not None and time.monotonic() - watch.beat >= watch.hang:
-            watch.end("hang")
+            watch.receive(report)

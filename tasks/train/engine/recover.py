@@ -103,7 +103,10 @@ def _cause(ended: ProcessEnd) -> tuple[Cause, str]:
     if ended.sent == "timeout":
         return "timeout", f"ended after {ended.seconds:.0f} s (resources.trial_seconds)"
     if ended.sent == "hang":
-        return "infrastructure", f"ended after {ended.seconds:.0f} s, the last without a batch"
+        return (
+            "infrastructure",
+            f"ended after {ended.seconds:.0f} s without a sign of life (resources.hang_seconds)",
+        )
     if ended.status is None:
         return "killed", "the trial server died"
     number = os.WTERMSIG(ended.status) if os.WIFSIGNALED(ended.status) else None

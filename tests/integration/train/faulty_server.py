@@ -20,7 +20,7 @@ import pytorch_lightning as pl
 
 from tasks.train.folder import MetricLine, TrialFolder, as_text
 from tasks.train.spec import Result, TrialSpec
-from tasks.train.trial import callbacks, checkpoints, fit, server
+from tasks.train.trial import callbacks, checkpoints, fit, main, server
 
 EPOCH = 2  # counted from 1: the epoch in which a fault strikes
 
@@ -106,6 +106,16 @@ IN_BATCH = {
 }
 
 
+def work(seconds: float = 5.0) -> None:
+    """Keep one core busy."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+IN_FIT = {"fit-works": work, "fit-sleeps": sleep_for_ever}
+"""Faults of an estimator while it is fitted, which no batch interrupts."""
+
 WRITTEN = threading.Event()
 """The first epoch is on disk: its checkpoint and its line are written while the second trains."""
 
@@ -175,6 +185,20 @@ def install() -> None:  # noqa: C901  one small wrapper per fault
             die()
         write_result(self, folder)
 
+    def training_with_fault(spec: TrialSpec) -> main.Training:
+        if spec.study in IN_FIT:
+            from tasks.train.trial import fit_estimator
+
+            limits = fit_estimator.threadpool_limits
+
+            def limits_with_fault(*args: Any) -> Any:
+                IN_FIT[spec.study]()
+                return limits(*args)
+
+            fit_estimator.threadpool_limits = limits_with_fault
+        return training_of(spec)
+
+    training_of, main.training_of = main.training_of, training_with_fault
     original_fit, fit.fit = fit.fit, fit_with_fault  # type: ignore[assignment]
     fit.build_trainer = build_with_fault  # type: ignore[assignment]
     checkpoints.write_durably = save_with_fault

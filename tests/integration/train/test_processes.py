@@ -16,6 +16,7 @@ import pytest
 
 from conf.runtime.file_lock import FileLock, is_locked
 from conf.runtime.home import Home
+from conf.schema.study import TrialConfig
 from tasks.train.engine import locks
 from tasks.train.engine.client import TrialServer
 from tasks.train.engine.engine import Engine
@@ -99,6 +100,28 @@ def test_a_trial_that_hangs_is_killed_and_may_be_tried_again(
     engine = Engine(train_home, slots=2, server=server, hang_seconds=3.0)
     outcome = engine.run(make_spec("sleep"), tmp_path)
     assert (outcome.outcome, outcome.cause, outcome.epochs) == ("failed", "infrastructure", 1)
+    assert_nothing_left(train_home, TrialFolder(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "cause"),
+    [("fit-works", "complete", None), ("fit-sleeps", "failed", "infrastructure")],
+)
+def test_a_fit_without_batches_is_alive_while_its_process_works(
+    fault: str,
+    outcome: str,
+    cause: str | None,
+    server: TrialServer,
+    train_home: Home,
+    make_spec: MakeSpec,
+    tmp_path: Path,
+) -> None:
+    raw = make_spec().config.model_dump(mode="json") | {"model": {"kind": "knn"}, "augment": {}}
+    spec = make_spec(fault, config=TrialConfig.model_validate(raw), until=1)
+    engine = Engine(train_home, slots=2, server=server, hang_seconds=3.0)
+    end = engine.run(spec, tmp_path)
+    assert (end.outcome, end.cause) == (outcome, cause)
+    assert end.seconds > 3.0
     assert_nothing_left(train_home, TrialFolder(tmp_path))
 
 
@@ -195,6 +218,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from conf.runtime.home import Home
+from conf.schema.study import TrialConfig
 from tasks.train.engine.client import TrialServer
 from tasks.train.engine.engine import Engine
 from tasks.train.spec import TrialSpec
