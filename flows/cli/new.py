@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,7 @@ def new_study(name: str, data: Path, target: str | None) -> None:
             written.
     """
     from tasks.draft.choose import draft
+    from tasks.draft.findings import inspect
 
     file = _free(name)
     path = data.expanduser().resolve()
@@ -37,15 +40,35 @@ def new_study(name: str, data: Path, target: str | None) -> None:
     new = draft(found, place, target)
     file.write_text(new.text(name, opened + command), encoding="utf-8")
     try:
-        load_study(str(file), allow_path=True)
+        study = load_study(str(file), allow_path=True)
+        with _opened(path):
+            findings = inspect(study, Home.open())
+        if rules := findings.rules():
+            new.add("clean", "Rules that found something in the data.", rules)
+            file.write_text(new.text(name, opened + command), encoding="utf-8")
+            load_study(str(file), allow_path=True)
     except BadInput:
         file.unlink()
         raise
+    new.assumed.extend(findings.sentences())
     print(f"wrote {file}: {new.about}")
     print("assumed")
     print("\n".join(f"  {line}" for line in new.assumed))
     print(f"see the plan, and run it\n  {opened}{command.replace('run', 'check', 1)}")
     print(f"  {opened}{command}")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[None]:
+    """Open the data's folder to this process, as the printed command line does."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = os.pathsep.join([*filter(None, [before]), str(path.parent)])
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE)
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def _free(name: str) -> Path:

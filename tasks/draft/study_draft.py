@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,12 @@ class Draft:
         given = {key: value for key, value in settings.items() if value is not None}
         if given:
             self.sections[name] = (given, why)
+
+    def add(self, name: str, why: str, settings: Mapping[str, Any]) -> None:
+        """Add settings to a section, and a line to its reasons."""
+        before, reasons = self.sections.get(name, ({}, ""))
+        lines = "\n".join(filter(None, (reasons.strip(), why)))
+        self.sections[name] = ({**before, **settings}, lines)
 
     def text(self, study: str, command: str) -> str:
         """The study file."""

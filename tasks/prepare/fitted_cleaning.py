@@ -128,7 +128,7 @@ def find_suspects(
         return splits, Report("suspects", count, count)
     train = np.flatnonzero(splits == TRAIN)
     kept = rows.keep(splits == TRAIN)
-    suspect = suspects(_plain_features(kept), labels[train], clean.suspects.folds, seed)
+    suspect = suspects(plain_features(kept), labels[train], clean.suspects.folds, seed)
     found = np.zeros(len(rows), dtype=bool)
     found[train[suspect]] = True
     if clean.suspects.action == "drop":
@@ -155,7 +155,7 @@ def suspects(features: Any, labels: Ints, folds: int, seed: int) -> Bools:
     return np.asarray(find_label_issues(labels, probabilities, n_jobs=1), dtype=bool)
 
 
-def _plain_features(rows: Rows) -> Any:
+def plain_features(rows: Rows) -> Any:
     """Simple features of any kind of row, for a linear model."""
     if rows.kind == "text":
         from sklearn.feature_extraction.text import TfidfVectorizer
