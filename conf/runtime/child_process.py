@@ -1,8 +1,8 @@
-"""A step in a process of its own: one JSON object in, one out.
+"""Run a step in a child process: one JSON request in, one JSON reply out.
 
-The driver imports no torch, and the test part is read where no trial is. The child reads the
-request from its stdin and prints the reply as the last line of its stdout. It also inherits the
-read end of a pipe that nobody writes to: when the driver dies, the pipe ends, and the child too.
+So the driver imports no torch, and no trial reads the test split. The child reads the request from
+its stdin and prints the reply as the last line of its stdout. It also inherits the read end of a
+pipe that is never written to: the pipe closes with the death of the driver, which ends the child.
 """
 
 from __future__ import annotations
@@ -20,21 +20,23 @@ from typing import Any
 
 from conf.runtime.errors import BadInput, DenseError
 
-# Of a caller under a launcher of its own, these would make the child believe it is one of many.
+PYTHON = (sys.executable, "-P", "-m")
+"""Runs a module. With -P, a package in the working directory does not hide one of this project."""
+# Set by a distributed launcher of the caller; the child would take itself for one of its ranks.
 UNWANTED = ("LOCAL_RANK", "RANK", "WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
-LOOK_SECONDS = 0.5  # between looks whether the user wants an end
+POLL_SECONDS = 0.5  # between checks whether the user wants to stop
 
 Stopping = Callable[[], bool]
 
 
 class ChildStopped(DenseError):
-    """The user wanted an end while the child was at work."""
+    """The user stopped the command while the child was running."""
 
 
 def never() -> bool:
-    """Nobody wants an end."""
+    """The default: the user does not stop it."""
     return False
 
 
@@ -47,46 +49,45 @@ def call(
     seconds: float,
     stopping: Stopping = never,
 ) -> dict[str, Any]:
-    """Run `python -m <module>` on a request and give its reply.
+    """Run `python -m <module>` on a request and return its reply.
 
     Args:
-        module: its `__main__` calls `answer`.
-        request: what it is told.
-        log: where its stderr goes.
-        threads: of linear algebra.
-        seconds: after which it is killed.
-        stopping: whether the user wants an end; then it is killed, too.
+        module: a module whose `__main__` calls `answer`.
+        request: the JSON object for its handler.
+        log: file that its stderr is appended to.
+        threads: number of threads for linear algebra.
+        seconds: time limit, after which the child is killed.
+        stopping: whether the user wants to stop; the child is then killed, too.
 
     Raises:
         Stopped: the user wanted an end.
-        BadInput, DenseError: the child raised it; its sentence is passed on.
-        DenseError: the child died or ran out of time; the sentence names the log.
+        BadInput, DenseError: the child raised it; the message is passed on.
+        DenseError: the child died or exceeded its time limit; the message names the log.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    held, guard = os.pipe()
+    read_end, write_end = os.pipe()
     try:
         with log.open("a") as errors:
             child = subprocess.Popen(
-                # -P: no package of where the user works, a `models` of their own say.
-                [sys.executable, "-P", "-m", module, str(held)],
+                [*PYTHON, module, str(read_end)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=_environment(threads),
-                pass_fds=[held],
-                start_new_session=True,  # a terminal's Ctrl-C is for the driver to judge
+                pass_fds=[read_end],
+                start_new_session=True,  # Ctrl-C in a terminal reaches only the driver
             )
         output = _converse(child, module, request, seconds, stopping)
     finally:
-        os.close(held)
-        os.close(guard)
+        os.close(read_end)
+        os.close(write_end)
     return _reply(output, child.returncode, f"{module} (its log is {log})")
 
 
 def _environment(threads: int) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+    inherited = {name: value for name, value in os.environ.items() if name not in UNWANTED}
     limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    return {**kept, **limits}
+    return {**inherited, **limits}
 
 
 def _converse(
@@ -96,17 +97,17 @@ def _converse(
     seconds: float,
     stopping: Stopping,
 ) -> bytes:
-    """What the child printed; it is gone afterwards, whatever happens."""
-    told: bytes | None = json.dumps(dict(request)).encode()
+    """The child's stdout. The child has ended when this returns or raises."""
+    unsent: bytes | None = json.dumps(dict(request)).encode()
     deadline = time.monotonic() + seconds
     try:
         while True:
             try:
-                return child.communicate(told, timeout=LOOK_SECONDS)[0]
+                return child.communicate(unsent, timeout=POLL_SECONDS)[0]
             except subprocess.TimeoutExpired:
-                told = None  # it is being told already; what it printed is kept
+                unsent = None  # `communicate` goes on with what it was given first
             if stopping():
-                raise ChildStopped(f"{module} was ended by the user")
+                raise ChildStopped(f"{module} was stopped by the user")
             if time.monotonic() > deadline:
                 raise DenseError(
                     f"{module} was ended after {seconds:g} seconds; "
@@ -118,10 +119,10 @@ def _converse(
             child.wait()
 
 
-def _reply(output: bytes, status: int, what: str) -> dict[str, Any]:
+def _reply(output: bytes, status: int, child: str) -> dict[str, Any]:
     lines = output.splitlines()
     if status != 0 or not lines:
-        raise DenseError(f"{what} ended with status {status} and no answer")
+        raise DenseError(f"{child} ended with status {status} and no reply")
     reply: dict[str, Any] = json.loads(lines[-1])
     if "error" in reply:
         kind = BadInput if reply["exit_code"] == BadInput.exit_code else DenseError
@@ -130,13 +131,13 @@ def _reply(output: bytes, status: int, what: str) -> dict[str, Any]:
 
 
 def answer(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """The child's side: read the request, handle it, print the reply."""
+    """The child's side: read the request, handle it and print the reply."""
     from conf.runtime import environment
 
     environment.apply()
-    threading.Thread(target=_end_with, args=[int(sys.argv[1])], daemon=True).start()
+    threading.Thread(target=_end_after, args=[int(sys.argv[1])], daemon=True).start()
     request = json.loads(sys.stdin.buffer.read())
-    stdout, sys.stdout = sys.stdout, sys.stderr  # what libraries print is no reply
+    stdout, sys.stdout = sys.stdout, sys.stderr  # libraries print, too, but not the reply
     try:
         reply = handle(request)
     except DenseError as error:
@@ -144,7 +145,7 @@ def answer(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     print(json.dumps(reply), file=stdout, flush=True)
 
 
-def _end_with(guard: int) -> None:
-    """End this process when the caller, which holds the pipe's other end, is gone."""
-    os.read(guard, 1)
+def _end_after(read_end: int) -> None:
+    """End this process after the caller, which holds the other end of the pipe."""
+    os.read(read_end, 1)
     os._exit(1)

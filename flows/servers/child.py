@@ -1,10 +1,9 @@
-"""What `dense up` keeps running: programs under a guard, each with a log and a sign of life."""
+"""Server processes that `dense up` and `dense run` keep: guarded, logged and health-checked."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -12,87 +11,120 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from conf.runtime.child_process import PYTHON
+from conf.runtime.closeable import Closing
 from conf.runtime.errors import DenseError
+from flows.servers.guard import GRACE_SECONDS
 
-PYTHON = (sys.executable, "-P", "-m")  # -P: no package of where the user works
-PAUSE = 0.2
-
-
-@dataclass(frozen=True)
-class Program:
-    """A program to keep running."""
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    """Beside the caller's."""
-    log: Path
-    is_well: Callable[[], bool]
-    """Whether it does its work; asked again and again."""
-    grace: float = 3.0
-    """Seconds that what it runs in sessions of their own has to end."""
+POLL_SECONDS = 0.2
 
 
-class Child:
-    """A program that runs, and ends when this process does."""
+class GuardedProcess(Closing):
+    """A command in a session of its own that ends when this process does.
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        program.log.parent.mkdir(parents=True, exist_ok=True)
-        guard = [*PYTHON, "flows.servers.guard", "--grace", str(program.grace)]
-        with program.log.open("ab") as log:
+    The command runs under `flows.servers.guard`, whose standard input is a pipe from this process:
+    the guard ends the command and all its descendants when the pipe closes.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        grace: float = GRACE_SECONDS,
+    ) -> None:
+        """Start the command and return at once.
+
+        Args:
+            command: the program and its arguments.
+            log: file that its output is appended to.
+            environment: its whole environment.
+            grace: seconds that descendants in sessions of their own have to end.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        guard = [*PYTHON, "flows.servers.guard", "--grace", str(grace)]
+        with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*guard, *program.command],
+                [*guard, *command],
                 stdin=subprocess.PIPE,
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **program.environment},
+                env=dict(environment),
                 start_new_session=True,
             )
 
     @property
     def pid(self) -> int:
-        """The guard's process."""
+        """Process id of the guard."""
         return self._process.pid
 
     @property
     def ended(self) -> bool:
-        """Whether it is gone."""
+        """Whether the command has ended."""
         return self._process.poll() is not None
 
-    def wait_well(self, seconds: float) -> None:
-        """Wait until it does its work.
-
-        Raises:
-            DenseError: it ended, or is not well in time.
-        """
-        deadline = time.monotonic() + seconds
-        while not self.program.is_well():
-            if self.ended or time.monotonic() > deadline:
-                what = "ended" if self.ended else "did not answer in time"
-                raise DenseError(f"{self.program.name} {what}; its log is {self.program.log}")
-            time.sleep(PAUSE)
-
     def close(self) -> None:
-        """End it and everything that it started."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        """End the command and all its descendants, and wait until they are gone."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._process.wait()
 
 
+@dataclass(frozen=True)
+class Program:
+    """A server program that is restarted when it ends."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    """Variables in addition to this process's environment."""
+    log: Path
+    is_healthy: Callable[[], bool]
+    """Whether the program works now; called repeatedly."""
+    grace: float = GRACE_SECONDS
+    """Seconds that descendants in sessions of their own have to end."""
+
+
+class Child(GuardedProcess):
+    """A running `Program`."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        super().__init__(
+            program.command,
+            log=program.log,
+            environment={**os.environ, **program.environment},
+            grace=program.grace,
+        )
+
+    def wait_healthy(self, seconds: float) -> None:
+        """Wait until the program works.
+
+        Raises:
+            DenseError: it has ended, or does not work in time; the message names the log.
+        """
+        deadline = time.monotonic() + seconds
+        while not self.program.is_healthy():
+            if self.ended or time.monotonic() > deadline:
+                problem = "ended" if self.ended else "did not answer in time"
+                raise DenseError(f"{self.program.name} {problem}; its log is {self.program.log}")
+            time.sleep(POLL_SECONDS)
+
+
 def answers(url: str, seconds: float = 5.0) -> bool:
-    """Whether something answers well at an address."""
+    """Whether an HTTP server answers a request for this URL with status 200."""
     try:
-        with urllib.request.urlopen(url, timeout=seconds) as answer:  # noqa: S310
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(url, timeout=seconds) as response:  # noqa: S310
+            return bool(response.status == 200)
     except (urllib.error.URLError, OSError, ValueError):
         return False
 
 
-def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
-    """Whether something came to hold in time."""
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until a condition holds; False if it does not within so many seconds."""
     deadline = time.monotonic() + seconds
-    while not reached():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.1)
@@ -100,7 +132,7 @@ def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
 
 
 def log_tail(path: Path, lines: int = 3) -> str:
-    """The end of a log."""
+    """The last lines of a log, in one line."""
     try:
         return " / ".join(path.read_text(errors="replace").strip().splitlines()[-lines:])
     except OSError:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from conf.loading.load import study_names
 from conf.runtime.atomic_write import write_atomically
+from conf.runtime.child_process import PYTHON
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.home import Home
-from flows.servers.child import PYTHON
 from flows.servers.programs import POOL, clients
 
 SECONDS = 300.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
+from conf.runtime.child_process import PYTHON
 from conf.runtime.home import Home
 from flows.servers.postgres import for_mlflow
 from tasks.track import store
@@ -25,7 +26,7 @@ def main(port: str, postgres: str | None = None) -> None:
     else:
         kept = ["--serve-artifacts", "--artifacts-destination", home.artifacts.as_uri()]
         uri = for_mlflow(postgres)
-    command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    command = [*PYTHON, "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", port, "--workers", "1", "--backend-store-uri", uri, *kept]
     os.execv(command[0], command)  # noqa: S606  our own interpreter
 

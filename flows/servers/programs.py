@@ -8,9 +8,10 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
+from conf.runtime.child_process import PYTHON
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
-from flows.servers.child import PYTHON, Program, answers
+from flows.servers.child import Program, answers
 from flows.servers.postgres import environment, for_prefect
 from flows.servers.prefect import PrefectServer
 from flows.servers.state import Servers
@@ -69,7 +70,7 @@ def mlflow(home: Home, port: int, postgres: str | None = None) -> Program:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         },
         log=home.logs / "mlflow.log",
-        is_well=lambda: answers(f"http://127.0.0.1:{port}/health"),
+        is_healthy=lambda: answers(f"http://127.0.0.1:{port}/health"),
     )
 
 
@@ -82,7 +83,7 @@ def worker(home: Home, api: str) -> Program:
         command=[*command, "--type", "process", "--name", name],
         environment=clients(home, api),
         log=home.logs / "worker.log",
-        is_well=lambda: is_online(api, name),
+        is_healthy=lambda: is_online(api, name),
         grace=FLOW_GRACE,
     )
 

@@ -63,7 +63,7 @@ class Site:
         say("starting the worker")
         site._run(worker(home, prefect.url))
         for child in site.children.values():
-            child.wait_well(START_SECONDS)
+            child.wait_healthy(START_SECONDS)
         return site
 
     def _run(self, program: Program) -> None:

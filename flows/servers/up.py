@@ -15,11 +15,12 @@ from types import FrameType
 from rich.console import Console
 from rich.table import Table
 
+from conf.runtime.child_process import PYTHON
 from conf.runtime.errors import BadInput, DenseError, Held
 from conf.runtime.home import Home
 from flows.servers import postgres as database
 from flows.servers import state as servers
-from flows.servers.child import PYTHON, answers, log_tail, wait_until
+from flows.servers.child import answers, log_tail, wait_until
 from flows.servers.programs import Ports, is_online, recording
 from flows.servers.state import Servers, Service
 
@@ -101,7 +102,7 @@ def ps() -> None:
     for name in ("", "state", "process", "page", "log"):
         table.add_column(name)
     for service in found.services:
-        state = "well" if is_well(home, found, service) else "[red]does not answer[/red]"
+        state = "well" if is_healthy(home, found, service) else "[red]does not answer[/red]"
         cells = (service.name, state, str(service.pid), service.page or "", service.log)
         table.add_row(*cells)
     OUT.print(table)
@@ -110,7 +111,7 @@ def ps() -> None:
     OUT.print(f"[dim]kept by {holder}[/dim]")
 
 
-def is_well(home: Home, found: Servers, service: Service) -> bool:
+def is_healthy(home: Home, found: Servers, service: Service) -> bool:
     """Whether a service does its work now."""
     if service.health:
         return answers(service.health)

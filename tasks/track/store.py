@@ -36,7 +36,8 @@ def tracking_uri(home: Home) -> str:
     Raises:
         BadInput: `servers.json` cannot be read.
     """
-    return os.environ.get("MLFLOW_TRACKING_URI") or _named_server(home) or own_uri(home)
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    return given or named_server(home, "mlflow", "MLFLOW_TRACKING_URI") or own_uri(home)
 
 
 def shown(text: str) -> str:
@@ -99,16 +100,24 @@ def _start(home: Home, uri: str) -> None:
         _require_answer(home, uri)
 
 
-def _named_server(home: Home) -> str | None:
+def named_server(home: Home, name: str, variable: str) -> str | None:
+    """Address of a server in the home's `servers.json`; None if the file names none.
+
+    Args:
+        home: the home.
+        name: key of the file, `prefect` or `mlflow`.
+        variable: environment variable that can name the server instead, for the message.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
     path = home.path / "servers.json"
     if not path.is_file():
         return None
     try:
-        url = json.loads(path.read_text()).get("mlflow")
+        url = json.loads(path.read_text()).get(name)
     except (OSError, ValueError, AttributeError) as error:
-        raise BadInput(
-            f"{path} cannot be read ({error}); remove it, or set MLFLOW_TRACKING_URI"
-        ) from error
+        raise BadInput(f"{path} cannot be read ({error}); remove it, or set {variable}") from error
     return url if isinstance(url, str) else None
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Self
 
+from conf.runtime.child_process import PYTHON
 from conf.runtime.errors import DenseError
 from tasks.train.engine.protocol import (
     REPORTS,
@@ -28,7 +29,7 @@ from tasks.train.engine.protocol import (
     StopCommand,
 )
 
-SERVER = ("-P", "-m", "tasks.train.trial.server")
+SERVER = (*PYTHON[1:], "tasks.train.trial.server")
 READY_SECONDS = 120.0
 READ_SIZE = 65_536
 

@@ -34,7 +34,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         state.write(home, programs.recording(ports, shown))
         mlflow = Child(programs.mlflow(home, ports.mlflow, shown))
         try:
-            mlflow.wait_well(120)
+            mlflow.wait_healthy(120)
             yield home
         finally:
             mlflow.close()

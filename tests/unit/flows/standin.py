@@ -20,7 +20,7 @@ class Stand(Child):
         self.log = self.program.log
 
     def wait(self) -> None:
-        self.wait_well(10)
+        self.wait_healthy(10)
 
 
 def served(home: Home, name: str, port: int) -> Program:
