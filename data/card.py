@@ -48,6 +48,10 @@ class ImageInputs(_Frozen):
     """Smallest raw pixel value."""
     high: float
     """Largest raw pixel value: 255 for 8-bit images."""
+    background: str | None = None
+    """Colour under transparent pixels, as #rrggbb; None: transparency was ignored (before 0.2)."""
+    brightest: float | None = None
+    """Value that became `high` in images with more than 8 bits a channel; None: the type's own."""
     normalize: Normalization | None = None
     """How `shift` and `scale` were fitted."""
     shift: tuple[float, ...]

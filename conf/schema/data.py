@@ -16,6 +16,13 @@ Pixels = Annotated[int, Field(ge=4, le=2_048)]
 Task = Literal["classification", "regression"]
 LabelTask = Literal["classification", "multilabel", "regression"]
 Classes = Literal["classification"]
+WHITE = "#ffffff"
+# Fields that studies of earlier versions lack are left out of the dump where they have their
+# default, so that digests stay.
+Background = Annotated[
+    str, Field(pattern=r"^#[0-9a-f]{6}$", exclude_if=lambda colour: colour == WHITE)
+]
+Brightest = Annotated[float | None, Field(gt=0.0, exclude_if=lambda value: value is None)]
 Encoding = Literal["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "gb18030", "shift_jis"]
 
 
@@ -201,6 +208,11 @@ class ImagesData(Section):
     """Width that every image is resized to."""
     channels: Literal[1, 3] = 3
     """Greyscale (1) or colour (3)."""
+    background: Background = WHITE
+    """Colour under transparent pixels, as #rrggbb."""
+    brightest: Brightest = None
+    """Largest pixel value of images with more than 8 bits a channel; that of the type when absent:
+    65,535 for 16-bit integers, 1 for floats."""
 
 
 class PairsData(Section):
@@ -263,6 +275,11 @@ class HubData(Section):
     """Width that every image is resized to."""
     channels: Literal[1, 3] = 3
     """Greyscale (1) or colour (3)."""
+    background: Background = WHITE
+    """Colour under transparent pixels, as #rrggbb."""
+    brightest: Brightest = None
+    """Largest pixel value of images with more than 8 bits a channel; that of the type when absent:
+    65,535 for 16-bit integers, 1 for floats."""
 
     @model_validator(mode="after")
     def _one_place(self) -> HubData:

@@ -17,13 +17,39 @@ import pyarrow as pa
 from PIL import Image, ImageOps
 
 from conf.schema.clean import ImageRules
+from conf.schema.data import WHITE, HubData, ImagesData
 from data.sources.base import spill
 from data.sources.rows import FixedListColumn, Report, Rows, chunks, fixed_list
 
 BLOCK = 256
-REASONS = ("unreadable", "too large", "blank", "blurred", "low contrast")
+REASONS = ("unreadable", "too large", "out of range", "blank", "blurred", "low contrast")
+
+BRIGHTEST = {"I": 65_535.0, "F": 1.0}
+"""Value that is white, by Pillow's mode: integers of 16 bits (Pillow gives some as 32), floats."""
 
 Pixels = npt.NDArray[np.uint8]
+
+
+class OutOfRange(ValueError):
+    """A pixel that the scale does not know: which brightness it has cannot be told."""
+
+
+@dataclass(frozen=True)
+class PixelScale:
+    """How pixels of any type become bytes from 0 to 255, the same for every image of a source."""
+
+    background: str | None = WHITE
+    """Colour under transparent pixels; None ignores transparency."""
+    brightest: float | None = None
+    """Value that becomes 255; None: the type's own (`BRIGHTEST`)."""
+
+    @classmethod
+    def of(cls, data: ImagesData | HubData) -> PixelScale:
+        """The scale of a source."""
+        return cls(data.background, data.brightest)
+
+
+PIXELS = PixelScale()
 
 
 @dataclass(frozen=True)
@@ -58,10 +84,21 @@ class Refused:
         return tuple(out)
 
 
-def decode(content: bytes | Path, shape: tuple[int, ...], rules: ImageRules) -> Pixels | str:
-    """Pixels of (height, width, channels), or the reason to refuse the image.
+def decode(
+    content: bytes | Path, shape: tuple[int, ...], rules: ImageRules, scale: PixelScale = PIXELS
+) -> Pixels | str:
+    """Decode an image: upright, of one size, in grey or colour.
 
     The size is known from the file's first bytes, so a bomb is refused before it is unpacked.
+
+    Args:
+        content: the file, or its bytes.
+        shape: (height, width, channels) of the result.
+        rules: bounds of the size.
+        scale: how pixels become bytes.
+
+    Returns:
+        uint8 of shape (height, width, channels), or the reason to refuse the image.
     """
     height, width, channels = shape
     try:
@@ -71,26 +108,48 @@ def decode(content: bytes | Path, shape: tuple[int, ...], rules: ImageRules) -> 
             # Decodes a JPEG at a fraction of its size where that is still large enough.
             image.draft(None, (width, height))
             image.load()
-            return resized(image, height, width, channels)
+            return resized(image, height, width, channels, scale)
     except Image.DecompressionBombError:
         return "too large"
+    except OutOfRange:
+        return "out of range"
     except (OSError, ValueError, SyntaxError, EOFError, IndexError):
         return "unreadable"
 
 
-def resized(image: Image.Image, height: int, width: int, channels: int) -> Pixels:
-    """An image upright, of one size, in grey or colour."""
+def resized(
+    image: Image.Image, height: int, width: int, channels: int, scale: PixelScale = PIXELS
+) -> Pixels:
+    """An image upright, of one size, in grey or colour, as uint8 of (height, width, channels).
+
+    Raises:
+        OutOfRange: a pixel is below 0 or above the scale's brightest.
+    """
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I") or upright.mode == "F":  # more than 8 bits a pixel
-        values = np.asarray(upright, dtype=np.float64)
-        if not np.isfinite(values).all():
-            raise ValueError("pixels that are no numbers")
-        top = max(255.0, float(values.max()))
-        upright = Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
+        upright = Image.fromarray(_as_bytes(upright, scale))
+    if scale.background is not None and upright.has_transparency_data:
+        under = Image.new("RGBA", upright.size, scale.background)
+        upright = Image.alpha_composite(under, upright.convert("RGBA"))
     plain = upright.convert("L" if channels == 1 else "RGB")
     if plain.size != (width, height):
         plain = plain.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(plain, dtype=np.uint8).reshape(height, width, channels)
+
+
+def _as_bytes(image: Image.Image, scale: PixelScale) -> Pixels:
+    """Integers or floats by one fixed scale: never by an image's own maximum, which would make a
+    dark image as bright as any other."""
+    values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("pixels that are no numbers")
+    brightest = BRIGHTEST["F" if image.mode == "F" else "I"]
+    brightest = brightest if scale.brightest is None else scale.brightest
+    if values.min() < 0 or values.max() > brightest:
+        raise OutOfRange(
+            f"pixels from {values.min():g} to {values.max():g}, not 0 to {brightest:g}"
+        )
+    return np.rint(values * (255.0 / brightest)).astype(np.uint8)
 
 
 def poor(pixels: Pixels, rules: ImageRules) -> str | None:
@@ -112,6 +171,7 @@ def image_rows(
     scratch: Path,
     *,
     classes: tuple[str, ...] = (),
+    scale: PixelScale = PIXELS,
 ) -> Rows:
     """Decode all images, a block at a time, into a file that is mapped."""
     refused = Refused()
@@ -120,7 +180,7 @@ def image_rows(
 
     def usable() -> Iterator[pa.RecordBatch]:
         nonlocal read
-        for numbered in _decoded(entries, shape, rules):
+        for numbered in _decoded(entries, shape, rules, scale):
             pixels = []
             for entry, found in numbered:
                 if isinstance(found, str):
@@ -156,12 +216,12 @@ def image_rows(
 
 
 def _decoded(
-    entries: Iterable[Entry], shape: tuple[int, ...], rules: ImageRules
+    entries: Iterable[Entry], shape: tuple[int, ...], rules: ImageRules, scale: PixelScale
 ) -> Iterator[list[tuple[Entry, Pixels | str]]]:
     """Blocks of entries with their pixels or the reason against them, in order."""
 
     def one(entry: Entry) -> tuple[Entry, Pixels | str]:
-        found = decode(entry.content, shape, rules)
+        found = decode(entry.content, shape, rules, scale)
         return entry, found if isinstance(found, str) else poor(found, rules) or found
 
     stream = iter(entries)

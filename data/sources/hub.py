@@ -43,10 +43,11 @@ class HubSource:
         found = self._open()
         labels = self._labels(found)
         if self._data.image:
-            from data.sources.decode import image_rows
+            from data.sources.decode import PixelScale, image_rows
 
             shape = (self._data.height, self._data.width, self._data.channels)
-            return image_rows(self._entries(found, labels), shape, self._rules, scratch)
+            scale, entries = PixelScale.of(self._data), self._entries(found, labels)
+            return image_rows(entries, shape, self._rules, scratch, scale=scale)
         return self._plain(found, labels)
 
     def _open(self) -> Any:

@@ -49,14 +49,15 @@ class ImagesSource:
 
     def read(self, scratch: Path) -> Rows:
         """Decode every image."""
-        from data.sources.decode import image_rows
+        from data.sources.decode import PixelScale, image_rows
         from data.sources.table_file import TableFile
 
         shape = (self._data.height, self._data.width, self._data.channels)
+        scale = PixelScale.of(self._data)
         if not self._data.table:
-            return image_rows(self._foldered(), shape, self._rules, scratch)
+            return image_rows(self._foldered(), shape, self._rules, scratch, scale=scale)
         file = TableFile(self._table()[0])
-        rows = image_rows(self._listed(file), shape, self._rules, scratch)
+        rows = image_rows(self._listed(file), shape, self._rules, scratch, scale=scale)
         read = (rows.read or 0) + file.broken.count
         report = file.broken.report(read, file.path)
         return replace(rows, read=read, reports=(report, *rows.reports))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from conf.schema.data import CategoricalColumns
+from conf.schema.data import CategoricalColumns, HubData, ImagesData
 from conf.schema.study import Study
-from data.card import DataCard, Inputs
+from data.card import DataCard, ImageInputs, Inputs, TableInputs
 from data.sources import Source
+from data.sources.decode import PIXELS, PixelScale
 from data.sources.rows import Report, Rows
 from tasks.prepare import fitted_cleaning
 from tasks.prepare.check_kind import check_kind
@@ -129,7 +130,12 @@ def _inputs(
     train = rows.keep(splits == TRAIN)
     if rows.kind in ("image", "table"):
         missing = getattr(study.data, "missing", ())
-        return rows, fit.inputs(train, study.clean, filling, missing), None
+        inputs: ImageInputs | TableInputs = fit.inputs(train, study.clean, filling, missing)
+        if isinstance(inputs, ImageInputs):
+            data = study.data
+            scale = PixelScale.of(data) if isinstance(data, ImagesData | HubData) else PIXELS
+            inputs = inputs.model_copy(update=asdict(scale))
+        return rows, inputs, None
     tokenizer = bpe.trained(train, study.clean.text)
     rows = bpe.encoded(rows, tokenizer)
     return rows, bpe.inputs(rows, tokenizer, study.clean.text), tokenizer.to_str()

@@ -205,9 +205,10 @@ def is_image(path: Path) -> bool:
 def _pixels(file: Path, inputs: ImageInputs) -> Floats:
     """One image decoded as in `prepare`, in the model's input range; 2-dimensional if grey."""
     from conf.schema.clean import ImageRules
-    from data.sources.decode import decode
+    from data.sources.decode import PixelScale, decode
 
-    pixels = decode(file, inputs.shape, ImageRules())
+    scale = PixelScale(inputs.background, inputs.brightest)
+    pixels = decode(file, inputs.shape, ImageRules(), scale)
     if isinstance(pixels, str):
         raise BadInput(f"{file} cannot be read as an image: it is {pixels} or missing")
     low, high = inputs.low, inputs.high

@@ -425,6 +425,58 @@ def test_bytes_of_any_kind_are_an_image_or_refused():
     assert found >= {"unreadable", (8, 8, 3)} and found <= {*REASONS, (8, 8, 3)}
 
 
+def encoded(values: np.ndarray, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "brightest", "grey"),
+    [
+        (np.full((4, 4), 257, np.uint16), "PNG", None, 1),
+        (np.full((4, 4), 257, np.uint16), "TIFF", None, 1),
+        (np.full((4, 4), 65_535, np.uint16), "PNG", None, 255),
+        (np.full((4, 4), 819, np.uint16), "PNG", 4_095, 51),
+        (np.full((4, 4), 0.2, np.float32), "TIFF", None, 51),
+        (np.full((4, 4), 51.0, np.float32), "TIFF", 255, 51),
+        (np.full((4, 4), 51.0, np.float32), "TIFF", None, "out of range"),
+        (np.full((4, 4), -0.5, np.float32), "TIFF", None, "out of range"),
+    ],
+    ids=["dark", "dark TIFF", "white", "12 bits", "float", "float to 255", "too bright", "below 0"],
+)
+def test_pixels_of_more_than_8_bits_have_one_scale(
+    values: np.ndarray, kind: str, brightest: float | None, grey: int | str
+) -> None:
+    from conf.schema.clean import ImageRules
+    from data.sources.decode import PixelScale, decode
+
+    scale = PixelScale(brightest=brightest)
+    pixels = decode(encoded(values, kind), (4, 4, 1), ImageRules(), scale)
+    assert pixels == grey if isinstance(pixels, str) else (pixels == grey).all()
+
+
+@pytest.mark.parametrize(
+    ("background", "colour"),
+    [("#ffffff", [255, 255, 255]), ("#102030", [16, 32, 48]), (None, [9, 9, 9])],
+    ids=["white", "declared", "ignored, as in earlier versions"],
+)
+def test_transparent_pixels_show_the_background(background: str | None, colour: list[int]) -> None:
+    from conf.schema.clean import ImageRules
+    from data.sources.decode import PixelScale, decode
+
+    clear = np.full((4, 4, 4), [9, 9, 9, 0], np.uint8)
+    pixels = decode(encoded(clear, "PNG"), (4, 4, 3), ImageRules(), PixelScale(background))
+    assert not isinstance(pixels, str) and pixels[0, 0].tolist() == colour
+
+
+def test_defaults_of_new_fields_leave_digests_as_they_were() -> None:
+    from conf.schema.data import ImagesData
+
+    assert not {"background", "brightest"} & ImagesData(path="x").model_dump().keys()
+    assert ImagesData(path="x", background="#000000").model_dump()["background"] == "#000000"
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_any_number_of_labels_from_every_format(home, place, tmp_path, suffix):
     import pyarrow as pa
