@@ -1,4 +1,4 @@
-"""A trained network for inference: raw inputs in, probabilities out."""
+"""Networks for inference: raw inputs in, predictions out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from models.networks.targets import target_of
 
 
 class Serving(nn.Module):
-    """A network with its normalisation inside, in evaluation mode.
+    """A network with the normalisation of its inputs, in evaluation mode.
 
     Takes raw images as floats of shape (n, height, width) or (n, height, width, channels), or raw
-    rows of shape (n, features); gives probabilities of shape (n, classes), or numbers (n, 1).
-    What is said follows from the card: a softmax, a sigmoid for labels of which a row has several,
-    or numbers.
+    rows of shape (n, features). Predicts by the task of the data card: probabilities of shape
+    (n, classes) by softmax, or by sigmoid for multilabel tasks, or numbers of shape (n, 1).
     """
 
     shift: Tensor
@@ -29,7 +28,7 @@ class Serving(nn.Module):
 
     def __init__(self, net: nn.Module, inputs: VectorInputs, card: DataCard | None = None) -> None:
         super().__init__()
-        self.net, self.says = net, target_of(card)
+        self.net, self.target = net, target_of(card)
         self._image = inputs.kind == "image"
         shift, scale = inputs.shift_and_scale()
         self.register_buffer("shift", torch.from_numpy(shift.copy()))
@@ -46,59 +45,63 @@ class Serving(nn.Module):
             x = x.unsqueeze(1) if x.ndim == 3 else x.permute(0, 3, 1, 2)
         if self.fill is not None:
             x = torch.where(torch.isnan(x), self.fill, x)
-        said: Tensor = self.says(self.net(((x - self.shift) / self.scale).float()))
-        return said
+        predictions: Tensor = self.target(self.net(((x - self.shift) / self.scale).float()))
+        return predictions
 
 
 class TextServing(nn.Module):
-    """A network of texts with its softmax, or what the card asks for, in evaluation mode.
+    """A text network in evaluation mode; predicts by the task of the data card, as `Serving` does.
 
-    Takes tokens int64[n, length] and their mask bool[n, length]; gives probabilities (n, classes),
-    or numbers (n, 1).
+    Takes tokens int64[n, length] and their mask bool[n, length].
     """
 
     def __init__(self, net: nn.Module, card: DataCard | None = None) -> None:
         super().__init__()
-        self.net, self.says = net, target_of(card)
+        self.net, self.target = net, target_of(card)
         self.eval()
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Predictions of tokens, shape (n, outputs)."""
-        said: Tensor = self.says(self.net(tokens, mask).float())
-        return said
+        predictions: Tensor = self.target(self.net(tokens, mask).float())
+        return predictions
 
 
 def load_net(
     config: TrialConfig, card: DataCard, weights: Path, parts: Path | None = None
 ) -> nn.Module:
-    """The network with a trial's saved weights (`checkpoints/weights.safetensors`).
+    """The network of a trial with its trained weights.
 
-    Frozen weights are not among them; they stay as loaded.
+    Args:
+        config: The trial's configuration.
+        card: The data card.
+        weights: `checkpoints/weights.safetensors`, without the frozen weights: those come from the
+            pre-trained files.
+        parts: Folder of the prepared splits; required for pre-trained models.
 
     Raises:
-        RuntimeError: the weights do not fit the network.
+        RuntimeError: The weights do not fit the network.
     """
     from safetensors.torch import load_file
 
     net = build_net(config, card, parts)
-    # A head on kept features is trained alone, and served behind the network that makes them.
+    # A head on cached features is trained alone, and served behind the frozen network.
     prefix = "head." if uses_cached_features(config) else ""
     saved = {
         prefix + name.removeprefix("net."): tensor for name, tensor in load_file(weights).items()
     }
-    every = net.named_parameters(remove_duplicate=False)
-    frozen = {name for name, parameter in every if not parameter.requires_grad}
-    found = net.load_state_dict(saved, strict=False)
+    parameters = net.named_parameters(remove_duplicate=False)
+    frozen = {name for name, parameter in parameters if not parameter.requires_grad}
+    result = net.load_state_dict(saved, strict=False)
     frozen |= {name for name, _ in net.named_buffers() if isinstance(config.model, Head)}
-    if found.unexpected_keys or set(found.missing_keys) - frozen:
-        net.load_state_dict(saved)  # says which are missing
+    if result.unexpected_keys or set(result.missing_keys) - frozen:
+        net.load_state_dict(saved)  # raises, and names the missing keys
     return net
 
 
 def load_serving(
     config: TrialConfig, card: DataCard, weights: Path, parts: Path | None = None
 ) -> Serving | TextServing:
-    """The served form of a trial's saved weights, with adapters merged into the layers."""
+    """The network of a trial ready to serve, with its adapters merged; arguments of `load_net`."""
     net = load_net(config, card, weights, parts)
     merged = getattr(net, "merged", None)
     net = net if merged is None else merged()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from conf.runtime.errors import DenseError
 from conf.runtime.types import Floats32
 from conf.schema.estimators import GradientBoosting, Knn, Linear, RandomForest, Svm
 from conf.schema.model import Model
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 WORD = r"(?u)\b\w+\b"
 """Token pattern that includes words of one letter, which the default of scikit-learn skips."""
@@ -23,24 +26,24 @@ STEPS = 1_000
 
 @dataclass(frozen=True)
 class FitContext:
-    """What an estimator is built for, beside its settings."""
+    """Arguments of an estimator besides its settings."""
 
     targets: NDArray
-    """Of the training rows: classes (n,), or floats (n,) where numbers are predicted."""
+    """Targets of the training rows: classes, shape (n,), or floats, shape (n,), in regression."""
     seed: int
-    """Below 2**32, as scikit-learn takes it."""
+    """Below 2**32, the limit of scikit-learn."""
     threads: int
     balanced: bool
-    """Whether all classes weigh the same in sum."""
+    """Whether classes are weighted inversely to their frequency."""
 
     @property
     def regresses(self) -> bool:
-        """Whether numbers are predicted."""
+        """Whether the task is regression."""
         return self.targets.dtype.kind == "f"
 
     @property
     def class_weight(self) -> dict[str, str]:
-        """The keyword argument that only classifiers take, where it is asked for."""
+        """Keyword arguments for the class weights; empty in regression, which has none."""
         return {"class_weight": "balanced"} if self.balanced and not self.regresses else {}
 
 
@@ -52,20 +55,20 @@ def build_estimator(
     *,
     texts: bool = False,
     balanced: bool = False,
-) -> Any:
+) -> BaseEstimator:
     """An unfitted estimator.
 
     Args:
-        settings: its settings.
-        seed: determines everything random in it; the number of threads changes nothing.
-        threads: used to grow a forest.
-        targets: of the training rows: classes (n,), floats (n,) in regression, or (n, labels) in
-            multilabel tasks, which get one estimator for each label.
-        texts: whether rows are texts, of which TF-IDF n-grams are learnt.
-        balanced: whether classes are weighted inversely to their frequency.
+        settings: Settings of its kind.
+        seed: Seed of the estimator; the number of threads does not change the result.
+        threads: Threads to grow a forest with.
+        targets: Targets of the training rows: classes, shape (n,), floats, shape (n,), in
+            regression, or shape (n, labels) in multilabel tasks, which get an estimator per label.
+        texts: Whether rows are texts, encoded as TF-IDF n-grams.
+        balanced: Whether classes are weighted inversely to their frequency.
 
     Raises:
-        DenseError: a class or label has too few training rows.
+        DenseError: A class or label has too few training rows.
     """
     if texts:
         assert isinstance(settings, Linear)
@@ -77,20 +80,19 @@ def build_estimator(
 
         if (targets.min(axis=0) == targets.max(axis=0)).any():
             raise DenseError(
-                f"model.kind {settings.kind}: every training row has a label, or none has it, and "
-                "so it cannot be learnt; leave that label out of the data"
+                f"model.kind {settings.kind}: a label applies to all training rows or to "
+                "none, so that it cannot be learnt; leave that label out of the data"
             )
-        rarest = targets[:, min(range(targets.shape[1]), key=lambda k: _fewest(targets[:, k]))]
-        whole = rarest.astype(np.int64)
+        rarest = min(targets.T, key=_fewest).astype(np.int64)
         return MultiOutputClassifier(
-            build_estimator(settings, seed, threads, whole, balanced=balanced)
+            build_estimator(settings, seed, threads, rarest, balanced=balanced)
         )
     return settings.capabilities.load_network()(
         settings, FitContext(targets, seed % 2**32, threads, balanced)
     )
 
 
-def random_forest(settings: RandomForest, fit: FitContext) -> Any:
+def random_forest(settings: RandomForest, fit: FitContext) -> BaseEstimator:
     """Random forest."""
     from sklearn import ensemble
 
@@ -106,7 +108,7 @@ def random_forest(settings: RandomForest, fit: FitContext) -> Any:
     )
 
 
-def gradient_boosting(settings: GradientBoosting, fit: FitContext) -> Any:
+def gradient_boosting(settings: GradientBoosting, fit: FitContext) -> BaseEstimator:
     """Histogram-based gradient boosting."""
     from sklearn import ensemble
 
@@ -127,7 +129,7 @@ def gradient_boosting(settings: GradientBoosting, fit: FitContext) -> Any:
     )
 
 
-def knn(settings: Knn, fit: FitContext) -> Any:
+def knn(settings: Knn, fit: FitContext) -> BaseEstimator:
     """Nearest neighbours by brute force: skops cannot store scikit-learn's search trees."""
     from sklearn import neighbors
 
@@ -140,7 +142,7 @@ def knn(settings: Knn, fit: FitContext) -> Any:
     )
 
 
-def linear(settings: Linear, fit: FitContext) -> Any:
+def linear(settings: Linear, fit: FitContext) -> BaseEstimator:
     """Logistic regression, or ridge regression for numbers."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -149,12 +151,12 @@ def linear(settings: Linear, fit: FitContext) -> Any:
     return LogisticRegression(C=settings.c, max_iter=STEPS, **fit.class_weight)
 
 
-def svm(settings: Svm, fit: FitContext) -> Any:
+def svm(settings: Svm, fit: FitContext) -> BaseEstimator:
     """Support vector machine."""
     return _regressing_svm(settings) if fit.regresses else _classifying_svm(settings, fit)
 
 
-def _on_ngrams(settings: Linear, linear: Any) -> Any:
+def _on_ngrams(settings: Linear, linear: BaseEstimator) -> BaseEstimator:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import Pipeline
 
@@ -168,8 +170,8 @@ def _on_ngrams(settings: Linear, linear: Any) -> Any:
     return Pipeline([("ngrams", ngrams), ("linear", linear)])
 
 
-def _regressing_svm(settings: Svm) -> Any:
-    """On standardised targets, so that one range of `c` fits every scale."""
+def _regressing_svm(settings: Svm) -> BaseEstimator:
+    """SVR on standardised targets, so that one range of `c` fits every scale."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVR
@@ -181,8 +183,8 @@ def _regressing_svm(settings: Svm) -> Any:
     return TransformedTargetRegressor(machine, transformer=StandardScaler())
 
 
-def _classifying_svm(settings: Svm, fit: FitContext) -> Any:
-    """Probabilities are calibrated on a stratified cross-validation (Platt scaling)."""
+def _classifying_svm(settings: Svm, fit: FitContext) -> BaseEstimator:
+    """SVC, its probabilities calibrated by stratified cross-validation (Platt scaling)."""
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.model_selection import StratifiedKFold
     from sklearn.svm import SVC
@@ -194,32 +196,33 @@ def _classifying_svm(settings: Svm, fit: FitContext) -> Any:
     fewest = _fewest(fit.targets)
     if fewest < 2:
         raise DenseError(
-            "model.kind svm: a class has one training row, so that its probabilities cannot be "
-            "fitted; raise clean.class_floor or use another kind"
+            "model.kind svm: a class has only one training row, too few to calibrate its "
+            "probabilities; raise clean.class_floor or use another kind"
         )
     folds = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=fit.seed)
     return CalibratedClassifierCV(machine, cv=folds, ensemble=False)
 
 
 def _fewest(targets: NDArray) -> int:
+    """Number of training rows of the rarest class."""
     return int(np.unique(targets, return_counts=True)[1].min())
 
 
-def probabilities(estimator: Any, x: NDArray, classes: int) -> Floats32:
+def probabilities(estimator: BaseEstimator, x: NDArray, classes: int) -> Floats32:
     """Probabilities of shape (rows, classes or labels); 0 for classes without training rows."""
-    said = estimator.predict_proba(x)
-    if isinstance(said, list):  # an estimator a label
-        return np.stack([each[:, 1] for each in said], axis=1).astype(np.float32)
-    found = np.zeros((len(x), classes), dtype=np.float32)
-    found[:, estimator.classes_] = said
-    return found
+    predicted = estimator.predict_proba(x)
+    if isinstance(predicted, list):  # one array per label
+        return np.stack([each[:, 1] for each in predicted], axis=1).astype(np.float32)
+    result = np.zeros((len(x), classes), dtype=np.float32)
+    result[:, estimator.classes_] = predicted
+    return result
 
 
-def numbers(estimator: Any) -> int:
+def numbers(estimator: BaseEstimator) -> int:
     """Size of an estimator: nodes of its trees, stored numbers, or coefficients."""
     if hasattr(estimator, "steps"):
         return numbers(estimator[-1])
-    if hasattr(estimator, "estimators_"):  # trees, or one a label
+    if hasattr(estimator, "estimators_"):  # trees, or one per label
         return sum(map(numbers, estimator.estimators_))
     if hasattr(estimator, "tree_"):
         return int(estimator.tree_.node_count)

@@ -6,14 +6,17 @@ import json
 from copy import copy
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import DenseError
 
-# What our estimators hold and skops does not know by itself; nothing else is ever loaded.
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+# Types inside our estimators that skops does not trust by default; no others are loaded.
 TRUSTED = (
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -23,37 +26,37 @@ TRUSTED = (
 )
 
 
-def as_bytes(estimator: Any) -> bytes:
-    """An estimator as a skops file.
+def as_bytes(estimator: BaseEstimator) -> bytes:
+    """Serialise an estimator by skops.
 
-    The vocabulary of n-grams is stored as one JSON string: skops would write a file for every entry
-    of a mapping.
+    The vocabulary of n-grams is stored as one JSON string, since skops would write a file for each
+    of its entries.
     """
     import skops.io
 
     if hasattr(estimator, "steps"):
         ngrams, estimator = copy(estimator[0]), copy(estimator)
-        known = ngrams.vocabulary_
-        ngrams.vocabulary_ = json.dumps(sorted(known, key=known.__getitem__))
+        vocabulary = ngrams.vocabulary_
+        ngrams.vocabulary_ = json.dumps(sorted(vocabulary, key=vocabulary.__getitem__))
         estimator.steps = [(estimator.steps[0][0], ngrams), estimator.steps[1]]
     content: bytes = skops.io.dumps(estimator)
     return content
 
 
 def same_estimators(one: Path, other: Path) -> bool:
-    """Whether two skops files hold the same numbers and settings, bit for bit.
+    """Whether two skops files contain the same arrays and settings, bit for bit.
 
-    The files themselves differ: they name arrays by memory addresses.
+    The files themselves differ, since skops names arrays by memory address.
     """
     return _content(one) == _content(other)
 
 
-def _content(path: Path) -> Any:
+def _content(path: Path) -> object:
     from zipfile import ZipFile
 
     with ZipFile(path) as file:
 
-        def plain(node: Any) -> Any:
+        def plain(node: object) -> object:
             if isinstance(node, list):
                 return [plain(each) for each in node]
             if not isinstance(node, dict):
@@ -66,18 +69,18 @@ def _content(path: Path) -> Any:
         return plain(json.loads(file.read("schema.json")))
 
 
-def _values(array: NDArray) -> tuple[Any, ...]:
-    """The values of an array, without the padding between fields of its rows."""
+def _values(array: NDArray) -> tuple[object, ...]:
+    """The bytes of an array, without the padding between the fields of a structured one."""
     fields = array.dtype.names or ()
     columns = [array[name].tobytes() for name in fields] or [array.tobytes()]
     return (array.shape, str(array.dtype), *columns)
 
 
-def load_estimator(path: Path) -> Any:
+def load_estimator(path: Path) -> BaseEstimator:
     """An estimator from a skops file.
 
     Raises:
-        DenseError: the file is missing, damaged, or holds types that are not trusted.
+        DenseError: The file is missing, damaged, or contains types that are not trusted.
     """
     from zipfile import BadZipFile
 
@@ -85,13 +88,13 @@ def load_estimator(path: Path) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        found = skops.io.load(path, trusted=list(TRUSTED))
-        if hasattr(found, "steps"):
-            ngrams = json.loads(found[0].vocabulary_)
-            found[0].vocabulary_ = {ngram: place for place, ngram in enumerate(ngrams)}
-        return found
+        estimator = skops.io.load(path, trusted=list(TRUSTED))
+        if hasattr(estimator, "steps"):
+            ngrams = json.loads(estimator[0].vocabulary_)
+            estimator[0].vocabulary_ = {ngram: index for index, ngram in enumerate(ngrams)}
+        return estimator
     except (OSError, ValueError, KeyError, BadZipFile, UntrustedTypesFoundException) as error:
         raise DenseError(
             f"{path} cannot be read as a trained estimator ({error}); delete its folder and run "
-            "the study again to train it anew"
+            "the study again to retrain it"
         ) from error

@@ -5,12 +5,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 Loss = Callable[[Tensor, Mapping[str, Tensor]], Tensor]
+
+
+class TextNet(Protocol):
+    """A network of texts whose token embeddings can be perturbed."""
+
+    def embeddings(self) -> nn.Module:
+        """The layer of the token embeddings."""
+
+    def __call__(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Logits of tokens, shape (n, outputs)."""
 
 
 def adversarial_losses(
@@ -24,7 +34,7 @@ def adversarial_losses(
     perturbation of a row depends on that row alone, so that micro-batches give the same result.
     """
     if "mask" in batch:
-        return _adversarial_text_losses(net, batch, epsilon, loss)
+        return _adversarial_text_losses(cast(TextNet, net), batch, epsilon, loss)
     x = batch["x"].detach().requires_grad_()
     plain = loss(net(x), batch)
     (gradient,) = torch.autograd.grad(plain, x, retain_graph=True)
@@ -32,7 +42,7 @@ def adversarial_losses(
 
 
 def _adversarial_text_losses(
-    net: Any, batch: Mapping[str, Tensor], epsilon: float, loss: Loss
+    net: TextNet, batch: Mapping[str, Tensor], epsilon: float, loss: Loss
 ) -> tuple[Tensor, Tensor]:
     layer, x, mask = net.embeddings(), batch["x"], batch["mask"]
     with _watched(layer) as seen:
@@ -50,7 +60,7 @@ def _watched(layer: nn.Module) -> Iterator[list[Tensor]]:
     """Record the output of a layer with a gradient, even if the layer is frozen."""
     seen: list[Tensor] = []
 
-    def note(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    def note(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         given = output if output.requires_grad else output.detach().requires_grad_()
         seen.append(given)
         return given

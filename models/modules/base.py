@@ -36,11 +36,11 @@ class TrainableModule(pl.LightningModule):
         """Share of the batch in this micro-batch; set by `tasks.train.trial.accumulation`."""
 
     @property
-    def inference_net(self) -> Any:
+    def inference_net(self) -> nn.Module:
         """The network to predict with: the averaged one, if there is any."""
         return self.net if self.average is None else self.average.net
 
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+    def optimizer_step(self, *args: object, **kwargs: object) -> None:
         """Step the optimiser, then update the rank allocation and the weight average."""
         super().optimizer_step(*args, **kwargs)
         if self.allocation is not None:
@@ -67,7 +67,7 @@ class TrainableModule(pl.LightningModule):
         if self.allocation is not None:
             self.allocation.restore(checkpoint[RANKS])
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> dict[str, object]:
         """The optimiser, and a schedule that is stepped after every optimiser step."""
         factors: dict[nn.Parameter, float] = getattr(self.net, "lr_factors", dict)()
         optimizer = self.wrapped_optimizer(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -73,7 +72,7 @@ class PredictorModule(TrainableModule):
             steps = self.trainer.global_step + int(self.trainer.num_training_batches)
             self.log("train/epsilon", self.private.spent(steps))
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
         """The state without frozen weights."""
         state = super().state_dict(*args, **kwargs)
         frozen = {

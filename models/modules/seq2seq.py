@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -13,7 +13,7 @@ from conf.schema.seq2seq import Causal, Seq2Seq
 from conf.schema.study import TrialConfig
 from data.card import PairsInputs
 from models.modules.base import TrainableModule
-from models.modules.seq2seq_loss import sequence_losses, unsaved_parameters
+from models.modules.seq2seq_loss import PairsBatch, sequence_losses, unsaved_parameters
 from models.networks.gru import GruNet, beam, greedy
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Seq2SeqModule(TrainableModule):
         self._usual = inputs.lengths["target"].median + 1.0
         self._tokenizer = tokenizer
 
-    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+    def training_step(self, batch: PairsBatch, batch_idx: int) -> Tensor:
         """Mean loss of a batch, times its weight in the optimiser step."""
         losses = sequence_losses(self.net, batch, self._model.smoothing)
         loss = losses.mean() / self._usual
@@ -52,24 +52,28 @@ class Seq2SeqModule(TrainableModule):
             loss = loss + self.allocation.penalty()
         return loss * self.loss_weight
 
-    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
+    def validation_step(self, batch: PairsBatch, batch_idx: int) -> dict[str, object]:
         """`id`, `reference` and `hypothesis` as texts, `loss` (summed over the tokens of a target,
         in nats) and `tokens` (their number)."""
         return {
             "id": batch["id"],
             "reference": batch["reference"],
-            "hypothesis": self._texts(self._written(batch)),
-            "loss": sequence_losses(self.inference_net, batch, 0.0),
+            "hypothesis": self._texts(self._generated(batch)),
+            "loss": sequence_losses(self._inference_net, batch, 0.0),
             "tokens": batch["y_mask"][:, 1:].sum(dim=1),
         }
 
-    def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
+    def predict_step(self, batch: PairsBatch, batch_idx: int) -> dict[str, object]:
         """Like `validation_step`."""
         return self.validation_step(batch, batch_idx)
 
-    def _written(self, batch: dict[str, Any]) -> list[list[int]]:
+    @property
+    def _inference_net(self) -> GruNet | PretrainedSeq2SeqNet:
+        return cast("GruNet | PretrainedSeq2SeqNet", self.inference_net)
+
+    def _generated(self, batch: PairsBatch) -> list[list[int]]:
         beams = self._model.beams if self._searches else 1
-        net: GruNet | PretrainedSeq2SeqNet = self.inference_net
+        net = self._inference_net
         if not isinstance(net, GruNet):
             return net.write(batch["x"], batch["mask"], beams)
         memory = net.encode(batch["x"], batch["mask"])
@@ -82,10 +86,10 @@ class Seq2SeqModule(TrainableModule):
             self._tokenizer = Tokenizer.from_file(str(self._tokenizer))
         return [text.strip() for text in self._tokenizer.decode_batch(tokens)]
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
         """The state without frozen weights and without aliases of tied weights."""
         state = super().state_dict(*args, **kwargs)
-        gone = {
+        unsaved = {
             f"{of}net.{name}" for name in unsaved_parameters(self.net) for of in ("", "average.")
         }
-        return {name: each for name, each in state.items() if name not in gone}
+        return {name: each for name, each in state.items() if name not in unsaved}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from torch import Tensor, nn
 
@@ -18,7 +17,36 @@ TOKENIZER = "tokenizer.json"
 """File of the prepared tokenizer, beside the splits."""
 
 
-def gru_arguments(model: Gru, inputs: PairsInputs) -> dict[str, Any]:
+class PairsBatch(TypedDict):
+    """A batch of n pairs of texts."""
+
+    id: Tensor
+    """Row numbers, shape (n,)."""
+    x: Tensor
+    """Source tokens, int64 of shape (n, length)."""
+    mask: Tensor
+    """True for tokens of the source."""
+    y: Tensor
+    """Target tokens from start to end, int64 of shape (n, length)."""
+    y_mask: Tensor
+    """True for tokens of the target."""
+    reference: list[str]
+    """The targets as texts."""
+
+
+class GruArguments(TypedDict):
+    """Keyword arguments of `GruNet`."""
+
+    vocabulary: int
+    width: int
+    layers: int
+    dropout: float
+    pad: int
+    start: int
+    end: int
+
+
+def gru_arguments(model: Gru, inputs: PairsInputs) -> GruArguments:
     """Keyword arguments of `GruNet`, as plain numbers; `inputs` is from the data card."""
     return {
         "vocabulary": inputs.vocabulary,
@@ -37,7 +65,7 @@ def gru_net(settings: Gru, inputs: PairsInputs, _outputs: int) -> GruNet:
 
 
 def sequence_losses(
-    net: GruNet | PretrainedSeq2SeqNet, batch: Mapping[str, Any], smoothing: float
+    net: GruNet | PretrainedSeq2SeqNet, batch: PairsBatch, smoothing: float
 ) -> Tensor:
     """Negative log-likelihood of each target, summed over its tokens in nats, shape (n,)."""
     if isinstance(net, GruNet):

@@ -6,7 +6,6 @@ Modules are named as in the published weights.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +38,7 @@ class SamePadded(nn.Conv2d):
 
 def convolution(
     inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1
-) -> Any:
+) -> nn.Module:
     """A convolution without bias: normalisation follows."""
     return SamePadded(inputs, outputs, kernel, stride, groups=groups, bias=False)
 

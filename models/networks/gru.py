@@ -1,7 +1,7 @@
-"""A compact encoder-decoder that writes texts: recurrent, with attention; and the search for texts.
+"""Recurrent encoder-decoder with attention for text generation; greedy and beam search.
 
-This file goes into the registered model as it is and is run there, where this project is absent:
-it imports torch and nothing else.
+A registered model contains a copy of this file and runs it without this project installed, so it
+imports torch alone.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """What the encoder made of n texts."""
+    """The encoder's output for n texts."""
 
     states: Tensor
-    """(n, source tokens, width)"""
+    """Hidden states, shape (n, source tokens, width)."""
     mask: Tensor
-    """(n, source tokens), true where there is a token."""
+    """Shape (n, source tokens): true for tokens, false for padding."""
     start: Tensor
-    """State that the decoder starts from: (layers, n, width)."""
+    """Initial state of the decoder, shape (layers, n, width)."""
 
     def take(self, rows: Tensor) -> EncodedTexts:
-        """Of these texts only, in this order."""
+        """The output for a selection of the texts, in this order."""
         return EncodedTexts(self.states[rows], self.mask[rows], self.start[:, rows])
 
 
 class GruNet(nn.Module):
-    """A bidirectional GRU reads, another GRU writes and looks back by attention.
+    """A bidirectional GRU encoder, and a GRU decoder with multiplicative attention.
 
-    Source and target share one vocabulary, and one table is the embedding of both and the output
-    layer. Tokens are int64; `pad`, `start` and `end` are their numbers in the vocabulary.
+    After Luong et al. 2015 (arXiv:1508.04025). Source and target share a vocabulary, whose
+    embedding is tied to the output layer (arXiv:1608.05859). Tokens are int64; `pad`, `start` and
+    `end` are the ids of the special tokens.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class GruNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def encode(self, source: Tensor, mask: Tensor) -> EncodedTexts:
-        """Read texts: `source` (n, tokens) and `mask`, true where there is a token."""
+        """Encode texts: `source` of shape (n, tokens), and its `mask`, true for tokens."""
         lengths = mask.sum(dim=1)
         packed = pack_padded_sequence(
             self.embedded(source), lengths.cpu(), batch_first=True, enforce_sorted=False
@@ -76,34 +77,45 @@ class GruNet(nn.Module):
         return EncodedTexts(states, mask, torch.tanh(self.bridge(both)))
 
     def embedded(self, tokens: Tensor) -> Tensor:
-        """Tokens as vectors, (n, tokens, width)."""
+        """Embeddings of tokens, shape (n, tokens, width)."""
         return self.dropout(self.embedding(tokens) * math.sqrt(self.embedding.embedding_dim))
 
     def decode(self, tokens: Tensor, state: Tensor, memory: EncodedTexts) -> tuple[Tensor, Tensor]:
-        """What is thought after each of `tokens` (n, steps): (n, steps, width), and the state
-        after the last."""
-        written, state = self.decoder(self.embedded(tokens), state.contiguous())
-        scores = self.query(written) @ memory.states.transpose(1, 2)
-        scores = scores / math.sqrt(written.shape[-1])
-        scores = scores.masked_fill(~memory.mask[:, None, :], -torch.inf)
-        seen = torch.softmax(scores, dim=-1) @ memory.states
-        return self.dropout(torch.tanh(self.mix(torch.cat([seen, written], dim=-1)))), state
+        """Decode `tokens` of shape (n, steps) from a state.
 
-    def logits(self, thoughts: Tensor) -> Tensor:
-        """Logits of the next token, (..., vocabulary), from (..., width)."""
-        return functional.linear(thoughts, self.embedding.weight, self.bias)
+        Returns:
+            The decoder's output after each token, shape (n, steps, width), and the last state.
+        """
+        hidden, state = self.decoder(self.embedded(tokens), state.contiguous())
+        scores = self.query(hidden) @ memory.states.transpose(1, 2)
+        scores = scores / math.sqrt(hidden.shape[-1])
+        scores = scores.masked_fill(~memory.mask[:, None, :], -torch.inf)
+        context = torch.softmax(scores, dim=-1) @ memory.states
+        return self.dropout(torch.tanh(self.mix(torch.cat([context, hidden], dim=-1)))), state
+
+    def logits(self, outputs: Tensor) -> Tensor:
+        """Logits of the next token, (..., vocabulary), from the decoder's output, (..., width)."""
+        return functional.linear(outputs, self.embedding.weight, self.bias)
 
     def losses(
         self, memory: EncodedTexts, target: Tensor, mask: Tensor, smoothing: float
     ) -> Tensor:
-        """Loss of each target, the sum over its tokens in nats, shape (n,).
+        """Cross-entropy of each target under teacher forcing, summed over its tokens, in nats.
 
-        `target` (n, tokens) goes from start to end and is given to the decoder; `mask` is true
-        where it has a token. The output layer, which costs most, sees no padding.
+        Padding is left out before the output layer, which costs most.
+
+        Args:
+            memory: The encoded sources.
+            target: Tokens from `start` to `end`, shape (n, tokens).
+            mask: True for tokens of the target, false for padding.
+            smoothing: Label smoothing.
+
+        Returns:
+            Shape (n,).
         """
-        thoughts, _ = self.decode(target[:, :-1], memory.start, memory)
+        outputs, _ = self.decode(target[:, :-1], memory.start, memory)
         known = mask[:, 1:]
-        logits = self.logits(thoughts[known]).float()
+        logits = self.logits(outputs[known]).float()
         each = functional.cross_entropy(
             logits, target[:, 1:][known], reduction="none", label_smoothing=smoothing
         )
@@ -111,78 +123,78 @@ class GruNet(nn.Module):
 
 
 def limits(mask: Tensor, longest: int) -> Tensor:
-    """The most tokens that each text may be answered with: a text that does not end by itself is
-    cut, at a length that does not depend on its neighbours."""
+    """Token limit of each generated text, shape (n,): a function of its source alone, so that a
+    text is cut at the same length in every batch."""
     return (2 * mask.sum(dim=1) + 10).clamp(max=longest)
 
 
 @torch.no_grad()
 def greedy(net: GruNet, memory: EncodedTexts, longest: int) -> list[list[int]]:
-    """Always the likeliest next token: for each text its tokens, without start and end."""
+    """Greedy search: the tokens of each text, without start and end."""
     most = limits(memory.mask, longest)
     token = torch.full((len(most), 1), net.start, device=most.device)
     state, open_ = memory.start, torch.ones_like(most, dtype=torch.bool)
-    written: list[Tensor] = []
+    generated: list[Tensor] = []
     for step in range(int(most.max())):
-        thoughts, state = net.decode(token, state, memory)
-        token = net.logits(thoughts[:, -1]).argmax(dim=-1, keepdim=True)
+        outputs, state = net.decode(token, state, memory)
+        token = net.logits(outputs[:, -1]).argmax(dim=-1, keepdim=True)
         open_ = open_ & (token[:, 0] != net.end) & (step < most)
-        written.append(torch.where(open_, token[:, 0], net.pad))
+        generated.append(torch.where(open_, token[:, 0], net.pad))
         if not open_.any():
             break
-    return _without(net.pad, torch.stack(written, dim=1))
+    return _without(net.pad, torch.stack(generated, dim=1))
 
 
 @torch.no_grad()
 def beam(
     net: GruNet, memory: EncodedTexts, longest: int, beams: int, penalty: float
 ) -> list[list[int]]:
-    """The likeliest whole text among those that `beams` alternatives a step lead to.
+    """Beam search with a length penalty: the tokens of each text, without start and end.
 
-    A text's log-likelihood is divided by ((5 + tokens) / 6) ** penalty: with 0 short texts are
-    preferred, as they are likelier, with more longer ones.
+    A text's log-likelihood is divided by ((5 + tokens) / 6) ** penalty (Wu et al. 2016,
+    arXiv:1609.08144): with 0 short texts are preferred, since they are likelier.
     """
     most = limits(memory.mask, longest)
     rows, device = len(most), most.device
     wide = memory.take(torch.arange(rows, device=device).repeat_interleave(beams))
     state, token = wide.start, torch.full((rows * beams, 1), net.start, device=device)
     scores = torch.full((rows, beams), -torch.inf, device=device)
-    scores[:, 0] = 0.0  # all alternatives are the same text still
+    scores[:, 0] = 0.0  # all beams are the same empty text
     texts = torch.zeros((rows, beams, 0), dtype=torch.int64, device=device)
     best = torch.full((rows,), -torch.inf, device=device)
-    found: list[list[int]] = [[] for _ in range(rows)]
+    results: list[list[int]] = [[] for _ in range(rows)]
     place = torch.arange(rows, device=device)[:, None]
     steps = int(most.max())
     for step in range(1, steps + 1):
-        thoughts, state = net.decode(token, state, wide)
-        logits = net.logits(thoughts[:, -1]).float()
+        outputs, state = net.decode(token, state, wide)
+        logits = net.logits(outputs[:, -1]).float()
         nexts = torch.log_softmax(logits, dim=-1).view(rows, beams, -1)
         nexts[:, :, net.pad] = nexts[:, :, net.start] = -torch.inf
         words = nexts.shape[-1]
-        # Twice as many: at most one of each alternative's is its end.
+        # Twice as many: at most one candidate of each beam is its end.
         top, index = (scores[:, :, None] + nexts).flatten(1).topk(2 * beams)
         parent, word = index // words, index % words
         ends = word == net.end
         length = ((5 + step) / 6) ** penalty
         whole = torch.where(ends, top / length, -torch.inf)
-        # At a text's limit what there is counts as whole.
+        # At its limit an open text is complete.
         whole = torch.where((most == step)[:, None] & ~ends, top / length, whole)
         value, chosen = whole[:, :beams].max(dim=1)
         for row in torch.nonzero((value > best) & (step <= most)).flatten().tolist():
             at = int(chosen[row])
             tail = [] if bool(ends[row, at]) else [int(word[row, at])]
-            found[row] = [*texts[row, int(parent[row, at])].tolist(), *tail]
+            results[row] = [*texts[row, int(parent[row, at])].tolist(), *tail]
             best[row] = value[row]
-        scores, kept = top.masked_fill(ends, -torch.inf).topk(beams)
-        parent, word = parent.gather(1, kept), word.gather(1, kept)
+        scores, surviving = top.masked_fill(ends, -torch.inf).topk(beams)
+        parent, word = parent.gather(1, surviving), word.gather(1, surviving)
         texts = torch.cat([texts[place, parent], word[:, :, None]], dim=2)
         state = state[:, (place * beams + parent).flatten()]
         token = word.reshape(-1, 1)
-        # What is open can only become worse, but for the penalty at its limit.
-        hope = scores[:, 0] / ((5 + most) / 6) ** max(penalty, 0.0)
-        if bool(((best >= hope) | (step >= most)).all()):
+        # An upper bound: the score of an open beam can only fall, but for the length penalty.
+        bound = scores[:, 0] / ((5 + most) / 6) ** max(penalty, 0.0)
+        if bool(((best >= bound) | (step >= most)).all()):
             break
-    return found
+    return results
 
 
 def _without(pad: int, tokens: Tensor) -> list[list[int]]:
@@ -192,7 +204,7 @@ def _without(pad: int, tokens: Tensor) -> list[list[int]]:
 def write(
     net: GruNet, source: Tensor, mask: Tensor, *, longest: int, beams: int, penalty: float
 ) -> list[list[int]]:
-    """Tokens of the text that answers each source; `beams` 1 is greedy."""
+    """Generate the tokens of a text for each source; one beam means greedy search."""
     with torch.no_grad():
         memory = net.encode(source, mask)
     if beams == 1:

@@ -1,4 +1,4 @@
-"""TextCNN: a convolutional network for texts, trained from scratch."""
+"""TextCNN: convolutional text classifier, trained from scratch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SPREAD = 0.1
 
 
 class TextCnnNet(nn.Module):
-    """Convolutions of several lengths over token embeddings, pooling, and a linear layer.
+    """Convolutions of several widths over token embeddings, pooling over time, a linear layer.
 
     After Kim 2014 (arXiv:1408.5882); with `pool: mean` close to the bag of n-grams of fastText
     (Joulin et al. 2017, arXiv:1607.01759). Takes tokens int64[n, length] and their mask
-    bool[n, length]; gives logits (n, outputs), which do not depend on the padding of a batch.
+    bool[n, length]; returns logits of shape (n, outputs), independent of the batch's padding.
     """
 
     def __init__(self, config: TextCnn, vocabulary: int, pad: int, outputs: int) -> None:
@@ -37,29 +37,31 @@ class TextCnnNet(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Logits, shape (n, outputs)."""
-        there = mask.unsqueeze(1)
-        vectors = self.dropout(self.embedding(x)).transpose(1, 2) * there
-        said = [self._pooled(functional.relu(each(_room(vectors, each))), there)
-                for each in self.filters]  # fmt: skip
-        logits: Tensor = self.head(self.dropout(torch.cat(said, dim=1)))
+        tokens = mask.unsqueeze(1)
+        vectors = self.dropout(self.embedding(x)).transpose(1, 2) * tokens
+        features = [self._pooled(functional.relu(each(_padded(vectors, each))), tokens)
+                    for each in self.filters]  # fmt: skip
+        logits: Tensor = self.head(self.dropout(torch.cat(features, dim=1)))
         return logits
 
     def embeddings(self) -> nn.Module:
-        """The layer that gives the vectors of tokens: what adversarial training moves."""
+        """The token embeddings, which adversarial training perturbs."""
         return self.embedding
 
-    def _pooled(self, answers: Tensor, there: Tensor) -> Tensor:
-        """Of (n, filters, length) one number a filter, or two; what begins in the padding does not
-        count, and no answer is below 0."""
-        known = answers * there
-        found = [known.amax(dim=2)] if self.pool != "mean" else []
+    def _pooled(self, activations: Tensor, tokens: Tensor) -> Tensor:
+        """Pool activations of shape (n, filters, length) over time, without those of the padding.
+
+        Activations are not negative, so that zeros do not change a maximum.
+        """
+        known = activations * tokens
+        pooled = [known.amax(dim=2)] if self.pool != "mean" else []
         if self.pool != "max":
-            found.append(known.sum(dim=2) / there.sum(dim=2))
-        return torch.cat(found, dim=1)
+            pooled.append(known.sum(dim=2) / tokens.sum(dim=2))
+        return torch.cat(pooled, dim=1)
 
 
-def _room(vectors: Tensor, filters: nn.Module) -> Tensor:
-    """Zeros behind the texts, so that runs may begin at every token, also of a short text."""
+def _padded(vectors: Tensor, filters: nn.Module) -> Tensor:
+    """Pad the end with zeros, so that a window begins at every token, also of a short text."""
     assert isinstance(filters, nn.Conv1d)
     return functional.pad(vectors, (0, filters.kernel_size[0] - 1))
 

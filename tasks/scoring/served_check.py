@@ -178,7 +178,7 @@ def _of_estimator(estimator: Any, batch: dict[str, Any], card: DataCard) -> Matr
 def _text_differences(model: PyFuncModel, request: ScoreRequest, card: DataCard) -> Matrix:
     """Difference of each target's loss per token, (rows,); infinite if a source is read as other
     tokens."""
-    from models.modules.seq2seq_loss import sequence_losses
+    from models.modules.seq2seq_loss import PairsBatch, sequence_losses
     from tasks.packaging.pack_seq2seq import load_network
 
     config, splits = request.candidate.config, request.train.parent
@@ -190,7 +190,7 @@ def _text_differences(model: PyFuncModel, request: ScoreRequest, card: DataCard)
     texts = [part.texts("source")[int(place)].as_py() for place in places]
     data, parts, first = plain(part, places, card, encoding_of(config, splits)), [], 0
     with torch.inference_mode():
-        for batch in _batches(data):
+        for batch in cast("Iterator[PairsBatch]", _batches(data)):
             tokens = batch["y_mask"][:, 1:].sum(dim=1)
             losses = [sequence_losses(net, batch, 0.0) for net in (trained, packed)]
             difference = ((losses[0] - losses[1]).abs() / tokens.clamp(min=1)).double().numpy()
