@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -22,37 +23,51 @@ ONE_CYCLE_START = 1 / 25
 that."""
 UNDECAYED = "_no_weight_decay"
 """Attribute of a parameter that is exempt from weight decay whatever its shape."""
+NORM = re.compile("Norm|GRN$")
+"""Pattern in the class name of a normalisation layer, such as ConvNeXt V2's `ConvNextV2GRN`."""
+POSITION = re.compile("position|pos_emb|rel_emb|rel_pos|relative|distance_emb|^wpe$", re.IGNORECASE)
+"""Pattern in the name of a table of positions, absolute or relative."""
+PLAIN = re.compile(r"(^|_)bias(_|$)|_tokens?$|^mask_emb$|scale|gamma|lambda")
+"""Pattern in the name of a parameter that is a bias, a learnt token or a scale."""
+BIAS_TABLE = re.compile(r"(^|_)rel\w*_bias$")
+"""Pattern in the name of a layer whose weight is a table of relative position biases."""
 
 
 def build_optimizer(
     train: Train,
     parameters: Iterable[nn.Parameter],
     factors: Mapping[nn.Parameter, float] | None = None,
+    exempt: Collection[nn.Parameter] = (),
 ) -> Optimizer:
     """The optimiser of `train.optimizer` over the parameters that require gradients.
 
-    One-dimensional parameters (biases and normalisation scales) and those marked `UNDECAYED` get no
-    weight decay.
+    One-dimensional parameters, those marked `UNDECAYED` and those in `exempt` get no weight decay.
 
     Args:
         train: the optimiser, its learning rate and weight decay (decoupled in AdamW,
             arXiv:1711.05101).
         parameters: all parameters of the network.
         factors: learning rates of parameters as multiples of `train.lr`; 1 where absent.
+        exempt: parameters without weight decay, see `undecayed`.
     """
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    factor_of = factors or {}
+    factor_of, plain = factors or {}, set(exempt)
+
+    def decayed(parameter: nn.Parameter) -> bool:
+        marked = getattr(parameter, UNDECAYED, False) or parameter in plain
+        return parameter.ndim > 1 and not marked
+
     groups = []
     for factor in dict.fromkeys(factor_of.get(parameter, 1.0) for parameter in trained):
         members = [parameter for parameter in trained if factor_of.get(parameter, 1.0) == factor]
         lr = train.lr * factor
         groups += [
             {
-                "params": [p for p in members if _is_decayed(p)],
+                "params": [p for p in members if decayed(p)],
                 "lr": lr,
                 "weight_decay": train.weight_decay,
             },
-            {"params": [p for p in members if not _is_decayed(p)], "lr": lr, "weight_decay": 0.0},
+            {"params": [p for p in members if not decayed(p)], "lr": lr, "weight_decay": 0.0},
         ]
     match train.optimizer:
         case "sgd":
@@ -67,8 +82,34 @@ def build_optimizer(
             return torch.optim.AdamW(groups, lr=train.lr)
 
 
-def _is_decayed(parameter: nn.Parameter) -> bool:
-    return parameter.ndim > 1 and not getattr(parameter, UNDECAYED, False)
+def undecayed(net: nn.Module) -> set[nn.Parameter]:
+    """Parameters that weight decay leaves out because of their role, whatever their shape.
+
+    These are biases, scales and shifts of normalisation layers, tables of positions, learnt tokens
+    such as ViT's class token, and scale factors: they do not multiply activations of a layer as a
+    weight matrix does, and pulling them to zero only moves them (compare `no_weight_decay` of timm,
+    https://github.com/huggingface/pytorch-image-models). Several have more than one dimension:
+    ConvNeXt V2's response normalisation (1, 1, 1, channels), Swin's relative position table
+    (offsets, heads), T5's (buckets, heads), XLNet's biases (heads, width).
+    """
+    return {
+        parameter
+        for path, module in net.named_modules()
+        for name, parameter in module.named_parameters(recurse=False)
+        if _is_plain(module, path, name)
+    }
+
+
+def _is_plain(module: nn.Module, path: str, name: str) -> bool:
+    """Whether a parameter of the module at this path has no weight decay."""
+    kind, owners = type(module).__name__, path.split(".")[-2:]
+    if PLAIN.search(name) or BIAS_TABLE.search(owners[-1]):
+        return True
+    if name != "weight" and POSITION.search(name):
+        return True
+    if "Embed" in kind or isinstance(module, nn.Embedding | nn.ParameterList):
+        return any(POSITION.search(each) for each in (*owners, kind))
+    return bool(NORM.search(kind))
 
 
 def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: float = 0.0) -> float:

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from conf.runtime.import_lightning import pl
 from conf.schema.train import Train
 from models.modules.weight_averaging import WeightAverage
-from models.optimizers import build_optimizer, build_schedule
+from models.optimizers import build_optimizer, build_schedule, undecayed
 from models.pretrained.adalora import RANKS, RankAllocation
 
 
@@ -71,7 +71,7 @@ class TrainableModule(pl.LightningModule):
         """The optimiser, and a schedule that is stepped after every optimiser step."""
         factors: dict[nn.Parameter, float] = getattr(self.net, "lr_factors", dict)()
         optimizer = self.wrapped_optimizer(
-            build_optimizer(self._train_config, self.net.parameters(), factors)
+            build_optimizer(self._train_config, self.net.parameters(), factors, undecayed(self.net))
         )
         schedule = build_schedule(self._train_config, optimizer, self._total_steps)
         return {
