@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,16 @@ PLAIN = ("the", "day", "was", "and", "film", "food", "with", "a", "very", "train
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
-def tiny_bert(folder: Path, *, layers: int = 2, head: int | None = None, pad: bool = True) -> Path:
-    """Write a BERT of about 10,000 weights; with `head` it can tell so many classes apart."""
+def tiny_bert(
+    folder: Path,
+    *,
+    layers: int = 2,
+    head: int | None = None,
+    names: Sequence[str] = (),
+    pad: bool = True,
+) -> Path:
+    """Write a BERT of about 10,000 weights; with `head` it classifies into so many classes, which
+    `names` may name."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import BertConfig, BertForSequenceClassification, BertModel
@@ -31,6 +40,7 @@ def tiny_bert(folder: Path, *, layers: int = 2, head: int | None = None, pad: bo
         intermediate_size=32,
         max_position_embeddings=24,
         num_labels=head or 2,
+        **({"id2label": dict(enumerate(names))} if names else {}),
     )
     net = BertModel(config) if head is None else BertForSequenceClassification(config)
     net.save_pretrained(folder)

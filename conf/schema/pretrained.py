@@ -125,8 +125,10 @@ class PretrainedClassifier(FineTuned):
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     """Layer-wise learning rate decay: each layer's learning rate as a multiple of the next higher
     one's (ULMFiT, arXiv:1801.06146; ELECTRA, arXiv:2003.10555)."""
-    head: Literal["auto", "new"] = "auto"
-    """Keep the weights' own head where it fits, or initialise a new one."""
+    head: Literal["auto", "new"] | dict[str, str] = "auto"
+    """Keep the weights' own head where they have one for the data's classes, matched by name
+    (`auto`), or initialise a new one (`new`). A mapping keeps it and names the head's class for
+    each class of the data, as in `{bad: LABEL_0, good: LABEL_1}`."""
 
 
 class Transformer(PretrainedClassifier):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +27,7 @@ from conf.schema.pretrained import (
 from conf.schema.seq2seq import Causal, Seq2Seq
 from data.assets.catalogue import ARCHIVES
 from data.assets.fetch import fetched
+from data.card import DataCard
 
 CONFIG = "config.json"
 TABLES = Path("models", "auto", "modeling_auto.py")
@@ -166,22 +168,99 @@ def reads_last(facts: Mapping[str, Any]) -> bool:
     return facts["model_type"] in architectures_for("CAUSAL_LM") - architectures_for("MASKED_LM")
 
 
-def check_head(model: PretrainedClassifier, facts: dict[str, Any], classes: int) -> None:
-    """BadInput where the weights come with a head for another number of classes, or for tokens."""
+def head_order(
+    model: PretrainedClassifier, facts: Mapping[str, Any], card: DataCard
+) -> tuple[int, ...] | None:
+    """Outputs of the weights' own head in the order of the data's classes; None of a new head, or
+    of one that predicts a number.
+
+    Classes are matched by name (`id2label`), never by position: a sentiment model may well list
+    `positive` first. Case and surrounding blanks do not count.
+
+    Args:
+        model: settings; `head` may name the head's class for each class of the data.
+        facts: `config.json` of the weights.
+        card: the data card.
+
+    Raises:
+        BadInput: the weights' head is for another number of classes or for tokens, or the names of
+            its classes are not those of the data.
+    """
+    if not _keeps_head(model, facts):
+        if isinstance(model.head, Mapping):
+            raise BadInput(
+                "model.head: it names classes of a head, and the weights come without one that is "
+                "kept; leave it out"
+            )
+        return None
+    names, classes = _head_classes(facts), card.classes
+    if card.second is not None:
+        raise BadInput(
+            f"model.weights: their head has no outputs for the auxiliary target "
+            f"{card.second.name}; set model.head=new to begin a new one"
+        )
+    if len(names) != (outputs := len(classes) or 1):
+        raise BadInput(
+            f"model.weights: their head tells {len(names)} classes apart, the data have {outputs}; "
+            "set model.head=new to begin a new one"
+        )
+    if not classes:
+        return None
+    asked = model.head if isinstance(model.head, Mapping) else {name: name for name in classes}
+    own = [_plain(name) for name in names]
+    sought = [_plain(asked.get(name, "")) for name in classes]
+    if sorted(own) != sorted(sought) or len(set(own)) < len(own):
+        raise BadInput(_other_names(names, classes, generic=all(map(GENERIC.match, names))))
+    return tuple(own.index(name) for name in sought)
+
+
+GENERIC = re.compile(r"LABEL_\d+$")
+"""Pattern of the class names of a head that was saved without names."""
+MOST_CLASSES = 5
+"""Most class names in an error message."""
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _keeps_head(model: PretrainedClassifier, facts: Mapping[str, Any]) -> bool:
+    """Whether the weights come with a head that is to be kept."""
     head = (facts.get("architectures") or [""])[0]
     if model.head == "new" or "Classification" not in head:
-        return
+        return False
     if head.endswith("TokenClassification"):
         raise BadInput(
             f"model.weights: the head of {head} tells tokens apart, not texts; set model.head=new "
             "to begin a new one"
         )
-    has = len(facts.get("id2label") or {}) or int(facts.get("num_labels", 2))
-    if has != classes:
-        raise BadInput(
-            f"model.weights: their head tells {has} classes apart, the data have {classes}; "
-            "set model.head=new to begin a new one"
+    return True
+
+
+def _head_classes(facts: Mapping[str, Any]) -> list[str]:
+    """Names of a head's classes, in the order of its outputs."""
+    names: Mapping[str, str] = facts.get("id2label") or {}
+    if names:
+        return [str(name) for _, name in sorted(names.items(), key=lambda item: int(item[0]))]
+    return [f"LABEL_{number}" for number in range(int(facts.get("num_labels", 2)))]
+
+
+def _other_names(names: Sequence[str], classes: Sequence[str], *, generic: bool) -> str:
+    """The message for a head whose classes are not named as those of the data."""
+    own, other, pairs = (
+        ", ".join([*each[:MOST_CLASSES], *(["..."] if len(each) > MOST_CLASSES else [])])
+        for each in (
+            names,
+            classes,
+            [f"{name}: {own}" for name, own in zip(classes, names, strict=True)],
         )
+    )
+    unnamed = " (it gives no names)" if generic else ""
+    return (
+        f"model.head: the classes of the weights' head are {own}{unnamed}, those of the data "
+        f"{other}; name the head's class for each class of the data, as in model.head={{{pairs}}} "
+        "if that is their order, or set model.head=new to begin a new one"
+    )
 
 
 def check_writer(model: Seq2Seq | Causal, facts: dict[str, Any]) -> None:

@@ -15,13 +15,13 @@ from torch.nn import functional
 from conf.runtime.errors import BadInput
 from conf.schema.model import check_data_kind
 from conf.schema.pretrained import Head, PackageWeights, Vision
-from data.assets.pretrained import check_head, facts_of
+from data.assets.pretrained import facts_of, head_order
 from data.card import DataCard, ImageInputs
 from models.networks.efficientnet import FEATURES, load_lite0
 from models.networks.targets import output_count
 from models.pretrained.adapters import ADAPTERS, MERGEABLE
 from models.pretrained.freezing import lr_factors
-from models.pretrained.loading import load_classifier, prefix_of, tuned
+from models.pretrained.loading import load_classifier, output_order, prefix_of, tuned
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours, in 0 to 1."""
@@ -73,6 +73,8 @@ class ImageNet(nn.Module):
     """An image classifier: takes images (n, channels, height, width) as scaled by the study, gives
     logits."""
 
+    order: Tensor | None
+
     def __init__(
         self,
         colours: PretrainedScaling,
@@ -80,10 +82,12 @@ class ImageNet(nn.Module):
         prefix: str,
         model: Vision,
         new: Collection[str] = (),
+        order: Sequence[int] | None = None,
     ) -> None:
         """`prefix` is the prefix of all names below the head; `new` are the names of newly
-        initialised weights."""
+        initialised weights; `order` has the output of a kept head for each class of the data."""
         super().__init__()
+        self.register_buffer("order", output_order(order), persistent=False)
         self._model, self._prefix, self.colours = model, prefix, colours
         self._given = resized(net, model.size)
         self.net = tuned(net, prefix, model, new)
@@ -93,7 +97,7 @@ class ImageNet(nn.Module):
         """Logits, shape (n, outputs)."""
         found = self.net(self.colours(x), **self._given)
         logits: Tensor = found if isinstance(found, Tensor) else found.logits
-        return logits
+        return logits if self.order is None else logits[:, self.order]
 
     def train(self, mode: bool = True) -> ImageNet:
         """Batch normalisation always uses its pre-trained statistics."""
@@ -154,7 +158,7 @@ def image_net(model: Vision, folder: Path, card: DataCard) -> ImageNet:
         whole = WithHead(load_lite0(folder), FEATURES, dropout, outputs)
         return ImageNet(PretrainedScaling(inputs, model.size), whole, "body.", model)
     facts = facts_of(folder)
-    check_head(model, facts, outputs)
+    order = head_order(model, facts, card)
     net, new = load_classifier(
         "AutoModelForImageClassification",
         folder,
@@ -164,7 +168,7 @@ def image_net(model: Vision, folder: Path, card: DataCard) -> ImageNet:
         form="image-classification",
     )
     return ImageNet(
-        pretrained_scaling(model, folder, facts, inputs), net, prefix_of(net), model, new
+        pretrained_scaling(model, folder, facts, inputs), net, prefix_of(net), model, new, order
     )
 
 

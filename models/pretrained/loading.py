@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,13 @@ def set_dropout(config: Any, dropout: float | None) -> None:
         raise BadInput("model.dropout: this architecture has no dropout; leave it out")
     for name in known:
         setattr(config, name, dropout)
+
+
+def output_order(order: Sequence[int] | None) -> torch.Tensor | None:
+    """The order of a kept head's outputs as int64[classes]; None if it changes nothing."""
+    if order is None or list(order) == sorted(order):
+        return None
+    return torch.tensor(order)
 
 
 def begin_head(net: Any) -> None:

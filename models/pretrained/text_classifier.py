@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from conf.runtime.errors import BadInput
 from conf.schema.model import check_data_kind
 from conf.schema.pretrained import Transformer
-from data.assets.pretrained import check_head, check_reader, facts_of, reads_last
+from data.assets.pretrained import check_reader, facts_of, head_order, reads_last
 from data.card import DataCard
 from models.networks.targets import output_count
 from models.pretrained.adapters import MERGEABLE, VIRTUAL_TOKENS
 from models.pretrained.decoding import to_the_right
 from models.pretrained.freezing import lr_factors
-from models.pretrained.loading import load_classifier, prefix_of, tuned
+from models.pretrained.loading import load_classifier, output_order, prefix_of, tuned
 
 
 class TextNet(nn.Module):
@@ -27,9 +27,19 @@ class TextNet(nn.Module):
     Takes tokens int64[n, length] and their mask bool[n, length]; gives logits (n, outputs).
     """
 
-    def __init__(self, net: Any, model: Transformer, new: Collection[str] = ()) -> None:
-        """`new` are the names of newly initialised weights."""
+    order: Tensor | None
+
+    def __init__(
+        self,
+        net: Any,
+        model: Transformer,
+        new: Collection[str] = (),
+        order: Sequence[int] | None = None,
+    ) -> None:
+        """`new` are the names of newly initialised weights; `order` has the output of a kept head
+        for each class of the data."""
         super().__init__()
+        self.register_buffer("order", output_order(order), persistent=False)
         self._model, self._prefix = model, prefix_of(net)
         # XLNet answers by what stands last in a row, be it padding.
         self._to_the_right = getattr(net.config, "summary_type", None) == "last"
@@ -41,7 +51,7 @@ class TextNet(nn.Module):
         if self._to_the_right:
             x, mask = to_the_right(x, mask)
         logits: Tensor = self.net(input_ids=x, attention_mask=mask.long()).logits
-        return logits
+        return logits if self.order is None else logits[:, self.order]
 
     def train(self, mode: bool = True) -> TextNet:
         """A frozen network has no dropout, so that the features of a text do not vary."""
@@ -81,9 +91,9 @@ def text_net(model: Transformer, folder: Path, card: DataCard) -> TextNet:
     check_data_kind(model.kind, card.inputs.kind)
     facts, outputs = facts_of(folder), output_count(card)
     check_reader(model, facts, "text")
-    check_head(model, facts, outputs)
+    order = head_order(model, facts, card)
     loaded, new = _loaded(model, folder, facts, outputs)
-    net = TextNet(loaded, model, new)
+    net = TextNet(loaded, model, new, order)
     if model.tune in VIRTUAL_TOKENS:
         try_out(net, model)
     return net

@@ -55,7 +55,7 @@ def make_ready(study: Study, card: DataCard, home: Home, say: Callable[[str], No
 
 def check_weights(model: Pretrained, folder: Path, card: DataCard) -> None:
     """BadInput where files tell already that a model cannot be what it is used for."""
-    from data.assets.pretrained import check_head, check_reader, check_writer, facts_of
+    from data.assets.pretrained import check_reader, check_writer, facts_of, head_order
     from data.encoding.pair_tokenizer import pair_encoder
     from data.encoding.tokenizer import encoder_of
 
@@ -72,9 +72,7 @@ def check_weights(model: Pretrained, folder: Path, card: DataCard) -> None:
     if isinstance(model, PretrainedClassifier | Head):
         check_reader(model, facts, kind)
     if isinstance(model, PretrainedClassifier):
-        from models.networks.targets import output_count
-
-        check_head(model, facts, output_count(card))
+        head_order(model, facts, card)
     if isinstance(model, Seq2Seq | Causal):
         check_writer(model, facts)
         pair_encoder(model, folder, facts)

@@ -191,6 +191,16 @@ def ia3_of(net: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
     return {name: p for name, p in net.named_parameters() if ".ia3_" in name}
 
 
+def test_the_head_of_an_image_classifier_goes_by_names_too(tmp_path: Path) -> None:
+    names = {0: "c", 1: "a", 2: "b"}
+    folder = tiny_net(tmp_path / "vit", "classifying vit", id2label=names, num_labels=3)
+    net, x = image_of(folder).eval(), torch.rand(2, 1, 16, 16)
+    torch.testing.assert_close(net(x), net.net(net.colours(x)).logits[:, [1, 2, 0]])
+    tiny_net(tmp_path / "generic", "classifying vit", num_labels=3)
+    with pytest.raises(BadInput, match=r"model\.head=\{a: LABEL_0, b: LABEL_1, c: LABEL_2\}"):
+        image_of(tmp_path / "generic")
+
+
 def test_positions_are_interpolated_for_images_of_another_size(nets: Path) -> None:
     own, larger = (image_of(nets / "vit", size=size).eval() for size in (None, 24))
     assert larger(torch.rand(2, 1, 32, 32)).shape == (2, 3)

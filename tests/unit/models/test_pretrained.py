@@ -16,7 +16,7 @@ from conf.runtime.home import Home
 from conf.schema.pretrained import LocalWeights, Vision
 from conf.schema.study import Study
 from conf.schema.train import Train
-from data.assets.pretrained import facts_of, located
+from data.assets.pretrained import facts_of, head_order, located
 from data.encoding.tokenizer import encoder_of, shortened
 from models.modules.adversarial import adversarial_losses
 from models.modules.predictor import PredictorModule
@@ -182,9 +182,64 @@ def test_a_head_that_does_not_fit_is_refused_or_begun_anew(tmp_path: Path) -> No
     with pytest.raises(BadInput, match=r"tells 3 classes apart, the data have 2.*model\.head=new"):
         net_of(folder)
     assert net_of(folder, head="new")(X, MASK).shape == (2, 2)
-    fits = tiny_bert(tmp_path / "two", head=2)
+    fits = tiny_bert(tmp_path / "two", head=2, names=["bad", "good"])
     kept, begun = net_of(fits), net_of(fits, head="new")
     assert not torch.equal(kept.net.classifier.weight, begun.net.classifier.weight)
+
+
+@pytest.mark.parametrize(
+    ("names", "head", "order"),
+    [
+        (["bad", "good"], "auto", [0, 1]),
+        (["good", "bad"], "auto", [1, 0]),
+        (["Good ", "BAD"], "auto", [1, 0]),
+        ([], {"bad": "LABEL_1", "good": "LABEL_0"}, [1, 0]),
+        ([], {"bad": "LABEL_0", "good": "LABEL_1"}, [0, 1]),
+        (["pos", "neg"], {"bad": "neg", "good": "pos"}, [1, 0]),
+    ],
+)
+def test_a_head_that_is_kept_goes_by_the_names_of_its_classes(
+    names: list[str], head: Any, order: list[int], tmp_path: Path
+) -> None:
+    folder = tiny_bert(tmp_path / "bert", head=2, names=names)
+    net = net_of(folder, head=head).eval()
+    own = net.net(input_ids=X, attention_mask=MASK.long()).logits
+    torch.testing.assert_close(net(X, MASK), own[:, order])
+    export_text_program(TextServing(net), 16, tmp_path / "program.pt2")
+    served = torch.export.load(tmp_path / "program.pt2").module()(X, MASK)
+    torch.testing.assert_close(served, own[:, order].softmax(dim=1))
+
+
+@pytest.mark.parametrize(
+    ("names", "head", "message"),
+    [
+        ([], "auto", r"LABEL_0, LABEL_1 \(it gives no names\).*\{bad: LABEL_0, good: LABEL_1\}"),
+        (["pos", "neg"], "auto", r"are pos, neg, those of the data bad, good; name the head's"),
+        (["bad", "Bad"], "auto", "are bad, Bad, those of the data"),
+        (["good", "bad"], {"bad": "bad"}, "name the head's class for each class of the data"),
+        (["good", "bad"], {"bad": "bad", "good": "bad"}, "name the head's class for each class"),
+        (["good", "bad"], {"bad": "neg", "good": "pos"}, "name the head's class for each class"),
+    ],
+)
+def test_a_head_whose_classes_have_other_names_is_asked_for(
+    names: list[str], head: Any, message: str, tmp_path: Path
+) -> None:
+    folder = tiny_bert(tmp_path / "bert", head=2, names=names)
+    with pytest.raises(BadInput, match=message):
+        net_of(folder, head=head)
+
+
+def test_classes_are_named_only_of_a_head_that_is_there(bert: Path) -> None:
+    with pytest.raises(BadInput, match=r"model\.head: .* come without one that is kept"):
+        net_of(bert, head={"bad": "LABEL_0", "good": "LABEL_1"})
+
+
+def test_a_head_has_no_outputs_for_an_auxiliary_target(tmp_path: Path) -> None:
+    folder = tiny_bert(tmp_path / "bert", head=3, names=["bad", "good", "fair"])
+    second = {"name": "stars", "classes": [], "target": {"mean": 0.0, "deviation": 1.0}}
+    card = as_card({"inputs": {"kind": "text"}, "classes": ["bad", "good"], "second": second})
+    with pytest.raises(BadInput, match=r"no outputs for the auxiliary target stars"):
+        head_order(Study.model_validate(study_of()).model, facts_of(folder), card)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
