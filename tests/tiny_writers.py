@@ -77,13 +77,12 @@ def gpt2(**changes: Any) -> Any:
 
     return GPT2LMHeadModel(
         GPT2Config(
-            **COMMON,
+            **{**COMMON, **changes},
             n_embd=16,
             n_layer=2,
             n_head=2,
             n_positions=48,
             bos_token_id=START,
-            **changes,
         )
     )
 

@@ -7,9 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from tokenizers import Tokenizer
+
 from conf.runtime.errors import BadInput
 from conf.schema.seq2seq import Causal, Seq2Seq
-from data.encoding.tokenizer import Encoder, Tokens, encoder_of, longest_read, taken
+from data.encoding.tokenizer import (
+    Encoder,
+    Tokens,
+    check_embeddings,
+    encoder_of,
+    longest_read,
+    taken,
+)
 
 Writer = Seq2Seq | Causal
 TOGETHER = "model.tokens, model.answer and tokens that are learnt"
@@ -38,9 +48,41 @@ class PairEncoder:
 
     def read(self, texts: Sequence[str]) -> list[Tokens]:
         """The tokens of sources."""
-        if self.prompt is not None:
-            texts = [self.prompt.replace("{source}", text) for text in texts]
-        return self.source(texts)
+        if self.prompt is None:
+            return self.source(texts)
+        content = prompt_tokens(self.source.tokenizer, self.prompt, texts)
+        return [np.array(self.source.rules(each), dtype=np.int64) for each in content]
+
+
+def prompt_tokens(tokenizer: Tokenizer, prompt: str, texts: Sequence[str]) -> list[list[int]]:
+    """Tokens of each text in the prompt, without those of the template.
+
+    Special tokens of the prompt are special tokens, as chat templates need; in a text they are
+    plain text, and such a text is encoded by itself. `pyfunc_seq2seq` does the same.
+    """
+    special = [t.content for t in tokenizer.get_added_tokens_decoder().values() if t.special]
+    plain = [text for text in texts if not any(token in text for token in special)]
+    whole = iter(_encoded(tokenizer, [prompt.replace("{source}", each) for each in plain]))
+    known = set(plain)
+    return [next(whole) if text in known else _pieces(tokenizer, prompt, text) for text in texts]
+
+
+def _pieces(tokenizer: Tokenizer, prompt: str, text: str) -> list[int]:
+    """Tokens of a text with special tokens in it, which are plain text, between those of the
+    prompt."""
+    first, *rest = _encoded(tokenizer, prompt.split("{source}"))
+    own = tokenizer.encode(text, add_special_tokens=False).ids
+    return [*first, *(token for piece in rest for token in (*own, *piece))]
+
+
+def _encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """Tokens of texts whose special tokens are special tokens."""
+    tokenizer.encode_special_tokens = False
+    try:
+        encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+    finally:
+        tokenizer.encode_special_tokens = True
+    return [each.ids for each in encodings]
 
 
 def pair_encoder(model: Writer, folder: Path, facts: dict[str, Any]) -> PairEncoder:
@@ -59,6 +101,7 @@ def pair_encoder(model: Writer, folder: Path, facts: dict[str, Any]) -> PairEnco
     _check_room(model, facts)
     rules, said = source.rules, {**facts, **_named(facts, "decoder")}
     end = _end(said, rules.after, folder)
+    check_embeddings(source.tokenizer, (end,), said, folder)
     if isinstance(model, Causal):
         read = Encoder(source.tokenizer, replace(rules, after=()))
         spoken = replace(rules, before=(rules.pad,), after=(end,), most=model.answer + 1, cut="end")
@@ -66,6 +109,7 @@ def pair_encoder(model: Writer, folder: Path, facts: dict[str, Any]) -> PairEnco
     start = said.get("decoder_start_token_id", facts.get("decoder_start_token_id"))
     if start is None:  # an encoder's: it begins as it reads
         start = rules.before[0] if rules.before else rules.pad
+    check_embeddings(source.tokenizer, (int(start),), said, folder)
     before = rules.before[1:] if rules.before[:1] == (start,) else rules.before
     after = rules.after if rules.after[-1:] == (end,) else (*rules.after, end)
     spoken = replace(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from conf.runtime.errors import BadInput
 from conf.runtime.types import Ints
@@ -20,8 +20,15 @@ TOKENIZER = "tokenizer.json"
 PADDING = "<pad>"
 """The prepared encoding's token that fills up shorter texts."""
 VOCABULARY = (".txt", ".json")
-SHIFTED = ("roberta", "camembert", "mpnet", "longformer", "xmod", "data2vec-text", "esm", "ibert")
+SHIFTED = (
+    "roberta", "camembert", "mpnet", "longformer", "xmod", "data2vec-text", "esm", "ibert",
+    "layoutlmv3", "lilt", "luke", "markuplm", "altclip",
+)  # fmt: skip
 """Architectures that count positions from behind the padding token, as RoBERTa does."""
+USUAL_PAD = 1
+"""Number of their padding token where `config.json` gives none."""
+PROBES = 1_000
+"""Most tokens of a vocabulary that are tried as a probe text."""
 BLOCK = 1_000
 Reader = Transformer | Head | Seq2Seq | Causal
 """Settings of models that read texts in their own tokens."""
@@ -68,6 +75,8 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer, rules: Rules) -> None:
         tokenizer.no_truncation()
         tokenizer.no_padding()
+        # `</s>` in a text is no end of the text, and a second one would even end a BART's trial.
+        tokenizer.encode_special_tokens = True
         self.tokenizer, self.rules = tokenizer, rules
 
     def __call__(self, texts: Sequence[str]) -> list[Tokens]:
@@ -110,12 +119,52 @@ def encoder_of(model: Reader, folder: Path, facts: dict[str, Any]) -> Encoder:
             f"model.tokens: {model.tokens} is more than the {longest} tokens that the model reads"
             f"{beside}; lower it"
         )
-    before, after = _special(tokenizer)
+    before, after = _special(tokenizer, folder)
     if model.tokens <= len(before) + len(after):
         raise BadInput(f"model.tokens: {model.tokens} leaves no room beside the special tokens")
-    return Encoder(
-        tokenizer, Rules(before, after, _pad(model, tokenizer, folder), model.tokens, model.cut)
-    )
+    pad = _pad(model, tokenizer, folder)
+    check_embeddings(tokenizer, (*before, *after, pad), facts, folder)
+    return Encoder(tokenizer, Rules(before, after, pad, model.tokens, model.cut))
+
+
+def check_embeddings(
+    tokenizer: Tokenizer, numbers: Sequence[int], facts: Mapping[str, Any], folder: Path
+) -> None:
+    """Check that the model has an embedding for every token that can occur.
+
+    Args:
+        tokenizer: of the model. Special tokens that no text contains and `numbers` leaves out need
+            no embedding.
+        numbers: special tokens that are used.
+        facts: `config.json`.
+        folder: of the weights.
+
+    Raises:
+        BadInput: a token has no embedding.
+    """
+    rows = vocabulary_size(facts)
+    if rows is None:
+        return
+    special = {n for n, token in tokenizer.get_added_tokens_decoder().items() if token.special}
+    used = {n: name for name, n in tokenizer.get_vocab().items() if n not in special}
+    used |= {number: tokenizer.id_to_token(number) or str(number) for number in numbers}
+    if (number := max(used, default=0)) >= rows:
+        raise BadInput(
+            f"model.weights: token {used[number]!r} of the tokenizer in {folder} has the number "
+            f"{number}, and the model has embeddings for {rows} tokens; resize them to the "
+            "tokenizer (`model.resize_token_embeddings(len(tokenizer))`) and save both again, or "
+            "name another token as model.pad if it is that one"
+        )
+
+
+def vocabulary_size(facts: Mapping[str, Any]) -> int | None:
+    """Number of token embeddings by `config.json`; None if it gives none."""
+    nested = [facts[name] for name in ("text_config", "encoder") if name in facts]
+    for each in (facts, *(one for one in nested if isinstance(one, Mapping))):
+        for name in ("vocab_size", "n_words"):
+            if isinstance(each.get(name), int):
+                return int(each[name])
+    return None
 
 
 def taken(model: Reader) -> int:
@@ -129,8 +178,9 @@ def longest_read(facts: dict[str, Any]) -> int | None:
     relative = "relative_attention_num_buckets" in facts  # T5 names a length that binds it to none
     longest = facts.get("max_position_embeddings", None if relative else facts.get("n_positions"))
     shifted = any(name in facts["model_type"] for name in SHIFTED)
-    taken = 1 + int(facts.get("pad_token_id") or 0) if shifted else 0
-    return longest - taken if isinstance(longest, int) else None
+    pad = facts.get("pad_token_id")
+    first = 1 + int(USUAL_PAD if pad is None else pad) if shifted else 0
+    return longest - first if isinstance(longest, int) else None
 
 
 def _tokenizer(folder: Path) -> Tokenizer:
@@ -152,16 +202,46 @@ def _tokenizer(folder: Path) -> Tokenizer:
         ) from error
 
 
-def _special(tokenizer: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The tokens that the tokenizer puts before and after every text."""
+def _special(tokenizer: Tokenizer, folder: Path) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The tokens that the tokenizer's template puts before and after every text.
+
+    They are read off a probe: its own tokens have a sequence number, those of the template none.
+
+    Raises:
+        BadInput: no text has a token.
+    """
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    marked = tokenizer.encode("a")
-    plain = tokenizer.encode("a", add_special_tokens=False).ids
-    for start in range(len(marked.ids) - len(plain) + 1):
-        if marked.ids[start : start + len(plain)] == plain:
-            return tuple(marked.ids[:start]), tuple(marked.ids[start + len(plain) :])
-    return (), ()
+    tokenizer.encode_special_tokens = True
+    for probe in _probes(tokenizer):
+        encoding = _encoding(tokenizer, probe)
+        sequences = [] if encoding is None else encoding.sequence_ids
+        own = [place for place, each in enumerate(sequences) if each is not None]
+        if encoding is not None and own:
+            return tuple(encoding.ids[: own[0]]), tuple(encoding.ids[own[-1] + 1 :])
+    raise BadInput(
+        f"model.weights: the tokenizer in {folder} has no token for any text; save the tokenizer "
+        "that the model was trained with"
+    )
+
+
+def _encoding(tokenizer: Tokenizer, text: str) -> Encoding | None:
+    """A text in its template; None if the tokenizer has no token for it, not even an unknown
+    one."""
+    try:
+        return tokenizer.encode(text)
+    except Exception:  # the library raises bare exceptions
+        return None
+
+
+def _probes(tokenizer: Tokenizer) -> Iterator[str]:
+    """Texts of which one at least has a token: a letter, then the vocabulary's own tokens."""
+    yield "a"
+    special = tokenizer.get_added_tokens_decoder()
+    numbers = [n for n in sorted(tokenizer.get_vocab().values()) if n not in special]
+    for number in numbers[:PROBES]:
+        yield tokenizer.decode([number])
+        yield tokenizer.id_to_token(number) or ""
 
 
 def _pad(model: Reader, tokenizer: Tokenizer, folder: Path) -> int:

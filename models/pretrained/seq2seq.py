@@ -201,7 +201,8 @@ def check_packing(net: Any, room: int) -> None:
             f"model.packing: in a row of {room} tokens {kind} would see more than its {window}; "
             "set model.packing=false"
         )
-    x, y = torch.tensor([[2, 3], [4, 5]]), torch.tensor([[6, 7], [8, 9]])
+    known = getattr(net.config, "vocab_size", 10)  # may be as small as that of DNA
+    x, y = (torch.tensor(each) % known for each in ([[2, 3], [4, 5]], [[6, 7], [8, 9]]))
     everywhere = torch.ones_like(x, dtype=torch.bool)
     together, alone = (packed(x, everywhere, y, everywhere, most) for most in (6, 0))
     try:

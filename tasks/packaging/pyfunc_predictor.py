@@ -198,6 +198,7 @@ class TextPredictor:
         self._tokenizer = Tokenizer.from_file(artifacts["tokenizer"])
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        self._tokenizer.encode_special_tokens = True  # in a text they are plain text
 
     def outputs(self, given: Any) -> np.ndarray:
         """float32[n, classes]: probabilities, or one column of numbers, in the texts' own order."""

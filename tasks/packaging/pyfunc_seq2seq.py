@@ -123,13 +123,33 @@ class PretrainedGenerator:
         self.tokenizer = Tokenizer.from_file(artifacts["tokenizer"])
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
+        self.tokenizer.encode_special_tokens = True
+        added = self.tokenizer.get_added_tokens_decoder().values()
+        self._special = [token.content for token in added if token.special]
 
     def read(self, texts: list[str]) -> list[list[int]]:
         """The tokens of each text in its prompt."""
-        if self._card["prompt"] is not None:
-            texts = [self._card["prompt"].replace("{source}", text) for text in texts]
-        found = self.tokenizer.encode_batch(texts, add_special_tokens=False)
-        return [self._fit(one.ids) for one in found]
+        prompt = self._card["prompt"]
+        if prompt is None:
+            encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+            return [self._fit(each.ids) for each in encodings]
+        return [self._fit(self._in_prompt(prompt, text)) for text in texts]
+
+    def _in_prompt(self, prompt: str, text: str) -> list[int]:
+        """Special tokens of the prompt are special tokens; in a text they are plain text."""
+        if not any(token in text for token in self._special):
+            return self._encoded(prompt.replace("{source}", text), plain=False)
+        first, *rest = prompt.split("{source}")
+        tokens = self._encoded(first, plain=False)
+        for part in rest:
+            tokens += self._encoded(text, plain=True) + self._encoded(part, plain=False)
+        return tokens
+
+    def _encoded(self, text: str, *, plain: bool) -> list[int]:
+        self.tokenizer.encode_special_tokens = plain
+        tokens: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        self.tokenizer.encode_special_tokens = True
+        return tokens
 
     def write(self, x: torch.Tensor, mask: torch.Tensor) -> list[list[int]]:
         """Generate tokens for tokens int64[n, length]; `mask`, bool, is false on padding."""

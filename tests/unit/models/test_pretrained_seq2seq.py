@@ -27,7 +27,7 @@ from models.pretrained.seq2seq import PretrainedSeq2SeqNet, check_packing, write
 from models.pretrained.sequence_packing import packed, placed
 from tasks.train.preflight import make_ready
 from tests.cards import as_card
-from tests.tiny_writers import END, PAD, START, study_of, tiny_writer
+from tests.tiny_writers import END, NETS, PAD, START, study_of, tiny_writer
 
 CARD = as_card({"inputs": {"kind": "pairs"}, "classes": []})
 KINDS = {
@@ -328,6 +328,8 @@ class Carried(torch.nn.Module):
 def test_what_carries_on_or_would_see_further_is_not_packed(folder: Path) -> None:
     with pytest.raises(BadInput, match="carried carries on from one pair to the next"):
         check_packing(Carried(), 28)
+    small = {"vocab_size": 6, "pad_token_id": 0, "eos_token_id": 3}
+    check_packing(NETS["gpt2"](**small).eval(), 28)
     net = net_of(folder, "llama").net
     check_packing(net, 28)
     net.config.sliding_window = 20
