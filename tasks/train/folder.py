@@ -1,4 +1,4 @@
-"""A trial's folder: where its files lie, and its curve."""
+"""A trial's folder: its files, its curve and its progress."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from conf.runtime.atomic_write import write_atomically
+from conf.runtime.atomic_write import write_atomically, write_durably
 from conf.runtime.errors import DenseError
 from tasks.train.spec import RESULT, SPEC, Document, FileFact
 
@@ -33,6 +33,42 @@ class MetricLine(Document):
     """`train/loss`, `val/<name>`..., by name."""
     system: dict[str, float] = Field(default_factory=dict)
     """What the epoch took of the machine, by name; empty for short epochs."""
+
+
+class TrialProgress(Document):
+    """How far a running attempt is, in `progress.json`; for displays only.
+
+    The file is replaced at most once a second while epochs are trained, and removed at the
+    attempt's end. An attempt that is killed leaves it behind: compare `attempt`. A model that is
+    fitted in one step (forest, boosting, SVM) writes none.
+    """
+
+    attempt: int = Field(ge=1)
+    """The attempt that wrote it."""
+    first_epoch: int = Field(ge=1)
+    """Epoch with which the attempt began: later than 1 after a checkpoint."""
+    epoch: int = Field(ge=1)
+    """Epoch in training, from 1."""
+    epochs: int = Field(ge=1)
+    """Epoch at which the attempt ends: of its rung, or the trial's last."""
+    step: int = Field(ge=0)
+    """Training batches finished in this epoch."""
+    steps: int = Field(ge=1)
+    """Training batches of an epoch."""
+    seconds: float = Field(ge=0)
+    """Seconds since the attempt's first batch."""
+
+    @property
+    def fraction(self) -> float:
+        """Share of the attempt's batches that are finished, from 0 to 1."""
+        finished = (self.epoch - self.first_epoch) * self.steps + self.step
+        return min(finished / ((self.epochs - self.first_epoch + 1) * self.steps), 1.0)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate of the seconds until the attempt ends; None before its first batch."""
+        fraction = self.fraction
+        return self.seconds * (1.0 - fraction) / fraction if fraction else None
 
 
 @dataclass(frozen=True)
@@ -95,6 +131,23 @@ class TrialFolder:
     def evaluation(self) -> Path:
         """Metrics with intervals, computed from the predictions."""
         return self.path / "evaluation.json"
+
+    @property
+    def progress(self) -> Path:
+        """`TrialProgress` of the running attempt."""
+        return self.path / "progress.json"
+
+    def read_progress(self, attempt: int) -> TrialProgress | None:
+        """The progress of an attempt; None if it has not written any."""
+        try:
+            progress = TrialProgress.model_validate_json(self.progress.read_bytes())
+        except (OSError, ValidationError):
+            return None
+        return progress if progress.attempt == attempt else None
+
+    def write_progress(self, progress: TrialProgress) -> None:
+        """Replace `progress.json`."""
+        write_durably(self.progress, progress.model_dump_json().encode(), sync="none")
 
     def read_metrics(self) -> list[MetricLine]:
         """The curve so far; a torn last line is left out.

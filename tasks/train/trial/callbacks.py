@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import time
@@ -19,7 +20,7 @@ from conf.runtime.atomic_write import Background
 from models.optimizers import plateau_reduction
 from tasks.train.engine.failures import NotFinite
 from tasks.train.engine.protocol import Reporter
-from tasks.train.folder import MetricLine, TrialFolder, append_line
+from tasks.train.folder import MetricLine, TrialFolder, TrialProgress, append_line
 from tasks.train.spec import TrialSpec
 from tasks.train.trial.accumulation import piece_at
 from tasks.train.trial.checkpoints import PROGRESS, checkpoint_path, prune
@@ -32,6 +33,7 @@ DIVERGED = 1e4
 """A loss so many times its first value, and above 1e4 at that, has diverged."""
 CHECK_EVERY = 16
 """On a device, batches between two looks at the loss: each waits for the device."""
+PROGRESS_SECONDS = 1.0
 SAVE_SECONDS = 1.0
 """Epochs that end sooner after the last checkpoint have none of their own."""
 
@@ -121,6 +123,47 @@ class Guard(pl.Callback):
                 self._first = loss
             elif abs(loss) > DIVERGED * max(abs(self._first), 1.0):
                 raise NotFinite(f"the training loss rose from {self._first:.3g} to {loss:.3g}")
+
+
+class ProgressWriter(pl.Callback):
+    """Writes `progress.json`, at most once in `PROGRESS_SECONDS`."""
+
+    def __init__(self, spec: TrialSpec, folder: TrialFolder) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._first_epoch = 1
+        self._started = 0.0
+        self._written = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._first_epoch = trainer.current_epoch + 1
+        self._started = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Write, if the last time is long enough ago."""
+        now = time.monotonic()
+        if now - self._written < PROGRESS_SECONDS:
+            return
+        self._written = now
+        progress = TrialProgress(
+            attempt=self._spec.attempt,
+            first_epoch=self._first_epoch,
+            epoch=trainer.current_epoch + 1,
+            epochs=self._spec.until,
+            step=batch_idx + 1,
+            steps=int(trainer.num_training_batches),
+            seconds=now - self._started,
+        )
+        with contextlib.suppress(OSError):  # a display is not worth a trial
+            self._folder.write_progress(progress)
 
 
 class Curve(pl.Callback):

@@ -30,6 +30,7 @@ from tasks.train.trial.callbacks import (
     EpochSeed,
     Guard,
     Plateau,
+    ProgressWriter,
     Saver,
     is_over,
     seed_everything,
@@ -168,6 +169,8 @@ class Loop:
             written = {line.epoch for line in self.folder.read_metrics()}
         saver = Saver(self.spec, self.folder, curve, written, self.background, self.is_stopped)
         callbacks = [EpochSeed(self.spec.seed, self.rank), *self.begun, guard, curve, saver]
+        if self.rank == 0:
+            callbacks.insert(0, ProgressWriter(self.spec, self.folder))
         if self.spec.config.train.schedule == "plateau":
             callbacks.insert(0, Plateau(curve))
         checkpoints = DurableCheckpointIO(restored, self.background)

@@ -71,6 +71,7 @@ def main(path: Path, reporter: Reporter) -> int:
     locks.write_holder(lock, holder.model_copy(update=began))
     reporter.began(None if slot is None else slot.number)
     result = attempt(spec, folder, reporter, wish)
+    folder.progress.unlink(missing_ok=True)
     if result is not None:
         if slot is not None:
             result = result.model_copy(update={"slot": slot.number})

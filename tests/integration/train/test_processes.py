@@ -16,7 +16,8 @@ import pytest
 
 from conf.runtime.file_lock import FileLock, is_locked
 from conf.runtime.home import Home
-from conf.schema.study import TrialConfig
+from conf.schema.study import Study
+from tasks.prepare import prepare
 from tasks.train.engine import locks
 from tasks.train.engine.client import TrialServer
 from tasks.train.engine.engine import Engine
@@ -24,6 +25,7 @@ from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.recover import settle
 from tasks.train.folder import TrialFolder
 from tests.integration.train.conftest import FAULTY, MakeSpec, assert_same, living_group
+from tests.specs import spec_of
 from tests.waiting import wait_until
 
 WAIT = 60.0
@@ -113,11 +115,11 @@ def test_a_fit_without_batches_is_alive_while_its_process_works(
     cause: str | None,
     server: TrialServer,
     train_home: Home,
-    make_spec: MakeSpec,
     tmp_path: Path,
 ) -> None:
-    raw = make_spec().config.model_dump(mode="json") | {"model": {"kind": "knn"}, "augment": {}}
-    spec = make_spec(fault, config=TrialConfig.model_validate(raw), until=1)
+    wine = {"source": "builtin", "name": "wine"}
+    study = Study.model_validate({"name": "wine", "data": wine, "model": {"kind": "knn"}})
+    spec = spec_of(study.trial_config, prepare(study, train_home), fault, until=1)
     engine = Engine(train_home, slots=2, server=server, hang_seconds=3.0)
     end = engine.run(spec, tmp_path)
     assert (end.outcome, end.cause) == (outcome, cause)
@@ -143,6 +145,27 @@ def test_waiting_for_a_slot_costs_no_seconds_of_the_trial(
     thread.join(WAIT)
     assert outcomes[0].outcome == "complete"
     assert outcomes[0].seconds <= time.monotonic() - released
+
+
+def test_a_running_trial_writes_its_progress_and_removes_it_at_its_end(
+    engine: Engine, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    folder = TrialFolder(tmp_path)
+    spec = make_spec("slow", until=2)
+    thread = threading.Thread(target=engine.run, args=(spec, tmp_path))
+    thread.start()
+
+    def second_epoch() -> bool:
+        progress = folder.read_progress(1)
+        return progress is not None and progress.epoch == 2
+
+    wait_until(second_epoch)
+    progress = folder.read_progress(1)
+    assert progress is not None
+    assert (progress.first_epoch, progress.epochs, progress.steps) == (1, 2, -(-1078 // 128))
+    assert 0 < progress.step <= progress.steps and progress.seconds > 1.0
+    thread.join(WAIT)
+    assert not folder.progress.exists()
 
 
 def test_a_stop_saves_the_epoch_and_the_trial_goes_on_later(
@@ -218,7 +241,8 @@ DRIVER = """
 import sys
 from pathlib import Path
 from conf.runtime.home import Home
-from conf.schema.study import TrialConfig
+from conf.schema.study import Study
+from tasks.prepare import prepare
 from tasks.train.engine.client import TrialServer
 from tasks.train.engine.engine import Engine
 from tasks.train.spec import TrialSpec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from conf.runtime.errors import DenseError
 from tasks.train.folder import (
     MetricLine,
     TrialFolder,
+    TrialProgress,
     append_line,
     as_text,
     file_fact,
@@ -97,3 +99,25 @@ def test_a_fact_is_size_and_hash(tmp_path: Path) -> None:
     fact = file_fact(path)
     assert fact.size == 3
     assert fact.sha256.startswith("ba7816bf")
+
+
+def progress(**fields: Any) -> TrialProgress:
+    whole = {"attempt": 2, "first_epoch": 3, "epoch": 4, "epochs": 6, "step": 5, "steps": 10}
+    return TrialProgress.model_validate({**whole, "seconds": 30.0, **fields})
+
+
+def test_progress_counts_from_the_epoch_that_the_attempt_began_with() -> None:
+    assert progress().fraction == 15 / 40
+    assert progress().seconds_left == pytest.approx(50.0)
+    assert progress(epoch=3, step=0).seconds_left is None
+    assert progress(epoch=6, step=10).seconds_left == 0.0
+
+
+def test_progress_is_replaced_whole_and_read_for_its_attempt_alone(tmp_path: Path) -> None:
+    folder = TrialFolder(tmp_path)
+    assert folder.read_progress(2) is None
+    for step in (1, 2):
+        folder.write_progress(progress(step=step))
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
+    assert folder.read_progress(2) == progress(step=2)
+    assert folder.read_progress(3) is None, "an earlier attempt was killed"
