@@ -18,7 +18,7 @@ from itertools import pairwise
 import psutil
 
 from conf.loading.digests import canonical_json
-from tasks.study.event_builders import asking, observations, pending
+from tasks.study.event_builders import asked_event, observations, pending
 from tasks.study.events import Asked, Event, decode
 from tasks.study.replay import fold
 from tasks.study.state import State
@@ -76,7 +76,7 @@ class Search:
         proposal = propose(problem, count, strategy=self._strategy)  # type: ignore[arg-type]
         spent = time.process_time() - begun
         self.costs.append((len(known), count, spent))
-        return asking(state, proposal, digest, 0.0)
+        return asked_event(state, proposal, digest, 0.0)
 
 
 def digest(values: object) -> str:

@@ -15,7 +15,7 @@ from conf.runtime.home import Home
 from conf.schema.search import Scalar
 from flows.study.checked_study import whole_values
 from tasks.study.enqueued import submit
-from tasks.study.policy import wanted
+from tasks.study.policy import target_trials
 from tasks.study.reader import StudyRecord
 
 
@@ -74,7 +74,7 @@ def _tried(record: StudyRecord, whole: dict[str, Scalar]) -> int | None:
 def _what_next(record: StudyRecord) -> str:
     name, state = record.study.name, record.state
     waiting = len(list((record.folder / "inbox").glob("*.json"))) + len(state.enqueued)
-    left = wanted(state, record.study) - state.asked
+    left = target_trials(state, record.study) - state.asked
     if left < waiting:
         return (
             f"enqueued; every trial is taken: `dense run {name} --more {waiting - left}` tries it"

@@ -33,13 +33,13 @@ def run_study(name: str, overrides: Sequence[str], *, more: int, json_only: bool
         BadInput, Held: the study cannot be run; whatever can be known early is, before anything
             was started.
     """
-    from tasks.study.writer import refuse
+    from tasks.study.writer import check_can_open
 
     begun = time.monotonic()
     study = runnable(name, overrides, allow_path=True)
     home = Home.open()
     # What the flow would say after its servers are up, said at once.
-    refuse(home, study)
+    check_can_open(home, study)
     display = make_display(quiet=json_only)
     with ExitStack() as stack:
         stack.callback(display.close)

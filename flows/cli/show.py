@@ -23,8 +23,8 @@ from tasks.report.leaderboard import rich_table, settings
 from tasks.report.reproduce import as_study_file
 from tasks.report.sections.gain import gain
 from tasks.report.sections.head import ending
-from tasks.study.champion_state import Winner, last_verdict
-from tasks.study.policy import full_epochs, wanted
+from tasks.study.champion_state import CurrentChampion, last_verdict
+from tasks.study.policy import full_epochs, target_trials
 from tasks.study.reader import StudyRecord, studies
 from tasks.train.engine.outcome import why
 
@@ -147,7 +147,7 @@ def _status(record: StudyRecord) -> tuple[str, str, str, str]:
     """Name, how much is done, the best, and whether somebody runs it."""
     state, study = record.state, record.study
     done = state.count("complete", "stopped", "paused", "failed")
-    trials = f"{done}/{max(wanted(state, study), state.asked)} trials"
+    trials = f"{done}/{max(target_trials(state, study), state.asked)} trials"
     if failed := state.count("failed"):
         trials += f", {failed} failed"
     best = ""
@@ -176,7 +176,7 @@ def _gain(record: StudyRecord) -> list[tuple[str, str]]:
 
 
 def _champion(record: StudyRecord) -> list[tuple[str, str]]:
-    winner = Winner.of(record)
+    winner = CurrentChampion.of(record)
     if winner is None and not record.study.champion.enabled:
         return [("champion", "none is wanted; champion.enabled=true crowns one")]
     if winner is None:

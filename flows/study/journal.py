@@ -13,9 +13,9 @@ from conf.loading.trial_values import apply_values
 from conf.schema.search import Scalar
 from conf.schema.study import Study
 from tasks.study import enqueued
-from tasks.study.event_builders import asking, ending
+from tasks.study.event_builders import asked_event, end_events
 from tasks.study.events import Attempt, Champion, Promoted, Reason, Stopped, Target
-from tasks.study.policy import Promote, Start, raised
+from tasks.study.policy import Promote, Start, raised_target
 from tasks.study.state import State
 from tasks.study.writer import OpenStudy
 from tasks.suggest.types import Proposal
@@ -50,7 +50,7 @@ class StudyJournal:
 
         now = self._clock()
         seconds = max(now - since, 0.0)  # a clock may be set back
-        self.opened.append(asking(self.state, proposal, digest, now, seconds))
+        self.opened.append(asked_event(self.state, proposal, digest, now, seconds))
 
     def promoted(self, promotion: Promote) -> None:
         """Record that paused trials continue."""
@@ -75,7 +75,7 @@ class StudyJournal:
     def ended(self, number: int, outcome: Outcome) -> None:
         """Record the outcome of a trial's attempt."""
         evaluate = self.study.evaluate
-        self.opened.append(*ending(self.state, number, outcome, self._clock(), evaluate))
+        self.opened.append(*end_events(self.state, number, outcome, self._clock(), evaluate))
 
     def champion_step(self, step: str, facts: Mapping[str, JsonValue]) -> None:
         """Record a step of the champion: re-test, score, gate decision, registration."""
@@ -90,7 +90,7 @@ class StudyJournal:
     def raise_target(self, more: int, key: str) -> None:
         """Record that `more` trials are wanted; once per `key`, also in a retried flow run."""
         if more and key not in self.state.keys:
-            trials = raised(self.state, self.study, more)
+            trials = raised_target(self.state, self.study, more)
             self.opened.append(Target(trials=trials, key=key, time=self._clock()))
 
     def collect_enqueued(self, check: enqueued.Check) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows.study.display import RunningTrial, StudyProgress
 from tasks.report import format as words
 from tasks.report.leaderboard import short
-from tasks.study.policy import full_epochs, gpus, wanted
+from tasks.study.policy import full_epochs, gpus_per_trial, target_trials
 from tasks.study.state import State
 from tasks.study.trial import Trial
 from tasks.train.folder import TrialFolder
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def first_words(state: State, study: Study, slots: int, home: Path) -> str:
     """What a run says first: the study, how much of it is done, and where it is kept."""
-    total = max(wanted(state, study), state.asked)
+    total = max(target_trials(state, study), state.asked)
     done = state.count("complete", "stopped", "failed", "paused")
     trials = words.count(total, "trial")
     many = f"{done} of {trials} done" if done else trials
@@ -45,7 +45,7 @@ def batch_words(study: Study, proposal: Proposal) -> str:
     if found.seconds is not None:
         text += f" for {words.duration(found.seconds)} of training"
         if price := study.stop.cost_per_gpu_hour:
-            text += f" ({found.seconds / 3600 * gpus(study) * price:.3g})"
+            text += f" ({found.seconds / 3600 * gpus_per_trial(study) * price:.3g})"
     return f"{text}; left to gain {words.number(found.regret)}"
 
 
@@ -62,7 +62,7 @@ def progress_of(
         seconds: since the start of this run.
     """
     done = state.count("complete", "stopped", "failed", "paused")
-    total = max(wanted(state, study), state.asked)
+    total = max(target_trials(state, study), state.asked)
     epochs = {
         number: _epochs(study, state.trials[number], folder(number)) for number in state.running
     }

@@ -36,7 +36,7 @@ from tasks.report import format as words
 from tasks.study.lock import Holder
 from tasks.study.policy import Action, Start, Stop, decide
 from tasks.study.state import State
-from tasks.study.transfer_source import as_earlier, copy_earlier
+from tasks.study.transfer_source import as_earlier_trials, copy_source_trials
 from tasks.study.writer import OpenStudy
 from tasks.suggest.types import EarlierTrial, Proposal
 from tasks.track import experiment
@@ -112,7 +112,9 @@ class StudySession:
             engine = open_engine(study, home, launch.server)
             stack.callback(engine.close)
             artifact = stack.enter_context(ProgressArtifact(study.name, flow_run))
-            earlier = as_earlier(copy_earlier(home, study, begun=opened.state.asked > 0))
+            earlier = as_earlier_trials(
+                copy_source_trials(home, study, begun=opened.state.asked > 0)
+            )
             session = cls(home, opened, engine, display, stop, flow_run=flow_run, earlier=earlier)
             opened.subscribe(DiskLimit(session.journal))
             opened.subscribe(DisplayListener(display, session.progress))

@@ -17,7 +17,7 @@ from tasks.champion.rebuild_record import FinalModel, final_models
 from tasks.evaluate.evaluation import PREDICTIONS
 from tasks.evaluate.predictions import AnyPredictions, read
 from tasks.prepare import Prepared
-from tasks.study.champion_state import Winner
+from tasks.study.champion_state import CurrentChampion
 from tasks.study.reader import StudyRecord
 from tasks.track import sessions
 from tasks.train.engine.outcome import Outcome
@@ -126,7 +126,7 @@ def champion_final(record: StudyRecord, digest: str | None = None) -> FinalModel
     Raises:
         BadInput: there is no champion, or it is of an earlier study.
     """
-    name, winner = record.study.name, Winner.of(record)
+    name, winner = record.study.name, CurrentChampion.of(record)
     if winner is None:
         raise BadInput(f"the study {name!r} has no champion; `dense run` it to its end first")
     wanted = digest or winner.digest

@@ -17,7 +17,7 @@ from conf.runtime.home import Home
 from conf.schema.base import Section
 from conf.schema.study import TrialConfig
 from tasks.evaluate.evaluation import EVALUATION, PREDICTIONS, Evaluation, Interval
-from tasks.study.champion_state import Winner
+from tasks.study.champion_state import CurrentChampion
 from tasks.study.reader import StudyRecord, TrialRecord
 from tasks.train.folder import MetricLine, TrialFolder
 
@@ -121,7 +121,7 @@ def _trial(name: str, record: StudyRecord, found: TrialRecord) -> ComparisonSide
 def _champion(name: str, record: StudyRecord) -> ComparisonSide:
     from tasks.compare.replay import champion_final
 
-    final, winner = champion_final(record), Winner.of(record)
+    final, winner = champion_final(record), CurrentChampion.of(record)
     assert winner is not None  # else there is no final
     config = record.trial(final.number).config
     evaluation = Evaluation.read(final.folder / "test" / EVALUATION)

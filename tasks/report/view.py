@@ -49,9 +49,9 @@ from tasks.report.sections.importance import (
 )
 from tasks.report.sections.pareto import pareto_figures
 from tasks.report.sections.partial_dependence import PartialDependence, partial_dependence
-from tasks.study.champion_state import Winner
+from tasks.study.champion_state import CurrentChampion
 from tasks.study.identity import STUDY_FILE
-from tasks.study.policy import levels
+from tasks.study.policy import rung_epochs
 from tasks.study.reader import StudyRecord, TrialRecord
 
 SHOWN_FEATURES = 10
@@ -90,7 +90,7 @@ class StudyPage:
     ending: str
     headline: str
     tiles: list[head.Tile]
-    winner: Winner | None
+    winner: CurrentChampion | None
     ensemble: str
     explained: ExplanationSection | None
     small: CompressionSection | None
@@ -126,7 +126,7 @@ class StudyPage:
 def view(record: StudyRecord, around: Surroundings) -> StudyPage:
     """The page of a study."""
     rows = list(leaderboard(record))
-    winner, gained, best = Winner.of(record), gain(record), record.best
+    winner, gained, best = CurrentChampion.of(record), gain(record), record.best
     fitted = fitted_quantities(record)
     folder = champion_folder(record, winner)
     compression = compression_section(folder, record.state.sign)
@@ -225,7 +225,7 @@ def _figures(
     lines = {number: record.trial(number).curve for number in shown}
     if any(lines.values()):
         found["curves"] = base.curves(
-            lines, objective, best.number, sign, levels(record.study, best.trial)[:-1]
+            lines, objective, best.number, sign, rung_epochs(record.study, best.trial)[:-1]
         )
     if record.study.search.space and len(ranked) > 1:
         found["parallel"] = parallel(rows, record.study.search.space, objective, sign)

@@ -1,4 +1,4 @@
-"""The champion as the study's journal tells it."""
+"""The champion of a study, read from the steps in its journal."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tasks.study.reader import StudyRecord
 
 
 @dataclass(frozen=True)
-class Winner:
-    """The version that holds the alias, what it is worth, and why it holds it."""
+class CurrentChampion:
+    """The version that holds the alias `champion`, its metrics, and the last decision."""
 
     model: str
     version: str
@@ -20,20 +20,20 @@ class Winner:
     digest: str
     """Of its configuration, which may come from an earlier study of that model name."""
     trial: int | None
-    """Its trial in this study; None when it is not from this study."""
+    """Its trial in this study; None when it comes from an earlier study."""
     objective: str
     validation: float
     """Its objective on the validation part."""
     test: dict[str, Interval]
     """Its metrics on the test part."""
     verdict: str
-    """What was decided last: `crown`, `keep`, `unchanged`, or `refused` by the gate."""
+    """The last decision: `crown`, `keep`, `unchanged`, or `refused` by the gate."""
     why: str
     reasons: tuple[Mapping[str, Any], ...] = ()
-    """What the gate said of it, a rule each: `rule`, `passed`, `why`."""
+    """The gate decision, one mapping per rule: `rule`, `passed`, `why`."""
 
     @classmethod
-    def of(cls, record: StudyRecord) -> Winner | None:
+    def of(cls, record: StudyRecord) -> CurrentChampion | None:
         """The champion after the study's last run; None before there was one."""
         last = {event.step: event.facts for event in record.state.champion}
         if "crowned" not in last:
@@ -56,12 +56,12 @@ class Winner:
 
 
 def _reasons(judged: Mapping[str, Any], digest: str) -> tuple[Mapping[str, Any], ...]:
-    """The gate's, if the model that it judged last is the champion."""
+    """The gate decision, if its last candidate is the champion."""
     return tuple(judged["reasons"]) if judged.get("digest") == digest else ()
 
 
 def last_verdict(facts: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
-    """What was decided last, and why; both empty before anything was.
+    """The last decision and its reason; both empty before the first.
 
     Args:
         facts: the last facts of each of the champion's steps.

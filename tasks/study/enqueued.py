@@ -1,4 +1,4 @@
-"""Configurations that a person enqueues while another process may be driving the study.
+"""The inbox of a study: configurations enqueued while another process may be driving it.
 
 `dense enqueue` leaves a file in the study's `inbox/`; the driver moves it into the journal before
 its next ask. The file's name is the request's key: a driver that dies between the two does not
@@ -25,23 +25,29 @@ _REFUSED = "refused"
 
 
 class Request(Section):
-    """What a file in the inbox holds."""
+    """The content of a file in the inbox."""
 
     values: dict[str, Scalar]
-    """Dotted key to value; settings that are left open are those of trial 0."""
+    """Dotted key to value; settings that are missing have the values of trial 0."""
 
 
 def submit(folder: Path, values: Mapping[str, Scalar], key: str) -> Path:
-    """Leave a request in the inbox of the study in `folder`; they are taken in order of `key`."""
+    """Write a request into the inbox of the study in `folder`; they are taken in order of `key`."""
     path = folder / "inbox" / f"{key}.json"
     write_atomically(path, json.dumps({"values": dict(values)}, allow_nan=False))
     return path
 
 
 def collect(study: OpenStudy, check: Check, now: float) -> tuple[str, ...]:
-    """Move what lies in the inbox into the journal; gives a sentence for each that was refused.
+    """Move the requests of the inbox into the journal.
 
-    `check` raises BadInput for values that the study cannot try; such a file is put aside.
+    Args:
+        study: the open study.
+        check: raises BadInput for values that the study cannot try; the file is then set aside.
+        now: seconds since the epoch.
+
+    Returns:
+        A sentence for each refused request.
     """
     refusals = []
     for path in sorted((study.folder / "inbox").glob("*.json")):
@@ -50,15 +56,15 @@ def collect(study: OpenStudy, check: Check, now: float) -> tuple[str, ...]:
                 request = Request.model_validate_json(path.read_bytes())
                 check(request.values)
             except (BadInput, ValidationError) as error:
-                refusals.append(_put_aside(path, error))
+                refusals.append(_set_aside(path, error))
                 continue
             study.append(Enqueued(values=request.values, key=path.stem, time=now))
         path.unlink()
     return tuple(refusals)
 
 
-def _put_aside(path: Path, error: Exception) -> str:
+def _set_aside(path: Path, error: Exception) -> str:
     aside = path.parent / _REFUSED / path.name
     aside.parent.mkdir(exist_ok=True)
     path.replace(aside)
-    return f"an enqueued configuration was refused ({error}); it lies in {aside}"
+    return f"an enqueued configuration was refused ({error}); it is in {aside}"

@@ -1,4 +1,4 @@
-"""Events from what happened: what the driver appends after an attempt and after a proposal."""
+"""Events of the end of an attempt and of a proposal, and the input of the suggestion step."""
 
 from __future__ import annotations
 
@@ -19,61 +19,82 @@ if TYPE_CHECKING:  # numerical libraries load with it
 _PLAIN = Evaluate()
 
 
-def ending(
-    state: State, number: int, end: Outcome, time: float, wanted: Evaluate = _PLAIN
+def end_events(
+    state: State, number: int, outcome: Outcome, time: float, evaluate: Evaluate = _PLAIN
 ) -> tuple[Reported | Finished | Interrupted, ...]:
-    """The lines that record the end of a trial's attempt: at a rung its report first.
+    """The events that record the end of a trial's attempt; at a rung its report comes first.
 
-    `wanted` says which measures are recorded, and what they have to keep.
+    A driver that dies between two of them completes them by calling this again after its restart.
 
-    Written in part by a driver that dies, they are completed by asking again after the restart.
+    Args:
+        state: the state before the events.
+        number: the trial.
+        outcome: of its last attempt.
+        time: seconds since the epoch.
+        evaluate: which measures are recorded, and the constraints on them.
     """
     trial = state.trials[number]
-    told = {"number": number, "attempt": trial.attempt, "time": time}
-    told |= {"seconds": end.seconds, "epochs": end.epochs}
-    if end.outcome == "interrupted":
-        return (Interrupted.model_validate({**told, "by": end.cause}),)
-    finished = Finished.model_validate({**told, **_outcome(end), **_measured(end, wanted)})
+    common = {"number": number, "attempt": trial.attempt, "time": time}
+    common |= {"seconds": outcome.seconds, "epochs": outcome.epochs}
+    if outcome.outcome == "interrupted":
+        return (Interrupted.model_validate({**common, "by": outcome.cause}),)
+    finished = Finished.model_validate(
+        {**common, **_outcome_fields(outcome), **_measured_fields(outcome, evaluate)}
+    )
     if finished.outcome != "paused" or trial.rung == trial.until:
         return (finished,)
-    report = {"number": number, "rung": trial.until, "value": end.value, "time": time}
+    report = {"number": number, "rung": trial.until, "value": outcome.value, "time": time}
     return Reported.model_validate(report), finished
 
 
-def _measured(end: Outcome, wanted: Evaluate) -> dict[str, object]:
-    """What a trial that trained in full is worth beside its objective."""
-    if end.outcome != "complete":
+def _measured_fields(outcome: Outcome, evaluate: Evaluate) -> dict[str, object]:
+    """The measures of a trial that was trained in full, and the constraints that it violates."""
+    if outcome.outcome != "complete":
         return {}
-    known = {name: end.measures[name] for name in wanted.needed if name in end.measures}
-    values = {**known, wanted.objective: end.value}
-    broken = [
+    measures = {
+        name: outcome.measures[name] for name in evaluate.needed if name in outcome.measures
+    }
+    values = {**measures, evaluate.objective: outcome.value}
+    violated = [
         text
-        for text, limit in zip(wanted.constraints, wanted.limits, strict=True)
+        for text, limit in zip(evaluate.constraints, evaluate.limits, strict=True)
         if (value := values.get(limit.name)) is None or not limit.satisfied(value)
     ]
-    return {"measures": known, "broken": broken}
+    return {"measures": measures, "broken": violated}
 
 
-def _outcome(end: Outcome) -> dict[str, object]:
-    """What came of an attempt. One that ends well without an objective is no success: it could be
-    compared with nothing."""
-    value = end.value if end.value is not None and math.isfinite(end.value) else None
-    if value is None and end.outcome in ("complete", "paused"):
-        message = end.message or f"it ended with an objective of {end.value}"
+def _outcome_fields(outcome: Outcome) -> dict[str, object]:
+    """Outcome, cause, value and message of an attempt.
+
+    One that ends well without a finite objective has failed: it could not be compared.
+    """
+    value = outcome.value if outcome.value is not None and math.isfinite(outcome.value) else None
+    if value is None and outcome.outcome in ("complete", "paused"):
+        message = outcome.message or f"it ended with an objective of {outcome.value}"
         return {"outcome": "failed", "cause": "nan", "message": message}
-    return {"outcome": end.outcome, "cause": end.cause, "value": value, "message": end.message}
+    return {
+        "outcome": outcome.outcome,
+        "cause": outcome.cause,
+        "value": value,
+        "message": outcome.message,
+    }
 
 
-def asking(
+def asked_event(
     state: State,
     proposal: Proposal,
     digest: Callable[[Mapping[str, Scalar]], str],
     time: float,
     seconds: float = 0.0,
 ) -> Asked:
-    """The `asked` line of a proposal that took `seconds`.
+    """The `asked` event of a proposal.
 
-    `digest` gives the identity of a configuration.
+    Args:
+        state: the state before it.
+        proposal: the batch of the suggestion step.
+        digest: gives the identity of a configuration.
+        time: seconds since the epoch.
+        seconds: that the suggestion step took.
     """
     suggestions = tuple(
         Suggested(number=s.number, values=s.values, digest=digest(s.values), origin=s.origin)
@@ -93,30 +114,30 @@ def asking(
 
 
 def _forecast(proposal: Proposal) -> ForecastRecord | None:
-    """What the record keeps of a forecast: its seconds would tell two runs of one study apart."""
-    found = proposal.forecast
-    if found is None or not (math.isfinite(found.gain) and math.isfinite(found.regret)):
+    """The forecast as it is recorded, without its seconds, which differ between equal runs."""
+    forecast = proposal.forecast
+    if forecast is None or not (math.isfinite(forecast.gain) and math.isfinite(forecast.regret)):
         return None
-    return ForecastRecord(gain=found.gain, regret=found.regret)
+    return ForecastRecord(gain=forecast.gain, regret=forecast.regret)
 
 
 def observations(state: State) -> list[Observation]:
-    """What the suggestion step learns from: every ended trial, and every report at a rung."""
+    """The input of the suggestion step: every ended trial, and every report at a rung."""
     from tasks.suggest.types import Observation
 
-    found = []
+    result = []
     for trial in state.trials:
         for epochs, value in trial.reports:
-            found.append(
+            result.append(
                 Observation(trial.number, trial.values, value, "paused", None, None, epochs)
             )
         if trial.status in ("complete", "stopped", "failed"):
-            found.append(_observed(trial))
-    return found
+            result.append(_observed(trial))
+    return result
 
 
 def _observed(trial: Trial) -> Observation:
-    """An ended trial; what breaks a constraint is no more a success than what failed."""
+    """An ended trial; one that violates a constraint counts as failed."""
     from tasks.suggest.types import Observation
 
     failed = trial.status == "failed" or bool(trial.broken)
@@ -132,11 +153,11 @@ def _observed(trial: Trial) -> Observation:
 
 
 def pending(state: State) -> list[tuple[int, Mapping[str, Scalar]]]:
-    """Trials that were asked and have not ended: (number, values), in number order."""
+    """Pending points: (number, values) of trials that have not ended, in number order."""
     waiting = [number for _, number in state.ready]
     return [(number, state.trials[number].values) for number in sorted([*state.running, *waiting])]
 
 
 def enqueued(state: State) -> list[Mapping[str, Scalar]]:
-    """A person's configurations that were not asked yet, oldest first."""
+    """Enqueued configurations that were not asked yet, oldest first."""
     return [request.values for request in state.enqueued]

@@ -1,11 +1,10 @@
-"""Whether a study under a name is the one that was begun there, and what else has changed."""
+"""The identity of a study: whether a folder holds the same one, and which settings changed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,19 +15,23 @@ from conf.schema.study import Study
 STUDY_FILE = "study.json"
 JOURNAL_FILE = "journal.jsonl"
 DATA_FILE = "data.json"
-"""Which prepared data the study began with; written once that is there."""
+"""Names the prepared data that the study began with; written once it is prepared."""
 
 
-def dumped(study: Study) -> str:
-    """The text of `study.json`: the resolved configuration."""
+Changes = dict[str, tuple[object, object]]
+"""Dotted key to its value before and after."""
+
+
+def study_json(study: Study) -> str:
+    """The content of `study.json`: the resolved configuration."""
     return json.dumps(study.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
 def stored_study(folder: Path) -> Study | None:
-    """The study as it was begun; None when it was not.
+    """Read the study of a folder as it was at its first run; None before that.
 
     Raises:
-        BadInput: the file is there and is no study that this version reads.
+        BadInput: the file exists and this version cannot read it.
     """
     path = folder / STUDY_FILE
     try:
@@ -43,8 +46,12 @@ def stored_study(folder: Path) -> Study | None:
         ) from error
 
 
-def refuse_another(begun: Study, study: Study, folder: Path) -> None:
-    """BadInput, with the changed keys, when a study is not the one that was begun in a folder."""
+def check_identity(begun: Study, study: Study, folder: Path) -> None:
+    """Check that a study is the one that was begun in a folder.
+
+    Raises:
+        BadInput: its identity differs; the message lists the changed keys.
+    """
     changed = _differences(_leaves(study_identity(begun)), _leaves(study_identity(study)))
     if changed:
         listed = ", ".join(
@@ -57,16 +64,22 @@ def refuse_another(begun: Study, study: Study, folder: Path) -> None:
         )
 
 
-def settings_changed(
-    begun: Study, changes: Mapping[str, Any], study: Study
-) -> dict[str, tuple[Any, Any]]:
-    """Settings outside the identity that differ from the last run's: `section.field` to before and
-    after. `changes` are those that earlier runs made to the study as it was begun."""
+def changed_settings(begun: Study, changes: Mapping[str, object], study: Study) -> Changes:
+    """Settings outside the identity that differ from those of the last run.
+
+    Args:
+        begun: the study at its first run.
+        changes: settings that later runs changed, `section.field` to value.
+        study: the study of this run.
+
+    Returns:
+        `section.field` to its value before and after.
+    """
     return _differences({**_settings(begun), **changes}, _settings(study))
 
 
-def with_changes(begun: Study, changes: Mapping[str, Any]) -> Study:
-    """The study with the settings of its last run."""
+def with_changes(begun: Study, changes: Mapping[str, object]) -> Study:
+    """The study `begun` with the settings of its last run."""
     data = begun.model_dump(mode="json")
     for key, value in changes.items():
         section, name = key.split(".", 1)
@@ -74,15 +87,14 @@ def with_changes(begun: Study, changes: Mapping[str, Any]) -> Study:
     return Study.model_validate_json(json.dumps(data))
 
 
-def _settings(study: Study) -> dict[str, Any]:
-    excluded: Any = IDENTITY_FIELDS
-    sections = study.model_dump(mode="json", exclude=excluded)
+def _settings(study: Study) -> dict[str, object]:
+    sections = study.model_dump(mode="json", exclude=set(IDENTITY_FIELDS))
     return {f"{name}.{key}": value for name, of in sections.items() for key, value in of.items()}
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _leaves(tree: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Dotted key to leaf; an empty mapping is a leaf."""
-    leaves: dict[str, Any] = {}
+    leaves: dict[str, object] = {}
     for name, value in tree.items():
         if isinstance(value, Mapping) and value:
             leaves |= _leaves(value, f"{prefix}{name}.")
@@ -91,7 +103,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> Changes:
     """Keys whose values differ, in order; a key that is missing on one side has None there."""
     pairs = {key: (before.get(key), now.get(key)) for key in sorted({*before, *now})}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}

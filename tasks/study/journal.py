@@ -1,4 +1,4 @@
-"""The study's one source of truth: one event a line, on disk before anyone acts on it."""
+"""The journal, a study's source of truth: one event per line, on disk before it takes effect."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tasks.study.events import Event, decode, encode
 def read(path: Path) -> tuple[tuple[Event, ...], int]:
     """The events of a journal that another process may be writing, and the bytes of a torn tail.
 
-    Changes nothing. A journal that is not there has no events.
+    Changes nothing. A missing journal has no events.
 
     Raises:
-        BadInput: a line other than a torn last one is no event.
+        BadInput: a line other than a torn last one is not an event.
     """
     try:
         content = path.read_bytes()
@@ -36,7 +36,7 @@ def read(path: Path) -> tuple[tuple[Event, ...], int]:
             if index == len(lines) - 1 and not tail and not _is_json(line):
                 return tuple(events), len(line) + 1
             raise BadInput(
-                f"{path}, line {index + 1}: no event of a study ({_first_fault(error)}); "
+                f"{path}, line {index + 1}: not an event of a study ({_first_fault(error)}); "
                 "restore the line from a copy, or start the study under another name"
             ) from error
     return tuple(events), len(tail)
@@ -71,10 +71,13 @@ class Journal(Closing):
 
     @classmethod
     def open(cls, path: Path) -> tuple[Journal, tuple[Event, ...], int]:
-        """Open or create a journal, cut a torn last line, and give its events and the bytes cut.
+        """Open or create a journal and cut a torn last line.
+
+        Returns:
+            The journal, its events, and the bytes that were cut.
 
         Raises:
-            BadInput: a line other than a torn last one is no event; nothing was changed.
+            BadInput: a line other than a torn last one is not an event; nothing was changed.
         """
         events, torn = read(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +104,7 @@ class Journal(Closing):
         except OSError as error:
             self._take_back()
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            remedy = "free some space" if full else "see to the disk"
+            remedy = "free some space" if full else "check the disk"
             raise DenseError(
                 f"{self.path} cannot be written ({error.strerror}); {remedy} and run again"
             ) from error
@@ -126,5 +129,5 @@ class Journal(Closing):
         self._ragged = False
 
     def close(self) -> None:
-        """Close the file; the journal is then of no more use."""
+        """Close the file."""
         os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""Two immutable collections of which a changed copy costs little, however large they are.
+"""Persistent (immutable) collections whose changed copies are cheap, however long they are.
 
 The state of a study is replaced at every event; copying a list of 100,000 trials each time would
 make a study's cost grow with the square of its length. Both keep their items in chunks, so that a
@@ -10,12 +10,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 _CHUNK = 256
 
 T = TypeVar("T")
-K = TypeVar("K", bound=Any)
+K = TypeVar("K", bound="Sortable")
+
+
+class Sortable(Protocol):
+    """Has an order."""
+
+    def __lt__(self, other: Self, /) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -38,13 +44,13 @@ class Vector(Generic[T]):
         return self.chunks[index // _CHUNK][index % _CHUNK]
 
     def append(self, item: T) -> Vector[T]:
-        """With an item more."""
+        """A copy with one more item."""
         if self.length % _CHUNK == 0:
             return Vector((*self.chunks, (item,)), self.length + 1)
         return Vector((*self.chunks[:-1], (*self.chunks[-1], item)), self.length + 1)
 
     def replace(self, index: int, item: T) -> Vector[T]:
-        """With another item in a place."""
+        """A copy with another item at an index."""
         if not 0 <= index < self.length:
             raise IndexError(index)
         place, offset = divmod(index, _CHUNK)
@@ -66,22 +72,22 @@ class SortedSet(Generic[K]):
         for chunk in self.chunks:
             yield from chunk
 
-    def __contains__(self, key: object) -> bool:
+    def __contains__(self, key: K) -> bool:
         place, offset = self._find(key)
         return place < len(self.chunks) and self.chunks[place][offset] == key
 
     @property
     def first(self) -> K | None:
-        """The smallest key; None when empty."""
+        """The smallest key; None when the set is empty."""
         return self.chunks[0][0] if self.chunks else None
 
     def rank(self, key: K) -> int:
-        """How many keys are smaller."""
+        """Number of smaller keys."""
         place, offset = self._find(key)
         return sum(map(len, self.chunks[:place])) + offset
 
     def add(self, key: K) -> SortedSet[K]:
-        """With a key; itself when the key is there."""
+        """A copy with a key; the set itself when the key is in it."""
         if not self.chunks:
             return SortedSet(((key,),), 1)
         if key in self:
@@ -93,7 +99,7 @@ class SortedSet(Generic[K]):
         return SortedSet(_spliced(self.chunks, place, place + 1, _halved(chunk)), self.length + 1)
 
     def discard(self, key: K) -> SortedSet[K]:
-        """Without a key; itself when the key is not there."""
+        """A copy without a key; the set itself when the key is not in it."""
         if key not in self:
             return self
         place, offset = self._find(key)
@@ -101,16 +107,16 @@ class SortedSet(Generic[K]):
         kept = (chunk,) if chunk else ()
         return SortedSet(_spliced(self.chunks, place, place + 1, kept), self.length - 1)
 
-    def _find(self, key: Any) -> tuple[int, int]:
-        """Chunk and place in it of the first key that is not smaller."""
+    def _find(self, key: K) -> tuple[int, int]:
+        """Index of the chunk, and index in it, of the first key that is not smaller."""
         place = bisect_left(self.chunks, key, key=lambda chunk: chunk[-1])
         return place, bisect_left(self.chunks[place], key) if place < len(self.chunks) else 0
 
 
-def _spliced(items: tuple[Any, ...], start: int, end: int, put: Iterable[Any]) -> tuple[Any, ...]:
+def _spliced(items: tuple[T, ...], start: int, end: int, put: Iterable[T]) -> tuple[T, ...]:
     return (*items[:start], *put, *items[end:])
 
 
-def _halved(chunk: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+def _halved(chunk: tuple[T, ...]) -> tuple[tuple[T, ...], ...]:
     middle = len(chunk) // 2
     return (chunk,) if len(chunk) <= _CHUNK else (chunk[:middle], chunk[middle:])

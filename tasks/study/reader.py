@@ -1,4 +1,4 @@
-"""The read model of a study: what every command that only looks uses."""
+"""The read model of a study, for every command that changes nothing."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:  # numpy and Arrow load with it
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial: what the journal says of it, and what its folder holds."""
+    """One trial: its state in the journal, and the files of its folder."""
 
     study: Study
     trial: Trial
     path: Path
-    """Its folder, which is there once it was started."""
+    """Its folder, which exists once it was started."""
 
     @property
     def number(self) -> int:
@@ -47,7 +47,7 @@ class TrialRecord:
 
     @property
     def curve(self) -> list[MetricLine]:
-        """A line a finished epoch."""
+        """One line per finished epoch."""
         from tasks.train.folder import TrialFolder
 
         return TrialFolder(self.path).read_metrics()
@@ -62,11 +62,11 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """A study as its files tell it, at the moment of reading."""
+    """A study as read from its files."""
 
     home: Home
     study: Study
-    """As it was begun, with the settings of its last run."""
+    """The study of its first run with the settings of its last."""
     state: State
     events: tuple[Event, ...]
 
@@ -94,7 +94,7 @@ class StudyRecord:
 
     @property
     def holder(self) -> Holder | None:
-        """Who drives it now; None when nobody does."""
+        """The process that drives it now, or None."""
         return holder_of(self.folder / "lock")
 
     def trial(self, number: int) -> TrialRecord:

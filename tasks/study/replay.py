@@ -1,8 +1,8 @@
-"""The fold over a study's journal: what each event makes of the state.
+"""Replay of a study's journal: fold its events into the state.
 
-`apply` is the one place that says what may follow what; an event that does not fit is refused with
-BadInput, so that a journal is right line by line and every prefix of it is a state. A step costs
-about the square root of the number of trials.
+`apply` alone decides which event may follow which. It refuses an event that does not fit, so that
+every prefix of a journal is a valid state. An event costs about the square root of the number of
+trials.
 """
 
 from __future__ import annotations
@@ -17,16 +17,28 @@ from conf.runtime.errors import BadInput
 from tasks.study import events
 from tasks.study.persistent_collections import SortedSet
 from tasks.study.state import Direction, Rung, State
-from tasks.study.trial import OVER, Trial, begun, cut_short, ended
+from tasks.study.trial import OVER, Status, Trial, after_end, after_interruption, after_start
+
+TrialEvent = (
+    events.Attempt | events.Reported | events.Promoted | events.Finished | events.Interrupted
+)
 
 
 def fold(lines: Iterable[events.Event], direction: Direction) -> State:
-    """The state after a journal's events; BadInput when one does not fit those before it."""
+    """The state after the events of a journal.
+
+    Raises:
+        BadInput: an event does not fit those before it.
+    """
     return reduce(apply, lines, State(direction))
 
 
 def fold_file(path: Path, lines: Iterable[events.Event], direction: Direction) -> State:
-    """As `fold`; BadInput names the file and the line that does not fit."""
+    """As `fold`, with errors that name the file.
+
+    Raises:
+        BadInput: an event does not fit; the message names its line.
+    """
     state = State(direction)
     for number, line in enumerate(lines, start=1):
         try:
@@ -40,26 +52,37 @@ def fold_file(path: Path, lines: Iterable[events.Event], direction: Direction) -
 
 
 def apply(state: State, event: events.Event) -> State:
-    """The state after one more event; BadInput when it does not fit."""
-    return _STEPS[event.event](state, event).but(time=event.time)
+    """The state after one more event.
+
+    Raises:
+        BadInput: the event does not fit.
+    """
+    return _STEPS[event.event](state, event).replaced(time=event.time)
 
 
 def _asked(state: State, event: events.Asked) -> State:
     numbers = [suggestion.number for suggestion in event.suggestions]
-    wanted = list(range(state.asked, state.asked + len(numbers)))
-    if event.first != state.asked or event.batch != state.batches or numbers != wanted:
+    expected = list(range(state.asked, state.asked + len(numbers)))
+    if event.first != state.asked or event.batch != state.batches or numbers != expected:
         raise BadInput(
             f"batch {event.batch} from trial {event.first} does not follow "
             f"{state.batches} batches and {state.asked} trials"
         )
     trials, ready = state.trials, state.ready
-    for given in event.suggestions:
+    for suggestion in event.suggestions:
         trials = trials.append(
-            Trial(given.number, event.batch, given.values, given.digest, given.origin, event.time)
+            Trial(
+                suggestion.number,
+                event.batch,
+                suggestion.values,
+                suggestion.digest,
+                suggestion.origin,
+                event.time,
+            )
         )
-        ready = ready.add((0, given.number))
-    taken = sum(given.origin == "enqueued" for given in event.suggestions) + event.dropped
-    return state.but(
+        ready = ready.add((0, suggestion.number))
+    taken = sum(suggestion.origin == "enqueued" for suggestion in event.suggestions) + event.dropped
+    return state.replaced(
         trials=trials,
         ready=ready,
         batches=state.batches + 1,
@@ -79,7 +102,7 @@ def _attempt(state: State, event: events.Attempt) -> State:
         raise _misfit(event, f"its last attempt was {trial.attempt}")
     if event.until < trial.rung:
         raise _misfit(event, f"it reported at epoch {trial.rung}")
-    return _put(state, begun(trial, event)).but(stopped=None)
+    return _put(state, after_start(trial, event)).replaced(stopped=None)
 
 
 def _reported(state: State, event: events.Reported) -> State:
@@ -91,66 +114,66 @@ def _reported(state: State, event: events.Reported) -> State:
     rung = state.rungs.get(place, Rung())
     key = (state.sign * event.value, trial.number)
     rungs = {**state.rungs, place: replace(rung, reported=rung.reported.add(key))}
-    return _put(state, replace(trial, reports=reports)).but(rungs=rungs)
+    return _put(state, replace(trial, reports=reports)).replaced(rungs=rungs)
 
 
 def _promoted(state: State, event: events.Promoted) -> State:
     trial = _trial(state, event, "paused")
     if event.until <= trial.rung:
         raise _misfit(event, f"it reported at epoch {trial.rung}")
-    state = state.but(rungs=_waiting(state, trial, SortedSet.discard), stopped=None)
+    state = state.replaced(rungs=_waiting(state, trial, SortedSet.discard), stopped=None)
     return _put(state, replace(trial, status="queued", until=event.until))
 
 
 def _finished(state: State, event: events.Finished) -> State:
     trial = _attempted(state, event)
     if event.outcome == "paused" and trial.rung != trial.until:
-        raise _misfit(event, f"no report says what it was worth at epoch {trial.until}")
-    after = ended(trial, event)
+        raise _misfit(event, f"it has no report at epoch {trial.until}")
+    after = after_end(trial, event)
     if event.outcome == "paused":
-        state = state.but(rungs=_waiting(state, trial, SortedSet.add))
-    return _judged(_put(state, after), after, state.best)
+        state = state.replaced(rungs=_waiting(state, trial, SortedSet.add))
+    return _count_end(_put(state, after), after, state.best)
 
 
 def _interrupted(state: State, event: events.Interrupted) -> State:
-    after = cut_short(_attempted(state, event), event)
-    return _judged(_put(state, after), after, state.best)
+    after = after_interruption(_attempted(state, event), event)
+    return _count_end(_put(state, after), after, state.best)
 
 
 def _enqueued(state: State, event: events.Enqueued) -> State:
     _new_key(state, event.key)
-    return state.but(enqueued=(*state.enqueued, event), keys=state.keys | {event.key})
+    return state.replaced(enqueued=(*state.enqueued, event), keys=state.keys | {event.key})
 
 
 def _target(state: State, event: events.Target) -> State:
     _new_key(state, event.key)
-    return state.but(
+    return state.replaced(
         target=event.trials,
         keys=state.keys | {event.key},
         stale=0,
         forecasts=(),
-        judged_from=state.asked,
-        judged_best=state.ranked.first,
+        plateau_from=state.asked,
+        best_before_target=state.ranked.first,
         stopped=None,
     )
 
 
 def _changed(state: State, event: events.Changed) -> State:
     after = {key: values[1] for key, values in event.changes.items()}
-    return state.but(changes={**state.changes, **after})
+    return state.replaced(changes={**state.changes, **after})
 
 
 def _stopped(state: State, event: events.Stopped) -> State:
     if state.running:
         raise BadInput(f"the study stopped while trial {state.running.first} was running")
-    return state.but(stopped=event.reason, failures=0, first_failure=None)
+    return state.replaced(stopped=event.reason, failures=0, first_failure=None)
 
 
 def _champion(state: State, event: events.Champion) -> State:
-    return state.but(champion=(*state.champion, event))
+    return state.replaced(champion=(*state.champion, event))
 
 
-# Each takes the event of its name; a mapping cannot say so to the type checker.
+# Each takes the event of its name, which the type checker cannot express for a mapping.
 _STEPS: dict[str, Callable[[State, Any], State]] = {
     "asked": _asked,
     "attempt": _attempt,
@@ -167,7 +190,7 @@ _STEPS: dict[str, Callable[[State, Any], State]] = {
 
 
 def _put(state: State, trial: Trial) -> State:
-    """With a trial replaced, and moved between the sets that follow from its status and rank."""
+    """Replace a trial, and move it between the sets of its status and its place in the ranking."""
     before = state.trials[trial.number]
     ready, running, ranked = state.ready, state.running, state.ranked
     if before.status == "queued":
@@ -181,7 +204,7 @@ def _put(state: State, trial: Trial) -> State:
     if old != new:
         ranked = ranked if old is None else ranked.discard(old)
         ranked = ranked if new is None else ranked.add(new)
-    return state.but(
+    return state.replaced(
         trials=state.trials.replace(trial.number, trial),
         ready=ready,
         running=running,
@@ -191,23 +214,23 @@ def _put(state: State, trial: Trial) -> State:
     )
 
 
-def _judged(state: State, trial: Trial, best_before: Trial | None) -> State:
-    """With an ended trial counted towards a plateau or a run of failures."""
+def _count_end(state: State, trial: Trial, best_before: Trial | None) -> State:
+    """Count an ended trial towards the plateau and the failures."""
     best = state.best
     if best is not None and (best_before is None or _better(state, best, best_before)):
-        state = state.but(stale=0)
+        state = state.replaced(stale=0)
     elif trial.status in OVER or (trial.status == "paused" and len(trial.reports) == 1):
-        state = state.but(stale=state.stale + 1)
+        state = state.replaced(stale=state.stale + 1)
     if trial.status != "failed":
         return state
     first = trial.number if state.first_failure is None else state.first_failure
-    return state.but(failures=state.failures + 1, first_failure=first)
+    return state.replaced(failures=state.failures + 1, first_failure=first)
 
 
 def _better(state: State, trial: Trial, other: Trial) -> bool:
-    """Whether a trial is better, and not merely of a lower number."""
-    mine, others = trial.rank(state.sign), other.rank(state.sign)
-    return mine is not None and others is not None and mine[:2] < others[:2]
+    """Whether a trial is better, a lower number apart."""
+    rank, other_rank = trial.rank(state.sign), other.rank(state.sign)
+    return rank is not None and other_rank is not None and rank[:2] < other_rank[:2]
 
 
 def _counted(state: State, **more: int) -> dict[str, int]:
@@ -221,7 +244,7 @@ def _moved(state: State, before: str, after: str) -> Mapping[str, int]:
 def _waiting(
     state: State, trial: Trial, change: Callable[..., SortedSet[tuple[float, int]]]
 ) -> dict[tuple[int, int], Rung]:
-    """The rungs with a trial put among those that wait at its rung, or taken from them."""
+    """The rungs after adding a trial to, or removing it from, those that wait at its rung."""
     epochs, value = trial.reports[-1]
     place = (trial.reports[0][0], epochs)
     rung = state.rungs[place]
@@ -229,8 +252,12 @@ def _waiting(
     return {**state.rungs, place: replace(rung, waiting=waiting)}
 
 
-def _trial(state: State, event: Any, status: str) -> Trial:
-    """The trial that an event is about, which must be in a status."""
+def _trial(state: State, event: TrialEvent, status: Status) -> Trial:
+    """The trial of an event.
+
+    Raises:
+        BadInput: it was never asked, or has another status.
+    """
     if event.number >= state.asked:
         raise _misfit(event, "it was never asked")
     trial = state.trials[event.number]
@@ -246,7 +273,7 @@ def _attempted(state: State, event: events.Finished | events.Interrupted) -> Tri
     return trial
 
 
-def _misfit(event: Any, why: str) -> BadInput:
+def _misfit(event: TrialEvent, why: str) -> BadInput:
     return BadInput(f"{event.event!r} does not fit trial {event.number}: {why}")
 
 

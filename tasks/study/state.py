@@ -1,4 +1,4 @@
-"""The state of a study: what follows from its journal (`fold.py`), and nothing else."""
+"""The state of a study, folded from its journal by `replay.py`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Direction = Literal["minimize", "maximize"]
 
 @dataclass(frozen=True)
 class Rung:
-    """The trials that reported at a number of epochs, best first: (loss, number)."""
+    """The trials that reported at one rung of a bracket, best first: (loss, number)."""
 
     reported: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
     waiting: SortedSet[tuple[float, int]] = field(default_factory=SortedSet)
-    """Those that are paused there."""
+    """The trials that are paused at this rung."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What a study has come to. Nothing in it is ever changed in place."""
+    """An immutable state of a study; each event makes a new one."""
 
     direction: Direction
     """Of the objective."""
@@ -41,9 +41,9 @@ class State:
     ready: SortedSet[tuple[int, int]] = field(default_factory=SortedSet)
     """Queued trials as (-rung, number): those that go on first, then in number order."""
     running: SortedSet[int] = field(default_factory=SortedSet)
-    """Trials whose last attempt has no end yet."""
+    """Trials whose last attempt has not ended."""
     ranked: SortedSet[Key] = field(default_factory=SortedSet)
-    """Trials with an objective, best first; `Trial.rank`."""
+    """The leaderboard: trials with an objective, best first (`Trial.rank`)."""
     rungs: Mapping[tuple[int, int], Rung] = field(default_factory=dict)
     """By the epochs of their trials' first rung (the bracket), and of this one."""
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -51,29 +51,29 @@ class State:
     seconds: float = 0.0
     """Training seconds of all attempts that have ended."""
     forecasts: tuple[events.ForecastRecord, ...] = ()
-    """The last two forecasts since more was last wanted, oldest first."""
+    """The last two forecasts since the target was last raised, oldest first."""
     stale: int = 0
-    """Trials ended in a row without a better one."""
-    judged_from: int = 0
-    """Trials asked before more were last wanted; a plateau is counted from there."""
-    judged_best: Key | None = None
-    """Rank of the best trial by then; who asks for more wants a better one."""
+    """Consecutive ended trials without a new incumbent."""
+    plateau_from: int = 0
+    """Trials asked before the target was last raised; a plateau counts from there."""
+    best_before_target: Key | None = None
+    """Rank of the incumbent at that moment: a raised target asks for a better one."""
     failures: int = 0
     """Trials failed since the study last stopped."""
     first_failure: int | None = None
     """Number of the first of them."""
     target: int | None = None
-    """Trials in all, where more were wanted than the configuration says."""
+    """Trials in all, where `--more` asked for more than the configuration."""
     enqueued: tuple[events.Enqueued, ...] = ()
-    """A person's configurations that were not asked yet, oldest first."""
+    """Enqueued configurations that were not asked yet, oldest first."""
     keys: frozenset[str] = frozenset()
     """Keys of all `enqueued` and `target` lines."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Settings that differ from `study.json`: dotted key to value."""
     stopped: events.Reason | None = None
-    """Why the last run ended; None while one is on its way."""
+    """Why the last run ended; None while one is running."""
     champion: tuple[events.Champion, ...] = ()
-    """Steps of the champion's way."""
+    """Steps of the champion, in order."""
     time: float | None = None
     """Of the last event."""
 
@@ -84,17 +84,20 @@ class State:
 
     @property
     def sign(self) -> float:
-        """What turns an objective into a loss."""
+        """Factor that turns an objective into a loss, 1 or -1."""
         return 1.0 if self.direction == "minimize" else -1.0
 
     @property
     def best(self) -> Trial | None:
-        """The best trial so far; None while none has an objective."""
+        """The incumbent: the best trial so far; None before one has an objective."""
         return None if self.ranked.first is None else self.trials[self.ranked.first[2]]
 
-    def but(self, **fields: Any) -> State:
-        """A copy with some fields replaced: `dataclasses.replace` costs 20 us at so many fields,
-        several times an event, which is most of the time it takes to read a long journal."""
+    def replaced(self, **fields: Any) -> State:
+        """A copy with some fields replaced.
+
+        `dataclasses.replace` costs 20 us with this many fields, several times per event, which is
+        most of the time that a long journal takes to read.
+        """
         if unknown := fields.keys() - self.__dict__.keys():
             raise TypeError(f"a state has no {', '.join(sorted(unknown))}")
         copy = object.__new__(State)
@@ -102,5 +105,5 @@ class State:
         return copy
 
     def count(self, *statuses: str) -> int:
-        """Trials in any of some statuses."""
+        """Number of trials in any of these statuses."""
         return sum(self.counts.get(status, 0) for status in statuses)

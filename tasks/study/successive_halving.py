@@ -1,9 +1,10 @@
-"""Which paused trials go on: successive halving that pauses and promotes.
+"""Successive halving: which paused trials are promoted to the next rung.
 
-Steady mode promotes asynchronously: a free slot takes a trial that is among the best 1/factor of
-those of its bracket that reported at its rung so far, so that no trial waits for another.
-Synchronous mode halves each batch by itself, once all of it has ended. When nothing else is left in
-either mode, the best trial goes on to the end: the winner of a study has been trained in full.
+Steady mode is asynchronous successive halving (ASHA, arXiv:1810.05934): a free slot promotes a
+trial that is among the best 1/factor of its bracket's reports at its rung so far, and no trial
+waits for another. Synchronous mode halves each batch by itself once all of it has ended (successive
+halving, arXiv:1502.07943; with brackets Hyperband, arXiv:1603.06560). When nothing else is left in
+either mode, the incumbent is promoted to the end: the winner of a study has been trained in full.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from tasks.study.state import State
 from tasks.study.trial import Trial
 
 Promotions = tuple[tuple[int, int], ...]
-"""(number, epochs to train until) of each trial to promote."""
+"""(number, budget in epochs) of each trial to promote."""
 
 
-def of_all(state: State, study: Study) -> Promotions:
-    """One trial that its rung lets pass, of the highest rung that has one; none while a promoted
-    one still waits for its slot, since later reports may change the choice."""
+def promote_any(state: State, study: Study) -> Promotions:
+    """Promote one trial that is good enough for its rung, from the highest rung that has one.
+
+    None while a promoted trial still waits for its slot: later reports may change the choice.
+    """
     if study.search.rungs is None or (state.ready.first or (0, 0))[0] < 0:
         return ()
     for epochs, bracket in sorted(((at, first) for first, at in state.rungs), reverse=True):
@@ -28,14 +31,14 @@ def of_all(state: State, study: Study) -> Promotions:
         best = rung.waiting.first
         places = len(rung.reported) // study.search.rungs.factor
         if best is not None and rung.reported.rank(best) < places:
-            return ((best[1], _next_level(study, epochs)),)
+            return ((best[1], _next_rung(study, epochs)),)
     return ()
 
 
-def of_last_batch(state: State, study: Study) -> Promotions:
-    """The best of the last batch, at the lowest rung that still holds one back.
+def promote_within_batch(state: State, study: Study) -> Promotions:
+    """Promote the best of the last batch, at its lowest rung with a trial worth promoting.
 
-    Asked only when nothing runs or is queued: everyone who could report at that rung has.
+    Called only when nothing runs or is queued, so that every report at that rung is in.
     """
     if study.search.rungs is None:
         return ()
@@ -48,20 +51,20 @@ def of_last_batch(state: State, study: Study) -> Promotions:
             trial.number for trial in batch if trial.status == "paused" and trial.rung == epochs
         ]
         if going := chosen.intersection(held):
-            return tuple((number, _next_level(study, epochs)) for number in sorted(going))
+            return tuple((number, _next_rung(study, epochs)) for number in sorted(going))
     return ()
 
 
-def of_best(state: State, study: Study) -> Promotions:
-    """The best trial, where it is paused: no other got further."""
+def promote_best(state: State, study: Study) -> Promotions:
+    """Promote the incumbent where it is paused; no other trial got further."""
     best = state.best
     if study.search.rungs is None or best is None or best.status != "paused":
         return ()
-    return ((best.number, _next_level(study, best.rung)),)
+    return ((best.number, _next_rung(study, best.rung)),)
 
 
-def _next_level(study: Study, epochs: int) -> int:
-    """The rung above one, or the whole training. `train.epochs` is not searched where rungs are."""
+def _next_rung(study: Study, epochs: int) -> int:
+    """The rung above, or the full training; rungs exclude a searched `train.epochs`."""
     rungs, whole = study.search.rungs, study.train.epochs
     levels = rungs.levels(whole) if rungs else (whole,)
     return min(level for level in levels if level > epochs)

@@ -1,4 +1,4 @@
-"""One trial as the journal tells it, and what the end of an attempt makes of it."""
+"""One trial as its events describe it, and its transitions at the start and end of an attempt."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Key = tuple[float, float, int]
 
 OVER: frozenset[Status] = frozenset({"complete", "stopped", "failed"})
 MAX_HALVINGS = 3
-MAX_FRUITLESS = 2  # attempts that infrastructure or a kill ended without a new epoch
-MAX_DEATHS = 5  # deaths of the driver in a row without a new epoch
+MAX_FRUITLESS = 2  # attempts without a new epoch that infrastructure or a kill ended
+MAX_DEATHS = 5  # consecutive deaths of the driver without a new epoch
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A trial; replaced, never changed."""
+    """An immutable trial: every transition returns a copy."""
 
     number: int
     batch: int
@@ -34,38 +34,38 @@ class Trial:
     attempt: int = 0
     """Attempts begun."""
     until: int | None = None
-    """Epochs at which its last attempt was to end, or its next is; None: not yet known."""
+    """Budget in epochs of its last attempt, or of the next once it is promoted."""
     epoch: int = 0
-    """The most finished epochs that any attempt reached."""
+    """Finished epochs, the most that any attempt reached."""
     halvings: int = 0
-    """How often its micro-batch was halved for want of memory."""
+    """How often its micro-batch was halved after it ran out of memory."""
     fruitless: int = 0
     """Attempts ended by infrastructure or a kill since the last new epoch."""
     deaths: int = 0
-    """Deaths of the driver in a row since the last new epoch."""
+    """Consecutive deaths of the driver since the last new epoch."""
     reports: tuple[tuple[int, float], ...] = ()
-    """(epochs, objective) at each rung reached, ascending."""
+    """(epochs, objective) at each rung that it reached, ascending."""
     value: float | None = None
-    """Objective of the best epoch, once an attempt has ended with one."""
+    """Objective of the best epoch; None before an attempt ended with one."""
     seconds: float = 0.0
-    """Training seconds, all attempts together."""
+    """Training seconds, summed over all attempts."""
     cause: str | None = None
-    """Why its last attempt failed; kept while it is tried again."""
+    """Why its last attempt failed; it stays while the trial is tried again."""
     message: str = ""
     started: float | None = None
     """Time of its first attempt."""
     ended: float | None = None
     """Time at which its last attempt ended."""
     measures: Mapping[str, float] = field(default_factory=dict)
-    """Further objectives, and what the constraints are about, by name."""
+    """Further objectives and constrained quantities, by name."""
     broken: tuple[str, ...] = ()
-    """The constraints that its outcome does not keep."""
+    """The constraints that its outcome violates."""
     began: float | None = None
     """Time at which its last attempt began."""
     share: int = 1
     """Trials at once on the GPU of its last attempt."""
     alone: bool = False
-    """Whether it ran out of memory on a GPU that it shared, and now has one to itself."""
+    """Whether it ran out of memory on a shared GPU, and now gets a whole one."""
 
     @property
     def rung(self) -> int:
@@ -74,15 +74,18 @@ class Trial:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more comes of it (a paused trial may be promoted)."""
+        """Whether it has ended for good; a paused trial may be promoted."""
         return self.status in OVER
 
     def rank(self, sign: float) -> Key | None:
-        """Where it stands among the trials, smallest best: the higher rung, then the better
-        objective, then the lower number. None without a comparable objective, or where it breaks a
-        constraint.
+        """Sort key among the trials, best first: higher rung, better objective, lower number.
 
-        `sign` is 1 where the objective is to fall, -1 where it is to rise.
+        Args:
+            sign: 1 where the objective is minimised, -1 where it is maximised.
+
+        Returns:
+            (-rung, loss, number), or None for a trial that failed, has no objective or violates a
+            constraint.
         """
         if self.status == "failed" or self.value is None or self.broken:
             return None
@@ -90,8 +93,8 @@ class Trial:
         return -rung, sign * self.value, self.number
 
 
-def begun(trial: Trial, event: Attempt) -> Trial:
-    """The trial with an attempt on its way."""
+def after_start(trial: Trial, event: Attempt) -> Trial:
+    """The trial once an attempt has started."""
     return replace(
         _progressed(trial, event.epoch),
         status="running",
@@ -103,8 +106,12 @@ def begun(trial: Trial, event: Attempt) -> Trial:
     )
 
 
-def ended(trial: Trial, event: Finished) -> Trial:
-    """The trial after an attempt that ended by itself: over, paused, or queued for another."""
+def after_end(trial: Trial, event: Finished) -> Trial:
+    """The trial after an attempt that ended by itself: over, paused, or queued for another.
+
+    Out of memory halves the micro-batch (or leaves a shared GPU first); infrastructure and kills
+    are retried while attempts bring new epochs; every other cause fails the trial.
+    """
     fruitless = 0 if event.epochs > trial.epoch else trial.fruitless + 1
     trial = replace(
         _progressed(trial, event.epochs),
@@ -128,8 +135,11 @@ def ended(trial: Trial, event: Finished) -> Trial:
     return replace(trial, status="failed")
 
 
-def cut_short(trial: Trial, event: Interrupted) -> Trial:
-    """The trial after an attempt that somebody ended: queued again, unless drivers keep dying."""
+def after_interruption(trial: Trial, event: Interrupted) -> Trial:
+    """The trial after an interrupted attempt: queued again, unless drivers keep dying.
+
+    A trial that kills its driver each time would otherwise never end.
+    """
     deaths = 0 if event.by == "user" or event.epochs > trial.epoch else trial.deaths + 1
     trial = replace(
         _progressed(trial, event.epochs),
@@ -144,7 +154,7 @@ def cut_short(trial: Trial, event: Interrupted) -> Trial:
 
 
 def _progressed(trial: Trial, epoch: int) -> Trial:
-    """With the epochs reached; a new one clears what was held against the trial."""
+    """The trial at an epoch; a new epoch resets the counts of fruitless attempts and deaths."""
     if epoch <= trial.epoch:
         return trial
     return replace(trial, epoch=epoch, fruitless=0, deaths=0)

@@ -17,16 +17,16 @@ from tasks.study.identity import (
     DATA_FILE,
     JOURNAL_FILE,
     STUDY_FILE,
-    dumped,
-    refuse_another,
-    settings_changed,
+    changed_settings,
+    check_identity,
     stored_study,
+    study_json,
 )
 from tasks.study.journal import Journal, read
 from tasks.study.lock import Holder, held_by, holder_of, lock_study
 from tasks.study.replay import apply, fold_file
 from tasks.study.state import State
-from tasks.study.transfer_source import look
+from tasks.study.transfer_source import source_trials
 
 
 class Listener(Protocol):
@@ -88,7 +88,7 @@ class OpenStudy(Closing):
         opened = cls(home, study, lock, journal, State(study.evaluate.direction), torn)
         try:
             opened.state = fold_file(journal.path, events, study.evaluate.direction)
-            if changes := settings_changed(first, opened.state.changes, study):
+            if changes := changed_settings(first, opened.state.changes, study):
                 opened.append(Changed(changes=changes, time=now))
         except BaseException:
             opened.close()
@@ -119,31 +119,31 @@ class OpenStudy(Closing):
         return state
 
     def close(self) -> None:
-        """Give the study back."""
+        """Close the journal and release the lock."""
         self._journal.close()
         self._lock.close()
 
 
-def refuse(home: Home, study: Study) -> None:
-    """Raise what `OpenStudy.open` would raise now, without taking the study; changes nothing.
+def check_can_open(home: Home, study: Study) -> None:
+    """Check that `OpenStudy.open` would succeed now, without taking the study or changing it.
 
     Raises:
         Held: another process drives it.
-        BadInput: another study has this name, the journal has a bad line, or one that this study
-            is to learn from is none.
+        BadInput: another study has this name, the journal has a bad line, or a transfer source
+            cannot be used.
     """
     folder = home.study(study.name)
     if holder := holder_of(folder / "lock"):
         raise held_by(holder, study.name)
     if begun_study(folder, study) is None:
-        look(home, study)
+        source_trials(home, study)
 
 
 def begun_study(folder: Path, study: Study) -> Study | None:
-    """The study as it was begun in a folder, checked to be this one; None before its first run.
+    """The study of a folder as it was at its first run, checked to be this one; None before that.
 
-    Where nothing was asked yet (its data could not be used, say), another study may still take the
-    folder: no trial would be compared with another's.
+    Before the first `asked` event (its data could not be used, say) another study may still take
+    the folder: there is no trial to compare with.
 
     Raises:
         BadInput: another study was begun there, or the journal has a bad line.
@@ -159,16 +159,16 @@ def begun_study(folder: Path, study: Study) -> Study | None:
     events, _ = read(path)
     fold_file(path, events, first.evaluate.direction)
     if any(isinstance(event, Asked) for event in events):
-        refuse_another(first, study, folder)
+        check_identity(first, study, folder)
         return first
     return first if study_identity(first) == study_identity(study) else None
 
 
 def _begin(folder: Path, study: Study) -> Study:
-    """Write the study's file; the data of one that did not get as far as asking is let go."""
+    """Write `study.json`, and forget the prepared data of a study that never asked a trial."""
     try:
         (folder / DATA_FILE).unlink(missing_ok=True)
-        write_atomically(folder / STUDY_FILE, dumped(study))
+        write_atomically(folder / STUDY_FILE, study_json(study))
     except OSError as error:
-        raise DenseError(f"{folder} cannot be written ({error}); see to the disk") from error
+        raise DenseError(f"{folder} cannot be written ({error}); check the disk") from error
     return study

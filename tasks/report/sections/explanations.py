@@ -8,7 +8,7 @@ from pathlib import Path
 from tasks.champion.rebuild_record import final_models
 from tasks.packaging.explanations import ExplainedRow, Explanation, read_explained
 from tasks.report import format
-from tasks.study.champion_state import Winner
+from tasks.study.champion_state import CurrentChampion
 from tasks.study.reader import StudyRecord
 
 MOST_COLUMNS = 20
@@ -16,7 +16,7 @@ STRONGEST = 55
 """Percent of colour behind what counts most."""
 
 
-def champion_folder(record: StudyRecord, winner: Winner | None) -> Path | None:
+def champion_folder(record: StudyRecord, winner: CurrentChampion | None) -> Path | None:
     """Folder of the final training that is champion; None where it is not of this study."""
     if winner is None:
         return None

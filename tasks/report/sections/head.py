@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from tasks.evaluate.evaluation import Interval
 from tasks.report import format as words
 from tasks.report.sections.gain import Gain
-from tasks.study.champion_state import Winner
+from tasks.study.champion_state import CurrentChampion
 from tasks.study.reader import StudyRecord
 
 _ENDINGS = {
@@ -36,7 +36,7 @@ class Tile:
     """`good`, `bad`, or plain."""
 
 
-def headline(record: StudyRecord, winner: Winner | None) -> str:
+def headline(record: StudyRecord, winner: CurrentChampion | None) -> str:
     """What the page says first."""
     if winner and winner.objective in winner.test:
         value = words.number(winner.test[winner.objective].value)
@@ -47,7 +47,7 @@ def headline(record: StudyRecord, winner: Winner | None) -> str:
     return "No trial has an objective yet"
 
 
-def tiles(record: StudyRecord, winner: Winner | None, gained: Gain | None) -> list[Tile]:
+def tiles(record: StudyRecord, winner: CurrentChampion | None, gained: Gain | None) -> list[Tile]:
     """The figures below the headline."""
     return [
         *(_champion(winner) if winner else []),
@@ -77,7 +77,7 @@ def ending(record: StudyRecord) -> str:
     return _ENDINGS[record.state.stopped] if record.state.stopped else "running"
 
 
-def _champion(winner: Winner) -> list[Tile]:
+def _champion(winner: CurrentChampion) -> list[Tile]:
     """The objective on the test part, and one other metric."""
     ordered = sorted(winner.test, key=lambda name: name != winner.objective)[:2]
     return [

@@ -8,7 +8,7 @@ from typing import Any
 from conf.loading.digests import study_digest
 from tasks.evaluate.evaluation import Interval
 from tasks.report.sections.pareto import pareto_trials
-from tasks.study.champion_state import Winner
+from tasks.study.champion_state import CurrentChampion
 from tasks.study.reader import StudyRecord
 
 
@@ -73,7 +73,7 @@ def _front(record: StudyRecord) -> list[dict[str, Any]]:
 
 
 def _champion(record: StudyRecord) -> dict[str, Any] | None:
-    winner = Winner.of(record)
+    winner = CurrentChampion.of(record)
     if winner is None:
         return None
     evaluation = record.trial(winner.trial).evaluation if winner.trial is not None else None

@@ -12,7 +12,7 @@ from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.prepare import Prepared
-from tasks.study.event_builders import ending
+from tasks.study.event_builders import end_events
 from tasks.study.events import Asked, Attempt, Champion, Suggested
 from tasks.study.lock import Holder
 from tasks.study.reader import StudyRecord
@@ -78,7 +78,7 @@ def run_trials(
             outcome = engine.run(spec, folder)
             assert outcome.outcome == "complete", outcome
             evaluate(folder, config)
-            journal.append(*ending(journal.state, suggestion.number, outcome, time.time()))
+            journal.append(*end_events(journal.state, suggestion.number, outcome, time.time()))
     return StudyRecord.read(home, study.name)
 
 

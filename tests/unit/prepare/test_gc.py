@@ -17,7 +17,7 @@ from tasks.prepare import prepare
 from tasks.prepare.store.gc import collect, unused
 from tasks.prepare.store.pin import pinned
 from tasks.prepare.store.store import lock, open_prepared
-from tasks.study.identity import dumped
+from tasks.study.identity import study_json
 
 DAY = 86_400.0
 
@@ -26,7 +26,7 @@ def begun(home: Home, **given) -> Study:
     """A study whose folder is there, as after its start."""
     study = Study.model_validate(given)
     home.study(study.name).mkdir(parents=True)
-    (home.study(study.name) / "study.json").write_text(dumped(study))
+    (home.study(study.name) / "study.json").write_text(study_json(study))
     return study
 
 

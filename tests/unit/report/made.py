@@ -18,7 +18,7 @@ from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
 from tasks.evaluate.predictions import Predictions, write
 from tasks.study import events
-from tasks.study.identity import JOURNAL_FILE, STUDY_FILE, dumped
+from tasks.study.identity import JOURNAL_FILE, STUDY_FILE, study_json
 from tasks.study.journal import Journal
 from tasks.study.reader import StudyRecord
 from tasks.train.folder import MetricLine, TrialFolder, as_text
@@ -64,7 +64,7 @@ def made_study(
     study = load_study("digits", [f"search.trials={trials}"]).model_copy(update=changes)
     folder = home.study(study.name)
     folder.mkdir(parents=True)
-    (folder / STUDY_FILE).write_text(dumped(study))
+    (folder / STUDY_FILE).write_text(study_json(study))
     journal, _, _ = Journal.open(folder / JOURNAL_FILE)
     random = np.random.default_rng(1)
     for number in range(trials):

@@ -13,7 +13,7 @@ from conf.schema.data import TableData
 from conf.schema.run import StoppingCriteria
 from conf.schema.study import Study
 from tasks.report.reproduce import as_study_file, command, differences, needed
-from tasks.study.identity import dumped
+from tasks.study.identity import study_json
 
 SPACE = "search.space."
 VISION = "model={kind: vision, weights: {source: package, name: minilm}}"
@@ -58,7 +58,7 @@ def test_a_study_of_a_file_is_begun_by_it_or_by_the_record(
     study = load_study("digits", OVERRIDES)
     (tmp_path / "my home").mkdir()
     kept = tmp_path / "my home" / "study.json"
-    kept.write_text(dumped(study.model_copy(update={"stop": StoppingCriteria(target=0.9)})))
+    kept.write_text(study_json(study.model_copy(update={"stop": StoppingCriteria(target=0.9)})))
     if there:
         (tmp_path / "topics.yaml").write_text("extends: digits\ntrain: {epochs: 5}\n")
     name, *again = shlex.split(command(study, kept))[2:]

@@ -17,7 +17,7 @@ from typing import Any
 from conf.schema.search import Rungs, Search
 from conf.schema.study import Study
 from conf.schema.train import Train
-from tasks.study.event_builders import ending, observations, pending
+from tasks.study.event_builders import end_events, observations, pending
 from tasks.study.events import Asked, Attempt, Event, Promoted, Stopped, Suggested, decode, encode
 from tasks.study.policy import Ask, Promote, Start, Stop, Wait, decide
 from tasks.study.replay import apply, fold
@@ -214,7 +214,7 @@ def drive(world: World, *, slots: int, propose: Proposer = informed) -> tuple[st
 
     for number in list(state.running):
         left = world.settle(number, state.trials[number].attempt)
-        append(*ending(state, number, left, world.clock))
+        append(*end_events(state, number, left, world.clock))
     while True:
         action = decide(state, world.study, slots=slots, now=world.clock, started=started)
         match action:
@@ -229,7 +229,7 @@ def drive(world: World, *, slots: int, propose: Proposer = informed) -> tuple[st
                 append(*(Promoted(number=n, until=u, time=world.clock) for n, u in promotions))
             case Wait():
                 number, left = world.next_end()
-                append(*ending(state, number, left, world.clock))
+                append(*end_events(state, number, left, world.clock))
             case Stop(reason):
                 append(Stopped(reason=reason, time=world.clock))
                 return reason, state

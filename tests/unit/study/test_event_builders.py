@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conf.schema.evaluate import Evaluate
-from tasks.study.event_builders import asking, ending, enqueued, observations, pending
+from tasks.study.event_builders import asked_event, end_events, enqueued, observations, pending
 from tasks.study.events import Asked, Event, Finished, Interrupted, Reported
 from tasks.study.replay import apply, fold
 from tasks.study.state import State
@@ -30,7 +30,7 @@ START = {"train.lr": 1e-3, "train.batch_size": 64}
 def test_an_end_is_a_line_with_what_the_attempt_told() -> None:
     state = folded(asked(0, 1), attempt(0))
     outcome = Outcome("failed", "nan", None, 2.5, 3, "the loss is no number")
-    assert ending(state, 0, outcome, 9.0) == (
+    assert end_events(state, 0, outcome, 9.0) == (
         Finished(
             number=0,
             attempt=1,
@@ -47,7 +47,7 @@ def test_an_end_is_a_line_with_what_the_attempt_told() -> None:
 @pytest.mark.parametrize("by", ["user", "driver"])
 def test_an_interruption_is_no_outcome(by: str) -> None:
     state = folded(asked(0, 1), attempt(0))
-    (line,) = ending(state, 0, Outcome("interrupted", by, None, 2.5, 3), 9.0)  # type: ignore[arg-type]
+    (line,) = end_events(state, 0, Outcome("interrupted", by, None, 2.5, 3), 9.0)  # type: ignore[arg-type]
     assert isinstance(line, Interrupted)
     assert (line.by, line.seconds, line.epochs) == (by, 2.5, 3)
 
@@ -55,16 +55,16 @@ def test_an_interruption_is_no_outcome(by: str) -> None:
 def test_a_pause_is_reported_first_and_once() -> None:
     state = folded(asked(0, 1), attempt(0, until=3))
     outcome = Outcome("paused", None, 0.5, 2.5, 3)
-    report, finished = ending(state, 0, outcome, 9.0)
+    report, finished = end_events(state, 0, outcome, 9.0)
     assert report == Reported(number=0, rung=3, value=0.5, time=9.0)
-    assert ending(apply(state, report), 0, outcome, 9.0) == (finished,), "after a death between"
+    assert end_events(apply(state, report), 0, outcome, 9.0) == (finished,), "after a death between"
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
 @pytest.mark.parametrize("outcome", ["complete", "paused"])
 def test_an_end_without_an_objective_is_no_success(outcome: str, value: float | None) -> None:
     state = folded(asked(0, 1), attempt(0, until=3))
-    (line,) = ending(state, 0, Outcome(outcome, None, value, 2.5, 3), 9.0)  # type: ignore[arg-type]
+    (line,) = end_events(state, 0, Outcome(outcome, None, value, 2.5, 3), 9.0)  # type: ignore[arg-type]
     assert isinstance(line, Finished)
     assert (line.outcome, line.cause, line.value) == ("failed", "nan", None)
 
@@ -102,7 +102,7 @@ def suggested(state: State, count: int) -> Asked:
         state=state.memory,
     )
     proposal = propose(problem, count, strategy="random", enqueued=enqueued(state))
-    return asking(state, proposal, lambda values: json.dumps(dict(values)), 0.0)
+    return asked_event(state, proposal, lambda values: json.dumps(dict(values)), 0.0)
 
 
 def test_every_asked_line_is_proposed_again_from_the_lines_before_it() -> None:
@@ -138,14 +138,14 @@ def test_the_record_keeps_a_forecast_without_its_seconds() -> None:
     proposal = propose(Problem.of(SPACE, first=12, observations=told), 2)
     assert proposal.forecast is not None and proposal.forecast.seconds == 6.0
     state = folded(asked(0, 12))
-    line = asking(state, proposal, lambda values: "0", 1.0)
+    line = asked_event(state, proposal, lambda values: "0", 1.0)
     assert line.model_dump()["forecast"] == {
         "gain": proposal.forecast.gain,
         "regret": proposal.forecast.regret,
     }
     assert apply(state, line).forecasts == (line.forecast,)
     unknown = replace(proposal, forecast=replace(proposal.forecast, regret=float("inf")))
-    assert asking(state, unknown, lambda values: "0", 1.0).forecast is None
+    assert asked_event(state, unknown, lambda values: "0", 1.0).forecast is None
 
 
 def test_the_seconds_of_all_attempts_add_up() -> None:
@@ -174,11 +174,11 @@ def test_an_end_says_what_is_measured_and_which_constraints_it_breaks(
 ) -> None:
     state = folded(asked(0, 1), attempt(0))
     outcome = Outcome("complete", None, value, 2.5, 9, measures=measures)
-    (line,) = ending(state, 0, outcome, 9.0, LIMITED)
+    (line,) = end_events(state, 0, outcome, 9.0, LIMITED)
     assert isinstance(line, Finished)
     assert line.broken == broken
     assert line.measures == {name: v for name, v in measures.items() if name != "params"}
-    (plain,) = ending(state, 0, outcome, 9.0)
+    (plain,) = end_events(state, 0, outcome, 9.0)
     assert isinstance(plain, Finished) and (plain.measures, plain.broken) == ({}, ())
 
 
@@ -187,7 +187,7 @@ def test_what_breaks_a_constraint_is_never_best_and_told_as_a_failure() -> None:
     for number, latency, value in ((0, 30.0, 0.9), (2, 3.0, 0.7)):
         measures = {"latency_ms": latency, "f1_macro": 0.5}
         end = Outcome("complete", None, value, 2.5, 9, measures=measures)
-        state = apply(state, *ending(state, number, end, 9.0, LIMITED))
+        state = apply(state, *end_events(state, number, end, 9.0, LIMITED))
     assert state.best is not None and state.best.number == 2
     assert [key[2] for key in state.ranked] == [2, 1]
     slow, _, fast = observations(state)

@@ -18,9 +18,9 @@ from tasks.study.policy import (
     Stop,
     Wait,
     decide,
-    levels,
-    raised,
-    wanted,
+    raised_target,
+    rung_epochs,
+    target_trials,
 )
 from tests.unit.study.examples import (
     asked,
@@ -216,14 +216,14 @@ def test_a_run_after_one_in_which_everything_failed_tries_again() -> None:
 def test_more_is_counted_from_what_was_wanted_or_from_the_end(
     events: list[Event], trials: int
 ) -> None:
-    assert raised(folded(*events), a_study(5), 2) == trials
+    assert raised_target(folded(*events), a_study(5), 2) == trials
 
 
 def test_more_is_wanted_after_a_target_line() -> None:
     study = a_study(1, batch_size=4)
     assert after(study, *ONE_DONE) == Stop("trials")
     assert after(study, *ONE_DONE, stopped("trials"), target(3)) == Ask(2)
-    assert wanted(folded(target(3)), a_study(8)) == 8
+    assert target_trials(folded(target(3)), a_study(8)) == 8
 
 
 @pytest.mark.parametrize("synchronous", [False, True], ids=["steady", "synchronous"])
@@ -272,7 +272,7 @@ def test_brackets_start_at_higher_rungs_and_are_judged_apart() -> None:
     rungs = study.search.rungs
     assert rungs is not None
     trials = folded(asked(0, 200)).trials
-    found = Counter(levels(study, trial) for trial in trials)
+    found = Counter(rung_epochs(study, trial) for trial in trials)
     assert set(found) == {(1, 3, 9, 27), (3, 9, 27), (9, 27)}
     # Hyperband's sizes: 27 to 12 to 6, in parts of 45.
     assert [round(found[at] / 200 * 45) for at in sorted(found)] == [27, 12, 6]

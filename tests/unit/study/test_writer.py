@@ -16,7 +16,7 @@ from conf.schema.train import Train
 from tasks.study.events import Changed
 from tasks.study.journal import read
 from tasks.study.lock import holder_of
-from tasks.study.writer import OpenStudy, refuse
+from tasks.study.writer import OpenStudy, check_can_open
 from tests.unit.study.examples import ME, STUDY, asked, attempt, complete, other
 
 
@@ -89,18 +89,18 @@ def test_a_study_of_which_nothing_was_asked_gives_way(home: Home) -> None:
 
 
 def test_what_opening_would_raise_is_known_without_it(home: Home) -> None:
-    refuse(home, STUDY)
+    check_can_open(home, STUDY)
     assert not home.study("digits").exists()
     with OpenStudy.open(home, STUDY, ME, 0.0) as study:
         study.append(asked(0, 1))
         with pytest.raises(Held, match="process"):
-            refuse(home, STUDY)
+            check_can_open(home, STUDY)
     with pytest.raises(BadInput, match="seed 0 -> 7"):
-        refuse(home, other(seed=7))
+        check_can_open(home, other(seed=7))
     journal = study.folder / "journal.jsonl"
     journal.write_bytes(b"{}\n" + journal.read_bytes())
     with pytest.raises(BadInput, match="line 1"):
-        refuse(home, STUDY)
+        check_can_open(home, STUDY)
 
 
 def test_each_change_of_another_setting_is_one_line(home: Home) -> None:
