@@ -30,7 +30,6 @@ print(float((found["label"].to_numpy().astype(int) == digits.target[:200]).mean(
 """
 
 
-@pytest.mark.long
 def test_others_load_the_champion(straight: Command) -> None:
     assert accuracy_elsewhere(straight) > 0.8
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.unit.test_imports import LAYERS, MODULES
 ROOT = Path(__file__).resolve().parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+PROMISES = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
 MODELS = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 STUDIES = re.findall(r"```yaml\n(extends:.*?)```", MODELS, re.DOTALL)
 PAGES = [
@@ -33,13 +36,16 @@ def blocks(language: str) -> list[str]:
 
 
 def test_every_command_is_told_and_every_told_one_exists() -> None:
-    told = set(re.findall(r"^\| `dense (\w+)", README, re.MULTILINE))
-    assert told == set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert set(re.findall(r"^\| `dense (\w+)", COMMANDS, re.MULTILINE)) == known
+    first = re.findall(r"^\| `dense (\w+)", README, re.MULTILINE)
+    assert len(first) == 10 and set(first) <= known
+    assert f"All {len(known)} commands" in README
 
 
 def test_told_options_exist() -> None:
     commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    rows = re.findall(r"^\| `dense (\w+)(.*?)` \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| `dense (\w+)(.*?)` \|", README + COMMANDS, re.MULTILINE)
     for name, rest in rows:
         options = {option for each in commands[name].params for option in each.opts}
         assert set(re.findall(r"--[\w-]+", rest)) <= options, name
@@ -69,7 +75,7 @@ def test_pages_name_every_metric() -> None:
 
 
 def test_overrides_are_taken() -> None:
-    lines = [line for line in README.splitlines() if line.startswith("dense run digits ")]
+    lines = re.findall(r"`(dense run digits [^`]+)`", README)
     assert lines
     for line in lines:
         words = shlex.split(line)[2:]
@@ -79,6 +85,7 @@ def test_overrides_are_taken() -> None:
 
 def test_shipped_studies_are_told() -> None:
     told = README[README.index("Shipped studies:") :].split("\n\n")[0]
+    told = told.partition("Models:")[0]
     assert set(re.findall(r"`([a-z-]+)`", told)) == set(study_names())
 
 
@@ -117,5 +124,31 @@ def test_contributing_lists_the_layers_that_are_asserted() -> None:
     assert [tuple(line.split(", ")) for line in block.splitlines()] == list(LAYERS)
 
 
+def test_every_promise_names_a_test_that_ci_runs() -> None:
+    for page in (README, PROMISES):
+        rows = re.findall(r"^\| ([A-Z`].*) \| (.*test_.*) \|$", page, re.MULTILINE)
+        assert len(rows) >= 6
+        for promise, proof in rows:
+            files = re.findall(r"\((?:\.\./)?(tests/[\w/]+\.py)\)", proof)
+            assert any(_has_short_test(ROOT / file) for file in files), promise
+
+
+def _has_short_test(path: Path) -> bool:
+    """Whether a file has a test that is not marked `long`."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    whole = [node for node in tree.body if isinstance(node, ast.Assign)]
+    if any(
+        "pytestmark" in ast.unparse(node) and "mark.long" in ast.unparse(node) for node in whole
+    ):
+        return False
+    tests = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    tests = [node for node in tests if node.name.startswith("test_")]
+    long = [
+        node for node in tests
+        if any(ast.unparse(each).endswith("mark.long") for each in node.decorator_list)
+    ]  # fmt: skip
+    return len(long) < len(tests)
+
+
 def test_it_is_short() -> None:
-    assert len(README.splitlines()) <= 200
+    assert len(README.splitlines()) <= 170

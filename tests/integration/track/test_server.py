@@ -72,7 +72,6 @@ def server(
     server.kill()
 
 
-@pytest.mark.long
 def test_what_happened_while_the_server_was_away_is_written_when_it_is_back(
     home: Home, server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
