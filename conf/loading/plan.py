@@ -9,6 +9,7 @@ from conf.loading.digests import study_digest
 from conf.loading.introspect import differing, shape_of
 from conf.loading.trial_values import size, values_of
 from conf.runtime.home import Home
+from conf.runtime.text_table import text_table
 from conf.schema.base import Section
 from conf.schema.evaluate import direction_of
 from conf.schema.search import Choices, Range
@@ -40,9 +41,7 @@ def plan(study: Study, home: Home | None = None) -> list[Line]:
 
 def plan_text(study: Study, home: Home | None = None) -> str:
     """The plan as plain text, with labels in a column."""
-    lines = plan(study, home)
-    width = max(len(label) for label, _ in lines)
-    return "\n".join(f"{label:<{width}}  {text}".rstrip() for label, text in lines)
+    return "\n".join(text_table(plan(study, home)))
 
 
 def describe(dimension: Range | Choices) -> str:
@@ -99,14 +98,17 @@ def _space_size(study: Study) -> str:
 
 
 def _dimensions(study: Study) -> list[str]:
-    space = study.search.space
-    width = max((len(key) for key in space), default=0)
     first = values_of(study, study.trial_config)
-    return [
-        f"{key:<{width}}  {describe(dimension)}"
-        + (f"  (trial 0: {_shown(first[key])})" if key in first else "")
-        for key, dimension in space.items()
-    ]
+    return text_table(
+        [
+            (
+                key,
+                describe(dimension)
+                + (f"  (trial 0: {_shown(first[key])})" if key in first else ""),
+            )
+            for key, dimension in study.search.space.items()
+        ]
+    )
 
 
 def _budget(study: Study) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
+from conf.runtime.text_table import text_table
 from conf.schema.champion import Compress, Recipe
 from flows.cli.ensemble import trainer
 from flows.cli.show import build_report
@@ -24,7 +25,7 @@ def compress(name: str, recipes: Sequence[str]) -> None:
         BadInput: a recipe or the study is not known, or it has no champion to make small.
     """
     from tasks.compress import compress as step
-    from tasks.track import store
+    from tasks.track.store import mlflow_session
 
     if wrong := [each for each in recipes if each not in get_args(Recipe)]:
         raise BadInput(f"there is no recipe {wrong[0]!r}; there are {', '.join(get_args(Recipe))}")
@@ -33,10 +34,9 @@ def compress(name: str, recipes: Sequence[str]) -> None:
     settings = record.study.champion.compress
     if recipes:
         settings = Compress.model_validate({**settings.model_dump(), "recipes": list(recipes)})
-    uri = store.bootstrap(home)
-    with store.at_work(uri, "give the command again when it answers"), ExitStack() as stack:
+    with mlflow_session(home) as client, ExitStack() as stack:
         run = trainer(home, stack, "training for a recipe, with the settings of trial {}")
-        found = step.compress(store.client(uri), record, settings, run)
+        found = step.compress(client, record, settings, run)
     print("\n".join(lines(found)))
     build_report(name)
 
@@ -52,11 +52,7 @@ def lines(found: CompressionResult) -> list[str]:
         rows.append(
             (row.recipe, f"{row.value:.4f}", f"{row.loss:+.4f}", f"{row.size_mb:.2f}", *times, note)
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    table = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    table = text_table(rows)
     if found.registered is None or found.score is None:
         return [*table, f"nothing was registered: {found.tradeoff.why}"]
     name = found.tradeoff.objective

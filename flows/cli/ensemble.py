@@ -32,15 +32,14 @@ def ensemble(name: str) -> int:
     from tasks.ensemble.build import build
     from tasks.evaluate.ensemble_selection import Ensemble
     from tasks.prepare.store.pin import pinned
-    from tasks.track import store
+    from tasks.track.store import mlflow_session
 
     home = Home.open()
     record = StudyRecord.read(home, name)
     prepared = pinned(record.study, home, print)
-    uri = store.bootstrap(home)
-    with store.at_work(uri, "give the command again when it answers"), ExitStack() as stack:
+    with mlflow_session(home) as client, ExitStack() as stack:
         run = trainer(home, stack, AGAIN)
-        found = build(ChampionContext(record, prepared, run, store.client(uri)))
+        found = build(ChampionContext(record, prepared, run, client))
     if isinstance(found, Ensemble):
         alone = next(iter(found.weights))
         print(f"no ensemble of the trials is better than trial {alone} alone; nothing registered")

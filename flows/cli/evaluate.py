@@ -18,11 +18,10 @@ def evaluate(name: str, files: Sequence[Path], metrics: Sequence[str] = ()) -> N
         BadInput: there is no such model or metric, or a file has not the rows or the targets.
     """
     from tasks.scoring.score_files import score_files, score_table
-    from tasks.track import store
+    from tasks.track.store import mlflow_session
 
     home = Home.open()
     model, which = parse_model(home, name)
-    uri = store.bootstrap(home)
-    with store.at_work(uri, "give the command again when it answers"):
-        found = score_files(store.client(uri), model, files, which, metrics)
+    with mlflow_session(home) as client:
+        found = score_files(client, model, files, which, metrics)
     print("\n".join(score_table(found)))

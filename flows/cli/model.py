@@ -30,13 +30,12 @@ def predict(name: str, file: Path, out: Path | None, *, strict: bool = False) ->
     if out is not None and out.suffix not in WRITES:
         raise BadInput(f"--out {out}: answers are written as {', '.join(WRITES)}")
     from tasks.scoring.predict import predict_file
-    from tasks.track import store
+    from tasks.track.store import mlflow_session
 
     home = Home.open()
     model, which = parse_model(home, name)
-    uri = store.bootstrap(home)
-    with store.at_work(uri, "give the command again when it answers"):
-        answers, remarks = predict_file(store.client(uri), model, file, which, strict=strict)
+    with mlflow_session(home) as client:
+        answers, remarks = predict_file(client, model, file, which, strict=strict)
     for remark in remarks:
         print(remark, file=sys.stderr)
     if out is None:
@@ -59,24 +58,22 @@ def write_answers(answers: pd.DataFrame, out: Path) -> None:
 def promote(name: str, version: str | None) -> None:
     """Make a version the champion; without a number the newest candidate."""
     from tasks.registry.promote import promote
-    from tasks.track import store
+    from tasks.track.store import mlflow_session
 
     home = Home.open()
-    uri = store.bootstrap(home)
-    with store.at_work(uri, "give the command again when it answers"):
-        moved = promote(store.client(uri), home, model_of(home, name), version)
+    with mlflow_session(home) as client:
+        moved = promote(client, home, model_of(home, name), version)
     print(sentence(moved) + (f"; `dense rollback {name}` goes back" if moved.before else ""))
 
 
 def rollback(name: str) -> None:
     """Make the version before the present one the champion again."""
     from tasks.registry.promote import rollback
-    from tasks.track import store
+    from tasks.track.store import mlflow_session
 
     home = Home.open()
-    uri = store.bootstrap(home)
-    with store.at_work(uri, "give the command again when it answers"):
-        moved = rollback(store.client(uri), home, model_of(home, name))
+    with mlflow_session(home) as client:
+        moved = rollback(client, home, model_of(home, name))
     print(
         f"{sentence(moved)}; no run brings version {moved.before} back, "
         f"`dense promote {name} {moved.before}` does"

@@ -59,13 +59,13 @@ def of_run(home: Home, run_id: str) -> tuple[str, int | None, str]:
     """
     from mlflow.exceptions import MlflowException
 
-    from tasks.track import store
+    from tasks.track.store import mlflow_session, short
 
-    client = store.client(store.bootstrap(home))
-    try:
-        tags = client.get_run(run_id).data.tags
-    except MlflowException as error:
-        raise BadInput(f"MLflow has no run {run_id} ({store.short(error)})") from error
+    with mlflow_session(home) as client:
+        try:
+            tags = client.get_run(run_id).data.tags
+        except MlflowException as error:
+            raise BadInput(f"MLflow has no run {run_id} ({short(error)})") from error
     kind, study = tags.get("dense.kind"), tags.get("dense.study", "")
     if kind not in ("trial", "champion") or not study:
         raise BadInput(

@@ -19,7 +19,7 @@ from conf.runtime.allowed_paths import confined
 from conf.runtime.home import Home
 from tasks.registry.aliases import parse_model
 from tasks.scoring.score_files import score_files, score_table
-from tasks.track import store
+from tasks.track.store import mlflow_session
 
 NAME = 200
 """Letters of a run's name."""
@@ -48,10 +48,9 @@ def evaluate(
     """
     home = Home.open()
     model, which = parse_model(home, study)
-    uri = store.bootstrap(home)
     places = [inside(each, home) for each in files]
-    with store.at_work(uri, "run it again when it answers"):
-        found = score_files(store.client(uri), model, places, which)
+    with mlflow_session(home, "start the run again when it answers") as client:
+        found = score_files(client, model, places, which)
     rows = [
         {
             "file": one.place,

@@ -31,7 +31,7 @@ from tasks.packaging.tradeoff import PLAIN, TRADEOFF, Tradeoff, choose
 from tasks.prepare.store.store import open_prepared
 from tasks.registry import aliases
 from tasks.registry.promote import no_champion
-from tasks.registry.register import Registration, record_version
+from tasks.registry.register import Registration, register_variant
 from tasks.scoring.final_training import training_folder
 from tasks.scoring.score_request import ScoreRequest
 from tasks.scoring.test_score import score, score_batch
@@ -243,11 +243,11 @@ def _register(
             "mlflow.note.content": why,
         },
     )
-    home = bench.record.home
-    with aliases.held(home, champion.name):
-        version = record_version(client, home, registration, previous=None)
-        number = str(version.version)
-        client.set_model_version_tag(champion.name, number, "dense.recipe", recipe)
-        client.log_artifact(version.run_id, str(final / TRADEOFF))
-        client.set_registered_model_alias(champion.name, SMALL, number)
-    return RegisteredVersion(model=champion.name, version=number, run_id=version.run_id or "")
+    return register_variant(
+        client,
+        bench.record.home,
+        registration,
+        alias=SMALL,
+        tags={"dense.recipe": recipe},
+        files=[final / TRADEOFF],
+    )

@@ -31,7 +31,7 @@ from tasks.packaging.records import (
     RegisteredVersion,
 )
 from tasks.registry import aliases
-from tasks.registry.register import Registration, record_version
+from tasks.registry.register import Registration, register_variant
 from tasks.scoring.final_training import final_folder, training_folder
 from tasks.scoring.score_request import VALIDATION
 from tasks.scoring.test_score import score
@@ -179,7 +179,7 @@ def _register(
     folder: Path,
 ) -> RegisteredVersion:
     """The run and version, existing or new; moves the alias if the gate lets the ensemble pass."""
-    record, client = context.record, context.client
+    record = context.record
     model = record.study.registered_model
     weights = {str(member.number): round(member.weight, 6) for member in members}
     tags = {"dense.kind": "ensemble", "dense.members": canonical_json(weights)}
@@ -193,10 +193,5 @@ def _register(
         params={f"weight of trial {number}": weight for number, weight in weights.items()},
         extra_tags=tags,
     )
-    with aliases.held(record.home, model):
-        version = record_version(client, record.home, registration, previous=None)
-        for name, value in tags.items():
-            client.set_model_version_tag(model, version.version, name, value)
-        if decision.verdict == "keep":
-            client.set_registered_model_alias(model, ALIAS, version.version)
-    return RegisteredVersion(model=model, version=str(version.version), run_id=version.run_id or "")
+    alias = ALIAS if decision.verdict == "keep" else None
+    return register_variant(context.client, record.home, registration, alias=alias, tags=tags)

@@ -34,7 +34,7 @@ from tasks.registry.promote import no_champion
 from tasks.scoring.predict import loaded_version
 from tasks.scoring.score_files import NOT_FROM_PACKAGE, predictions_of
 from tasks.study.reader import StudyRecord, studies
-from tasks.track import store
+from tasks.track.store import mlflow_session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,10 +225,9 @@ def _metrics(
 def monitor_rows(home: Home, name: str, place: Path, *, again: bool) -> MonitorRun | NoNewRows:
     """Monitor the champion of a study, or of a registered model, on the rows of a place."""
     settings = StudyRecord.read(home, name).study.monitor if name in studies(home) else Monitor()
-    uri = store.bootstrap(home)
-    with store.at_work(uri, "run the command again when it answers"):
+    with mlflow_session(home) as client:
         return watch(
-            store.client(uri),
+            client,
             home,
             aliases.model_of(home, name),
             place,

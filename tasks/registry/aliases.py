@@ -16,7 +16,7 @@ from urllib.parse import quote
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home
-from tasks.packaging.records import Incumbent
+from tasks.packaging.records import Incumbent, RegisteredVersion
 from tasks.study.reader import StudyRecord, studies
 
 if TYPE_CHECKING:
@@ -136,6 +136,13 @@ def version_of(
         client.set_model_version_tag(model, found.version, name, value)
     client.update_model_version(model, found.version, description)
     return found
+
+
+def registered(version: ModelVersion) -> RegisteredVersion:
+    """The name, number and run of a version."""
+    return RegisteredVersion(
+        model=version.name, version=str(version.version), run_id=version.run_id or ""
+    )
 
 
 def expect(

@@ -52,7 +52,7 @@ def promote(client: MlflowClient, home: Home, model: str, version: str | None = 
             client.set_model_version_tag(model, version, PREVIOUS, before)
         client.set_model_version_tag(model, version, registry.WITHDRAWN, "")
         registry.move(client, model, version, expected=before)
-    return Moved(_registered(wanted), before)
+    return Moved(registry.registered(wanted), before)
 
 
 def rollback(client: MlflowClient, home: Home, model: str) -> Moved:
@@ -78,7 +78,7 @@ def rollback(client: MlflowClient, home: Home, model: str) -> Moved:
         # Before the move: who dies in between gives the command again, and goes one step back.
         client.set_model_version_tag(model, before, registry.WITHDRAWN, "true")
         registry.move(client, model, previous, expected=before)
-    return Moved(_registered(wanted), before)
+    return Moved(registry.registered(wanted), before)
 
 
 def _challenger(client: MlflowClient, model: str) -> str:
@@ -135,9 +135,3 @@ def no_champion(client: MlflowClient, model: str) -> str:
         )
     names = ", ".join(known) or "none yet"
     return f"there is no registered model {model!r}; registered are: {names}"
-
-
-def _registered(version: ModelVersion) -> RegisteredVersion:
-    return RegisteredVersion(
-        model=version.name, version=str(version.version), run_id=version.run_id or ""
-    )

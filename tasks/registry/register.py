@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +92,39 @@ def register(
         client.set_registered_model_alias(model, aliases.CHALLENGER, version.version)
         if given.decision.verdict == "crown":
             client.set_registered_model_alias(model, aliases.CHAMPION, version.version)
-    return RegisteredVersion(model=model, version=str(version.version), run_id=version.run_id)
+    return aliases.registered(version)
+
+
+def register_variant(
+    client: MlflowClient,
+    home: Home,
+    given: Registration,
+    *,
+    alias: str | None,
+    tags: Mapping[str, str],
+    files: Sequence[Path] = (),
+) -> RegisteredVersion:
+    """Register a variant of a champion, such as a compressed one, and leave `champion` alone.
+
+    Safe to call again after a crash: the run and the version are found by their tags.
+
+    Args:
+        client: client of the tracking store and the registry.
+        home: the home whose lock makes a second registration wait.
+        given: the model to register.
+        alias: alias that moves to the version; None moves none.
+        tags: additional tags of the version.
+        files: additional artifacts of its run.
+    """
+    with aliases.held(home, given.model):
+        version = record_version(client, home, given, previous=None)
+        for name, value in tags.items():
+            client.set_model_version_tag(given.model, str(version.version), name, value)
+        for file in files:
+            client.log_artifact(version.run_id, str(file))
+        if alias is not None:
+            client.set_registered_model_alias(given.model, alias, str(version.version))
+    return aliases.registered(version)
 
 
 def record_version(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
+from conf.runtime.text_table import text_table
 from conf.runtime.types import Ints
 from conf.schema.data import Band
 from conf.schema.evaluate import OF_TASK, Evaluate
@@ -268,9 +269,5 @@ def score_table(scores: Sequence[FileScore]) -> list[str]:
     for one in scores:
         cells = [one.metrics[name] for name in metrics]
         table.append([one.place, f"{one.rows:,}", *map(_shown, cells)])
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     remarks = [f"{one.place}: {remark}" for one in scores for remark in one.remarks]
-    return remarks + [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
+    return remarks + text_table(table)

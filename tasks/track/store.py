@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s]*@")
+# Error codes of MLflow for calls that would fail again; after any other the same call may succeed.
+REFUSALS = frozenset(
+    {
+        "BAD_REQUEST",
+        "INVALID_PARAMETER_VALUE",
+        "INVALID_STATE",
+        "RESOURCE_ALREADY_EXISTS",
+        "RESOURCE_DOES_NOT_EXIST",
+    }
+)
 _READY: set[tuple[str, Path]] = set()
 _STARTING = threading.Lock()
 
@@ -160,6 +170,33 @@ def at_work(uri: str, remedy: str) -> Iterator[None]:
         yield
     except MlflowException as error:
         raise DenseError(f"MLflow at {shown(uri)} failed ({short(error)}); {remedy}") from error
+
+
+def is_away(error: Exception) -> bool:
+    """Whether MLflow is unavailable, so that the same call may succeed later."""
+    code = getattr(error, "error_code", None)
+    if code is None:
+        return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+    return code not in REFUSALS
+
+
+@contextmanager
+def mlflow_session(
+    home: Home, remedy: str = "run the command again when it answers"
+) -> Iterator[MlflowClient]:
+    """A client of an MLflow that answers, for a block of calls.
+
+    Args:
+        home: whose MLflow is used: the configured server, or its own database.
+        remedy: what to do if MLflow fails meanwhile, for the message.
+
+    Raises:
+        BadInput: MLflow does not answer at the start.
+        DenseError: MLflow fails inside the block.
+    """
+    uri = bootstrap(home)
+    with at_work(uri, remedy):
+        yield client(uri)
 
 
 def _require_answer(home: Home, uri: str) -> None:

@@ -17,7 +17,6 @@ from conf.schema.study import Study
 from tasks.study.events import Event
 from tasks.study.state import State
 from tasks.track import experiment, project, sessions, store
-from tasks.track.faults import is_away
 from tasks.track.ledger import Ledger
 from tasks.track.pending import ArtifactJob, Job, ParentJob, Pending, TrialJob
 
@@ -180,7 +179,7 @@ class Tracker:
         try:
             self._do(job)
         except Exception as error:  # whatever a store or a damaged folder raises
-            if is_away(error):
+            if store.is_away(error):
                 self._pending.add(job)
                 self._away = error
             else:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.track.faults import is_away
 from tasks.track.pending import ArtifactJob, Job, ParentJob, Pending, TrialJob
+from tasks.track.store import is_away
 
 PAGE = ArtifactJob(Path("page.html"))
 
