@@ -24,7 +24,7 @@ from models.networks.targets import output_count, target_of
 from models.pretrained.loading import enable_gradient_checkpointing
 
 if TYPE_CHECKING:
-    from conf.runtime.import_lightning import pl
+    from models.modules.base import TrainableModule
 
 
 def build_net(config: TrialConfig, card: DataCard, parts: Path | None = None) -> nn.Module:
@@ -57,7 +57,7 @@ def pretrained_net(model: Pretrained, folder: Path, card: DataCard) -> nn.Module
 
 def build(
     config: TrialConfig, card: DataCard, total_steps: int, parts: Path | None = None
-) -> pl.LightningModule:
+) -> TrainableModule:
     """The LightningModule that a trial trains.
 
     Args:

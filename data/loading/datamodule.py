@@ -229,7 +229,8 @@ class StudyData(pl.LightningDataModule):
             order = PoissonBatches(length, -(-length // self._batch_size), self._seed)
         if self.trainer is not None:
             # Of a resumed run Lightning fetches the first batches before it tells the epoch.
-            order.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)
+            done: Any = self.trainer.fit_loop.epoch_progress.current
+            order.set_epoch(done.processed)
         if isinstance(order, PoissonBatches):
             return self._loader(self._train, batch_sampler=order)
         if isinstance(self._train, TextBatches):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -12,6 +12,9 @@ from conf.schema.train import Train
 from models.modules.weight_averaging import WeightAverage
 from models.optimizers import build_optimizer, build_schedule, undecayed
 from models.pretrained.adalora import RANKS, RankAllocation
+
+if TYPE_CHECKING:
+    from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 
 
 class TrainableModule(pl.LightningModule):
@@ -40,7 +43,7 @@ class TrainableModule(pl.LightningModule):
         """The network to predict with: the averaged one, if there is any."""
         return self.net if self.average is None else self.average.net
 
-    def optimizer_step(self, *args: object, **kwargs: object) -> None:
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step the optimiser, then update the rank allocation and the weight average."""
         super().optimizer_step(*args, **kwargs)
         if self.allocation is not None:
@@ -67,7 +70,7 @@ class TrainableModule(pl.LightningModule):
         if self.allocation is not None:
             self.allocation.restore(checkpoint[RANKS])
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimiser, and a schedule that is stepped after every optimiser step."""
         factors: dict[nn.Parameter, float] = getattr(self.net, "lr_factors", dict)()
         optimizer = self.wrapped_optimizer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -72,7 +73,9 @@ class PredictorModule(TrainableModule):
             steps = self.trainer.global_step + int(self.trainer.num_training_batches)
             self.log("train/epsilon", self.private.spent(steps))
 
-    def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
+    def state_dict(  # type: ignore[override]
+        self, *args: Any, **kwargs: Any
+    ) -> dict[str, Tensor]:
         """The state without frozen weights."""
         state = super().state_dict(*args, **kwargs)
         frozen = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -86,7 +86,9 @@ class Seq2SeqModule(TrainableModule):
             self._tokenizer = Tokenizer.from_file(str(self._tokenizer))
         return [text.strip() for text in self._tokenizer.decode_batch(tokens)]
 
-    def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
+    def state_dict(  # type: ignore[override]
+        self, *args: Any, **kwargs: Any
+    ) -> dict[str, Tensor]:
         """The state without frozen weights and without aliases of tied weights."""
         state = super().state_dict(*args, **kwargs)
         unsaved = {

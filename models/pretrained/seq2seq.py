@@ -173,10 +173,11 @@ def _joined(folder: Path, model: Seq2Seq, common: dict[str, Any]) -> tuple[Any, 
 
     halves: dict[str, Any] = {}
     new: set[str] = set()
-    for name, auto, role in (
+    roles: tuple[tuple[str, Any, dict[str, bool]], ...] = (
         ("encoder", AutoModel, {}),
         ("decoder", AutoModelForCausalLM, {"is_decoder": True, "add_cross_attention": True}),
-    ):
+    )
+    for name, auto, role in roles:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, **role)
         set_dropout(config, model.dropout)
         halves[name], told = auto.from_pretrained(folder, config=config, **common)

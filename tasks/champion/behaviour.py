@@ -22,6 +22,7 @@ from conf.runtime.types import Floats
 from conf.schema.behaviour import Behaviour, Pair, Push
 from data.card import Inputs, TableInputs
 from tasks.champion.behaviour_cases import text_pairs
+from tasks.packaging.package import package_predict
 from tasks.packaging.records import BehaviourResult
 from tasks.packaging.table_frame import select_rows
 from tasks.prepare import Prepared
@@ -188,7 +189,7 @@ def score_push(model: PyFuncModel, push: Push, values: RawValues, column: int) -
 
 def _predict(model: PyFuncModel, rows: RawValues, classes: Sequence[str | None]) -> Floats:
     """The probability of each row's class, or the predicted number where the class is None."""
-    predictions = model.predict(rows)
+    predictions = package_predict(model, rows)
     columns = ["prediction" if name is None else f"p_{name}" for name in classes]
     places = predictions.columns.get_indexer(columns)
     return predictions.to_numpy(dtype=object)[np.arange(len(rows)), places].astype(np.float64)

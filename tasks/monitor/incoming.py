@@ -20,6 +20,7 @@ from conf.runtime.errors import BadInput, Held
 from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home
 from data.card import ImageInputs, parse_inputs
+from tasks.packaging.package import package_metadata
 from tasks.packaging.table_frame import select_rows
 from tasks.scoring.predict import rows_of
 from tasks.scoring.read_files import is_image, read_images
@@ -142,7 +143,7 @@ def read_rows(model: PyFuncModel, place: Path, names: Sequence[str]) -> Incoming
     Raises:
         BadInput: a file cannot be read, or has other rows; the message names the file.
     """
-    facts = model.metadata.metadata
+    facts = package_metadata(model)
     images = [name for name in names if is_image(place / name)]
     batches: list[tuple[RawValues | list[str], Sequence[object]]] = []
     inputs = parse_inputs(facts["inputs"])

@@ -29,6 +29,7 @@ from tasks.packaging.drift_features import (
     feature_columns,
     features_of,
 )
+from tasks.packaging.package import package_metadata, package_predict
 from tasks.registry import aliases
 from tasks.registry.promote import no_champion
 from tasks.scoring.predict import loaded_version
@@ -106,7 +107,7 @@ def _complete(model: PyFuncModel, rows: IncomingRows, place: Path) -> IncomingRo
 
 
 def _inputs(model: PyFuncModel) -> Inputs:
-    return parse_inputs(model.metadata.metadata["inputs"])
+    return parse_inputs(package_metadata(model)["inputs"])
 
 
 def _too_few(place: Path, rows: int, incomplete: int, needed: int) -> NoNewRows:
@@ -125,7 +126,7 @@ def _reference(
     from mlflow.exceptions import MlflowException
 
     try:
-        path = client.download_artifacts(version.run_id, drift_reference.REFERENCE, folder)
+        path = client.download_artifacts(str(version.run_id), drift_reference.REFERENCE, folder)
     except (MlflowException, OSError) as error:
         raise BadInput(
             f"version {version.version} of {version.name!r} was registered without a drift "
@@ -143,9 +144,9 @@ def _report(
     place: Path,
     settings: Monitor,
 ) -> DriftReport:
-    facts = model.metadata.metadata
+    facts = package_metadata(model)
     try:
-        answers = model.predict(rows.values)
+        answers = package_predict(model, rows.values)
     except ValueError as error:  # the model's own message about a value it does not accept
         raise BadInput(f"{place}: {error}") from error
     promised = _promised(version)

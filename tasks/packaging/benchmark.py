@@ -25,7 +25,11 @@ from tasks.evaluate.predictions import (
     Predictions,
     TextPredictions,
 )
-from tasks.packaging.package import compare_requirements_by_name
+from tasks.packaging.package import (
+    compare_requirements_by_name,
+    package_metadata,
+    package_predict,
+)
 from tasks.packaging.raw_rows import RawRows
 from tasks.packaging.records import Candidate, Latency
 from tasks.packaging.table_frame import select_rows
@@ -51,15 +55,16 @@ def predict(
 ) -> Predictions | LabelPredictions | NumberPredictions:
     """Predictions of a classifier, multi-label or regression model, with those of an auxiliary
     target."""
-    first, second = split_columns(model.predict(rows.values), model.metadata.metadata.get("second"))
+    about = package_metadata(model).get("second")
+    first, second = split_columns(package_predict(model, rows.values), about)
     predictions = _predictions(first, rows.ids, rows.targets)
-    if second is None or rows.second is None:
+    if about is None or second is None or rows.second is None:
         return predictions
     auxiliary = _predictions(second, rows.ids, rows.second)
     assert not isinstance(auxiliary, LabelPredictions)
     return replace(
         predictions,
-        auxiliary=AuxiliaryPredictions(model.metadata.metadata["second"]["name"], auxiliary),
+        auxiliary=AuxiliaryPredictions(about["name"], auxiliary),
     )
 
 
@@ -95,7 +100,7 @@ def _predictions(
 
 def generate(model: PyFuncModel, rows: RawRows) -> TextPredictions:
     """The texts that a sequence to sequence model generates."""
-    texts = model.predict(rows.values)["text"].tolist()
+    texts = package_predict(model, rows.values)["text"].tolist()
     return TextPredictions(rows.ids, rows.targets.tolist(), texts)
 
 

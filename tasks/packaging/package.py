@@ -21,8 +21,10 @@ from data.card import DataCard
 from tasks.packaging import table_frame
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec
+    from mlflow.pyfunc import PyFuncModel
+    from mlflow.types import ColSpec, TensorSpec
 
     from tasks.packaging.table_frame import RawValues
 
@@ -116,7 +118,7 @@ def signature_of(card: Mapping[str, Any]) -> ModelSignature:
     return ModelSignature(inputs=inputs, outputs=Schema(outputs))
 
 
-def _outputs(card: Mapping[str, Any], prefix: str = "") -> list[ColSpec]:
+def _outputs(card: Mapping[str, Any], prefix: str = "") -> list[ColSpec | TensorSpec]:
     """The columns of one target."""
     from mlflow.types import ColSpec
 
@@ -127,6 +129,24 @@ def _outputs(card: Mapping[str, Any], prefix: str = "") -> list[ColSpec]:
     label = ("string", "labels") if "between" in card else (kind, "label")
     columns = [label, *(("float", f"p_{name}") for name in labels)]
     return [ColSpec(kind, f"{prefix}{name}") for kind, name in columns]
+
+
+def package_metadata(model: PyFuncModel) -> dict[str, Any]:
+    """What a loaded package says of itself: `config`, `inputs`, `labels`, `objective`, `second`."""
+    metadata: dict[str, Any] | None = model.metadata.metadata
+    assert metadata is not None  # every packer writes it
+    return metadata
+
+
+def package_predict(model: PyFuncModel, rows: RawValues | Sequence[str | None]) -> pd.DataFrame:
+    """The answers of a loaded package, one row for each raw row.
+
+    Raises:
+        ValueError: the package does not accept a value.
+    """
+    answers: Any = model.predict(rows)
+    frame: pd.DataFrame = answers
+    return frame
 
 
 def compare_requirements_by_name() -> None:
@@ -142,7 +162,7 @@ def compare_requirements_by_name() -> None:
 
     if not may_patch("mlflow", VERSION, "models load and save half a second slower"):
         return
-    requirements_utils._PACKAGES_TO_MODULES = {}
+    requirements_utils._PACKAGES_TO_MODULES = {}  # type: ignore[assignment]
     requirements_utils._init_packages_to_modules_map = _skip
 
 

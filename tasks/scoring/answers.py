@@ -13,6 +13,7 @@ from conf.runtime.errors import BadInput
 from conf.runtime.types import Ints
 from data.card import Inputs, TableInputs
 from data.encoding.table_encoder import row_problems, unseen
+from tasks.packaging.package import package_predict
 from tasks.packaging.table_frame import has_columns
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def answer_rows(model: PyFuncModel, rows: Rows, inputs: Inputs, place: str) -> A
         raise BadInput(f"{place}: no row can be answered; row 1: {reasons[0]}")
     strange = unseen(rows, inputs.specs, inputs.missing) if has_columns(inputs) else {}
     try:
-        frame = model.predict(rows if not reasons else _selected(rows, answered))
+        frame = package_predict(model, rows if not reasons else _selected(rows, answered))
     except ValueError as error:  # the model's own message about a value it does not accept
         raise BadInput(f"{place}: {error}") from error
     return Answers(frame, answered, reasons, strange)

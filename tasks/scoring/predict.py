@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conf.runtime.errors import BadInput
 from data.card import parse_inputs
-from tasks.packaging.package import compare_requirements_by_name
+from tasks.packaging.package import compare_requirements_by_name, package_metadata
 from tasks.packaging.table_frame import has_columns, read_frame
 from tasks.registry import aliases
 from tasks.registry.promote import meant
@@ -54,7 +54,7 @@ def predict_file(
     with tempfile.TemporaryDirectory() as folder:
         loaded = loaded_version(client, version, folder)
         rows, names = rows_of(loaded, file)
-        inputs = parse_inputs(loaded.metadata.metadata["inputs"])
+        inputs = parse_inputs(package_metadata(loaded)["inputs"])
         answers = answer_rows(loaded, rows, inputs, str(file))
     if strict and answers.reasons:
         raise BadInput(f"{file}: {answers.remarks()[0]}; correct them, or leave out --strict")
@@ -66,7 +66,7 @@ def predict_file(
 
 def rows_of(model: PyFuncModel, file: Path) -> tuple[RawValues | list[str | None], tuple[str, ...]]:
     """Raw rows of a file as the model takes them, and the file name of each image."""
-    facts = model.metadata.metadata
+    facts = package_metadata(model)
     data, inputs = facts["config"]["data"], parse_inputs(facts["inputs"])
     if inputs.kind in ("text", "pairs"):
         return read_texts(file, data.get("text") or data.get("source_column"), data), ()
@@ -98,7 +98,8 @@ def loaded_version(client: MlflowClient, version: ModelVersion, folder: str) -> 
             "load it with mlflow.pyfunc"
         )
     try:
-        return mlflow.pyfunc.load_model(client.download_artifacts(version.run_id, "model", folder))
+        path = client.download_artifacts(str(version.run_id), "model", folder)
+        return mlflow.pyfunc.load_model(path)
     except (MlflowException, OSError) as error:
         raise BadInput(
             f"the files of {what} cannot be read from its run {version.run_id} ({error}); "

@@ -31,6 +31,7 @@ from tasks.evaluate.predictions import (
     TextPredictions,
 )
 from tasks.packaging.benchmark import split_columns
+from tasks.packaging.package import package_metadata
 from tasks.registry import aliases
 from tasks.registry.promote import meant
 from tasks.scoring.answers import Answers, answer_rows
@@ -92,7 +93,7 @@ def score_file(model: PyFuncModel, file: Path, metrics: Sequence[str] = ()) -> F
     Raises:
         BadInput: the file has not the rows that the model takes, or their targets.
     """
-    facts = model.metadata.metadata
+    facts = package_metadata(model)
     section = _evaluate_section(facts["config"], metrics)
     rows, names = rows_of(model, file)
     targets = [Path(name).parts[0] for name in names]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from conf.runtime.atomic_write import write_atomically
@@ -237,7 +237,7 @@ def _tags(tags: Mapping[str, str]) -> list:
 
 def _batches(
     points: list[Point], params: Mapping[str, str], tags: Mapping[str, str]
-) -> Iterator[dict[str, list]]:
+) -> Iterator[dict[str, Any]]:
     """Everything in as few calls as MLflow's limits allow; tags and parameters in the first."""
     from mlflow.entities import Metric, Param
 

@@ -246,7 +246,9 @@ def _migrate(path: Path) -> None:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
     try:
-        db.upgrade.callback(f"sqlite:///{path}")
+        upgrade = db.upgrade.callback
+        assert upgrade is not None  # a command always has one
+        upgrade(f"sqlite:///{path}")
     except Exception as error:  # of the migration tool or of any migration
         raise BadInput(
             f"MLflow's database {path} cannot be brought to the schema of the installed MLflow "

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from conf.loading.digests import derived_seed
 from conf.runtime.atomic_write import Background
-from models.optimizers import plateau_reduction
+from models.modules.base import TrainableModule
+from models.optimizers import ReducibleSchedule, plateau_reduction
 from tasks.train.engine.failures import NotFinite
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import MetricLine, TrialFolder, TrialProgress, append_line
@@ -82,6 +83,7 @@ class Guard(pl.Callback):
         self._share = len(batch["id"]) if piece is None else piece.share
         self._rows += len(batch["id"]) if piece is None else piece.size
         if piece is not None:
+            assert isinstance(pl_module, TrainableModule)
             pl_module.loss_weight = piece.weight
 
     def on_train_batch_end(
@@ -268,6 +270,7 @@ class Plateau(pl.Callback):
         """Look back."""
         losses = [line.metrics[TRAIN_LOSS] for line in self._curve.progress.lines]
         for config in trainer.lr_scheduler_configs:
+            assert isinstance(config.scheduler, ReducibleSchedule)
             config.scheduler.reduction = plateau_reduction(losses)
 
 

@@ -19,6 +19,8 @@ from conf.runtime.atomic_write import Background, at_once, write_durably
 from conf.runtime.errors import BadInput
 from data.card import DataCard
 from data.loading.datamodule import StudyData
+from models.modules.base import TrainableModule
+from models.modules.predictor import PredictorModule
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder, file_fact, mend_metrics
 from tasks.train.spec import FileFact, Result, TrialSpec
@@ -78,6 +80,7 @@ def fit(
     if spec.begin:
         begun.append(Sparse.begin(module, Path(spec.begin), spec.sparsity))
     if spec.teacher:
+        assert isinstance(module, PredictorModule)  # models that generate text are not distilled
         begun.append(Taught.by(Path(spec.teacher), module, spec, card))
     reached, background = restored.progress, Background()
     if not is_over(spec, reached):
@@ -111,7 +114,7 @@ def mend(folder: TrialFolder, restored: Restored) -> tuple[str, ...]:
     return (*notes, mended) if mended else notes
 
 
-def build(spec: TrialSpec, card: DataCard, rank: int) -> tuple[pl.LightningModule, TrialData]:
+def build(spec: TrialSpec, card: DataCard, rank: int) -> tuple[TrainableModule, TrialData]:
     """Model and data of a trial, before any training."""
     data = TrialData(
         spec.config,

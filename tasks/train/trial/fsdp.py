@@ -43,7 +43,7 @@ def strategy_of(spec: TrialSpec, module: pl.LightningModule) -> Any:
         return "ddp"
     kind = type(module)
     module.__class__ = type(f"Divided{kind.__name__}", (Divided, kind), {})
-    return Sharded(data_parallel_size=spec.devices, tensor_parallel_size=1)
+    return Sharded(spec.devices)
 
 
 def why_not(spec: TrialSpec) -> str:
@@ -121,8 +121,8 @@ class Divided(pl.LightningModule):
 class Sharded(ModelParallelStrategy):
     """Lightning's strategy for divided models, with whole checkpoints by the trial's own IO."""
 
-    def __init__(self, **sizes: int) -> None:
-        super().__init__(save_distributed_checkpoint=False, **sizes)
+    def __init__(self, devices: int) -> None:
+        super().__init__(devices, 1, save_distributed_checkpoint=False)
 
     @property
     def lightning_restore_optimizer(self) -> bool:

@@ -35,7 +35,9 @@ _equal = StrEnum.__eq__
 class NoProfiler(PassThroughProfiler):
     """A profiler without the generator that Lightning's enters a hundred times a step."""
 
-    def profile(self, action_name: str) -> AbstractContextManager[None]:
+    def profile(  # type: ignore[override]  # any context manager will do
+        self, action_name: str
+    ) -> AbstractContextManager[None]:
         """Measure nothing."""
         return NOTHING
 
@@ -49,7 +51,7 @@ def install() -> None:
     if not may_patch("pytorch-lightning", pl.__version__, "trials train a little slower"):
         return
     # a trial has its own callbacks: those that other installed packages offer are not looked up
-    callback_connector._load_external_callbacks = lambda _: []
+    callback_connector._load_external_callbacks = lambda group: []  # noqa: ARG005
     call._call_callback_hooks = callback_hooks
     call._call_lightning_module_hook = module_hook
     call._call_strategy_hook = strategy_hook
@@ -77,7 +79,7 @@ def callback_hooks(trainer: pl.Trainer, hook_name: str, *args: Any, **kwargs: An
         return
 
     def each() -> None:
-        for callback in trainer.callbacks:
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]  # set by a connector
             getattr(callback, hook_name)(trainer, module, *args)
 
     _named(module, hook_name, each)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from conf.runtime.errors import BadInput
+from models.modules.base import TrainableModule
 from models.networks.width_pruning import COMPRESSIBLE, MIN_WEIGHTS, fitted
 
 Masks = Mapping[str, Tensor]
@@ -52,7 +53,7 @@ class Sparse(pl.Callback):
         self._masks = masks
 
     @classmethod
-    def begin(cls, module: pl.LightningModule, weights: Path, sparsity: float) -> Sparse:
+    def begin(cls, module: TrainableModule, weights: Path, sparsity: float) -> Sparse:
         """Load the weights that a training saved, of a wider network the strongest units', and
         prune them."""
         from safetensors.torch import load_file
@@ -62,9 +63,8 @@ class Sparse(pl.Callback):
         if any(known[name].shape != each.shape for name, each in own.items()):
             known = fitted(known, own)
         module.load_state_dict(known, strict=False)  # frozen ones are there already
-        average = getattr(module, "average", None)
-        if average is not None:
-            average.net.load_state_dict(module.net.state_dict())
+        if module.average is not None:
+            module.average.net.load_state_dict(module.net.state_dict())
         found = cls(masks_of(module.net, sparsity) if sparsity else {})
         found.apply(module)
         return found
