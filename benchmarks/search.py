@@ -1,11 +1,11 @@
-"""Search quality beside the peers: real scikit-learn tunings, 16 rounds of 8.
+"""Search quality compared with other libraries: tuning of scikit-learn models, 16 rounds of 8.
 
     python -m benchmarks.search --peers dense random skopt-gp --seeds 3 [--problems GROUP]
-    python -m benchmarks.search                  # report what the cache holds
-    python -m benchmarks.search --time           # seconds a batch
+    python -m benchmarks.search                  # report on the cached runs
+    python -m benchmarks.search --time           # seconds per batch
 
-Each peer runs in an environment of its own (`--environments`, one folder a library) behind a pipe;
-runs are cached as JSON lines and never repeated. See README.md beside this file for the figures.
+Each library runs in its own environment (a folder in `--environments`) and is driven through a
+pipe. Runs are cached as JSON lines and never repeated. README.md in this folder has the results.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ GROUPS: dict[str, tuple[Problem, ...]] = {
 
 
 def missing(peers: list[str], names: list[str], seeds: int, environments: Path) -> list[tuple]:
-    """Runs that the cache does not have, seed by seed, so that a stopped benchmark is balanced."""
+    """Runs that are not cached, ordered by seed, so that an interrupted benchmark is balanced."""
     known = cached()
     versions = {peer: version(peer, environments) for peer in peers}
     return [
@@ -51,7 +51,7 @@ def missing(peers: list[str], names: list[str], seeds: int, environments: Path) 
 
 
 def main() -> None:
-    """Run what is missing, then report."""
+    """Run what is not cached, then print the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", nargs="*", default=[])
     parser.add_argument("--problems", choices=GROUPS, default="all")

@@ -21,7 +21,7 @@ Values = dict[str, Any]
 
 
 class Searcher(Protocol):
-    """What every peer is made to look like."""
+    """Interface of all libraries compared: ask for a batch, tell its losses."""
 
     def ask(self, count: int) -> list[Values]: ...
 
@@ -39,7 +39,7 @@ def expit(x: float) -> float:
 
 
 def plain_scales(space: Space) -> Space:
-    """The space for libraries without a logit scale: they search the log odds, linearly."""
+    """The space for libraries without a logit scale, which search the log odds linearly."""
     return {
         key: {"low": logit(entry["low"]), "high": logit(entry["high"])}
         if entry.get("scale") == "logit"
@@ -49,7 +49,7 @@ def plain_scales(space: Space) -> Space:
 
 
 def back(space: Space, values: Values) -> Values:
-    """Values of the space as given, in plain types, from values on plain scales."""
+    """Values of the original space, as plain Python types, from values on plain scales."""
     out = {}
     for key, entry in space.items():
         value = values[key]
@@ -85,7 +85,7 @@ class Dense:
 
 
 def ablated(**options: Any) -> Callable[[Space, int], Dense]:
-    """This project with an ingredient switched off, in this process."""
+    """This project with ingredients of strategy `bayes` switched off."""
 
     def build(space: Space, seed: int) -> Dense:
         from tasks.suggest.strategies import bayes
@@ -98,7 +98,7 @@ def ablated(**options: Any) -> Callable[[Space, int], Dense]:
 
 
 class Skopt:
-    """scikit-optimize with its defaults and eight Sobol points to begin with."""
+    """scikit-optimize with its defaults and an initial design of eight Sobol points."""
 
     def __init__(self, space: Space, seed: int, estimator: str = "GP") -> None:
         from skopt import Optimizer

@@ -100,7 +100,7 @@ SPACES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One tuning."""
+    """A tuning problem: model, data set and loss."""
 
     model: str
     data: str
@@ -126,12 +126,12 @@ TUNED_ON = _problems(
     "tree-breast-nll svm-digits-error mlp-wine-nll ada-iris-nll "
     "elastic-diabetes-mse knn-wine-error forest-diabetes-mse boosting-breast-error"
 )
-"""Looked at while the search was written."""
+"""Problems that the search was developed on."""
 HELD_OUT = _problems(
     "tree-diabetes-mse svm-wine-nll mlp-breast-error ada-digits-error "
     "elastic-breast-nll knn-digits-nll forest-wine-nll boosting-diabetes-mse"
 )
-"""Reported; not looked at before."""
+"""Held-out problems: reported, and not used in development."""
 
 
 def _others() -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
@@ -153,7 +153,7 @@ def _others() -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
 
 MORE_TUNED_ON, MORE_HELD_OUT = _others()
 SYNTHETIC = tuple(Problem("synthetic", name, "loss") for name in synthetic.LOSSES)
-"""Looked at while the search was written."""
+"""Problems that the search was developed on."""
 
 
 @cache
@@ -169,7 +169,7 @@ def _parts(data: str) -> tuple[np.ndarray, ...]:
 
 
 def evaluate(problem: Problem, values: Values) -> tuple[float, float]:
-    """Visible and hidden loss; a model that cannot be fitted costs the largest.
+    """Validation and test loss; the largest loss if the model cannot be fitted.
 
     Of a synthetic problem both are the same.
     """
@@ -235,7 +235,7 @@ def _forest(values: dict[str, Any], regression: bool) -> Any:
 
 
 class ScoredSvc(ClassifierMixin, BaseEstimator):
-    """A support vector machine whose margins, through a softmax, are its probabilities."""
+    """A support vector machine with the softmax of its margins as probabilities."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.values = values
@@ -247,11 +247,11 @@ class ScoredSvc(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Class of each row."""
+        """Predicted classes, shape (n,)."""
         return np.asarray(self.model_.predict(x))
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
-        """Chance of each class, a row each."""
+        """Probabilities, shape (n, classes)."""
         margins = self.model_.decision_function(x)
         margins = np.column_stack([-margins, margins]) if margins.ndim == 1 else margins
         powers = np.exp(np.clip(margins - margins.max(axis=1, keepdims=True), -50, 0))

@@ -15,7 +15,7 @@ OURS = "dense"
 def scores(runs: Sequence[Run], problems: Sequence[str], kind: str, turn: int) -> dict:
     """100 x (1 - normalised loss) after a round, by (peer, problem, seed).
 
-    0 is the median configuration drawn at random, 100 the best that any peer found. `kind` is
+    0 is the median configuration drawn at random, 100 the best of all libraries. `kind` is
     `visible` or `hidden`.
     """
     out: dict[tuple[str, str, int], float] = {}
@@ -34,12 +34,12 @@ def scores(runs: Sequence[Run], problems: Sequence[str], kind: str, turn: int) -
 
 
 def shared(table: dict, peer: str) -> list[np.ndarray]:
-    """Ours minus the peer's, an array a problem of the seeds that both have."""
-    found: dict[str, list[float]] = {}
+    """Our score minus the peer's: for each problem, an array over the seeds that both have."""
+    differences: dict[str, list[float]] = {}
     for (name, problem, seed), score in table.items():
         if name == peer and (OURS, problem, seed) in table:
-            found.setdefault(problem, []).append(table[OURS, problem, seed] - score)
-    return [np.array(values) for values in found.values()]
+            differences.setdefault(problem, []).append(table[OURS, problem, seed] - score)
+    return [np.array(values) for values in differences.values()]
 
 
 def interval(groups: Sequence[np.ndarray], *, other_problems: bool) -> tuple[float, float]:
@@ -77,7 +77,7 @@ def compared(table: dict, peer: str) -> str:
 
 
 def report(runs: Sequence[Run], problems: Sequence[str], title: str) -> str:
-    """A table in Markdown, best first."""
+    """The scores of all libraries as a Markdown table, best first."""
     final = scores(runs, problems, "visible", -1)
     if not final:
         return f"{title}: no runs yet"

@@ -1,4 +1,4 @@
-"""Runs of a searcher on a problem, and the committed cache of what they gave."""
+"""Runs of a search library on a problem, and the committed cache of their results."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Run:
     problem: str
     seed: int
     visible: list[float]
-    """Smallest visible loss so far, a number a round."""
+    """Best validation loss so far, after each round."""
     hidden: list[float]
-    """Hidden loss of the configuration with that visible loss."""
+    """Test loss of the configuration with that validation loss."""
     middle: tuple[float, float]
-    """Median visible and hidden loss of all configurations tried."""
+    """Median validation and test loss of all configurations."""
     seconds: float
-    """The searcher's own time."""
+    """Seconds spent in the library itself."""
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """What the cache knows it by."""
+        """Key in the cache."""
         return self.peer, self.version, self.problem, self.seed
 
 
@@ -84,20 +84,20 @@ def version(peer: str, environments: Path) -> str:
 
 @cache
 def fingerprint() -> str:
-    """A hash of what our search suggests in six rounds: new when its choices are, and only then."""
+    """Hash of our suggestions in six rounds: it changes only if the suggestions do."""
     from benchmarks.searching.timing import SPACE, loss
     from tasks.suggest import Optimizer
 
-    optimizer, said = Optimizer(SPACE, seed=0), hashlib.sha256()
+    optimizer, digest = Optimizer(SPACE, seed=0), hashlib.sha256()
     for _ in range(6):
         for suggestion in optimizer.ask(BATCH):
-            said.update(json.dumps(suggestion.values, sort_keys=True).encode())
+            digest.update(json.dumps(suggestion.values, sort_keys=True).encode())
             optimizer.tell(suggestion.number, loss(suggestion.values))
-    return said.hexdigest()[:8]
+    return digest.hexdigest()[:8]
 
 
 class Pipe:
-    """A searcher in a process of its own, with one linear-algebra thread."""
+    """A search library in a process of its own, with one linear-algebra thread."""
 
     def __init__(self, peer: str, environments: Path) -> None:
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
@@ -111,13 +111,13 @@ class Pipe:
         )
 
     def send(self, message: Mapping[str, object]) -> None:
-        """One line to the searcher."""
+        """Send one JSON line."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(message) + "\n")
         self._process.stdin.flush()
 
     def receive(self) -> dict:
-        """One line from it."""
+        """Receive one JSON line."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -130,7 +130,7 @@ class Pipe:
 
 
 def search(peer: str, problem: Problem, seed: int, environments: Path) -> Run:
-    """Sixteen rounds of eight."""
+    """One search: sixteen rounds of eight configurations."""
     pipe = Pipe(peer, environments)
     pipe.send({"space": problem.space, "seed": seed})
     losses: list[tuple[float, float]] = []
@@ -138,10 +138,10 @@ def search(peer: str, problem: Problem, seed: int, environments: Path) -> Run:
     for _ in range(ROUNDS):
         pipe.send({"ask": BATCH})
         answer = pipe.receive()
-        told = [evaluate(problem, values) for values in answer["values"]]
-        pipe.send({"tell": [loss for loss, _ in told]})
+        results = [evaluate(problem, values) for values in answer["values"]]
+        pipe.send({"tell": [loss for loss, _ in results]})
         seconds += answer["seconds"] + pipe.receive()["seconds"]
-        losses += told
+        losses += results
         best = min(losses, key=lambda pair: pair[0])
         visible.append(round(best[0], 6))
         hidden.append(round(best[1], 6))
@@ -160,7 +160,7 @@ def search(peer: str, problem: Problem, seed: int, environments: Path) -> Run:
 
 
 def latest(runs: Iterable[Run]) -> list[Run]:
-    """Of each peer only the runs of the version that came last in the cache."""
+    """The runs of each library's latest version in the cache."""
     kept: dict[str, str] = {}
     runs = list(runs)
     for run in runs:

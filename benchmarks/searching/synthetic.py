@@ -53,12 +53,12 @@ _ROWS = 94
 
 
 def _even(*parts: Any) -> float:
-    """Between 0 and 1, a hash of the parts."""
+    """A uniform number in [0, 1): a hash of the parts."""
     return int.from_bytes(hashlib.md5(repr(parts).encode()).digest()[:6], "big") / 2**48
 
 
 def _normal(*parts: Any) -> float:
-    """Of a standard normal distribution, a hash of the parts."""
+    """A standard normal number: a hash of the parts."""
     radius = math.sqrt(-2.0 * math.log(max(_even(*parts), 1e-12)))
     return radius * math.cos(2.0 * math.pi * _even("b", *parts))
 

@@ -38,7 +38,7 @@ def loss(values: dict[str, Any]) -> float:
 
 
 def observed(count: int) -> list[Observation]:
-    """Random configurations and what they cost."""
+    """Random configurations with their losses."""
     asked = Optimizer(SPACE, seed=1, strategy="random").ask(count)
     return [Observation(s.number, s.values, loss(s.values)) for s in asked]
 
@@ -48,13 +48,13 @@ def ours(count: int) -> float:
 
     The median over studies that differ in their seed: how many picks are the model's is drawn.
     """
-    told = observed(count)
+    results = observed(count)
     spent = []
     for seed in range(STUDIES):
-        step = Problem.of(SPACE, seed=seed, first=count - 8, observations=told[:-8])
+        step = Problem.of(SPACE, seed=seed, first=count - 8, observations=results[:-8])
         state = propose(step, 8).state
         began = time.process_time()
-        propose(Problem.of(SPACE, seed=seed, first=count, observations=told, state=state), 8)
+        propose(Problem.of(SPACE, seed=seed, first=count, observations=results, state=state), 8)
         spent.append(time.process_time() - began)
     return float(np.median(spent))
 
@@ -74,10 +74,10 @@ def skopts(count: int) -> float:
         Real(0.0, 1.0),
         Categorical([True, False]),
     ]
-    told = observed(count)
+    results = observed(count)
     optimizer = Skopt(dimensions, n_initial_points=8, random_state=0)
     optimizer.tell(
-        [[o.values[k] for k in SPACE] for o in told], [loss(dict(o.values)) for o in told]
+        [[o.values[k] for k in SPACE] for o in results], [loss(dict(o.values)) for o in results]
     )
     began = time.process_time()
     optimizer.ask(n_points=8)
@@ -85,7 +85,7 @@ def skopts(count: int) -> float:
 
 
 def table(skopt_sizes: Sequence[int] = (100,)) -> str:
-    """Both, in Markdown."""
+    """Seconds of both libraries as a Markdown table."""
     lines = ["| observations | ours (s) | scikit-optimize ask(8) (s) |", "|---|---|---|"]
     with threadpool_limits(1), np.errstate(all="ignore"):
         for size in SIZES:

@@ -25,7 +25,7 @@ def fitted(wide: Mapping[str, Tensor], narrow: Mapping[str, Tensor]) -> dict[str
         narrow: weights of the narrow network, with the same names in the order of the forward pass;
             a layer with one-dimensional weights normalises its input.
     """
-    found: dict[str, Tensor] = {}
+    pruned: dict[str, Tensor] = {}
     kept, units = torch.arange(0), 0
     for layer in [name.removesuffix(".weight") for name in narrow if name.endswith(".weight")]:
         weight = wide[f"{layer}.weight"]
@@ -35,10 +35,10 @@ def fitted(wide: Mapping[str, Tensor], narrow: Mapping[str, Tensor]) -> dict[str
             if units:
                 weight = weight[:, _columns(kept, weight.shape[1] // units)]
             kept, units = rows, len(weight)
-        found[f"{layer}.weight"] = weight[rows]
+        pruned[f"{layer}.weight"] = weight[rows]
         if (bias := wide.get(f"{layer}.bias")) is not None:
-            found[f"{layer}.bias"] = bias[rows]
-    return found
+            pruned[f"{layer}.bias"] = bias[rows]
+    return pruned
 
 
 def _strongest(weight: Tensor, count: int) -> Tensor:

@@ -54,8 +54,8 @@ def fit_model(
     without a finite value are left out. None where fewer than `FEWEST` are left, or all values are
     alike.
     """
-    found = [(row_or_none(space, values), value) for values, value in results]
-    known = [(row, value) for row, value in found if row is not None and np.isfinite(value)]
+    encoded = [(row_or_none(space, values), value) for values, value in results]
+    known = [(row, value) for row, value in encoded if row is not None and np.isfinite(value)]
     losses = np.array([value for _, value in known])
     if len(known) < FEWEST or np.ptp(losses) == 0:
         return None

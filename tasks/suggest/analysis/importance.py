@@ -62,7 +62,7 @@ def _predictivity(model: FittedModel, generator: np.random.Generator) -> float:
     errors = np.empty_like(levels)
     for held in range(_FOLDS):
         out, rest = np.flatnonzero(fold == held), np.flatnonzero(fold != held)
-        told = points.take(rest)
-        process = condition(fit(told, levels[rest]), told, levels[rest])
+        known = points.take(rest)
+        process = condition(fit(known, levels[rest]), known, levels[rest])
         errors[out] = levels[out] - process.predict(points.take(out))[0]
     return 1.0 - float(np.mean(errors**2) / np.var(levels))

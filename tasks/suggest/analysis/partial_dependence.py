@@ -50,10 +50,10 @@ class Plane:
 def dependence_on(model: FittedModel, key: str, generator: np.random.Generator) -> Slice:
     """Partial dependence on one setting; configurations in which it is inactive do not count."""
     i, positions = _axis(model, key, _POINTS)
-    found = _levels(model, ((i, positions),), generator)
+    levels = _levels(model, ((i, positions),), generator)
     mean, low, high = (
         tuple(model.as_losses(level).tolist())
-        for level in (found.mean(axis=1), *np.quantile(found, (0.05, 0.95), axis=1))
+        for level in (levels.mean(axis=1), *np.quantile(levels, (0.05, 0.95), axis=1))
     )
     return Slice(key, _values(model.space.parameters[i], positions), mean, low, high)
 
@@ -123,10 +123,13 @@ def _levels(
 
 def _switches(model: FittedModel, i: int) -> list[tuple[int, float]]:
     """Parents and positions that make a setting active, outermost first."""
-    found = []
+    switches = []
     for condition in model.space.conditions[i]:
-        found += [*_switches(model, condition.parent), (condition.parent, condition.positions[0])]
-    return found
+        switches += [
+            *_switches(model, condition.parent),
+            (condition.parent, condition.positions[0]),
+        ]
+    return switches
 
 
 def _values(parameter: Parameter, positions: Floats) -> tuple[Scalar, ...]:
