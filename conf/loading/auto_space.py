@@ -33,7 +33,7 @@ NamedSpace = Mapping[str, object]
 """The dimensions in the study's own file, not validated yet."""
 
 
-class Table(TypedDict):
+class RangeTable(TypedDict):
     """Recommended ranges for one kind of model or group of settings."""
 
     title: str
@@ -42,10 +42,10 @@ class Table(TypedDict):
 
 
 @cache
-def tables() -> dict[str, Table]:
+def tables() -> dict[str, RangeTable]:
     """The tables of `conf/auto.yaml` by name."""
     file = Path(__file__).resolve().parents[1] / "auto.yaml"
-    return cast(dict[str, Table], read_yaml(file, file.name).value)
+    return cast(dict[str, RangeTable], read_yaml(file, file.name).value)
 
 
 def spelled_out(layer: Layer) -> Layer:

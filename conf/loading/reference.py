@@ -42,8 +42,8 @@ Trial 0 has the values in the file itself, which must lie in the space. `space: 
 (or `search.space=auto search.space.train.lr.high=1e-2`) changes or adds dimensions.
 
 The settings that determine results (name, seed, data, clean, split, augment, model, train,
-evaluate, space, strategy, rungs) are the identity of a study: a run with another one is refused under
-the same name. All other settings may change from run to run.
+evaluate, space, strategy, rungs) are the identity of a study: a run with another one under the same
+name is refused. All other settings may change from run to run.
 """
 
 AUTO = """

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 Loss = Callable[[Tensor, Mapping[str, Tensor]], Tensor]
 
 
-class TextNet(Protocol):
+class EmbeddingNet(Protocol):
     """A network of texts whose token embeddings can be perturbed."""
 
     def embeddings(self) -> nn.Module:
@@ -34,7 +34,7 @@ def adversarial_losses(
     perturbation of a row depends on that row alone, so that micro-batches give the same result.
     """
     if "mask" in batch:
-        return _adversarial_text_losses(cast(TextNet, net), batch, epsilon, loss)
+        return _adversarial_text_losses(cast(EmbeddingNet, net), batch, epsilon, loss)
     x = batch["x"].detach().requires_grad_()
     plain = loss(net(x), batch)
     (gradient,) = torch.autograd.grad(plain, x, retain_graph=True)
@@ -42,7 +42,7 @@ def adversarial_losses(
 
 
 def _adversarial_text_losses(
-    net: TextNet, batch: Mapping[str, Tensor], epsilon: float, loss: Loss
+    net: EmbeddingNet, batch: Mapping[str, Tensor], epsilon: float, loss: Loss
 ) -> tuple[Tensor, Tensor]:
     layer, x, mask = net.embeddings(), batch["x"], batch["mask"]
     with _watched(layer) as seen:

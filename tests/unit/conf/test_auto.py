@@ -25,7 +25,7 @@ def own(folder: Path, text: str) -> Study:
 
 
 @pytest.mark.parametrize("name", study_names())
-def test_every_shipped_study_has_usual_ranges_that_its_trial_0_lies_in(name: str) -> None:
+def test_recommended_ranges_contain_trial_0_of_every_shipped_study(name: str) -> None:
     config = load_study(name).trial_config
     space = Search(space=auto_space(config, {})).space
     assert space
@@ -43,7 +43,7 @@ def test_every_shipped_study_has_usual_ranges_that_its_trial_0_lies_in(name: str
     ],
     ids=["seq2seq", "adalora", "prefix"],
 )
-def test_what_writes_has_ranges_of_its_own(model: str, searched: set[str], tmp_path: Path) -> None:
+def test_text_generation_has_its_own_ranges(model: str, searched: set[str], tmp_path: Path) -> None:
     study = own(
         tmp_path,
         f"extends: base\nmodel: {model}\ndata: {{source: pairs, path: x.tsv}}\n"
@@ -54,7 +54,7 @@ def test_what_writes_has_ranges_of_its_own(model: str, searched: set[str], tmp_p
     assert ("model.virtual" in of_model) == ("prefix" in model)
 
 
-def test_the_record_holds_the_ranges_and_the_word_makes_no_difference(tmp_path: Path) -> None:
+def test_auto_and_its_ranges_written_out_are_the_same_study(tmp_path: Path) -> None:
     study = own(tmp_path, "extends: base\nsearch: {space: auto}\n")
     same = own(tmp_path, "extends: base\nsearch: {space: {auto: true}}\n")
     assert study_digest(study) == study_digest(same)
@@ -62,7 +62,7 @@ def test_the_record_holds_the_ranges_and_the_word_makes_no_difference(tmp_path: 
     assert {"train.lr", "model.width"} <= said.keys() and "auto" not in said
 
 
-def test_what_is_named_beside_it_is_laid_over_it(tmp_path: Path) -> None:
+def test_named_dimensions_are_merged_over_auto(tmp_path: Path) -> None:
     study = own(
         tmp_path,
         "extends: base\nsearch: {space: {auto: true, train.lr: {high: 1e-2}, "
@@ -76,7 +76,7 @@ def test_what_is_named_beside_it_is_laid_over_it(tmp_path: Path) -> None:
     assert space["train.clip"].scale == "log"
 
 
-def test_own_values_widen(tmp_path: Path) -> None:
+def test_ranges_are_widened_to_the_studys_values(tmp_path: Path) -> None:
     space = own(
         tmp_path,
         "extends: base\ntrain: {lr: 1.0, batch_size: 48, weight_decay: 0.0}\n"
@@ -87,7 +87,7 @@ def test_own_values_widen(tmp_path: Path) -> None:
     assert "train.weight_decay" not in space  # a log scale has no zero
 
 
-def test_families_have_their_settings_under_their_kind(tmp_path: Path) -> None:
+def test_settings_of_several_kinds_are_conditional_on_the_kind(tmp_path: Path) -> None:
     space = own(
         tmp_path,
         "extends: base\ndata: {source: builtin, name: wine}\nmodel: {kind: random_forest}\n"
@@ -101,7 +101,7 @@ def test_families_have_their_settings_under_their_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "more"), [("", set()), (", text: b", {"analyzer", "rarest"})])
-def test_ngrams_are_searched_of_texts_alone(text: str, more: set[str], tmp_path: Path) -> None:
+def test_ngrams_are_searched_for_texts_only(text: str, more: set[str], tmp_path: Path) -> None:
     space = own(
         tmp_path,
         f"extends: base\ndata: {{source: table, path: a.csv, label: a{text}}}\n"
@@ -115,12 +115,12 @@ def test_ngrams_are_searched_of_texts_alone(text: str, more: set[str], tmp_path:
     ("tune", "known"),
     [("full", {"model.layer_decay"}), ("lora", {"model.lora.rank", "model.lora.alpha"})],
 )
-def test_settings_of_another_way_of_tuning_are_left_out(tune: str, known: set[str]) -> None:
+def test_settings_of_other_tuning_methods_are_left_out(tune: str, known: set[str]) -> None:
     config = apply_values(load_study("movie-reviews").trial_config, {"model.tune": tune})
     assert {key for key in auto_space(config, {}) if key.startswith("model.")} == known
 
 
-def test_a_condition_on_a_searched_way_of_tuning_stays() -> None:
+def test_conditions_on_a_searched_tuning_method_are_kept() -> None:
     space = auto_space(
         load_study("tweets").trial_config, {"model.tune": {"choices": ["full", "lora"]}}
     )
@@ -129,12 +129,12 @@ def test_a_condition_on_a_searched_way_of_tuning_stays() -> None:
     assert "when" not in space["train.lr"]
 
 
-def test_a_word_that_is_no_choice_is_refused() -> None:
+def test_auto_must_be_a_boolean() -> None:
     with pytest.raises(BadConfig, match=r"search.space.auto: takes true or false"):
         load_study("digits", ["search.space.auto=maybe"])
 
 
-def test_every_kind_that_begins_from_nothing_has_a_table() -> None:
+def test_every_kind_trained_from_scratch_has_a_table() -> None:
     models = get_args(get_args(Model)[0])
     kinds = {get_args(model.model_fields["kind"].annotation)[0]: model for model in models}
     without = {kind: model for kind, model in kinds.items() if kind not in tables()}

@@ -68,12 +68,12 @@ def test_an_own_study_extends_a_shipped_one_and_keeps_its_own_name(folder: Path)
     assert (study.name, study.train.lr, study.train.batch_size) == ("mine", 0.01, 64)
 
 
-def test_the_short_form_of_a_log_scale_meets_the_long_one(folder: Path) -> None:
+def test_the_short_form_of_a_log_scale_merges_with_the_long_one(folder: Path) -> None:
     write(folder / "mine.yaml", "extends: digits\nsearch: {space: {train.lr: {log: false}}}\n")
     assert load_study("mine").search.space["train.lr"].scale == "linear"
 
 
-def test_a_path_is_taken_only_where_it_is_allowed(tmp_path: Path) -> None:
+def test_a_path_is_accepted_only_if_allowed(tmp_path: Path) -> None:
     write(tmp_path / "some.yaml", "extends: digits\n")
     path = str(tmp_path / "some.yaml")
     assert load_study(path, allow_path=True).name == "some"
@@ -85,7 +85,7 @@ def test_a_path_is_taken_only_where_it_is_allowed(tmp_path: Path) -> None:
     "name", ["digit", "../digits", "/etc/passwd", "Digits", "", "a" * 64, "no.yaml"]
 )
 @pytest.mark.parametrize("allow_path", [False, True])
-def test_an_unknown_study_is_one_sentence(name: str, allow_path: bool) -> None:
+def test_an_unknown_study_is_reported_in_one_sentence(name: str, allow_path: bool) -> None:
     with pytest.raises(BadInput) as caught:
         load_study(name, allow_path=allow_path)
     assert "\n" not in str(caught.value)
@@ -107,14 +107,14 @@ def test_an_unknown_study_is_one_sentence(name: str, allow_path: bool) -> None:
         ("extends: base\nname: 3\n", "own.yaml:2: name: 3 is not text"),
     ],
 )  # fmt: skip
-def test_a_bad_file_is_named_with_its_line(folder: Path, text: str, says: str) -> None:
+def test_an_invalid_file_is_reported_with_its_line(folder: Path, text: str, says: str) -> None:
     write(folder / "own.yaml", text)
     with pytest.raises(BadInput) as caught:
         load_study("own")
     assert says in str(caught.value)
 
 
-def test_a_circle_of_parents_ends(folder: Path) -> None:
+def test_a_cycle_of_parents_is_refused(folder: Path) -> None:
     write(folder / "one.yaml", "extends: two\n")
     write(folder / "two.yaml", "extends: one\n")
     with pytest.raises(BadConfig, match=r"two.yaml:1: extends: 'one' extends this study in turn"):
@@ -133,7 +133,7 @@ def test_a_folder_of_own_studies_must_exist(monkeypatch: pytest.MonkeyPatch) -> 
         load_study("digits")
 
 
-def test_all_problems_come_at_once(folder: Path) -> None:
+def test_all_errors_are_reported_at_once(folder: Path) -> None:
     write(
         folder / "own.yaml",
         "extends: digits\ntrain:\n  lr: -1\n  epoch: 3\nmodel:\n  width: 1.5\n"
@@ -219,7 +219,7 @@ MUCH = "x" * 100_000
         ),
     ],
 )
-def test_of_very_much_a_few_lines_are_said(overrides: list[str]) -> None:
+def test_many_errors_are_cut_to_a_few_lines(overrides: list[str]) -> None:
     with pytest.raises(BadConfig) as caught:
         load_study("digits", overrides)
     lines = str(caught.value).splitlines()

@@ -31,12 +31,14 @@ def leaves(tree: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
 
 
 @given(mappings)
-def test_nothing_and_itself_change_nothing(tree: dict[str, Any]) -> None:
+def test_merging_nothing_or_itself_changes_nothing(tree: dict[str, Any]) -> None:
     assert merge(tree, {}, NONE) == tree == merge({}, tree, NONE) == merge(tree, tree, NONE)
 
 
 @given(mappings, mappings)
-def test_every_leaf_of_the_child_holds(parent: dict[str, Any], child: dict[str, Any]) -> None:
+def test_every_leaf_of_the_child_takes_precedence(
+    parent: dict[str, Any], child: dict[str, Any]
+) -> None:
     merged = leaves(merge(parent, child, NONE))
     for path, value in leaves(child).items():
         if value != {}:  # an empty mapping adds nothing
@@ -50,7 +52,7 @@ def test_leaves_come_from_one_of_the_two(parent: dict[str, Any], child: dict[str
 
 
 @given(mappings, mappings)
-def test_layers_are_left_as_they_are(parent: dict[str, Any], child: dict[str, Any]) -> None:
+def test_merging_does_not_modify_its_layers(parent: dict[str, Any], child: dict[str, Any]) -> None:
     before = repr((parent, child))
     merge(parent, child, NONE)
     assert repr((parent, child)) == before
@@ -70,7 +72,7 @@ def test_layers_are_left_as_they_are(parent: dict[str, Any], child: dict[str, An
     ],
     ids=["no kind named", "same kind", "another kind", "kind added"],
 )
-def test_another_kind_starts_anew(parent: Any, child: Any, merged: Any) -> None:
+def test_another_kind_replaces_the_section(parent: Any, child: Any, merged: Any) -> None:
     found = merge({"model": parent}, {"model": child}, shape_of(Config))
     assert found == {"model": merged}
 
@@ -86,7 +88,7 @@ def test_another_kind_starts_anew(parent: Any, child: Any, merged: Any) -> None:
     ],
     ids=["one end", "range to choices", "choices to range", "common key", "typo"],
 )
-def test_a_range_that_becomes_choices_starts_anew(parent: Any, child: Any, merged: Any) -> None:
+def test_a_range_that_becomes_choices_is_replaced(parent: Any, child: Any, merged: Any) -> None:
     def wrap(dimension: Any) -> Any:
         return {"search": {"space": {"train.lr": dimension}}}
 
@@ -98,7 +100,7 @@ def test_a_range_that_becomes_choices_starts_anew(parent: Any, child: Any, merge
     [({}, {}), ({"model.width": {"low": 1, "high": 2}}, None)],
     ids=["emptied", "added to"],
 )
-def test_an_empty_space_empties_the_parents(child: Any, space: Any) -> None:
+def test_an_empty_space_replaces_the_parent_space(child: Any, space: Any) -> None:
     parent = {"train.lr": {"choices": [1]}}
     merged = merge({"search": {"space": parent}}, {"search": {"space": child}}, shape_of(Study))
     assert merged["search"]["space"] == ({**parent, **child} if space is None else space)
@@ -125,7 +127,7 @@ def test_places_follow_the_values() -> None:
     assert both.place(("z",)) == ""
 
 
-def test_what_is_missing_beside_an_override_is_the_overrides() -> None:
+def test_an_error_beside_an_override_is_placed_at_the_override() -> None:
     parent = Layer({"a": {"b": 1}}, {("a",): "p:1", ("a", "b"): "p:2"})
     both = Layer({"a": {"c": {"low": 0}}}, {("a", "c", "low"): "override 'a.c.low=0'"})
     assert both.over(parent, NONE).place(("a", "c", "high")) == "override 'a.c.low=0'"

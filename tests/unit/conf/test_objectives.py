@@ -19,7 +19,7 @@ def test_a_list_of_objectives_is_the_objective_and_also() -> None:
     ]  # fmt: skip
 
 
-def test_one_objective_above_several_stands_alone(tmp_path: Path) -> None:
+def test_a_single_objective_replaces_several_of_the_parent(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("extends: digits\nevaluate: {objective: [accuracy, params]}\n")
     several = load_study(str(file), allow_path=True)

@@ -52,7 +52,9 @@ def test_a_key_of_the_space_keeps_its_dots(parts: list[str], word: str | None) -
         ("search.trials", ("search", "trials")),
     ],
 )
-def test_only_the_last_word_is_apart(path: str, keys: tuple[str, ...]) -> None:
+def test_only_the_last_word_is_split_off_a_key_of_the_space(
+    path: str, keys: tuple[str, ...]
+) -> None:
     assert split_path(path) == keys
 
 
@@ -76,7 +78,7 @@ def test_the_value_is_yaml(text: str, value: object) -> None:
     "text",
     ["", "a", "=1", ".a=1", "a.=1", "a..b=1", "a b=1", "a-b=1", "a=[", "extends=base", "a=b: c: d"],
 )
-def test_what_is_no_override_is_named(text: str) -> None:
+def test_invalid_overrides_are_reported(text: str) -> None:
     with pytest.raises(BadConfig) as caught:
         parse_override(text)
     assert repr(text)[1:-1] in str(caught.value)
@@ -88,7 +90,7 @@ def test_any_text_is_an_override_or_a_problem(text: str) -> None:
     assert bool(layer.values) != bool(problems)
 
 
-def test_the_later_of_two_holds_and_the_readable_ones_stay() -> None:
+def test_the_later_override_takes_precedence_and_valid_ones_are_kept() -> None:
     layer, problems = overrides_layer(["a.b=1", "nonsense", "a.b=2", "a.c=3"])
     assert layer.values == {"a": {"b": 2, "c": 3}}
     assert layer.place(("a", "b")) == "override 'a.b=2'"

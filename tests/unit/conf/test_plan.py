@@ -17,7 +17,7 @@ from conf.schema.seq2seq import Causal
 from conf.schema.split import Grouped
 
 
-def test_the_plan_says_what_would_be_done_and_written() -> None:
+def test_the_plan_lists_settings_and_written_paths() -> None:
     study = load_study("digits", ["stop.target=0.99", "search.batch_size=3"])
     text = plan_text(study, Home(Path("/somewhere"), "id"))
     says = ["16 trials", "12 epochs", "batch size 3", "accuracy 0.99", "6 settings",
@@ -26,7 +26,7 @@ def test_the_plan_says_what_would_be_done_and_written() -> None:
         assert part in text
 
 
-def test_the_plan_says_what_else_the_search_is_after_and_when_it_ends() -> None:
+def test_the_plan_lists_objectives_constraints_and_stopping_criteria() -> None:
     overrides = [
         "evaluate.objective=[accuracy, latency_ms]",
         "evaluate.constraints=[params <= 5000]",
@@ -82,13 +82,15 @@ TABLE = {"path": "texts.csv", "label": "topic", "text": "text"}
     ],
     ids=lambda given: given if isinstance(given, str) else "",
 )
-def test_a_section_is_its_kind_and_what_is_not_so_anyway(section: Section, says: str) -> None:
+def test_a_section_is_shown_as_its_kind_and_the_changed_settings(
+    section: Section, says: str
+) -> None:
     name = type(section).__module__.rpartition(".")[2]
     name = name if name in ("data", "split") else "model"
     assert (name, says) in plan(load_study("digits").model_copy(update={name: section}))
 
 
-def test_the_budget_says_where_trials_are_compared() -> None:
+def test_the_budget_lists_the_rungs() -> None:
     on = ["search.rungs={first: 1, factor: 3}"]
     assert "; rungs: of 3 one goes on after epoch 1, 3, 9" in plan_text(load_study("digits", on))
     assert "rungs" not in plan_text(load_study("digits"))

@@ -37,7 +37,7 @@ EMPTY = [f"{SPACE}{key}=null" for key in load_study("digits").search.space]
         ("model.width={low: 16, high: 64, type: int, step: 10}", "lies outside"),
     ],
 )
-def test_a_space_that_its_fields_refuse(override: str, says: str) -> None:
+def test_values_refused_by_their_field_are_reported(override: str, says: str) -> None:
     with pytest.raises(BadConfig) as caught:
         load_study("digits", [SPACE + override])
     (problem,) = caught.value.problems
@@ -58,7 +58,7 @@ def test_a_space_that_its_fields_refuse(override: str, says: str) -> None:
         "model.width={choices: [32], when: {train.batch_size: [32, 64]}}",
     ],
 )
-def test_a_space_that_its_fields_take(override: str) -> None:
+def test_valid_spaces_are_accepted(override: str) -> None:
     load_study("digits", [SPACE + override])
 
 
@@ -73,7 +73,7 @@ def test_a_setting_of_one_kind_needs_the_kind_as_its_condition() -> None:
             load_study("digits", overrides)
 
 
-def test_conditions_that_go_round_are_refused() -> None:
+def test_cyclic_conditions_are_refused() -> None:
     with pytest.raises(BadConfig, match="cycle"):
         load_study(
             "digits",
@@ -82,7 +82,7 @@ def test_conditions_that_go_round_are_refused() -> None:
         )  # fmt: skip
 
 
-def test_a_value_is_not_held_to_the_range_of_an_inactive_key() -> None:
+def test_the_range_of_an_inactive_key_is_not_checked() -> None:
     given = [SPACE + "model.width={low: 100, high: 200, type: int, when: {train.batch_size: 128}}"]
     assert load_study("digits", given).model.width == 32
 
@@ -115,7 +115,7 @@ def test_one_trial_needs_no_space() -> None:
     ],
     ids=["float", "int", "step", "int step", "choices"],
 )
-def test_what_a_dimension_holds(
+def test_membership_of_a_dimension(
     dimension: Range | Choices, count: int | None, inside: tuple[object, ...],
     outside: tuple[object, ...],
 ) -> None:  # fmt: skip

@@ -27,7 +27,7 @@ settings = st.fixed_dictionaries(
 
 
 @given(settings)
-def test_what_is_applied_is_read_back_and_all_else_stays(values: dict[str, float]) -> None:
+def test_applied_values_are_read_back_and_others_unchanged(values: dict[str, float]) -> None:
     config = apply_values(DIGITS.trial_config, values)
     assert values_of(DIGITS, config) == {**values_of(DIGITS, DIGITS.trial_config), **values}
     assert apply_values(config, values_of(DIGITS, DIGITS.trial_config)) == DIGITS.trial_config
@@ -83,6 +83,6 @@ def test_another_kind_starts_from_its_defaults(start: object, values: dict, mode
         ({"head.layers.x": 0}, "plain value"),
     ],
 )
-def test_what_a_field_refuses_is_named(values: dict, says: str) -> None:
+def test_values_refused_by_a_field_are_reported(values: dict, says: str) -> None:
     with pytest.raises(BadConfig, match=says.replace("?", r"\?")):
         apply_values(Config(), values)

@@ -93,7 +93,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else None,
 )
-def test_what_is_not_plain_is_refused_with_its_line(text: str, line: int, says: str) -> None:
+def test_unsupported_yaml_is_refused_with_its_line(text: str, line: int, says: str) -> None:
     start = time.monotonic()
     with pytest.raises(BadConfig) as caught:
         parse_yaml(text, "file.yaml")
@@ -109,13 +109,13 @@ def test_a_number_beyond_all_bounds_is_infinite(text: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"a: \xff\n", "a: 1".encode("utf-16"), b"a: \x07"])
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_binary_file_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "s.yaml").write_bytes(content)
     with pytest.raises(BadConfig):
         read_yaml(tmp_path / "s.yaml", "s.yaml")
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_bytes("\ufeffa: 1".encode())
     assert read_yaml(tmp_path / "s.yaml", "s.yaml").value == {"a": 1}
 

@@ -34,7 +34,7 @@ def rows(count: int = 90) -> tuple[NDArray, NDArray]:
 
 
 @EACH
-def test_a_file_gives_back_the_same_answers(settings: Estimator, tmp_path: Path) -> None:
+def test_a_saved_estimator_predicts_the_same(settings: Estimator, tmp_path: Path) -> None:
     x, y = rows()
     estimator = build_estimator(settings, 2**40 + 7, 1, y).fit(x, y)
     path = tmp_path / "model.skops"
@@ -47,7 +47,7 @@ def test_a_file_gives_back_the_same_answers(settings: Estimator, tmp_path: Path)
 
 
 @EACH
-def test_seed_and_rows_alone_decide(settings: Estimator) -> None:
+def test_the_result_is_a_function_of_seed_and_rows(settings: Estimator) -> None:
     x, y = rows()
     found = [
         probabilities(build_estimator(settings, 5, threads, y).fit(x, y), x, 3)
@@ -67,7 +67,7 @@ ANSWERED = {
 
 @pytest.mark.parametrize("analyzer", ["word", "char"])
 @pytest.mark.parametrize("targets", ANSWERED.values(), ids=ANSWERED)
-def test_of_texts_a_few_files_hold_all_ngrams(
+def test_the_ngrams_are_stored_in_a_few_files(
     targets: NDArray, analyzer: str, tmp_path: Path
 ) -> None:
     settings = Linear(analyzer=analyzer, longest=2, rarest=3, c=100.0)
@@ -91,7 +91,7 @@ def test_of_texts_a_few_files_hold_all_ngrams(
     assert (answers == targets).all()
 
 
-def test_of_numbers_a_scale_does_not_matter() -> None:
+def test_the_scale_of_a_regression_target_does_not_matter() -> None:
     x, y = rows()
     targets = y.astype(np.float32)
     one, other = (
@@ -110,7 +110,7 @@ def test_a_class_without_a_training_row_has_no_probability() -> None:
     assert not found[:, [1, 3]].any()
 
 
-def test_more_neighbours_than_rows_are_all_rows() -> None:
+def test_neighbours_are_limited_to_the_training_rows() -> None:
     x, y = rows(6)
     assert build_estimator(Knn(neighbours=50), 0, 1, y).fit(x, y).n_neighbors == 6
 
@@ -125,12 +125,12 @@ def test_the_forest_is_scikit_learns_own() -> None:
     np.testing.assert_array_equal(ours.predict_proba(x), theirs.fit(x, y).predict_proba(x))
 
 
-def test_a_class_of_one_row_is_refused_where_probabilities_are_fitted() -> None:
+def test_calibration_refuses_a_class_with_one_row() -> None:
     with pytest.raises(DenseError, match="one training row"):
         build_estimator(Svm(), 0, 1, np.array([0, 0, 1]))
 
 
-def test_files_of_other_things_are_refused(tmp_path: Path) -> None:
+def test_untrusted_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.skops"
     path.write_bytes(b"no zip")
     with pytest.raises(DenseError, match="cannot be read"):
@@ -145,7 +145,7 @@ def test_files_of_other_things_are_refused(tmp_path: Path) -> None:
 
 
 @EACH
-def test_rare_classes_weigh_more_where_they_are_to(settings: Estimator) -> None:
+def test_balanced_class_weights_raise_rare_classes(settings: Estimator) -> None:
     random = np.random.default_rng(3)
     y = (np.arange(200) % 10 == 0).astype(np.int64)
     x = (random.normal(size=(200, 4)) + 0.8 * y[:, None]).astype(np.float32)
@@ -168,7 +168,7 @@ def test_a_label_that_every_row_has_cannot_be_learnt() -> None:
 
 
 @EACH
-def test_another_value_makes_another_estimator(settings: Estimator, tmp_path: Path) -> None:
+def test_every_setting_changes_the_estimator(settings: Estimator, tmp_path: Path) -> None:
     x, y = rows()
     other = x.copy()
     other[0] += 1.0

@@ -71,7 +71,7 @@ def test_a_model_that_does_not_take_the_data_is_refused_with_the_remedy() -> Non
 
 
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])
-def test_what_is_learnt_does_not_depend_on_the_division_of_a_batch(kind: str) -> None:
+def test_gradients_do_not_depend_on_micro_batches(kind: str) -> None:
     """No layer mixes rows: the gradient of a batch is the mean of its halves' gradients."""
     torch.manual_seed(0)
     net = build_net(config(kind=kind, width=8, dropout=0.0), IMAGE)

@@ -103,7 +103,7 @@ def test_a_wide_beam_finds_the_best_text_of_all(penalty: float) -> None:
     assert score(found) >= score(best) - 1e-5
 
 
-def test_one_alternative_is_greedy() -> None:
+def test_a_beam_of_one_is_greedy_search() -> None:
     net = network()
     source, mask = batch(5, 3)
     memory = net.encode(source, mask)
@@ -113,7 +113,7 @@ def test_one_alternative_is_greedy() -> None:
     assert beam(net, memory, 30, 1, 0.0) == greedy(net, memory, 30)
 
 
-def test_it_learns_to_turn_texts_round() -> None:
+def test_it_learns_to_reverse_texts() -> None:
     torch.manual_seed(0)
     net = GruNet(vocabulary=10, width=32, layers=1, dropout=0.0, pad=PAD, start=START, end=END)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)

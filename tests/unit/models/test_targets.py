@@ -80,7 +80,7 @@ def test_blended_rows_have_blended_labels() -> None:
     np.testing.assert_allclose(labels, mixed @ y, atol=1e-6)
 
 
-def test_a_second_answer_has_outputs_and_a_share_of_the_loss_of_its_own() -> None:
+def test_an_auxiliary_target_has_its_own_outputs_and_loss_weight() -> None:
     number = {"name": "far", "classes": [], "target": {"mean": 5.0, "deviation": 2.0}}
     card = as_card({**CARD, "task": "classification", "second": number})
     module = build(CONFIG.model_copy(update={"train": Train(second_weight=0.25)}), card, 10).eval()

@@ -41,7 +41,9 @@ def answers(net: torch.nn.Module, texts: Texts) -> torch.Tensor:
 
 
 @given(texts=TEXTS, pool=st.sampled_from(["max", "mean", "both"]), longest=st.integers(1, 5))
-def test_a_text_is_answered_alike_in_any_company(texts: Texts, pool: str, longest: int) -> None:
+def test_predictions_do_not_depend_on_the_other_texts_of_a_batch(
+    texts: Texts, pool: str, longest: int
+) -> None:
     net = build_net(config(pool=pool, longest=longest), as_card(CARD)).eval()
     together = answers(net, texts)
     assert together.shape == (len(texts), 3)
@@ -66,14 +68,14 @@ def plainly(net: TextCnnNet, text: list[int], pool: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("pool", ["max", "mean", "both"])
-def test_filters_read_every_run_of_tokens(pool: str) -> None:
+def test_filters_cover_every_window_of_tokens(pool: str) -> None:
     net = TextCnnNet(TextCnn(width=4, longest=3, pool=pool), WORDS, PAD, 2).eval()
     for text in ([5], [5, 6], [9, 1, 2, 9, 9, 4]):
         said = answers(net, [text, [1] * 12])[0]
         np.testing.assert_allclose(said.numpy(), plainly(net, text, pool), rtol=1e-4, atol=1e-6)
 
 
-def test_order_counts_for_runs_alone() -> None:
+def test_token_order_matters_only_within_a_window() -> None:
     words, runs = (build_net(config(longest=n), as_card(CARD)).eval() for n in (1, 2))
     one, other = [[3, 4, 5]], [[5, 4, 3]]
     torch.testing.assert_close(answers(words, one), answers(words, other))
@@ -104,7 +106,7 @@ def test_it_learns_a_word(adversarial: float | None) -> None:
     ]  # fmt: skip
 
 
-def test_it_reads_texts_alone() -> None:
+def test_other_data_than_texts_are_refused() -> None:
     image = as_card({"inputs": {"kind": "image"}, "classes": ["a"]})
     with pytest.raises(BadInput, match="text_cnn does not take data of kind image"):
         build_net(config(), image)

@@ -65,7 +65,7 @@ def strategy(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def test_numbers_follow_the_order_of_asking(strategy: str) -> None:
+def test_numbers_follow_the_order_of_suggestions(strategy: str) -> None:
     optimizer = Optimizer(MIXED, strategy=strategy)
     numbers = [suggestion.number for _ in range(3) for suggestion in optimizer.ask(3)]
     assert numbers == list(range(9))
@@ -88,7 +88,7 @@ def test_inactive_settings_are_absent(strategy: str) -> None:
         assert ("model.norm" in values) == (values.get("model.depth") in (2, 3, 4))
 
 
-def test_nothing_is_asked_twice_pending_or_not(strategy: str) -> None:
+def test_no_configuration_is_suggested_twice(strategy: str) -> None:
     optimizer = Optimizer(SMALL, strategy=strategy, seed=1)
     seen = []
     for turn in range(4):
@@ -99,7 +99,7 @@ def test_nothing_is_asked_twice_pending_or_not(strategy: str) -> None:
     assert len(seen) == len(set(seen)) == 12
 
 
-def test_an_exhausted_space_says_so(strategy: str) -> None:
+def test_an_exhausted_space_is_reported(strategy: str) -> None:
     optimizer = Optimizer(SMALL, strategy=strategy)
     first = optimizer.ask(10)
     assert len(first) == 10 and not optimizer.exhausted
@@ -178,7 +178,7 @@ def test_every_batch_of_a_journal_is_proposed_again_from_the_lines_before(strate
         assert (list(again.suggestions), again.state) == (asked, after)
 
 
-def test_trial_zero_is_the_start_and_ideas_go_next(strategy: str) -> None:
+def test_trial_0_is_the_start_and_enqueued_configurations_follow(strategy: str) -> None:
     start = {**Space(MIXED).complete({}, None), "train.lr": 0.001}
     optimizer = Optimizer(MIXED, strategy=strategy, start=start)
     optimizer.enqueue({"train.lr": 0.05})
@@ -189,7 +189,7 @@ def test_trial_zero_is_the_start_and_ideas_go_next(strategy: str) -> None:
     assert third.origin not in ("default", "enqueued")
 
 
-def test_an_idea_that_was_tried_is_dropped(strategy: str) -> None:
+def test_an_enqueued_configuration_that_was_tried_is_dropped(strategy: str) -> None:
     optimizer = Optimizer(SMALL, strategy=strategy)
     tried = optimizer.ask(1)[0]
     optimizer.enqueue(tried.values)
@@ -197,7 +197,7 @@ def test_an_idea_that_was_tried_is_dropped(strategy: str) -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None], ids=str)
-def test_values_that_are_no_numbers_are_failures(strategy: str, bad: float | None) -> None:
+def test_missing_and_non_finite_values_are_failures(strategy: str, bad: float | None) -> None:
     optimizer = played(strategy)
     for suggestion in optimizer.ask(4):
         optimizer.tell(suggestion.number, bad)
@@ -222,7 +222,7 @@ def test_a_constant_objective(strategy: str, value: float) -> None:
     assert len(optimizer.ask(4)) == 4
 
 
-def test_results_of_an_older_space_do_no_harm(strategy: str) -> None:
+def test_results_of_an_older_space_are_ignored(strategy: str) -> None:
     old = [Observation(n, {"gone": n, "train.lr": 0.1}, float(n)) for n in range(4)]
     proposal = proposed(SMALL, strategy=strategy, first=4, count=12, observations=old)
     assert len(proposal.suggestions) == 12
@@ -253,14 +253,14 @@ def failures_near_the_optimum() -> int:
     return sum(not o.scored for o in optimizer.observations[-16:])
 
 
-def test_where_trials_fail_few_more_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_regions_of_failed_trials_are_avoided(monkeypatch: pytest.MonkeyPatch) -> None:
     careful = failures_near_the_optimum()
     monkeypatch.setattr(bayes, "OPTIONS", BayesOptions(feasibility=False))
     careless = failures_near_the_optimum()
     assert careful <= 8 < careless
 
 
-def test_a_failure_of_the_machine_says_nothing_about_the_configuration() -> None:
+def test_infrastructure_failures_do_not_count_against_a_configuration() -> None:
     values = [s.values for s in Optimizer(MIXED, seed=2).ask(12)]
     fine = [Observation(n, v, objective(v)) for n, v in enumerate(values)]
     lost = [*fine[:-1], Observation(11, values[11], None, "failed", "infrastructure")]
@@ -292,7 +292,7 @@ def test_a_thousand_observations_cost_little_and_leave_a_small_state(strategy: s
     assert len(json.dumps(again.state)) < 20_000
 
 
-def test_values_at_a_rung_are_levelled_by_what_others_gained_from_there() -> None:
+def test_values_at_a_rung_are_shifted_by_the_median_later_gain() -> None:
     at = {n: {"m.x": n / 10} for n in range(3)}
     told = [
         Observation(0, at[0], 0.5, "paused", rung=3),
@@ -346,12 +346,12 @@ def test_result_is_scikit_optimizes() -> None:
     ],
     ids=["empty", "swapped", "log of zero", "unknown", "no parent", "never", "cycle"],
 )
-def test_an_unsound_space_is_bad_input(space: dict, sentence: str) -> None:
+def test_an_invalid_space_is_bad_input(space: dict, sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         Optimizer(space)
 
 
-def test_of_an_empty_space_there_is_trial_0_alone() -> None:
+def test_an_empty_space_has_trial_0_only() -> None:
     found = proposed({}, first=0, count=2, start={})
     assert [(each.number, each.values) for each in found.suggestions] == [(0, {})]
     assert found.exhausted and not proposed({}, first=1, count=1, start={}).suggestions

@@ -17,7 +17,7 @@ def found(told: list[tuple[dict, float]], seed: int = 0) -> Importance | None:
     return None if model is None else importance(model, generator)
 
 
-def test_the_setting_that_decides_has_nearly_all_of_it() -> None:
+def test_the_decisive_setting_has_nearly_all_importance() -> None:
     shown = found(results(40, lambda v: (np.log10(v["m.a"]) + 2) ** 2))
     assert shown is not None
     assert next(iter(shown.shares)) == "m.a" and shown.shares["m.a"] > 0.9
@@ -25,14 +25,14 @@ def test_the_setting_that_decides_has_nearly_all_of_it() -> None:
     assert shown.predictivity > 0.8 and shown.results == 40
 
 
-def test_a_category_and_what_it_switches_on_count() -> None:
+def test_a_category_and_its_conditional_setting_are_important() -> None:
     shown = found(results(60, lambda v: 2.0 * (v["m.c"] == "x") + v.get("m.d", 0.0)))
     assert shown is not None
     assert list(shown.shares)[:2] == ["m.c", "m.d"]
     assert shown.shares["m.c"] > 0.5 > shown.shares["m.d"] > 0.005
 
 
-def test_noise_is_not_foretold() -> None:
+def test_noise_is_not_important() -> None:
     chance = np.random.default_rng(5)
     shown = found(results(40, lambda v: chance.standard_normal()))
     assert shown is not None and shown.predictivity < 0.3
@@ -54,5 +54,5 @@ def test_the_same_results_give_the_same_shares() -> None:
     ],
     ids=["none", "few", "constant", "another-space", "nan"],
 )
-def test_where_there_is_nothing_to_say_nothing_is_said(told: list) -> None:
+def test_without_enough_results_there_are_no_importances(told: list) -> None:
     assert found(told) is None

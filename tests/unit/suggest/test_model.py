@@ -54,7 +54,7 @@ def test_covariances_are_those_of_a_process() -> None:
     assert eigenvalues.min() > -1e-9
 
 
-def test_believing_the_mean_is_observing_it() -> None:
+def test_a_fantasy_equals_observing_the_posterior_mean() -> None:
     points, more = table(20), table(3, seed=9)
     process = condition(theta(), points, values(points))
     told = np.concatenate([values(points), process.predict(more)[0]])
@@ -66,7 +66,7 @@ def test_believing_the_mean_is_observing_it() -> None:
     assert believed_variance == pytest.approx(variance, abs=1e-5)
 
 
-def test_the_field_follows_the_process() -> None:
+def test_the_posterior_table_follows_the_process() -> None:
     points, at = table(20), table(15, seed=4)
     process = condition(theta(), points, values(points))
     field = PosteriorTable(process, at)
@@ -147,7 +147,7 @@ def test_the_region_grows_with_success_and_shrinks_without() -> None:
 SQUARE = Space({"m.x": {"low": 0.0, "high": 1.0}, "m.y": {"low": 0.0, "high": 1.0}})
 
 
-def test_a_batch_is_picked_by_several_views() -> None:
+def test_a_batch_mixes_origins() -> None:
     rows = np.random.default_rng(0).random((16, 2))
     told = [
         Observation(n, SQUARE.decode(row), float(np.sum((row - 0.3) ** 2)))
@@ -159,7 +159,7 @@ def test_a_batch_is_picked_by_several_views() -> None:
     assert len(proposal.state["awaited"]) == origins.count("local")
 
 
-def test_nothing_is_expected_between_results_that_tie() -> None:
+def test_no_improvement_is_expected_between_tied_results() -> None:
     points = Features(np.linspace(0.05, 0.95, 10)[:, None], np.zeros((10, 0), dtype=int))
     levels = np.where(points.numeric[:, 0] < 0.5, -1.0, np.linspace(0.5, 1.5, 10))
     plain = condition(Theta(hyper_prior(1, 0).mean, 1, 0), points, levels)
@@ -170,7 +170,7 @@ def test_nothing_is_expected_between_results_that_tie() -> None:
     assert PosteriorTable(stepped, at).variance == pytest.approx(stepped.predict(at)[1], abs=1e-9)
 
 
-def test_better_trials_are_dense_where_they_crowd() -> None:
+def test_the_density_of_better_trials_is_high_where_they_cluster() -> None:
     rows = np.random.default_rng(0).random((60, 2))
     parzen = Parzen(SQUARE, rows, np.sum((rows - 0.3) ** 2, axis=1), np.empty((0, 2)))
     here, there = np.array([[0.3, 0.3]]), np.array([[0.9, 0.9]])

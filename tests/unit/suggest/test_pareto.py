@@ -55,7 +55,7 @@ def test_the_search_fills_the_front() -> None:
     assert np.mean(ours) > np.mean(chance)
 
 
-def test_the_front_found_reaches_from_end_to_end() -> None:
+def test_the_pareto_front_reaches_both_extremes() -> None:
     found = played("bayes", seed=0, rounds=10)
     on_it = [found[number] for number in pareto_front(dict(enumerate(found)))]
     assert len(on_it) >= 6
@@ -64,7 +64,9 @@ def test_the_front_found_reaches_from_end_to_end() -> None:
 
 
 @given(points)
-def test_the_front_is_what_no_other_beats(found: dict[int, tuple[float, float]]) -> None:
+def test_the_pareto_front_is_the_set_of_non_dominated_points(
+    found: dict[int, tuple[float, float]],
+) -> None:
     def beaten(number: int) -> bool:
         mine = found[number]
         return any(
@@ -81,7 +83,7 @@ def test_weights_are_shares(count: int, seed: int, step: int) -> None:
     assert len(drawn) == count and drawn.min() >= 0 and drawn.sum() == pytest.approx(1.0)
 
 
-def test_weights_go_over_all_compromises() -> None:
+def test_weights_cover_the_simplex() -> None:
     first = np.sort([scalarisation_weights(2, 0, step)[0] for step in range(40)])
     assert first[0] < 0.05 and first[-1] > 0.95 and np.diff(first).max() < 0.06
 
@@ -107,7 +109,7 @@ def test_a_measure_that_is_missing_is_the_worst(missing: dict[str, float]) -> No
     assert found[2] == found[1] > found[0]
 
 
-def test_nothing_told_and_nothing_measured_is_no_harm() -> None:
+def test_missing_results_and_measures_are_harmless() -> None:
     assert scalarised({}, [], ALSO.also, 0, 0) == {}
     assert len(Optimizer(SPACE, settings=ALSO).ask(3)) == 3
     alike = scalarised({0: 1.0, 1: 1.0}, observed([{}, {}]), ALSO.also, 0, 0)

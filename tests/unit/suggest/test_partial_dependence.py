@@ -21,7 +21,7 @@ def of(loss: object, count: int = 60) -> FittedModel:
     return model
 
 
-def test_a_slice_is_least_where_the_quantity_is() -> None:
+def test_partial_dependence_has_its_minimum_at_the_optimum() -> None:
     model = of(lambda v: (np.log10(v["m.a"]) + 2) ** 2)
     found = dependence_on(model, "m.a", np.random.default_rng(1))
     assert 3e-3 < found.values[int(np.argmin(found.expected))] < 3e-2
@@ -55,7 +55,7 @@ def test_where_the_inner_setting_is_off_the_plane_is_flat() -> None:
     assert np.ptp(grid[1]) < 1e-9 < 0.3 < np.ptp(grid[0])
 
 
-def test_chance_falls_with_every_trial_towards_the_best_result() -> None:
+def test_the_expected_best_falls_with_the_number_of_random_trials() -> None:
     model = of(lambda v: (np.log10(v["m.a"]) + 2) ** 2)
     found = np.array(random_search_curve(model, 100, np.random.default_rng(1)))
     assert np.all(np.diff(found) <= 1e-12)

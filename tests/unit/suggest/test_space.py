@@ -75,7 +75,7 @@ def test_snapped_rows_decode_and_encode_to_themselves(space: dict, number: int) 
 
 @given(dimensions(), st.floats(0, 1))
 @settings(max_examples=200, deadline=None)
-def test_a_value_goes_back_to_itself(dimension: dict, position: float) -> None:
+def test_a_value_survives_the_round_trip(dimension: dict, position: float) -> None:
     (parameter,) = Space({"m.x": dimension}).parameters
     value = parameter.value(position)
     there = parameter.position(value)
@@ -84,13 +84,13 @@ def test_a_value_goes_back_to_itself(dimension: dict, position: float) -> None:
         assert parameter.value(there) == value
 
 
-def test_every_whole_number_has_a_cell_of_its_own_on_a_log_scale() -> None:
+def test_every_integer_has_its_own_cell_on_a_log_scale() -> None:
     parameter = Integer("m.x", 1, 8, "log")
     values = {parameter.value(position) for position in np.linspace(0, 1, 500)}
     assert values == set(range(1, 9))
 
 
-def test_steps_are_the_decimals_that_a_person_would_write() -> None:
+def test_steps_are_short_decimals() -> None:
     (parameter,) = Space({"m.x": {"low": 0.0, "high": 0.5, "step": 0.1}}).parameters
     assert isinstance(parameter, Listed)
     assert parameter.values == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -108,7 +108,7 @@ def test_reals_are_rounded_to_six_digits_and_stay_inside() -> None:
     [([32, 64, 128], True), ([64, 32], False), (["a", "b"], False), ([False, True], False)],
     ids=["rising", "falling", "names", "flags"],
 )
-def test_rising_numbers_are_a_ladder(choices: list, ordered: bool) -> None:
+def test_ascending_numbers_are_ordered(choices: list, ordered: bool) -> None:
     assert Space({"m.x": {"choices": choices}}).parameters[0].ordered is ordered
 
 
@@ -187,18 +187,18 @@ def test_constraints_are_compared_up_to_rounding(text: str, satisfied: bool) -> 
     ],
     ids=str,
 )
-def test_a_constraint_that_states_nothing_is_bad_input(text: str, sentence: str) -> None:
+def test_an_invalid_constraint_is_bad_input(text: str, sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         Space({"m.a": {"low": 0, "high": 1}, "m.c": {"choices": ["x", "y"]}}, [text])
 
 
-def test_an_idea_that_breaks_a_constraint_is_bad_input() -> None:
+def test_an_enqueued_configuration_that_violates_a_constraint_is_bad_input() -> None:
     optimizer = Optimizer({"m.a": {"low": 0, "high": 1}}, constraints=["m.a <= 0.5"])
     with pytest.raises(BadInput, match="violates the constraint"):
         optimizer.enqueue({"m.a": 0.9})
 
 
-def test_a_right_belief_is_found_sooner_and_a_wrong_one_is_outvoted() -> None:
+def test_a_good_user_prior_saves_trials_and_a_wrong_one_is_outweighed() -> None:
     def best(prior: dict | None) -> list[float]:
         rate = {"low": 1e-6, "high": 1.0, "scale": "log", "prior": prior}
         space = {"t.lr": rate, "t.x": {"low": 0.0, "high": 1.0}}
@@ -222,6 +222,6 @@ def test_a_right_belief_is_found_sooner_and_a_wrong_one_is_outvoted() -> None:
     [{"around": 5.0}, {"around": 0.5, "width": "0.5x"}, {"around": 0.5, "width": -1}],
     ids=["outside", "factor below one", "negative"],
 )
-def test_an_unsound_belief_is_bad_input(prior: dict) -> None:
+def test_an_invalid_user_prior_is_bad_input(prior: dict) -> None:
     with pytest.raises(BadInput, match="prior"):
         Space({"m.a": {"low": 0.0, "high": 1.0, "prior": prior}})

@@ -51,7 +51,7 @@ def test_it_beats_chance(strategy: str, rounds: int) -> None:
     assert found < 0.5 * sum(best_of("random", seed, rounds) for seed in seeds)
 
 
-def test_a_forest_has_a_column_for_each_value_of_a_category_and_for_inactivity() -> None:
+def test_a_forest_one_hot_encodes_categories_and_marks_inactive_settings() -> None:
     space = Space(
         {
             "m.kind": {"choices": ["a", "b", "c"]},
@@ -64,7 +64,7 @@ def test_a_forest_has_a_column_for_each_value_of_a_category_and_for_inactivity()
     assert columns(space, rows).tolist() == [[1, 0, 0, 0.75, 0.25], [0, 0, 1, 0.25, -1]]
 
 
-def test_a_child_takes_the_place_of_the_member_that_it_beats() -> None:
+def test_a_child_replaces_the_parent_that_it_improves_on() -> None:
     state = {"members": [0, 1, 2, 3], "open": {"4": [1, 0.9, 0.2], "5": [2, 0.1, 0.9]}}
     population = Population(state, size=4)
     population.learn({0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0, 4: 0.2, 5: 1.5}, [4, 5])
@@ -75,7 +75,7 @@ def test_a_child_takes_the_place_of_the_member_that_it_beats() -> None:
     assert population.crossings[0] == pytest.approx(0.2)
 
 
-def test_a_persons_idea_joins_in_the_place_of_the_worst() -> None:
+def test_an_enqueued_trial_replaces_the_worst_member() -> None:
     population = Population({"members": [0, 1, 2, 3]}, size=4)
     population.learn({0: 1.0, 1: 5.0, 2: 1.0, 3: 1.0, 9: 0.5}, [9])
     assert population.members == [0, 9, 2, 3]
@@ -83,7 +83,7 @@ def test_a_persons_idea_joins_in_the_place_of_the_worst() -> None:
     assert population.members == [0, 9, 2, 3]
 
 
-def test_without_optuna_tpe_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_optuna_tpe_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(BadInput, match=r"pip install 'dense\[tpe\]'"):
         Optimizer(SPACE, strategy="tpe").ask(1)

@@ -106,13 +106,13 @@ def stale(values: dict) -> float:
     return -loss(values)
 
 
-def test_what_a_like_study_found_saves_trials() -> None:
+def test_transfer_from_a_similar_study_saves_trials() -> None:
     helped = [searched(3, Settings(earlier=earlier_of(loss)), seed) for seed in range(4)]
     alone = [searched(3, Settings(), seed) for seed in range(4)]
     assert np.mean([best(each) for each in helped]) < 0.6 * np.mean([best(each) for each in alone])
 
 
-def test_a_stale_optimum_is_outvoted() -> None:
+def test_a_stale_optimum_is_outweighed() -> None:
     misled = [searched(8, Settings(earlier=earlier_of(stale)), seed) for seed in range(3)]
     assert max(map(best, misled)) < 0.01
     values = drawn(12)
@@ -133,7 +133,7 @@ def test_at_most_half_of_the_first_points_are_earlier_ones() -> None:
     assert best_known in [(s.values["m.x"], s.values["m.y"]) for s in first]
 
 
-def test_studies_take_turns_and_what_breaks_a_constraint_is_left_out() -> None:
+def test_warm_starts_alternate_between_studies_and_satisfy_constraints() -> None:
     earlier = (
         EarlierTrial("a", {"m.x": 0.1}, 0.1),
         EarlierTrial("a", {"m.x": 0.2}, 0.2),
