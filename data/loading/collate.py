@@ -24,12 +24,14 @@ Batch = dict[str, Tensor]
 
 
 class VectorBatches(Dataset[Batch]):
-    """Whole batches: `id` int64[n], `x` float32[n, channels, height, width] (images) or float32[n,
-    features] (tables), `y` int64[n], or float32[n, classes] where labels are blended, and where
-    there is an auxiliary target `second`, likewise.
+    """Batches of images or table rows, augmented and normalised.
 
-    An index is (epoch, slot); `slots` says which row stands in a slot, so that a row can stand in
-    several, each with changes of its own.
+    A batch has `id`, int64 of shape (n,); `x`, float32 of shape (n, channels, height, width) or
+    (n, features); `y`, int64 of shape (n,), or float32 of shape (n, classes) where labels are
+    mixed; and `second`, where there is an auxiliary target.
+
+    An index is (epoch, slot). `slots` maps a slot to a row, so that oversampled rows stand in
+    several slots, each augmented differently.
     """
 
     def __init__(  # noqa: PLR0913  keyword options
@@ -45,7 +47,7 @@ class VectorBatches(Dataset[Batch]):
         mixer: Mixer | None = None,
         second: Ints | None = None,
     ) -> None:
-        """`jitter` comes with the seed it is drawn by."""
+        """`jitter` comes with its seed."""
         self._content, self._ids, self._labels, self._slots = content, ids, labels, slots
         self._inputs, self._pipeline, self._jitter, self._mixer = inputs, pipeline, jitter, mixer
         self._shift: npt.NDArray[Any]
@@ -95,7 +97,7 @@ class VectorBatches(Dataset[Batch]):
 
 
 def scaled(raw: npt.NDArray[Any], shift: npt.NDArray[Any], scale: npt.NDArray[Any]) -> Floats32:
-    """`(raw - shift) / scale` as float32, in one array that is touched as seldom as possible."""
+    """`(raw - shift) / scale` as float32, with as few passes over the array as possible."""
     x = raw.astype(np.float32)
     if shift.any():
         x -= shift
@@ -106,7 +108,7 @@ def scaled(raw: npt.NDArray[Any], shift: npt.NDArray[Any], scale: npt.NDArray[An
 def augmented(
     images: npt.NDArray[Any], high: float, pipeline: Pipeline, epoch: int, slots: Ints
 ) -> npt.NDArray[Any]:
-    """Augment each image; albumentations knows bytes of 0-255 and floats of 0-1 only."""
+    """Augment each image; albumentations takes uint8 and floats from 0 to 1 only."""
     bytewise = images.dtype == np.uint8 and high == 255.0
     unit = images if bytewise else images.astype(np.float32) / high
     out = np.empty_like(unit)
@@ -118,8 +120,7 @@ def augmented(
 def jittered(
     x: Floats32, jitter: Jitter, seed: int, epoch: int, slots: Ints, numbers: int
 ) -> Floats32:
-    """Noise on scaled features, for each slot its own; words, which come after so many numbers,
-    stay as they are."""
+    """Add Gaussian noise to the first `numbers` scaled features; one-hot columns stay."""
     key = derived_seed(seed, "jitter", epoch)
     out = x.copy()
     for place, slot in enumerate(slots):

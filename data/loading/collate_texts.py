@@ -125,7 +125,7 @@ class TextBatches(Dataset[Batch]):
 
 
 class Encoded:
-    """Tokens of all texts of a part, in memory."""
+    """Tokens of all texts of a split, in memory."""
 
     def __init__(self, tokens: Sequence[Ints]) -> None:
         self._tokens = tokens
@@ -137,7 +137,7 @@ class Encoded:
 
 
 class Targets:
-    """Prepared tokens of targets, between the tokens that start and end them."""
+    """Prepared tokens of target texts, with start and end tokens."""
 
     def __init__(self, tokens: Ragged, start: int, end: int) -> None:
         self._tokens, self._start, self._end = tokens, start, end
@@ -149,7 +149,7 @@ class Targets:
 
 
 def padded(tokens: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Bools]:
-    """Tokens as (n, longest), and where they are."""
+    """Padded tokens and their mask, each of shape (n, longest)."""
     longest = max(len(one) for one in tokens)
     out = np.full((len(tokens), longest), pad, dtype=np.int64)
     mask = np.zeros((len(tokens), longest), dtype=bool)
@@ -160,7 +160,7 @@ def padded(tokens: Sequence[Sequence[int]], pad: int) -> tuple[Ints, Bools]:
 
 
 class Bucketed(Sampler[list[Index]]):
-    """Batches of rows of like length, so that little is padding; their order is random.
+    """Batches of rows of similar length, in random order, so that there is little padding.
 
     A function of (seed, epoch) alone, as `sampler` is; Lightning tells the epoch to `sampler`.
     """

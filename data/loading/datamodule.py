@@ -1,4 +1,4 @@
-"""The loaders that feed a trial, from the parts that prepare wrote."""
+"""Data module of a trial: loaders of the prepared training and validation splits."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class StudyData(pl.LightningDataModule):
         batch_size: int | None = None,
         features: Mapping[Path, Floats32] | None = None,
     ) -> None:
-        """Name the parts; nothing is opened yet.
+        """Store the arguments; nothing is opened yet.
 
         Args:
             config: the trial's configuration.
@@ -106,7 +106,7 @@ class StudyData(pl.LightningDataModule):
         return isinstance(self.config.model, Linear)
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002
-        """Open the parts; a second call does nothing."""
+        """Open the splits; a second call does nothing."""
         if self._train is not None:
             return
         train, validation = self._paths
@@ -133,7 +133,7 @@ class StudyData(pl.LightningDataModule):
         return plain(split, chosen[np.argsort(lengths, kind="stable")], self.card, self._encoder)
 
     def _training(self, split: PreparedSplit, rows: Ints) -> Dataset[Batch]:
-        """Augmented batches of some rows of a part."""
+        """Augmented batches of some rows of a split."""
         if self._features is not None:
             if self._augment.oversample is not None:
                 rows = _with_repeats(rows, split.numbers("label"), self._augment, self._seed)
@@ -144,7 +144,7 @@ class StudyData(pl.LightningDataModule):
         return self._vector_training(split, rows, inputs)
 
     def _featured(self, split: PreparedSplit, rows: Ints) -> VectorBatches:
-        """Features in place of the rows."""
+        """Batches of precomputed features in place of the rows."""
         assert self._features is not None
         content = FixedListColumn([self._features[path] for path in split.paths])
         inputs = TableInputs(features=content.length, shift=(0.0,), scale=(1.0,))
@@ -211,7 +211,7 @@ class StudyData(pl.LightningDataModule):
 
     @property
     def train_rows(self) -> int:
-        """Rows of one epoch of training, repeated ones counted."""
+        """Rows of one training epoch, oversampled ones included."""
         self.setup()
         assert self._train is not None
         steps = self.config.train.steps_per_epoch
@@ -219,7 +219,7 @@ class StudyData(pl.LightningDataModule):
         return rows if steps is None else steps * self.config.train.batch_size
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Augmented batches in an order of the epoch's own; texts of like length together."""
+        """Augmented batches, shuffled in every epoch; texts of similar length form a batch."""
         length = self.train_rows
         assert self._train is not None
         order: EpochSampler | PoissonBatches
@@ -276,6 +276,6 @@ def text_pipeline(augment: Augment, parts: Path, seed: int, words: Collection[st
 
 
 def _with_repeats(rows: Ints, labels: Ints, augment: Augment, seed: int) -> Ints:
-    """The rows, and those of rare classes once more."""
+    """The rows, and repeated ones of rare classes."""
     assert augment.oversample is not None
     return np.concatenate([rows, rows[repeated_rows(labels[rows], augment.oversample, seed)]])

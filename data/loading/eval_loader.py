@@ -1,4 +1,4 @@
-"""Rows of prepared splits as they are, in batches: for validation and for scoring."""
+"""Batches of prepared splits without augmentation, for validation and scoring."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def encoding_of(config: TrialConfig, parts: Path) -> Encoder | PairEncoder | Non
 
 
 def evenly(rows: Ints, most: int | None) -> Ints:
-    """At most so many of the rows, at equal distances."""
+    """At most `most` of the rows, evenly spaced."""
     if most is None or len(rows) <= most:
         return rows
     return rows[np.arange(most) * len(rows) // most]
@@ -58,7 +58,7 @@ def plain(
     *,
     as_texts: bool = False,
 ) -> Dataset[Batch]:
-    """Batches of some rows of a part as they are; `as_texts` without tokens."""
+    """Batches of some rows of a split without augmentation; texts without tokens if `as_texts`."""
     inputs = card.inputs
     if isinstance(inputs, TextInputs | PairsInputs):
         pairs = isinstance(inputs, PairsInputs)
@@ -81,7 +81,7 @@ def split_loader(
     batch_size: int,
     encoder: Encoder | PairEncoder | None = None,
 ) -> DataLoader[Batch]:
-    """Every row of one prepared part once, in order: for scoring the test split."""
+    """Loader of every row of a prepared split once, in order."""
     split = PreparedSplit([path])
     data = plain(split, np.arange(len(split)), card, encoder)
     return DataLoader(data, batch_size=batch_size, sampler=in_order(data), collate_fn=same)

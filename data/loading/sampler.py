@@ -1,4 +1,4 @@
-"""Which rows an epoch trains on, in which order: a function of (trial seed, epoch) alone."""
+"""Samplers whose order is a function of (trial seed, epoch) alone."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class EpochSampler(Sampler[Index]):
 
 
 class PoissonBatches(Sampler[list[Index]]):
-    """Batches of (epoch, row) pairs in which each row stands by chance, each row and each batch by
-    itself, with a chance of one in the batches of an epoch: what private training counts on.
+    """Poisson sampling of batches: each row is in each batch independently, with probability
+    1 / batches, as the accounting of differentially private training assumes (arXiv:1607.00133).
 
     A function of (seed, epoch) alone.
     """

@@ -16,7 +16,7 @@ MOST_FEATURES = 6
 
 
 def glance(split: Path, card: DataCard, ids: Iterable[int]) -> dict[int, str]:
-    """Rows of a part by their ids; an image as a PNG in base64. Unknown ids are left out."""
+    """Rows of a split by their ids; images as PNG in base64. Unknown ids are left out."""
     opened, inputs, wanted = PreparedSplit([split]), card.inputs, set(ids)
     rows = [row for row, known in enumerate(opened.ids.tolist()) if known in wanted]
     if isinstance(inputs, ImageInputs):

@@ -52,7 +52,7 @@ def text_samples(
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """Numbers of at most so many rows, from all over a part."""
+    """Indices of at most `most` of `count` rows, evenly spaced."""
     return [count * place // most for place in range(most)] if count > most else list(range(count))
 
 

@@ -1,4 +1,4 @@
-"""Images from their bytes to pixels of one size, and the reasons for which one is refused."""
+"""Decode images to pixels of one size and scale, or refuse them with a reason."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Entry:
 
 @dataclass
 class Refused:
-    """Images that were refused, by reason."""
+    """Names of the refused images, by reason."""
 
     found: dict[str, list[str]] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class Refused:
         self.found.setdefault(reason, []).append(name)
 
     def reports(self, read: int) -> tuple[Report, ...]:
-        """A report a reason, in the order in which they are looked for."""
+        """One report for each reason, in the order of the checks."""
         out = []
         for reason in REASONS:
             names = self.found.get(reason, [])
@@ -153,7 +153,7 @@ def _as_bytes(image: Image.Image, scale: PixelScale) -> Pixels:
 
 
 def poor(pixels: Pixels, rules: ImageRules) -> str | None:
-    """Why an image is not worth training on; None where it is."""
+    """Reason to refuse an image for its quality; None where it is good."""
     if rules.blank and (pixels == pixels[0, 0]).all():
         return "blank"
     if not rules.sharpness and not rules.contrast:

@@ -31,7 +31,7 @@ class ImagesSource:
         self._data = data
         self._rules = rules
         self._folder = confined(data.path, home, folder=True)
-        names = sorted(found(str(self._folder)))
+        names = sorted(image_names(str(self._folder)))
         self._images = [self._folder / name for name in names]
         self._known = set(self._images)
         self.files: Sequence[Path] = [*self._images, *self._table()]
@@ -99,7 +99,7 @@ class ImagesSource:
         return path if path in self._known else self._folder / "absent"
 
 
-def found(folder: str, inner: str = "") -> Iterator[str]:
+def image_names(folder: str, inner: str = "") -> Iterator[str]:
     """Names of the images in a folder and those below it; neither links nor hidden folders are
     followed."""
     with os.scandir(os.path.join(folder, inner)) as entries:  # noqa: PTH118  # fast for millions
@@ -108,6 +108,6 @@ def found(folder: str, inner: str = "") -> Iterator[str]:
                 continue
             name = f"{inner}{entry.name}"
             if entry.is_dir(follow_symlinks=False):
-                yield from found(folder, f"{name}/")
+                yield from image_names(folder, f"{name}/")
             elif entry.is_file(follow_symlinks=False) and name.lower().endswith(SUFFIXES):
                 yield name

@@ -1,4 +1,4 @@
-"""The source `pairs`: texts and what is to be written for them."""
+"""The source `pairs`: source and target texts in a TSV or JSON-lines file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random changes of images by albumentations, from the `augment` section."""
+"""Image augmentation with albumentations, as the `augment` section configures it."""
 
 from __future__ import annotations
 

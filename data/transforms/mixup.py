@@ -1,4 +1,4 @@
-"""Blends within a batch: mixup of rows, cutmix of patches, with the labels in proportion."""
+"""Mixup (arXiv:1710.09412) and CutMix (arXiv:1905.04899) within a batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conf.schema.augment import Augment
 
 
 class Mixer:
-    """Blends batches; what is done to one is a function of (seed, epoch, its first row)."""
+    """Mixes the rows of a batch; a function of (seed, epoch, first slot of the batch)."""
 
     def __init__(self, augment: Augment, classes: int, seed: int) -> None:
         self._augment = augment
@@ -23,7 +23,7 @@ class Mixer:
     def __call__(
         self, x: Floats32, y: npt.NDArray[Any], epoch: int, first: int
     ) -> tuple[Floats32, Floats32]:
-        """The blended rows and their labels as shares of the classes, (n, classes)."""
+        """The mixed rows, and their labels as shares of the classes, of shape (n, classes)."""
         random = np.random.default_rng(derived_seed(self._seed, "mix", epoch, first))
         labels = y if y.ndim == 2 else np.eye(self._classes, dtype=np.float32)[y]
         mixup, cutmix = self._augment.mixup, self._augment.cutmix
@@ -38,7 +38,7 @@ class Mixer:
 
 
 def mixed(x: Floats32, labels: Floats32, other: Ints, weight: float) -> tuple[Floats32, Floats32]:
-    """`weight` of each row and the rest of another one."""
+    """Mixup: convex combination of each row with another one, and of their labels."""
     keep = np.float32(weight)
     return keep * x + (1 - keep) * x[other], keep * labels + (1 - keep) * labels[other]
 
@@ -50,7 +50,7 @@ def cut(
     weight: float,
     random: np.random.Generator,
 ) -> tuple[Floats32, Floats32]:
-    """A rectangle of `1 - weight` of the area from another image; labels by the true area."""
+    """CutMix: paste a rectangle of `1 - weight` of the area; labels by the pasted area."""
     height, width = x.shape[2:]
     side = np.sqrt(1 - weight)
     tall, wide = round(height * side), round(width * side)

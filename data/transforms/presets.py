@@ -1,4 +1,4 @@
-"""Presets of augmentation, and which changes are for which kind of data."""
+"""Augmentation presets, and the transforms that each kind of data supports."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ PRESETS: dict[tuple[str, str], dict[str, object]] = {
 
 
 def resolved(augment: Augment, kind: str) -> Augment:
-    """The section with its preset laid under what it names itself."""
+    """The section with its preset as defaults."""
     if augment.preset is None:
         return augment
     named = {name: value for name, value in augment if value is not None}
@@ -84,6 +84,6 @@ def resolved(augment: Augment, kind: str) -> Augment:
 
 
 def wrong_for(augment: Augment, kind: str, searched: Collection[str] = ()) -> list[str]:
-    """The changes named, or searched over, that a kind of data does not know."""
+    """Transforms in the section, or searched over, that a kind of data does not support."""
     named = [name for name, value in augment if value is not None or name in searched]
     return [name for name in named if name != "preset" and name not in KNOWN[kind]]

@@ -1,4 +1,4 @@
-"""Random changes of texts: typing errors, words left out, swapped, or replaced by synonyms.
+"""Text augmentation: typing errors, and words deleted, swapped or replaced by synonyms.
 
 A Chinese text has no spaces between its words; there a word is a letter, and for synonyms the
 longest run of letters that the thesaurus knows.
@@ -36,13 +36,13 @@ NEIGHBOURS = _neighbours()
 
 
 def changes_texts(augment: Augment) -> bool:
-    """Whether a configuration changes texts at all."""
+    """Whether a configuration augments texts."""
     changes = augment.swap, augment.delete, augment.synonyms, augment.typos
     return any((*changes, augment.back_translation))
 
 
 class TextPipeline:
-    """The changes of a study; the change of a row is a function of (seed, epoch, row)."""
+    """Augments texts as a study configures it; a function of (seed, epoch, row)."""
 
     def __init__(
         self,

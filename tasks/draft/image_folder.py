@@ -10,7 +10,7 @@ from statistics import median
 from PIL import Image
 
 from conf.runtime.errors import BadInput
-from data.sources.images import found
+from data.sources.images import image_names
 
 PROBES = 200
 """Images that are opened, evenly chosen."""
@@ -46,7 +46,7 @@ def read_folder(path: Path) -> Folder:
     Raises:
         BadInput: there are none in it.
     """
-    names = sorted(found(str(path)))
+    names = sorted(image_names(str(path)))
     if not names:
         raise BadInput(
             f"{path} holds no images; name a folder with a sub-folder a class, or a .csv, .tsv, "

@@ -36,17 +36,17 @@ from tasks.prepare.store.card import data_card
 
 @dataclass(frozen=True)
 class Built:
-    """Everything that is written: rows, each row's class and part, and the card's facts."""
+    """The prepared data as it is written: rows, targets, splits and the card."""
 
     rows: Rows
     labels: npt.NDArray[Any]
-    """Numbers of classes (int64), which labels a row has (int8, (rows, labels)), or what is to be
-    predicted itself (float64)."""
+    """Classes, int64 of shape (rows,); labels, int8 of shape (rows, labels); or numbers to predict,
+    float64 of shape (rows,)."""
     splits: Splits
     classes: tuple[str, ...]
     card: DataCard
     tokenizer: str | None = None
-    """The encoding of texts, as JSON."""
+    """The tokenizer of texts, as JSON."""
 
 
 def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
@@ -107,7 +107,7 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
 def _fitted(
     study: Study, rows: Rows, splits: Splits, labels: npt.NDArray[Any], seed: int
 ) -> tuple[Rows, Splits, list[Report], fitted_cleaning.Floats | None]:
-    """The rules that are fitted on the training split, in turn."""
+    """Apply the cleaning rules that are fitted on the training split, in order."""
     reports = []
     if rows.specs:
         rules: CategoricalColumns = getattr(study.data, "words", CategoricalColumns())
@@ -126,7 +126,7 @@ def _fitted(
 def _inputs(
     study: Study, rows: Rows, splits: Splits, filling: fitted_cleaning.Floats | None
 ) -> tuple[Rows, Inputs, str | None]:
-    """How a model is to read the rows; texts get their tokens."""
+    """`inputs` of the card; texts get their tokens."""
     train = rows.keep(splits == TRAIN)
     if rows.kind in ("image", "table"):
         missing = getattr(study.data, "missing", ())

@@ -1,6 +1,6 @@
-"""Rules that are fitted: on the training split alone, after the split.
+"""Cleaning rules that are fitted on the training split: imputation, outliers, label errors.
 
-They may drop rows of the training split only; what is filled in is filled in everywhere.
+They drop rows of the training split only; missing values are filled in in every split.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ SIDE = 16
 
 
 def fill_values(rows: Rows, splits: Splits, clean: Clean) -> Floats | None:
-    """What stands for a missing value of each feature, from the training split; None: nothing.
+    """The value that replaces a missing one of each feature, float64 of shape (features,).
 
-    Values that are kept missing in the store count as the average when they are loaded. Of words
-    none stands for a missing one.
+    With `clean.missing` keep, values stay missing in the store and are replaced by the mean when
+    they are loaded. A missing category is 0 in every one-hot column. None: nothing is replaced.
 
     Raises:
         BadInput: a feature has no value at all in the training split.
@@ -33,8 +33,8 @@ def fill_values(rows: Rows, splits: Splits, clean: Clean) -> Floats | None:
     if rows.kind != "table" or clean.missing == "drop":
         return None
     train = rows.numbers()[splits == TRAIN]
-    found = _stand_ins(train, rows.names, clean)
-    return np.concatenate([found, np.zeros(len(rows.names) - len(found))])
+    values = _stand_ins(train, rows.names, clean)
+    return np.concatenate([values, np.zeros(len(rows.names) - len(values))])
 
 
 def _stand_ins(train: Floats, names: Sequence[str], clean: Clean) -> Floats:
@@ -44,7 +44,7 @@ def _stand_ins(train: Floats, names: Sequence[str], clean: Clean) -> Floats:
     if empty.any():
         raise BadInput(
             f"data: the feature {names[int(np.argmax(empty))]!r} has no value in the training "
-            "part; leave it out of data.features"
+            "split; leave it out of data.features"
         )
     if clean.missing == "mode":
         return np.array([_mode(column[~np.isnan(column)]) for column in train.T])
@@ -54,12 +54,12 @@ def _stand_ins(train: Floats, names: Sequence[str], clean: Clean) -> Floats:
 
 
 def _mode(values: Floats) -> float:
-    found, counts = np.unique(values, return_counts=True)
-    return float(found[np.argmax(counts)])
+    distinct, counts = np.unique(values, return_counts=True)
+    return float(distinct[np.argmax(counts)])
 
 
 def fill(rows: Rows, values: Floats) -> tuple[Rows, Report]:
-    """Put the values where there is none, in every split."""
+    """Replace missing values by those of `fill_values`, in every split."""
     features = rows.features()
     missing = np.isnan(features)
     filled = np.where(missing, values, features)
@@ -77,19 +77,26 @@ def fill(rows: Rows, values: Floats) -> tuple[Rows, Report]:
 def drop_outliers(
     rows: Rows, splits: Splits, labels: Ints, clean: Clean, seed: int
 ) -> tuple[Splits, Report]:
-    """Mark the training split's outliers as dropped; a class keeps at least half of its rows."""
+    """Mark outliers of the training split as dropped.
+
+    Raises:
+        BadInput: a class would lose more than half of its rows.
+    """
     count = int((splits == TRAIN).sum())
     if clean.outliers is None or rows.kind != "table" or not rows.numbers().size:
         return splits, Report("outliers", count, count)
     train = splits == TRAIN
     values = rows.numbers()[train]
-    found = np.zeros(len(rows), dtype=bool)
-    found[train] = outlying(values, clean.outliers, seed)
-    return _dropped(rows, splits, found, labels, "outliers")
+    mask = np.zeros(len(rows), dtype=bool)
+    mask[train] = outlying(values, clean.outliers, seed)
+    return _dropped(rows, splits, mask, labels, "outliers")
 
 
 def outlying(values: Floats, rule: Interquartile | Isolation, seed: int) -> Bools:
-    """Which rows are outliers among themselves."""
+    """Mask of the rows that are outliers among the given ones, of shape (rows,).
+
+    Source: Tukey's fences, or isolation forest (Liu et al., doi:10.1109/ICDM.2008.17).
+    """
     if isinstance(rule, Isolation):
         from sklearn.ensemble import IsolationForest
 
@@ -104,41 +111,46 @@ def outlying(values: Floats, rule: Interquartile | Isolation, seed: int) -> Bool
 
 
 def _dropped(
-    rows: Rows, splits: Splits, found: Bools, labels: Ints, rule: str
+    rows: Rows, splits: Splits, mask: Bools, labels: Ints, rule: str
 ) -> tuple[Splits, Report]:
     count = int((splits == TRAIN).sum())
-    for label in np.unique(labels[found]):
-        mine = int(((labels == label) & (splits == TRAIN)).sum())
-        lost = int(((labels == label) & found).sum())
-        if lost > mine // 2:
+    for label in np.unique(labels[mask]):
+        rows_of = int(((labels == label) & (splits == TRAIN)).sum())
+        lost = int(((labels == label) & mask).sum())
+        if lost > rows_of // 2:
             raise BadInput(
-                f"clean.{rule}: {lost} of the {mine} training rows of class {label} would be "
+                f"clean.{rule}: {lost} of the {rows_of} training rows of class {label} would be "
                 "dropped; loosen the rule"
             )
-    out = np.where(found, DROPPED, splits).astype(np.int8)
-    return out, Report(rule, count, count - int(found.sum()), examples=describe(rows, found, rule))
+    out = np.where(mask, DROPPED, splits).astype(np.int8)
+    return out, Report(rule, count, count - int(mask.sum()), examples=describe(rows, mask, rule))
 
 
 def find_suspects(
     rows: Rows, splits: Splits, labels: Ints, clean: Clean, seed: int
 ) -> tuple[Splits, Report]:
-    """Labels of the training split that cross-validated predictions contradict."""
+    """Drop or flag rows of the training split whose label is a likely error (`suspects`)."""
     count = int((splits == TRAIN).sum())
     if clean.suspects is None or rows.kind == "pairs":
         return splits, Report("suspects", count, count)
     train = np.flatnonzero(splits == TRAIN)
-    kept = rows.keep(splits == TRAIN)
-    suspect = suspects(plain_features(kept), labels[train], clean.suspects.folds, seed)
-    found = np.zeros(len(rows), dtype=bool)
-    found[train[suspect]] = True
+    training = rows.keep(splits == TRAIN)
+    places = suspects(plain_features(training), labels[train], clean.suspects.folds, seed)
+    mask = np.zeros(len(rows), dtype=bool)
+    mask[train[places]] = True
     if clean.suspects.action == "drop":
-        return _dropped(rows, splits, found, labels, "suspects")
-    named = describe(rows, found, "its label is suspect")
-    return splits, Report("suspects", count, count, examples=named, flagged=int(found.sum()))
+        return _dropped(rows, splits, mask, labels, "suspects")
+    examples = describe(rows, mask, "its label is suspect")
+    return splits, Report("suspects", count, count, examples=examples, flagged=int(mask.sum()))
 
 
 def suspects(features: Any, labels: Ints, folds: int, seed: int) -> Bools:
-    """Confident learning over a linear model's cross-validated probabilities."""
+    """Mask of likely label errors, of shape (rows,), by confident learning.
+
+    The probabilities are cross-validated ones of a linear model.
+
+    Source: Northcutt et al., arXiv:1911.00068; the implementation is cleanlab's.
+    """
     from cleanlab.filter import find_label_issues
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -156,7 +168,7 @@ def suspects(features: Any, labels: Ints, folds: int, seed: int) -> Bools:
 
 
 def plain_features(rows: Rows) -> Any:
-    """Simple features of any kind of row, for a linear model."""
+    """Features for a linear model: TF-IDF of texts, small grey images, scaled columns."""
     if rows.kind == "text":
         from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -173,7 +185,7 @@ def plain_features(rows: Rows) -> Any:
 
 
 def _small(images: npt.NDArray[np.uint8]) -> Floats:
-    """Grey images of at most 16 x 16, flat."""
+    """Grey images of at most 16 x 16 pixels, flattened."""
     import cv2
 
     grey = images.mean(axis=3)

@@ -1,4 +1,4 @@
-"""Prepare: from a study's data, clean and split sections to the folder that its trials share."""
+"""Prepare a study's data: read, clean, split and store it once, for all trials."""
 
 from __future__ import annotations
 
@@ -21,15 +21,19 @@ MOST_COLUMNS = 20
 
 
 def silent(line: str) -> None:
-    """Say nothing."""
+    """Discard the line."""
 
 
 def prepare(study: Study, home: Home, say: Say = silent) -> Prepared:
-    """The study's prepared data; made now unless it is there already.
+    """The study's prepared data; prepared now unless the store has it.
 
-    A function of the data key alone: whoever asks for the same key gets the same bytes, and of two
-    who ask at once one prepares and the other waits. `say` is told what is read under which
-    licence, where something is.
+    A function of the data key alone: equal keys give equal bytes. Of two processes with the same
+    key, one prepares and the other waits.
+
+    Args:
+        study: whose `data`, `clean` and `split` sections are used.
+        home: where the data is stored.
+        say: takes lines for the user: the source, its licence and `notices`.
 
     Raises:
         BadInput: the source or the settings cannot give usable data; nothing is left on disk.
@@ -87,7 +91,7 @@ def notices(card: DataCard) -> list[str]:
 
 
 def under_licence(facts: Mapping[str, str]) -> str:
-    """Where rows come from, and their licence where it is known."""
+    """The place of a source, with its licence where it is known."""
     licence = facts.get("licence")
     return f"{facts['place']}, licence {licence}" if licence else facts["place"]
 

@@ -1,4 +1,4 @@
-"""Class names, and the refusal of data that no classifier can be trained on."""
+"""Targets of the rows, and the checks that a model can be trained on them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ SPLITS = ("train", "validation", "test")
 
 
 def target_values(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
-    """Class names and numbers; pairs have none, and all the number 0; of regression the numbers
-    that are to be predicted.
+    """Names of the classes, and the target of each row.
+
+    Returns:
+        The classes and int64 of shape (rows,); no classes and float64 in regression; no classes
+        and zeros for text pairs.
 
     Raises:
-        BadInput: nothing can be learnt from them.
+        BadInput: all targets are the same, or a class has too few rows for the splits.
     """
     if task == "regression":
         return (), predicted_numbers(rows)
@@ -36,7 +39,7 @@ def target_values(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[A
 
 
 def auxiliary_target_values(rows: Rows, task: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
-    """The same of the auxiliary target."""
+    """As `target_values`, of the auxiliary target."""
     second = replace(rows.put("label", rows.table.column("second")), classes=())
     try:
         return target_values(second, task)
@@ -45,7 +48,7 @@ def auxiliary_target_values(rows: Rows, task: str) -> tuple[tuple[str, ...], npt
 
 
 def class_names(rows: Rows) -> tuple[str, ...]:
-    """The classes in their order: the source's own, else numbers by size and words by alphabet."""
+    """The classes in order: that of the source, else as `in_order`."""
     present = set(rows.table.column("label").to_pylist())
     if rows.classes:
         return tuple(name for name in rows.classes if name in present)
@@ -53,23 +56,23 @@ def class_names(rows: Rows) -> tuple[str, ...]:
 
 
 def in_order(present: set[str]) -> tuple[str, ...]:
-    """Numbers by size, then by their written form (`1`, `01`), and names by alphabet."""
+    """Whole numbers by value, then by their written form (`1`, `01`); other names by alphabet."""
     if all(WHOLE.fullmatch(name) for name in present):
         return tuple(sorted(present, key=lambda name: (int(name), name)))
     return tuple(sorted(present))
 
 
 def encode(rows: Rows, classes: tuple[str, ...]) -> Ints:
-    """Each row's label as its position among the classes."""
+    """Index of each row's label among the classes, of shape (rows,)."""
     position = {name: number for number, name in enumerate(classes)}
     return np.array([position[label] for label in rows.labels()], dtype=np.int64)
 
 
 def predicted_numbers(rows: Rows) -> Floats:
-    """What is to be predicted of each row.
+    """The number to predict of each row, of shape (rows,).
 
     Raises:
-        BadInput: the number is always the same.
+        BadInput: all numbers are equal.
     """
     found = rows.table.column("label").to_numpy().astype(np.float64)
     if (found == found[0]).all():
@@ -81,7 +84,7 @@ def check_usable(classes: tuple[str, ...], counts: Ints) -> None:
     """Refuse data with one class, or with a class that cannot be in every split.
 
     Raises:
-        BadInput: says which, and how to mend it.
+        BadInput: names the classes and the remedy.
     """
     if len(classes) < 2:
         raise BadInput(
@@ -105,14 +108,14 @@ SETTINGS = {
     "near duplicates": "clean.near",
     "class floor": "clean.class_floor",
 }
-"""Rule of cleaning to what decides which rows it removes."""
+"""The setting that decides which rows a cleaning rule removes, by the name of the rule."""
 
 
 def check_left(rows: Rows, reports: Sequence[Report]) -> None:
-    """Refuse data of which cleaning has left fewer rows than there are splits.
+    """Refuse data with fewer rows after cleaning than there are splits.
 
     Raises:
-        BadInput: says which rules have removed how many, the most first.
+        BadInput: names the rules that removed rows, the most first.
     """
     if len(rows) >= len(SPLITS):
         return
@@ -130,7 +133,7 @@ def check_left(rows: Rows, reports: Sequence[Report]) -> None:
 
 
 def check_trained(labels: Ints, train: Bools, classes: tuple[str, ...]) -> None:
-    """Refuse a division that leaves a class without a row to train on.
+    """Refuse a split that leaves a class without a training row.
 
     Raises:
         BadInput: names the class.

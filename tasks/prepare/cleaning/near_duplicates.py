@@ -1,8 +1,8 @@
-"""Near duplicates: texts by MinHash of their shingles, images by their perceptual hash, rows of
-tables by their numbers.
+"""Near duplicates: MinHash of texts, perceptual hash of images, nearest neighbours of table rows.
 
-Candidates come from the hashes; each is then compared itself, so a chance likeness of two hashes
-removes nothing.
+Hashes only propose candidates; each pair is then compared itself, so that a collision of two hashes
+removes nothing. Source of MinHash: Broder, "On the resemblance and containment of documents",
+doi:10.1109/SEQUEN.1997.666900; the implementations are datasketch's and imagehash's.
 """
 
 from __future__ import annotations
@@ -23,15 +23,18 @@ SHINGLE = 4
 PERMUTATIONS = 64
 BLOCK = 1_000
 FAR = 200.0
-"""More than the logarithm of any float32, however large or small."""
+"""Larger than the logarithm of any float32."""
 PIXELS_ALIKE = 0.06
-"""Mean difference of two images, as a share of the range, up to which they are the same."""
+"""Mean absolute difference of two near duplicates at most, as a share of the pixel range."""
 
 Alike = Callable[[int, int], bool]
 
 
 def near_duplicates(rows: Rows, near: NearDuplicates) -> Ints:
-    """For each row the earlier row that it repeats, or -1; of a cluster the first stays."""
+    """Index of the earlier row that each row nearly equals, or -1, of shape (rows,).
+
+    The first row of a cluster is no duplicate.
+    """
     if rows.kind == "image":
         return _first_alike(*_images(rows, near))
     if rows.kind == "table":
@@ -40,12 +43,12 @@ def near_duplicates(rows: Rows, near: NearDuplicates) -> Ints:
 
 
 def _first_alike(candidates: Iterator[list[int]], alike: Alike) -> Ints:
-    """Go through the rows in order; `candidates` gives each row's earlier candidates."""
-    found: list[int] = []
+    """First earlier row that is alike; `candidates` yields those of each row in order."""
+    first: list[int] = []
     for row, earlier in enumerate(candidates):
-        same = (other for other in sorted(earlier) if found[other] < 0 and alike(row, other))
-        found.append(next(same, -1))
-    return np.array(found, dtype=np.int64)
+        same = (other for other in sorted(earlier) if first[other] < 0 and alike(row, other))
+        first.append(next(same, -1))
+    return np.array(first, dtype=np.int64)
 
 
 def _texts(rows: Rows, near: NearDuplicates) -> tuple[Iterator[list[int]], Alike]:
@@ -69,7 +72,7 @@ def _texts(rows: Rows, near: NearDuplicates) -> tuple[Iterator[list[int]], Alike
 
 
 def shingled(text: str) -> frozenset[str]:
-    """The runs of four letters of a text, case and spaces evened out."""
+    """Shingles of four characters of a text, after NFKC, case folding and joining spaces."""
     plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return frozenset(plain[i : i + SHINGLE] for i in range(max(1, len(plain) - SHINGLE + 1)))
 
@@ -95,14 +98,14 @@ def _images(rows: Rows, near: NearDuplicates) -> tuple[Iterator[list[int]], Alik
 
 
 def _numbers(rows: Rows, near: NearDuplicates) -> tuple[Iterator[list[int]], Alike]:
-    """Rows whose numbers each differ by a share: on a logarithmic scale that is a distance."""
+    """Rows whose numbers each differ by a share, which is a distance between logarithms."""
 
     def candidates() -> Iterator[list[int]]:
         from scipy.spatial import KDTree
 
         points = _logarithmic(rows.features().astype(np.float64))
         for place, name in enumerate(rows.names):
-            if name in rows.categories:  # two words are no nearer for their numbers
+            if name in rows.categories:  # codes of categories have no distance
                 points[:, place] = np.nan_to_num(rows.features()[:, place], nan=-1) * FAR
         tree, reach = KDTree(points), float(np.log1p(near.tolerance)) + 1e-9
         for first in range(0, len(points), BLOCK):
@@ -114,7 +117,7 @@ def _numbers(rows: Rows, near: NearDuplicates) -> tuple[Iterator[list[int]], Ali
 
 
 def _logarithmic(values: Floats) -> Floats:
-    """Numbers by their logarithm; signs, zero and missing values lie far from one another."""
+    """Signed logarithms; signs, zero and missing values are far from one another."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logarithm = np.log(np.abs(values)) + FAR
         signed = np.where(values == 0, 0.0, np.sign(values) * logarithm)
@@ -130,6 +133,6 @@ def _perceptual(image: npt.NDArray[np.uint8]) -> int:
 
 
 def _bands(value: int, count: int) -> list[int]:
-    """A hash of 64 bits in so many bands, each of its own bits."""
+    """A hash of 64 bits, divided into bands."""
     edges = [64 * number // count for number in range(count + 1)]
     return [(value >> low) & ((1 << (high - low)) - 1) for low, high in pairwise(edges)]

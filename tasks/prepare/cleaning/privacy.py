@@ -189,7 +189,7 @@ FINDERS: dict[Personal, Callable[[str, PersonalData], Iterator[Span]]] = {
 
 
 def anonymity(rows: Rows, columns: tuple[str, ...]) -> Anonymity | None:
-    """How many rows share their values in the named columns, for the card.
+    """k-anonymity of the table over the named columns, for the card (`data.card.Anonymity`).
 
     Raises:
         BadInput: a column is none of the table's.

@@ -1,4 +1,4 @@
-"""Cleaning rules that look at one row or at equality; they run before the split.
+"""Cleaning rules that need nothing fitted: missing values, labels, duplicates, rare classes.
 
 A rule takes rows and gives the rows that stay and a report. None looks at more than the row itself
 or at rows like it, so none carries anything from one part to another.
@@ -21,14 +21,13 @@ from tasks.prepare.cleaning.privacy import protect
 from tasks.prepare.cleaning.text import drop_languages, drop_lengths, mend_encoding
 
 HASH = "hash"
-"""Column of the content's hash; equal content has an equal one."""
+"""Column of `content_hashes`."""
 
 Rule = Callable[[Rows, Clean], tuple[Rows, Report]]
 
 
 def content_hashes(rows: Rows) -> npt.NDArray[np.str_]:
-    """One hash a row: of a table over everything that the row holds, else over its content alone,
-    whatever its label.
+    """Hash of each row: of a table over every column, else over its content without the label.
 
     A table's rows of equal features may be different cases; only what is equal in every column of
     the file, the label and columns that are not read included, is the same row twice.
@@ -57,7 +56,7 @@ def _contents(rows: Rows) -> Iterator[bytes]:
 
 
 def drop_missing(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
-    """Rows without a label or a text; rows with a missing value where that is the policy."""
+    """Drop rows without a target or a text and, with `clean.missing` drop, without a value."""
     mask = np.zeros(len(rows), dtype=bool)
     if rows.kind == "table" and clean.missing == "drop":
         mask |= np.isnan(rows.features()).any(axis=1)
@@ -71,7 +70,7 @@ def drop_missing(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
 
 
 def drop_labels(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
-    """Rows with a label that is not among the possible ones."""
+    """Drop rows with a label that is not in `clean.labels`."""
     mask = np.zeros(len(rows), dtype=bool)
     if clean.labels and rows.has("label"):
         mask = ~np.isin(rows.labels().astype(str), clean.labels)
@@ -79,7 +78,7 @@ def drop_labels(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
 
 
 def drop_duplicates(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
-    """Rows that an earlier row equals (`content_hashes`)."""
+    """Drop rows that equal an earlier row (`content_hashes`)."""
     rows = rows.put(HASH, pa.array(content_hashes(rows).tolist(), type=pa.string()))
     mask = np.ones(len(rows), dtype=bool)
     _, first = np.unique(rows.strings(HASH).astype(str), return_index=True)
@@ -90,7 +89,7 @@ def drop_duplicates(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
 
 
 def flag_contradictions(rows: Rows, _: Clean) -> tuple[Rows, Report]:
-    """Rows whose content occurs with more than one label; they stay, and are counted."""
+    """Count rows whose content occurs with more than one label; they stay."""
     rule = "contradicting labels"
     if not len(rows) or not rows.has("label") or rows.table.column("label").type != pa.string():
         return rows, Report(rule, len(rows), len(rows))
@@ -104,7 +103,7 @@ def flag_contradictions(rows: Rows, _: Clean) -> tuple[Rows, Report]:
 
 
 def drop_near(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
-    """Rows whose content is almost an earlier row's."""
+    """Drop near duplicates of earlier rows (`near_duplicates`)."""
     if clean.near is None or clean.near.action == "refuse":
         return rows, Report("near duplicates", len(rows), len(rows))
     mask = near_duplicates(rows, clean.near) >= 0
@@ -112,7 +111,7 @@ def drop_near(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
 
 
 def drop_small_classes(rows: Rows, clean: Clean) -> tuple[Rows, Report]:
-    """Rows of classes that have too few, of the auxiliary target's too."""
+    """Drop rows of classes below `clean.class_floor`, those of the auxiliary target included."""
     mask = np.zeros(len(rows), dtype=bool)
     for name in ("label", "second"):
         if rows.has(name) and rows.table.column(name).type == pa.string():
@@ -128,12 +127,12 @@ AFTER: tuple[Rule, ...] = (flag_contradictions, drop_duplicates, drop_near, drop
 
 
 def rules_for(kind: Kind) -> tuple[Rule, ...]:
-    """The rules that concern a kind of data, in order: equality is looked at last."""
+    """The rules for a kind of data, in order; duplicates come after what changes rows."""
     return (*BEFORE, *(TEXTS if kind in ("text", "pairs") else ()), *AFTER)
 
 
 def clean_rows(rows: Rows, clean: Clean) -> tuple[Rows, list[Report]]:
-    """Apply every rule in turn; each reports, also when it found nothing."""
+    """Apply every rule in order; each gives a report, also where it removed nothing."""
     reports = list(rows.reports)
     for rule in rules_for(rows.kind):
         rows, report = rule(rows, clean)

@@ -1,4 +1,4 @@
-"""The check that no row of one part is also in another, nor one almost like it."""
+"""Leakage between splits: equal or nearly equal rows, groups and sources in two of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.prepare.splitting.split import Splits
 
 
 def shared(names: npt.NDArray[np.str_], splits: Splits) -> int:
-    """How many of the names occur in more than one part."""
+    """Number of names that occur in more than one split."""
     order = np.lexsort((splits, names))
     same = names[order][1:] == names[order][:-1]
     crossing = same & (splits[order][1:] != splits[order][:-1])
@@ -29,25 +29,25 @@ def refuse_leaks(rows: Rows, splits: Splits, study: Study) -> Leakage:
         BadInput: the same content, a near duplicate, a group, or the source text of a text pair is
             in two splits.
     """
-    found: dict[str, int | None] = {"exact": shared(rows.strings(HASH).astype(str), splits)}
-    if found["exact"]:
-        raise _leak(f"{found['exact']} contents are", "set clean.duplicates=drop")
-    found["near"] = _near(rows, splits, study)
-    if found["near"]:
-        raise _leak(f"{found['near']} near duplicates are", "set clean.near.action=drop")
+    counts: dict[str, int | None] = {"exact": shared(rows.strings(HASH).astype(str), splits)}
+    if counts["exact"]:
+        raise _leak(f"{counts['exact']} contents are", "set clean.duplicates=drop")
+    counts["near"] = _near(rows, splits, study)
+    if counts["near"]:
+        raise _leak(f"{counts['near']} near duplicates are", "set clean.near.action=drop")
     if rows.has("group"):
-        found["groups"] = shared(rows.strings("group").astype(str), splits)
-        if found["groups"]:
-            raise _leak(f"{found['groups']} groups are", "set split.by=group")
+        counts["groups"] = shared(rows.strings("group").astype(str), splits)
+        if counts["groups"]:
+            raise _leak(f"{counts['groups']} groups are", "set split.by=group")
     if rows.kind == "pairs":
-        found["sources"] = shared(rows.strings("source").astype(str), splits)
-        if found["sources"]:
-            raise _leak(f"{found['sources']} sources are", "set split.by=group")
-    return Leakage.model_validate(found)
+        counts["sources"] = shared(rows.strings("source").astype(str), splits)
+        if counts["sources"]:
+            raise _leak(f"{counts['sources']} sources are", "set split.by=group")
+    return Leakage.model_validate(counts)
 
 
 def _near(rows: Rows, splits: Splits, study: Study) -> int | None:
-    """Near duplicates over parts; None where they are not looked for, 0 where none are left."""
+    """Near duplicates in different splits; None without `clean.near`, 0 where it drops them."""
     near = study.clean.near
     if near is None:
         return None

@@ -1,4 +1,4 @@
-"""Any number of labels a row: which there are, how rows are divided by them, what is refused."""
+"""Multilabel targets: the label matrix, stratification and checks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Matrix = npt.NDArray[np.int8]
 
 
 def label_matrix(rows: Rows, floor: int) -> tuple[tuple[str, ...], Matrix, Report]:
-    """The labels, and which of them each row has, (rows, labels).
+    """The labels, and a 0/1 matrix of shape (rows, labels) of those that each row has.
 
     Labels of fewer rows than `floor` are left out; their rows stay.
 
@@ -47,7 +47,7 @@ def label_matrix(rows: Rows, floor: int) -> tuple[tuple[str, ...], Matrix, Repor
 
 
 def strata(matrix: Matrix) -> Ints:
-    """Each row's rarest label, by which rows are divided in the same proportions.
+    """Index of each row's rarest label, of shape (rows,), to stratify by.
 
     Rows without a label are alike, and with them those whose label is the rarest of too few.
     """
@@ -59,7 +59,7 @@ def strata(matrix: Matrix) -> Ints:
 
 
 def check_trained_labels(matrix: Matrix, train: Bools, labels: tuple[str, ...]) -> None:
-    """Refuse a division that leaves a label with nothing to be learnt from.
+    """Refuse a split whose training rows all have a label, or all lack it.
 
     Raises:
         BadInput: names the label.

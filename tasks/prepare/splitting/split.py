@@ -1,4 +1,4 @@
-"""The division of rows into train, validation and test, and of small data into folds."""
+"""Split rows into train, validation and test, and the first two into folds."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ PART_NAMES = {
 
 
 def divide(rows: Rows, labels: Ints, settings: Split, seed: int) -> tuple[Splits, Splits | None]:
-    """Each row's part, and its fold where there are folds (-1 in the test split).
+    """Split of each row, int8 of shape (rows,), and its fold (-1 in the test split) or None.
 
     A function of the rows, the settings and the seed alone.
 
     Raises:
-        BadInput: the data has not what the division needs, or too few rows for it.
+        BadInput: the data lacks a column that the split needs, or has too few rows.
     """
     match settings:
         case Stratified():
@@ -55,7 +55,7 @@ def divide(rows: Rows, labels: Ints, settings: Split, seed: int) -> tuple[Splits
 
 
 def stratified(labels: Ints, settings: Shares, seed: int) -> Splits:
-    """Every class is divided in the same proportions; none is left out of a part."""
+    """Split every class in the same proportions; each has a row in every split."""
     splits = np.full(len(labels), TRAIN, dtype=np.int8)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -68,7 +68,7 @@ def stratified(labels: Ints, settings: Shares, seed: int) -> Splits:
 
 
 def groups(rows: Rows) -> Ints:
-    """Each row's group as a number: the source's column; of pairs without one, equal sources."""
+    """Index of each row's group: `data.group`, or equal source texts of text pairs."""
     if rows.kind == "pairs" and not rows.has("group"):
         names = rows.strings("source")
     else:
@@ -121,9 +121,9 @@ def _largest_first(sizes: Ints, seed: int) -> Ints:
 
 
 def in_time(times: npt.NDArray[np.object_], settings: InTime) -> Splits:
-    """The latest rows are the test split, those before them the validation split.
+    """Split by time: the latest rows are the test split, those before them the validation split.
 
-    Rows of one moment are in one part: the earlier one.
+    Rows of the same time are in the same split, the later one.
     """
     moments = times.astype(np.float64)
     ordered = np.sort(moments)
@@ -139,7 +139,7 @@ def in_time(times: npt.NDArray[np.object_], settings: InTime) -> Splits:
 
 
 def given(rows: Rows) -> Splits:
-    """The part that the data names for each row."""
+    """The split that `data.part` names for each row."""
     names = [str(name or "").strip().lower() for name in _column(rows, "part")]
     if unknown := sorted({name for name in names if name not in PART_NAMES}):
         raise BadInput(

@@ -1,4 +1,4 @@
-"""The prepared splits as `datasets` saves them, the card, and the encoding of texts."""
+"""Write the prepared splits with `datasets`, the data set card and the tokenizer of texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOKENIZER = "parts/tokenizer.json"
 
 
 def write(built: Built, folder: Path, scratch: Path, names: dict[str, str]) -> None:
-    """Write everything but the manifest into a folder that nobody else sees yet."""
+    """Write everything but the manifest into a temporary folder."""
     for number, split in enumerate(SPLITS):
         chosen = built.splits == number
         rows, labels = built.rows.keep(chosen), built.labels[chosen]
@@ -42,7 +42,7 @@ def write(built: Built, folder: Path, scratch: Path, names: dict[str, str]) -> N
 def _write_plain(
     rows: Rows, labels: npt.NDArray[Any], classes: tuple[str, ...], file: Path
 ) -> None:
-    """The stored columns of one part, block by block."""
+    """Write the stored columns of one split to an Arrow file, block by block."""
     features = _features(rows, classes, labels)
     with ArrowWriter(features=features, path=str(file)) as writer:
         for first in range(0, len(rows), BLOCK):
