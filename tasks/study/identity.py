@@ -88,7 +88,7 @@ def with_changes(begun: Study, changes: Mapping[str, object]) -> Study:
 
 
 def _settings(study: Study) -> dict[str, object]:
-    sections = study.model_dump(mode="json", exclude=set(IDENTITY_FIELDS))
+    sections = study.model_dump(mode="json", exclude=IDENTITY_FIELDS)  # type: ignore[arg-type]
     return {f"{name}.{key}": value for name, of in sections.items() for key, value in of.items()}
 
 
