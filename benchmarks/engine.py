@@ -22,13 +22,13 @@ from conf.runtime.home import Home
 from conf.schema.study import TrialConfig
 from tasks.prepare import Prepared, prepare
 from tasks.train.engine.client import TrialServer
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 
 
 def run_all(
-    engine: Engine, home: Home, prepared: Prepared, configs: Sequence[TrialConfig], slots: int
+    engine: LocalEngine, home: Home, prepared: Prepared, configs: Sequence[TrialConfig], slots: int
 ) -> dict:
     """All trials, so many at a time."""
     todo = list(enumerate(configs))
@@ -93,7 +93,7 @@ def main() -> None:
         before = measure(prepared.path, configs)
         server = TrialServer.start(home.logs / "trial-server.log")
         server.wait_ready()
-        with Engine(home, slots=2, server=server) as engine:
+        with LocalEngine(home, slots=2, server=server) as engine:
             ours = run_all(engine, home, prepared, configs, 2)
         after = measure(prepared.path, configs)
     limit = (before["seconds"] + after["seconds"]) / 2

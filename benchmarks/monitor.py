@@ -30,7 +30,7 @@ from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.scoring.final_training import final_folder, final_seed, final_spec
 from tasks.scoring.test_score import read_score, score
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.spec import TrialSpec
 
 ROWS = 150
@@ -85,7 +85,7 @@ def champion(home: Home) -> tuple[Prepared, Path]:
     )
     folder = final_folder(home, candidate)
     if read_score(folder) is None:
-        with Engine(home, slots=1) as engine:
+        with LocalEngine(home, slots=1) as engine:
             engine.run(spec, home.trial(study.name, 0, candidate.digest))
             train(engine.run, final_spec(candidate, prepared, study.resources), folder)
         score(candidate, prepared, folder, seconds=600)

@@ -13,7 +13,7 @@ from tasks.study.reader import StudyRecord
 if TYPE_CHECKING:
     from tasks.champion.training import RunTrial
     from tasks.ensemble.build import EnsembleResult
-    from tasks.train.engine.engine import Engine
+    from tasks.train.engine.local import LocalEngine
     from tasks.train.engine.outcome import Outcome
     from tasks.train.spec import TrialSpec
 
@@ -51,13 +51,13 @@ def ensemble(name: str) -> int:
 def trainer(home: Home, stack: ExitStack, what: str) -> RunTrial:
     """Trains what is asked for, said by `what` of its number; the engine is opened for the first
     one."""
-    opened: list[Engine] = []
+    opened: list[LocalEngine] = []
 
     def run(spec: TrialSpec, folder: Path) -> Outcome:
-        from tasks.train.engine.engine import Engine
+        from tasks.train.engine.local import LocalEngine
 
         if not opened:
-            opened.append(stack.enter_context(Engine(home, slots=0)))
+            opened.append(stack.enter_context(LocalEngine(home, slots=0)))
         print(what.format(spec.number), flush=True)
         return opened[0].run(spec, folder)
 

@@ -31,7 +31,7 @@ def replay(name: str, number: int | None) -> int:
     """
     from tasks.compare import replay as replaying
     from tasks.prepare.store.pin import pinned
-    from tasks.train.engine.engine import Engine
+    from tasks.train.engine.local import LocalEngine
 
     home, digest = Home.open(), None
     if name not in studies(home) and RUN_ID.fullmatch(name):
@@ -45,7 +45,7 @@ def replay(name: str, number: int | None) -> int:
     epochs = format.count(original.result.until, "epoch")
     print(f"training {original.words} again, up to {epochs}", flush=True)
     with tempfile.TemporaryDirectory(prefix="replay-", dir=home.path) as scratch:
-        with Engine(home, slots=0) as engine:
+        with LocalEngine(home, slots=0) as engine:
             done = replaying.replay(original, engine.run, Path(scratch))
         print("\n".join(report(done)))
     return 0 if done.equal else 1

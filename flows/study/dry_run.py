@@ -11,7 +11,7 @@ from conf.schema.study import Study
 from flows.study.attempts import short_spec
 from tasks.champion.behaviour_cases import check_cases
 from tasks.prepare import prepare
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.engine.outcome import why
 from tasks.train.preflight import make_ready
 
@@ -28,7 +28,10 @@ def dry_run(study: Study, home: Home) -> str:
     prepared = prepare(study, home, print)
     make_ready(study, prepared.card, home, print)
     check_cases(study, prepared.card, home)
-    with tempfile.TemporaryDirectory(prefix="dense-") as scratch, Engine(home, slots=0) as engine:
+    with (
+        tempfile.TemporaryDirectory(prefix="dense-") as scratch,
+        LocalEngine(home, slots=0) as engine,
+    ):
         spec = short_spec(study, prepared, steps=1)
         outcome = engine.run(spec, Path(scratch))
         if outcome.refused:

@@ -13,17 +13,16 @@ from tasks.train.engine.capacity import slot_count, usable_cores, visible_gpus
 from tasks.train.engine.client import TrialServer
 from tasks.train.engine.engine import Engine
 from tasks.train.engine.gpu_sharing import share_of
+from tasks.train.engine.local import LocalEngine
 from tasks.train.ray.engine import RayEngine
 from tasks.train.spec import Result
-
-AnyEngine = Engine | RayEngine
 
 STEPS = 4
 """Optimiser steps of the measurement: the optimiser's own state is there from the second on."""
 MAX_SHARE = 64
 
 
-def open_engine(study: Study, home: Home, server: TrialServer | None) -> AnyEngine:
+def open_engine(study: Study, home: Home, server: TrialServer | None) -> Engine:
     """Open the engine that a study asks for; the caller closes it.
 
     Args:
@@ -37,7 +36,7 @@ def open_engine(study: Study, home: Home, server: TrialServer | None) -> AnyEngi
     resources = study.resources
     if resources.engine == "ray":
         return RayEngine(home, resources, study.model)
-    engine = Engine(
+    engine = LocalEngine(
         home,
         slots=slot_count(resources),
         server=server,
@@ -47,7 +46,7 @@ def open_engine(study: Study, home: Home, server: TrialServer | None) -> AnyEngi
     return engine
 
 
-def measured_share(study: Study, prepared: Prepared, home: Home, engine: AnyEngine) -> int:
+def measured_share(study: Study, prepared: Prepared, home: Home, engine: Engine) -> int:
     """Trials at once on one GPU, from the memory that a few steps of trial 0 take.
 
     The short run is recorded nowhere; `resources.gpu_share: auto` asks for it.

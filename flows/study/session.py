@@ -26,7 +26,7 @@ from flows.study.artifacts import ProgressArtifact, flow_run_page
 from flows.study.attempts import AttemptMessage, TrainingJob, evaluated, training_job
 from flows.study.checked_study import whole_values
 from flows.study.display import Display, StudyProgress
-from flows.study.engines import AnyEngine, measured_share, open_engine, with_share
+from flows.study.engines import measured_share, open_engine, with_share
 from flows.study.journal import StudyJournal
 from flows.study.launch import StopSignal, current_launch, handling_signals
 from flows.study.listeners import ArtifactListener, DiskLimit, DisplayListener
@@ -41,6 +41,7 @@ from tasks.study.writer import OpenStudy
 from tasks.suggest.types import EarlierTrial, Proposal
 from tasks.track import experiment
 from tasks.track.writer import Tracker
+from tasks.train.engine.engine import Engine
 from tasks.train.engine.recover import settle
 from tasks.train.folder import TrialFolder
 
@@ -62,7 +63,7 @@ class StudySession:
         self,
         home: Home,
         opened: OpenStudy,
-        engine: AnyEngine,
+        engine: Engine,
         display: Display,
         stop: StopSignal,
         *,

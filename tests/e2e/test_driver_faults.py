@@ -37,9 +37,9 @@ main()
 # The command with a trial engine whose first attempt raises what no trial can answer for.
 ENGINE_BROKEN = """
 import sys
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 
-run, left = Engine.run, [int(sys.argv.pop(1))]
+run, left = LocalEngine.run, [int(sys.argv.pop(1))]
 
 def refuse(engine, spec, folder):
     left[0] -= 1
@@ -47,7 +47,7 @@ def refuse(engine, spec, folder):
         raise RuntimeError("the engine is broken")
     return run(engine, spec, folder)
 
-Engine.run = refuse
+LocalEngine.run = refuse
 
 from flows.cli.main import main
 main()

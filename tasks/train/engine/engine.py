@@ -1,187 +1,79 @@
-"""The trial engine: runs attempts in processes of their own, and says how each ended."""
+"""The interface of a trial engine: where attempts at trials run, and how they are stopped."""
 
 from __future__ import annotations
 
-import socket
-import threading
+from abc import abstractmethod
 from pathlib import Path
 
 from conf.runtime.closeable import Closing
-from conf.runtime.home import Home
-from conf.schema.model import Model
 from conf.schema.run import Resources
-from tasks.train.engine import locks
-from tasks.train.engine import oom as memory_facts
-from tasks.train.engine.capacity import slot_count, visible_gpus
-from tasks.train.engine.client import TrialServer
 from tasks.train.engine.outcome import Outcome
-from tasks.train.engine.preload import modules_of
-from tasks.train.engine.protocol import ExitReport, ServerLost
-from tasks.train.engine.recover import ProcessEnd, outcome_of
-from tasks.train.engine.watch import Watch
-from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 
 GRACE_SECONDS = 10.0
+"""Seconds that trials have to reach the end of their epoch when a study is stopped."""
 
 
 class Engine(Closing):
-    """Runs attempts, each in a process forked by the trial server. Safe to use from many threads.
+    """Runs attempts, each in a process of its own.
 
-    The slot locks are the trials' own, so that more threads may call `run` than there are slots.
+    The life of an engine, in call order:
+
+    1. It is constructed when the study begins, and may start trial servers then or at the first
+       attempt. An engine that cannot be used is refused here, with `BadInput`.
+    2. `slots` is read to decide how many attempts to keep running. `use` replaces the resources
+       when they change, for instance once it is known how many trials fit on a GPU.
+    3. `run` is called once for each attempt, from as many threads as there are attempts at once.
+       It blocks until the attempt's processes have ended, and returns the outcome: a trial that
+       fails, is killed or runs out of time raises nothing. More threads than slots may call it,
+       since attempts wait for a slot themselves.
+    4. `stop`, and `kill` if that takes too long, are called when the user stops the study, from any
+       thread or a signal handler. Every `run` then returns an `interrupted` outcome, as does every
+       later call.
+    5. `close` is called at the end, whatever happened: no process of the engine is left.
+
+    An engine retries nothing and writes no journal: the study decides what follows an outcome.
+    All methods may be called from any thread.
     """
 
-    def __init__(
-        self,
-        home: Home,
-        *,
-        slots: int,
-        server: TrialServer | None = None,
-        hang_seconds: float | None = None,
-        lock_seconds: float = 30.0,
-    ) -> None:
-        """Start nothing yet: the trial server starts with the first attempt, or `server` is used.
-
-        Args:
-            home: where slots and logs lie.
-            slots: concurrent trials on this machine.
-            server: a running trial server.
-            hang_seconds: seconds without a sign of life after which a trial is killed: without a
-                finished batch, or without processor time for a model that is fitted in one step;
-                None: only the time limit ends a trial.
-            lock_seconds: how long to wait for the lock of an earlier attempt.
-        """
-        self._home = home
-        self.slots = slots
-        self.lock_seconds = lock_seconds
-        self._slots_dir = home.slots / socket.gethostname()
-        self._hang = hang_seconds
-        self._server_now = server
-        self._running: set[int] = set()
-        self._watches: dict[int, Watch] = {}
-        self._stopping = False
-        self._killing = False
-        self._lock = threading.RLock()
-        self._idle = threading.Condition(self._lock)
-
-    def run(self, spec: TrialSpec, folder: Path) -> Outcome:
-        """Run one attempt in a folder to its end, whatever that is.
-
-        Raises:
-            DenseError: the trial server cannot be started.
-            TimeoutError: an earlier attempt's processes cannot be ended.
-        """
-        place = TrialFolder(folder)
-        if place.lock.exists():
-            locks.end_holder(place.lock, wait=self.lock_seconds)
-        spec = spec.model_copy(update={"slots_dir": str(self._slots_dir), "slots": self.slots})
-        spec.write(folder)
-        watch = self._submit(spec, folder)
-        if watch is None:
-            return Outcome("interrupted", "user", message="stopped by the user")
-        try:
-            ended = self._wait(watch)
-        finally:
-            self._forget(watch)
-        if ended.status is None:
-            locks.end_holder(place.lock, wait=self.lock_seconds)
-        return outcome_of(place, spec.attempt, spec.until, ended)
-
-    def use(self, resources: Resources) -> None:
-        """Take other resources from here on."""
-        self.slots = slot_count(resources)
+    lock_seconds: float
+    """Seconds to wait for the lock of an earlier attempt whose processes are being ended."""
 
     @property
+    @abstractmethod
+    def slots(self) -> int:
+        """Attempts that run at once; the others wait for a slot."""
+
+    @property
+    @abstractmethod
     def on_gpu(self) -> bool:
         """Whether trials run on GPUs."""
-        return bool(visible_gpus())
 
-    def warm(self, model: Model) -> None:
-        """Have the trial server import what trials of a model need, without waiting for it."""
-        with self._lock:
-            if self._server_now is not None and self._server_now.alive:
-                self._server_now.warm(modules_of(model, self._home))
+    @abstractmethod
+    def use(self, resources: Resources) -> None:
+        """Apply other resources to the attempts that start from now on."""
 
-    def stop(self, grace: float = GRACE_SECONDS) -> None:
-        """Let running trials end after their present epoch, or kill them after `grace` seconds.
+    @abstractmethod
+    def run(self, spec: TrialSpec, folder: Path) -> Outcome:
+        """Run one attempt in a trial's folder until its processes have ended.
 
-        Nothing is lost but the epoch that a killed trial was in. Nothing starts any more.
-        """
-        with self._lock:
-            self._stopping = True
-            for watch in self._watches.values():
-                watch.sent = watch.sent or "user"
-                watch.server.stop(watch.attempt)
-        threading.Thread(target=self._kill_after, args=(grace,), daemon=True).start()
-
-    def kill(self) -> None:
-        """Kill all running trials now. Nothing starts any more."""
-        with self._lock:
-            self._stopping = self._killing = True
-            for watch in self._watches.values():
-                watch.end("user")
-
-    def close(self) -> None:
-        """End the trial server and with it every trial."""
-        with self._lock:
-            self._stopping = True
-            server = self._server_now
-        if server is not None:
-            server.close()
-
-    def server(self) -> TrialServer:
-        """The trial server, started anew if it has died.
+        Args:
+            spec: what to train; the engine fills in the slots, and writes it into the folder.
+            folder: the trial's folder. What an earlier attempt left there is continued.
 
         Raises:
-            DenseError: it does not start.
+            DenseError: trials cannot be started at all.
+            TimeoutError: the processes of an earlier attempt cannot be ended.
         """
-        with self._lock:
-            if self._server_now is None or not self._server_now.alive:
-                if self._server_now is not None:
-                    self._server_now.close()
-                self._server_now = TrialServer.start(self._home.logs / "trial-server.log")
-            server = self._server_now
-        server.wait_ready()
-        return server
 
-    def _submit(self, spec: TrialSpec, folder: Path) -> Watch | None:
-        server = self.server()
-        with self._lock:
-            if self._stopping:
-                return None
-            server.warm(modules_of(spec.config.model, self._home))
-            attempt = server.submit(folder)
-            batches = spec.config.model.capabilities.epochs
-            watch = Watch(attempt, server, spec.trial_seconds, self._hang, batches)
-            self._watches[id(watch)] = watch
-            return watch
+    @abstractmethod
+    def stop(self, grace: float = GRACE_SECONDS) -> None:
+        """Start no further attempt; end the running ones after their current epoch.
 
-    def _forget(self, watch: Watch) -> None:
-        with self._idle:
-            self._watches.pop(id(watch), None)
-            self._idle.notify_all()
+        Returns at once. Attempts that still run after `grace` seconds are killed, and lose the
+        epoch they were in.
+        """
 
-    def _kill_after(self, grace: float) -> None:
-        with self._idle:
-            self._idle.wait_for(lambda: not self._watches, timeout=grace)
-            for watch in self._watches.values():
-                watch.end("user")
-
-    def _wait(self, watch: Watch) -> ProcessEnd:
-        """Follow one attempt's reports until its process is gone."""
-        groups = memory_facts.cgroup_folders()
-        before = memory_facts.look(groups)
-        while True:
-            report = watch.attempt.wait(watch.patience())
-            if report is None:
-                watch.check()
-                watch.memory = [*watch.memory[-5:], memory_facts.look(groups)]
-                if watch.server.alive:
-                    continue
-                report = ServerLost()
-            if isinstance(report, ExitReport | ServerLost):
-                seen = [*watch.memory, memory_facts.look(groups)]
-                status = report.status if isinstance(report, ExitReport) else None
-                short = memory_facts.was_short(before, seen)
-                return ProcessEnd(watch.seconds(), status, watch.sent, short)
-            watch.receive(report)
+    @abstractmethod
+    def kill(self) -> None:
+        """Start no further attempt, and kill the running ones."""

@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from conf.runtime.atomic_write import write_atomically
-from conf.runtime.closeable import Closing
 from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.file_lock import FileLock
 from conf.runtime.home import Home
 from conf.schema.model import Model
 from conf.schema.run import Resources
-from tasks.train.engine.engine import GRACE_SECONDS
+from tasks.train.engine.engine import GRACE_SECONDS, Engine
 from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.recover import settle
 from tasks.train.folder import TrialFolder
@@ -50,8 +49,8 @@ SPARE_CALLS = 8
 """Calls that a keeper takes at once beside its trials."""
 
 
-class RayEngine(Closing):
-    """Runs attempts on the nodes of a Ray cluster. Used like `Engine`, and as safe."""
+class RayEngine(Engine):
+    """Runs attempts on the nodes of a Ray cluster."""
 
     lock_seconds = LOCK_SECONDS
 
@@ -93,11 +92,12 @@ class RayEngine(Closing):
         return max(1, sum(node.places for node in self._living().values()))
 
     def run(self, spec: TrialSpec, folder: Path) -> Outcome:
-        """Run one attempt on the node that Ray chooses, to its end, whatever that is.
+        """Run one attempt on the node that Ray chooses; see `Engine.run`.
 
         Raises:
-            DenseError: the node's trial server cannot be started, or it does not share the home.
-            TimeoutError: an earlier attempt's processes cannot be ended.
+            BadInput: the node does not share the home.
+            DenseError: the node's trial server cannot be started.
+            TimeoutError: the processes of an earlier attempt cannot be ended.
         """
         while True:
             with self._share(spec) as share:
@@ -109,7 +109,7 @@ class RayEngine(Closing):
             time.sleep(LOOK_SECONDS)  # Ray has not noticed yet that the node is gone
 
     def use(self, resources: Resources) -> None:
-        """Take other resources from here on."""
+        """Apply other resources; see `Engine.use`."""
         with self._lock:
             self._resources, self._nodes = resources, (float("-inf"), {})
 
@@ -119,13 +119,13 @@ class RayEngine(Closing):
         return bool(self._ray.cluster_resources().get("GPU", 0.0) > 0)
 
     def stop(self, grace: float = GRACE_SECONDS) -> None:
-        """Let running trials end after their present epoch, or kill them after `grace` seconds."""
+        """End running trials after their current epoch; see `Engine.stop`."""
         self._stopping = True
         for keeper in self._known():
             keeper.stop.remote(grace)
 
     def kill(self) -> None:
-        """Kill all running trials now. Nothing starts any more."""
+        """Kill all running trials; see `Engine.kill`."""
         self._stopping = True
         for keeper in self._known():
             keeper.kill.remote()

@@ -15,7 +15,7 @@ from conf.runtime.home import Home
 from conf.schema.model import Model
 from conf.schema.run import Resources
 from tasks.train.engine.capacity import slot_count
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.engine.outcome import Outcome
 from tasks.train.spec import TrialSpec
 
@@ -61,7 +61,7 @@ class Keeper:
         self._resources = resources
         self._model = model
         self._places = places
-        self._engine: Engine | None = None
+        self._engine: LocalEngine | None = None
 
     def open(self, marker: Path, token: str) -> str:
         """Begin to start the trial server, unless there is a complaint about the storage."""
@@ -71,7 +71,7 @@ class Keeper:
         os.environ["DENSE_HOME"] = str(marker.parent)
         # Ray divides the CPUs it was told of; the locks go by those that are there.
         auto = self._resources.model_copy(update={"slots": "auto"})
-        self._engine = Engine(
+        self._engine = LocalEngine(
             Home.open(marker.parent),
             slots=max(slot_count(auto), self._places),
             hang_seconds=self._resources.hang_seconds,
@@ -81,23 +81,23 @@ class Keeper:
         return ""
 
     def run(self, spec: TrialSpec, folder: Path) -> Outcome:
-        """Run one attempt here, as `Engine.run`."""
+        """Run one attempt here, as `LocalEngine.run`."""
         return self.engine.run(spec, folder)
 
     def stop(self, grace: float) -> None:
-        """As `Engine.stop`."""
+        """As `LocalEngine.stop`."""
         self.engine.stop(grace)
 
     def kill(self) -> None:
-        """As `Engine.kill`."""
+        """As `LocalEngine.kill`."""
         self.engine.kill()
 
     def close(self) -> None:
-        """As `Engine.close`."""
+        """As `LocalEngine.close`."""
         self.engine.close()
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> LocalEngine:
         """This node's engine, once `open` had nothing to complain of."""
         if self._engine is None:
             raise DenseError("the node's storage was not looked at yet")

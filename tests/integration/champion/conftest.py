@@ -16,7 +16,7 @@ from tasks.packaging.records import Candidate, FinalScore
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.scoring.final_training import final_folder, final_seed, final_spec
 from tasks.scoring.test_score import score
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.spec import TrialSpec
 from tests.integration.champion.packed import candidate_of
 
@@ -69,7 +69,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     )
     folder = final_folder(home, candidate)
     away = test_path(prepared).rename(home.path / "away")  # whoever reads it now, fails
-    with Engine(home, slots=1) as engine:
+    with LocalEngine(home, slots=1) as engine:
         outcome = train(engine.run, final_spec(candidate, prepared, study.resources), folder)
         trial = engine.run(trial_spec(candidate, prepared), trial_folder(home, candidate))
     assert (outcome.outcome, trial.outcome) == ("complete", "complete"), (outcome, trial)

@@ -17,7 +17,7 @@ from tasks.study.events import Asked, Attempt, Champion, Suggested
 from tasks.study.lock import Holder
 from tasks.study.reader import StudyRecord
 from tasks.study.writer import OpenStudy
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.spec import TrialSpec
 
 
@@ -41,7 +41,7 @@ def run_trials(
     home: Home,
     study: Study,
     prepared: Prepared,
-    engine: Engine,
+    engine: LocalEngine,
     settings: Sequence[Mapping[str, Any]],
 ) -> StudyRecord:
     """Ask for trials with these settings, one batch, and run them one by one."""

@@ -30,7 +30,7 @@ from tasks.registry import aliases
 from tasks.registry.promote import rollback
 from tasks.study.reader import StudyRecord
 from tasks.track import store
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.engine.outcome import Outcome
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
@@ -46,7 +46,7 @@ class Stage:
     home: Home
     study: Study
     prepared: Prepared
-    engine: Engine
+    engine: LocalEngine
     client: MlflowClient
     record: StudyRecord
     trained: list[Path] = field(default_factory=list)
@@ -69,13 +69,13 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with Engine(Home.open(tmp_path_factory.mktemp("engine")), slots=1) as engine:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEngine]:
+    with LocalEngine(Home.open(tmp_path_factory.mktemp("engine")), slots=1) as engine:
         yield engine
 
 
 @pytest.fixture
-def stage(home: Home, engine: Engine, with_mlflow: Callable[[Home], Home]) -> Stage:
+def stage(home: Home, engine: LocalEngine, with_mlflow: Callable[[Home], Home]) -> Stage:
     with_mlflow(home)
     study = small_study()
     prepared = prepare(study, home)

@@ -19,7 +19,7 @@ from tasks.monitor.watch import watch
 from tasks.prepare import prepare
 from tasks.study.reader import StudyRecord
 from tasks.track import store
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tests.integration.champion.study import note_into, run_trials
 from tests.integration.champion.test_labels import rows, study
 
@@ -50,11 +50,11 @@ def test_it_is_let_through_made_small_and_watched(
     home: Home, with_mlflow: Callable[[Home], Home]
 ) -> None:
     with_mlflow(home)
-    with Engine(home, slots=1) as engine:
+    with LocalEngine(home, slots=1) as engine:
         proven(home, engine)
 
 
-def proven(home: Home, engine: Engine) -> None:
+def proven(home: Home, engine: LocalEngine) -> None:
     """The whole way."""
     given = study("mlp").model_dump(mode="json")
     given |= {"augment": {"jitter": {"deviation": 0.05}}, "champion": {"gate": GATE}}

@@ -35,7 +35,7 @@ from tasks.prepare import Prepared, prepare
 from tasks.registry import aliases
 from tasks.study.reader import StudyRecord
 from tasks.track import store
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.protocol import Reporter
 from tasks.train.folder import TrialFolder
@@ -96,15 +96,15 @@ TRIALS = [{"train.lr": 3e-3}, {"train.lr": 1e-2}, {"train.lr": 2e-2}]
 
 
 @pytest.fixture
-def engine(home: Home) -> Iterator[Engine]:
-    with Engine(home, slots=1) as engine:
+def engine(home: Home) -> Iterator[LocalEngine]:
+    with LocalEngine(home, slots=1) as engine:
         yield engine
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_ensemble_of_a_study_is_registered_and_reproducible(
-    home: Home, engine: Engine, with_mlflow: Callable[[Home], Home]
+    home: Home, engine: LocalEngine, with_mlflow: Callable[[Home], Home]
 ) -> None:
     with_mlflow(home)
     study = small_study(**LOSS)

@@ -14,7 +14,7 @@ from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.prepare import Prepared, prepare
 from tasks.train.engine.client import TrialServer
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 from tests.specs import spec_of
@@ -61,9 +61,9 @@ def server(train_home: Home) -> Iterator[TrialServer]:
 
 
 @pytest.fixture
-def engine(train_home: Home, server: TrialServer) -> Engine:
+def engine(train_home: Home, server: TrialServer) -> LocalEngine:
     """Not closed after the test: the server is shared."""
-    return Engine(train_home, slots=2, server=server)
+    return LocalEngine(train_home, slots=2, server=server)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def reference(
 
 def completed(home: Home, server: TrialServer, spec: TrialSpec, path: Path) -> TrialFolder:
     """A trial that ran to its end, undisturbed."""
-    assert Engine(home, slots=2, server=server).run(spec, path).outcome == "complete"
+    assert LocalEngine(home, slots=2, server=server).run(spec, path).outcome == "complete"
     return TrialFolder(path)
 
 

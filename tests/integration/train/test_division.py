@@ -13,7 +13,7 @@ from conf.runtime.home import Home
 from conf.schema.study import Study, TrialConfig
 from tasks.prepare import Prepared
 from tasks.train.engine.client import TrialServer
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.folder import TrialFolder
 from tests.integration.train.conftest import EPOCHS, MakeSpec, completed
 from tests.integration.train.test_processes import (
@@ -64,7 +64,7 @@ def whole(
 )
 def test_a_division_follows_the_same_trajectory(
     fields: dict[str, Any],
-    engine: Engine,
+    engine: LocalEngine,
     train_home: Home,
     make_spec: MakeSpec,
     whole: TrialFolder,
@@ -82,7 +82,7 @@ def test_a_division_follows_the_same_trajectory(
 
 
 def test_two_devices_resume_from_a_rung(
-    engine: Engine, make_spec: MakeSpec, whole: TrialFolder, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, whole: TrialFolder, tmp_path: Path
 ) -> None:
     config = config_with(make_spec().config)
     first = engine.run(make_spec(config=config, devices=2, until=2), tmp_path)
@@ -93,7 +93,7 @@ def test_two_devices_resume_from_a_rung(
 
 
 def test_a_divided_model_goes_on_with_any_number_of_devices(
-    engine: Engine, train_home: Home, make_spec: MakeSpec, whole: TrialFolder, tmp_path: Path
+    engine: LocalEngine, train_home: Home, make_spec: MakeSpec, whole: TrialFolder, tmp_path: Path
 ) -> None:
     config, folder = config_with(make_spec().config), TrialFolder(tmp_path)
     divided = {"devices": 2, "strategy": "fsdp"}
@@ -116,7 +116,7 @@ def test_a_divided_model_goes_on_with_any_number_of_devices(
 def test_a_failure_on_devices_is_told_by_its_cause(
     fault: str,
     cause: str,
-    engine: Engine,
+    engine: LocalEngine,
     train_home: Home,
     make_spec: MakeSpec,
     tmp_path: Path,
@@ -129,7 +129,7 @@ def test_a_failure_on_devices_is_told_by_its_cause(
 def test_a_stop_reaches_all_devices(
     train_home: Home, make_spec: MakeSpec, server: Any, tmp_path: Path
 ) -> None:
-    engine = Engine(train_home, slots=2, server=server)
+    engine = LocalEngine(train_home, slots=2, server=server)
     ends: list[Any] = []
     spec = make_spec("slow", devices=2)
     thread = threading.Thread(target=lambda: ends.append(engine.run(spec, tmp_path)))
@@ -145,7 +145,7 @@ def test_a_stop_reaches_all_devices(
 
 
 def test_clipping_and_precision_are_settings(
-    engine: Engine, make_spec: MakeSpec, whole: TrialFolder, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, whole: TrialFolder, tmp_path: Path
 ) -> None:
     clipped = config_with(make_spec().config, clip=1e-3, optimizer="sgd")
     free = config_with(make_spec().config, optimizer="sgd")

@@ -8,7 +8,7 @@ import pytest
 
 from conf.runtime.home import Home
 from tasks.train.engine.client import TrialServer
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.engine.outcome import Outcome
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result
@@ -26,7 +26,7 @@ DEATHS = (
 )
 
 
-def run_until_complete(engine: Engine, make_spec: MakeSpec, fault: str, path: Path) -> Outcome:
+def run_until_complete(engine: LocalEngine, make_spec: MakeSpec, fault: str, path: Path) -> Outcome:
     """Attempts as the policy would make them, three at most."""
     for attempt in (1, 2, 3):
         outcome = engine.run(make_spec(fault, attempt=attempt), path)
@@ -37,7 +37,7 @@ def run_until_complete(engine: Engine, make_spec: MakeSpec, fault: str, path: Pa
 
 
 def test_replayed_equals_first_run(
-    engine: Engine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
 ) -> None:
     assert engine.run(make_spec(), tmp_path).outcome == "complete"
     assert_same(TrialFolder(tmp_path), reference)
@@ -48,14 +48,14 @@ def test_a_second_server_gives_the_same(
     train_home: Home, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
 ) -> None:
     server = TrialServer.start(tmp_path / "log")
-    with Engine(train_home, slots=1, server=server) as engine:
+    with LocalEngine(train_home, slots=1, server=server) as engine:
         assert engine.run(make_spec(), tmp_path / "trial").outcome == "complete"
     assert_same(TrialFolder(tmp_path / "trial"), reference)
 
 
 @pytest.mark.parametrize("fault", DEATHS)
 def test_killed_and_resumed_equals_straight_through(
-    fault: str, engine: Engine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
+    fault: str, engine: LocalEngine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
 ) -> None:
     first = engine.run(make_spec(fault), tmp_path)
     assert (first.outcome, first.cause) == ("failed", "killed")
@@ -68,7 +68,7 @@ def test_killed_and_resumed_equals_straight_through(
 @pytest.mark.parametrize("rungs", [(1, EPOCHS), (3, EPOCHS), (1, 2, 3, EPOCHS)], ids=str)
 def test_paused_and_promoted_equals_straight_through(
     rungs: tuple[int, ...],
-    engine: Engine,
+    engine: LocalEngine,
     make_spec: MakeSpec,
     reference: TrialFolder,
     tmp_path: Path,
@@ -82,7 +82,7 @@ def test_paused_and_promoted_equals_straight_through(
 
 @pytest.mark.parametrize("spoil", ["newest", "all"])
 def test_a_checkpoint_that_does_not_load_gives_way(
-    spoil: str, engine: Engine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
+    spoil: str, engine: LocalEngine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
 ) -> None:
     engine.run(make_spec(until=3), tmp_path)
     checkpoints = sorted(TrialFolder(tmp_path).checkpoints.glob("*.ckpt"))
@@ -97,7 +97,7 @@ def test_a_checkpoint_that_does_not_load_gives_way(
 
 
 def test_a_line_that_is_missing_is_written_from_the_checkpoint(
-    engine: Engine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
 ) -> None:
     engine.run(make_spec(until=3), tmp_path)
     metrics = TrialFolder(tmp_path).metrics
@@ -108,7 +108,7 @@ def test_a_line_that_is_missing_is_written_from_the_checkpoint(
 
 
 def test_an_epoch_trained_again_keeps_its_line(
-    engine: Engine, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     engine.run(make_spec(until=2), tmp_path)
     folder = TrialFolder(tmp_path)

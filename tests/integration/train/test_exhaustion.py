@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conf.runtime.home import Home
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.folder import TrialFolder
 from tests.integration.train.conftest import MakeSpec, assert_same
 from tests.integration.train.test_processes import assert_nothing_left
@@ -19,7 +19,7 @@ LIMIT = 64 * 2**20
 
 
 def test_a_trial_without_address_space_is_out_of_memory_and_goes_on_smaller(
-    engine: Engine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     outcome = engine.run(make_spec("oom-limit"), tmp_path)
     assert (outcome.outcome, outcome.cause, outcome.epochs) == ("failed", "oom", 1)
@@ -47,7 +47,7 @@ def limited_group(train_home: Home) -> Iterator[Path]:
 
 @pytest.mark.usefixtures("limited_group")
 def test_a_trial_that_the_kernel_kills_for_memory_is_out_of_memory(
-    engine: Engine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     outcome = engine.run(make_spec("oom-group"), tmp_path)
     assert (outcome.outcome, outcome.cause) == ("failed", "oom"), outcome
@@ -68,7 +68,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_costs_no_epoch_that_was_saved(
     small_disk: Path,
-    engine: Engine,
+    engine: LocalEngine,
     train_home: Home,
     make_spec: MakeSpec,
     reference: TrialFolder,

@@ -20,7 +20,7 @@ from conf.schema.study import Study
 from tasks.prepare import prepare
 from tasks.train.engine import locks
 from tasks.train.engine.client import TrialServer
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.engine.outcome import Outcome
 from tasks.train.engine.recover import settle
 from tasks.train.folder import TrialFolder
@@ -68,7 +68,7 @@ def assert_nothing_left(home: Home, folder: TrialFolder) -> None:
 def test_a_failure_is_told_by_its_cause(
     fault: str,
     cause: str,
-    engine: Engine,
+    engine: LocalEngine,
     train_home: Home,
     make_spec: MakeSpec,
     tmp_path: Path,
@@ -81,7 +81,7 @@ def test_a_failure_is_told_by_its_cause(
 
 @pytest.mark.parametrize("fault", ["sleep", "children-sleep"])
 def test_a_trial_over_its_time_is_killed_with_all_it_forked(
-    fault: str, engine: Engine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
+    fault: str, engine: LocalEngine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     outcome = engine.run(make_spec(fault, trial_seconds=4.0), tmp_path)
     assert (outcome.outcome, outcome.cause) == ("failed", "timeout")
@@ -90,7 +90,7 @@ def test_a_trial_over_its_time_is_killed_with_all_it_forked(
 
 
 def test_children_that_a_trial_leaves_are_ended(
-    engine: Engine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     assert engine.run(make_spec("children"), tmp_path).outcome == "complete"
     assert_nothing_left(train_home, TrialFolder(tmp_path))
@@ -99,7 +99,7 @@ def test_children_that_a_trial_leaves_are_ended(
 def test_a_trial_that_hangs_is_killed_and_may_be_tried_again(
     server: TrialServer, train_home: Home, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
-    engine = Engine(train_home, slots=2, server=server, hang_seconds=3.0)
+    engine = LocalEngine(train_home, slots=2, server=server, hang_seconds=3.0)
     outcome = engine.run(make_spec("sleep"), tmp_path)
     assert (outcome.outcome, outcome.cause, outcome.epochs) == ("failed", "infrastructure", 1)
     assert_nothing_left(train_home, TrialFolder(tmp_path))
@@ -120,7 +120,7 @@ def test_a_fit_without_batches_is_alive_while_its_process_works(
     wine = {"source": "builtin", "name": "wine"}
     study = Study.model_validate({"name": "wine", "data": wine, "model": {"kind": "knn"}})
     spec = spec_of(study.trial_config, prepare(study, train_home), fault, until=1)
-    engine = Engine(train_home, slots=2, server=server, hang_seconds=3.0)
+    engine = LocalEngine(train_home, slots=2, server=server, hang_seconds=3.0)
     end = engine.run(spec, tmp_path)
     assert (end.outcome, end.cause) == (outcome, cause)
     assert end.seconds > 3.0
@@ -128,7 +128,7 @@ def test_a_fit_without_batches_is_alive_while_its_process_works(
 
 
 def test_waiting_for_a_slot_costs_no_seconds_of_the_trial(
-    engine: Engine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     folder = train_home.slots / os.uname().nodename
     taken = [FileLock.acquire(folder / str(number), timeout=0) for number in range(2)]
@@ -148,7 +148,7 @@ def test_waiting_for_a_slot_costs_no_seconds_of_the_trial(
 
 
 def test_a_running_trial_writes_its_progress_and_removes_it_at_its_end(
-    engine: Engine, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     folder = TrialFolder(tmp_path)
     spec = make_spec("slow", until=2)
@@ -175,7 +175,7 @@ def test_a_stop_saves_the_epoch_and_the_trial_goes_on_later(
     reference: TrialFolder,
     tmp_path: Path,
 ) -> None:
-    engine = Engine(train_home, slots=2, server=server)
+    engine = LocalEngine(train_home, slots=2, server=server)
     outcomes: list[Outcome] = []
     thread = threading.Thread(
         target=lambda: outcomes.append(engine.run(make_spec("slow"), tmp_path))
@@ -188,7 +188,7 @@ def test_a_stop_saves_the_epoch_and_the_trial_goes_on_later(
     assert outcomes[0].epochs == 1
     refused = engine.run(make_spec(attempt=2), tmp_path / "other")
     assert (refused.outcome, refused.cause) == ("interrupted", "user")
-    again = Engine(train_home, slots=2, server=server)
+    again = LocalEngine(train_home, slots=2, server=server)
     assert again.run(make_spec(attempt=2), tmp_path).outcome == "complete"
     assert_same(TrialFolder(tmp_path), reference)
 
@@ -197,7 +197,7 @@ def test_a_stop_saves_the_epoch_and_the_trial_goes_on_later(
 def test_a_stop_kills_what_does_not_end(
     how: str, server: TrialServer, train_home: Home, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
-    engine = Engine(train_home, slots=2, server=server)
+    engine = LocalEngine(train_home, slots=2, server=server)
     outcomes: list[Outcome] = []
     thread = threading.Thread(
         target=lambda: outcomes.append(engine.run(make_spec("children-sleep"), tmp_path))
@@ -218,7 +218,7 @@ def test_the_trial_servers_death_ends_its_trials_and_another_starts_and_is_close
     train_home: Home, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
 ) -> None:
     server = TrialServer.start(tmp_path / "log", (str(FAULTY),))
-    with Engine(train_home, slots=2, server=server) as engine:
+    with LocalEngine(train_home, slots=2, server=server) as engine:
         folder = TrialFolder(tmp_path / "trial")
         outcomes: list[Outcome] = []
         thread = threading.Thread(
@@ -244,11 +244,11 @@ from conf.runtime.home import Home
 from conf.schema.study import Study
 from tasks.prepare import prepare
 from tasks.train.engine.client import TrialServer
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.spec import TrialSpec
 
 home, folder, server = map(Path, sys.argv[1:4])
-Engine(Home.open(home), slots=2, server=TrialServer.start(home / "log", (str(server),))).run(
+LocalEngine(Home.open(home), slots=2, server=TrialServer.start(home / "log", (str(server),))).run(
     TrialSpec.read(folder), folder
 )
 """
@@ -264,7 +264,7 @@ Engine(Home.open(home), slots=2, server=TrialServer.start(home / "log", (str(ser
 def test_the_drivers_death_ends_everything(
     also_the_server: bool,
     train_home: Home,
-    engine: Engine,
+    engine: LocalEngine,
     make_spec: MakeSpec,
     reference: TrialFolder,
     tmp_path: Path,
@@ -316,7 +316,7 @@ def test_settling_ends_what_still_runs(tmp_path: Path) -> None:
 
 
 def test_more_trials_than_slots_take_turns(
-    engine: Engine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, train_home: Home, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     outcomes: list[Outcome] = []
 
@@ -334,14 +334,14 @@ def test_more_trials_than_slots_take_turns(
 
 
 def test_what_a_trial_prints_goes_to_its_log(
-    engine: Engine, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     engine.run(make_spec("raise"), tmp_path)
     assert "ValueError: the model is broken" in (tmp_path / "log.txt").read_text()
 
 
 def test_a_trial_may_train_on_all_rows_and_keep_its_last_epoch(
-    engine: Engine, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     spec = make_spec(validation=None, keep="last", until=3)
     outcome = engine.run(spec, tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conf.runtime.errors import DenseError
 from tasks.train.engine.client import TrialServer, server_environment
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.folder import TrialFolder
 from tests.integration.train.conftest import MakeSpec
 
@@ -74,7 +74,7 @@ def test_a_server_that_cannot_start_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_trial_out_of_patience_is_complete_before_its_last_epoch(
-    engine: Engine, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     raw = make_spec().config.model_dump(mode="json")
     raw["train"] |= {"epochs": 30, "patience": 1, "lr": 1e-9}
@@ -86,7 +86,7 @@ def test_a_trial_out_of_patience_is_complete_before_its_last_epoch(
 
 
 def test_the_last_epoch_is_kept_where_the_specification_says_so(
-    engine: Engine, make_spec: MakeSpec, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     spec = make_spec(keep="last", until=3, also=[make_spec().validation])
     outcome = engine.run(spec, tmp_path)

@@ -24,7 +24,7 @@ from tasks.packaging.raw_rows import read_rows
 from tasks.packaging.records import Candidate
 from tasks.prepare import Prepared, prepare, test_path
 from tasks.train.engine.client import TrialServer
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.folder import TrialFolder
 from tasks.train.preflight import make_ready
 from tasks.train.spec import Result
@@ -62,8 +62,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture(scope="module")
-def engine(home: Home, server: TrialServer) -> Engine:
-    return Engine(home, slots=1, server=server)
+def engine(home: Home, server: TrialServer) -> LocalEngine:
+    return LocalEngine(home, slots=1, server=server)
 
 
 def config_of(way: str) -> TrialConfig:
@@ -85,7 +85,7 @@ def prepared(home: Home) -> Prepared:
     "way", [pytest.param(way, marks=() if way == "lora" else pytest.mark.long) for way in WAYS]
 )
 def test_resumed_equals_straight_through_and_what_is_served_answers_texts(
-    way: str, engine: Engine, prepared: Prepared, tmp_path: Path
+    way: str, engine: LocalEngine, prepared: Prepared, tmp_path: Path
 ) -> None:
     config = config_of(way)
     straight, parts = TrialFolder(tmp_path / "straight"), TrialFolder(tmp_path / "parts")
@@ -109,7 +109,7 @@ def test_resumed_equals_straight_through_and_what_is_served_answers_texts(
 
 @pytest.mark.long
 def test_a_divided_transformer_follows_the_same_trajectory(
-    engine: Engine, prepared: Prepared, tmp_path: Path
+    engine: LocalEngine, prepared: Prepared, tmp_path: Path
 ) -> None:
     given = study_of(dropout=0.0)
     given["train"] |= {"gradient_checkpointing": True, "clip": 1.0, "epochs": 2}

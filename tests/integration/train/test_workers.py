@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks.train.engine.engine import Engine
+from tasks.train.engine.local import LocalEngine
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 from tests.integration.train.conftest import EPOCHS, MakeSpec, assert_same
 
 
 def test_two_workers_give_what_none_give(
-    engine: Engine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
+    engine: LocalEngine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
 ) -> None:
     assert engine.run(make_spec(workers=2), tmp_path).outcome == "complete"
     assert_same(TrialFolder(tmp_path), reference)
@@ -22,7 +22,7 @@ def test_two_workers_give_what_none_give(
 
 @pytest.mark.parametrize("workers", [2, 0], ids=["with workers", "without"])
 def test_a_trial_may_go_on_with_another_number_of_workers(
-    workers: int, engine: Engine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
+    workers: int, engine: LocalEngine, make_spec: MakeSpec, reference: TrialFolder, tmp_path: Path
 ) -> None:
     first = engine.run(make_spec(workers=2 - workers, until=EPOCHS // 2), tmp_path)
     assert first.outcome == "paused"

@@ -11,11 +11,11 @@ from conf.runtime.home import Home
 from conf.schema.run import Resources
 from conf.schema.study import Study
 from flows.study.display import PlainDisplay
-from flows.study.engines import AnyEngine
 from flows.study.launch import StopSignal
 from flows.study.session import StudySession
 from tasks.prepare import Prepared
 from tasks.study.writer import OpenStudy
+from tasks.train.engine.engine import Engine
 from tasks.train.engine.outcome import Outcome
 from tasks.train.spec import Result, TrialSpec
 from tests.unit.study.examples import ME
@@ -56,5 +56,5 @@ def session_of(
     display = PlainDisplay()
     stop = StopSignal(display.print_line, is_set=stopping)
     with OpenStudy.open(home, study, ME, 0.0) as opened:
-        fake = cast(AnyEngine, engine or FakeEngine())
+        fake = cast(Engine, engine or FakeEngine())
         yield StudySession(home, opened, fake, display, stop, flow_run="a-run", data=data)
