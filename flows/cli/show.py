@@ -81,7 +81,7 @@ def show_trial(name: str, number: int) -> None:
     trial = found.trial
     reason = why(trial.cause, trial.message)
     if trial.broken:
-        reason = f"breaks {' and '.join(trial.broken)}"
+        reason = f"violates {' and '.join(trial.broken)}"
     cause = f" ({reason})" if reason else ""
     OUT.print(f"[bold]{name} trial {number}[/bold]  {trial.status}{cause}, from {trial.origin}")
     OUT.print(
@@ -208,7 +208,7 @@ def _mlflow() -> str:
 
 
 def _interval(found: Interval) -> str:
-    return f"{found.value:.4f} ({found.low:.4f} {words.DASH} {found.high:.4f})"
+    return f"{words.number(found.value)} ({words.interval(found.low, found.high)})"
 
 
 def _curve(curve: list[MetricLine]) -> Table:

@@ -18,6 +18,7 @@ from pydantic import Field
 from conf.runtime.allowed_paths import confined
 from conf.runtime.home import Home
 from tasks.registry.aliases import parse_model
+from tasks.report import format as words
 from tasks.scoring.score_files import score_files, score_table
 from tasks.track.store import mlflow_session
 
@@ -56,7 +57,7 @@ def evaluate(
             "file": one.place,
             "rows": one.rows,
             **{
-                name: f"{each.value:.4f} ({each.low:.4f} – {each.high:.4f})"
+                name: f"{words.number(each.value)} ({words.interval(each.low, each.high)})"
                 for name, each in one.metrics.items()
             },
         }

@@ -218,7 +218,7 @@ def trial_line(trial: Trial, progress: StudyProgress) -> str:
 def outcome_text(trial: Trial) -> str:
     """The outcome of a trial's last attempt, in a word or two."""
     if trial.broken:
-        return f"breaks {' and '.join(trial.broken)}"
+        return f"violates {' and '.join(trial.broken)}"
     if trial.status != "queued":
         return trial.status
     return "tried again" if trial.cause else "saved"

@@ -147,7 +147,7 @@ def no_champion(session: StudySession) -> str:
         first = broken[0]
         return (
             f"Ended without a champion: {len(broken)} trials came to an end and none keeps the "
-            f"constraints; the first (trial {first.number}) breaks {' and '.join(first.broken)}"
+            f"constraints; the first (trial {first.number}) violates {' and '.join(first.broken)}"
         )
     if failed is None:
         return "Ended without a champion: no trial came to an end"

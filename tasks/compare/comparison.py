@@ -13,6 +13,7 @@ from tasks.compare.side import ComparisonSide, flat
 from tasks.evaluate.evaluation import Interval
 from tasks.evaluate.paired import paired_difference, same_rows
 from tasks.evaluate.predictions import AnyPredictions, Predictions, read, select_predictions
+from tasks.report.format import number
 
 ABSENT = "–"
 
@@ -79,11 +80,11 @@ class Comparison:
         if score.a is None or score.b is None:
             return f"No {name} on both sides"
         if score.difference is None:
-            return f"{name} {score.a.value:.4f} against {score.b.value:.4f}"
+            return f"{name} {number(score.a.value)} against {number(score.b.value)}"
         if not score.better:
             return f"No difference in {name} beyond chance"
         ahead = self.a if score.better == "A" else self.b
-        return f"{ahead.name} is better: {name} by {abs(score.difference.value):.4f}"
+        return f"{ahead.name} is better: {name} by {number(abs(score.difference.value))}"
 
 
 def compare(a: ComparisonSide, b: ComparisonSide) -> Comparison:

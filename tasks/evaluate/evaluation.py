@@ -62,7 +62,7 @@ class ClassScores(EvaluationRecord):
 
 
 class Mistake(EvaluationRecord):
-    """A row that was taken for another class."""
+    """A misclassified row."""
 
     id: int
     target: int
@@ -91,7 +91,7 @@ class TextExample(EvaluationRecord):
 
 
 class Evaluation(EvaluationRecord):
-    """Everything that follows from the predictions of one trial on one part of the data."""
+    """Everything that follows from the predictions of one trial on one split of the data."""
 
     rows: int
     """Rows predicted."""
@@ -108,7 +108,7 @@ class Evaluation(EvaluationRecord):
     reliability: tuple[ReliabilityBin, ...] = ()
     """How often the model is right where it is so sure, from unsure to sure."""
     mistakes: tuple[Mistake, ...] = ()
-    """The rows that were taken for another class, the surest first."""
+    """The misclassified rows, most confident first."""
     signatures: dict[str, str] = {}
     """Metric name to what its value is to be quoted with."""
     worst: tuple[TextExample, ...] = ()

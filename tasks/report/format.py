@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from conf.schema.search import Scalar
 
 DASH = "–"
@@ -12,9 +14,21 @@ def name(metric: str) -> str:
     return metric.replace("_", " ").replace("f1", "F1")
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """A metric, with so many decimals."""
-    return DASH if value is None else f"{value:.{digits}f}"
+def number(value: float | None, digits: int | None = None) -> str:
+    """A metric, with the given number of decimals.
+
+    Without `digits`, five significant digits and at most four decimals: `0.9861`, `34.217`,
+    `128,450`; three significant digits below a thousandth: `4.21e-05`.
+    """
+    if value is None:
+        return DASH
+    size = abs(value)
+    if digits is not None:
+        return f"{value:.{digits}f}"
+    if not math.isfinite(value) or 0 < size < 0.001:
+        return f"{value:.3g}"
+    whole = math.floor(math.log10(size)) if size >= 1 else 0
+    return f"{value:,.{max(0, 4 - whole)}f}"
 
 
 def setting(value: Scalar) -> str:
@@ -28,12 +42,13 @@ def setting(value: Scalar) -> str:
 
 def interval(low: float | None, high: float | None) -> str:
     """The two ends of an interval."""
-    return "" if low is None or high is None else f"{low:.4f} {DASH} {high:.4f}"
+    return "" if low is None or high is None else f"{number(low)} {DASH} {number(high)}"
 
 
 def signed(value: float) -> str:
-    """A difference, its sign always shown."""
-    return f"{round(value, 4) + 0.0:+.4f}".replace("-", "−")  # + 0.0: no negative zero
+    """A difference, its sign always shown; below 1e-8 it counts as zero."""
+    size = 0.0 if abs(value) < 1e-8 else abs(value)
+    return f"{'−' if value < 0 < size else '+'}{number(size)}"
 
 
 def duration(seconds: float) -> str:

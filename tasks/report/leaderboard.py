@@ -174,7 +174,7 @@ def _columns(record: StudyRecord, rows: list[LeaderboardRow]) -> list[Leaderboar
 def outcome(row: LeaderboardRow) -> str:
     """How a trial ended, with the cause where there is one."""
     if row.violated:
-        return f"breaks {' and '.join(row.violated)}"
+        return f"violates {' and '.join(row.violated)}"
     return f"{row.status}: {row.cause}" if row.status == "failed" and row.cause else row.status
 
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from conf.runtime.atomic_write import write_atomically
+from tasks.report import format
 from tasks.report.view import Surroundings, view
 from tasks.study.reader import StudyRecord
 
@@ -43,6 +44,7 @@ def render(template: str, view: DataclassInstance) -> str:
     return environment.get_template(template).render(
         **{each.name: getattr(view, each.name) for each in fields(view)},
         script_json=script_json,
+        number=format.number,
         style=_source(environment, "style.css"),
         script=_source(environment, "page.js"),
         plotly=Markup(get_plotlyjs()),  # noqa: S704  the library's own file

@@ -44,7 +44,7 @@ def surroundings(
 
 
 def _ids(best: TrialRecord) -> list[int]:
-    """Rows of the validation part on which the best trial erred worst."""
+    """Rows of the validation split on which the best trial erred worst."""
     evaluation = best.evaluation
     return [] if evaluation is None else [row.id for row in evaluation.worst + evaluation.mistakes]
 

@@ -12,10 +12,13 @@ from conf.runtime import provenance
 from conf.schema.study import Study
 from data.card import DataCard, TableInputs
 from tasks.evaluate.ensemble_selection import select_ensemble
+from tasks.evaluate.evaluation import PREDICTIONS
+from tasks.evaluate.predictions import NumberPredictions, read
 from tasks.report import format as words
 from tasks.report import reproduce
 from tasks.report.figures import base
 from tasks.report.figures.parallel_coordinates import parallel
+from tasks.report.figures.regression import regression_figures
 from tasks.report.leaderboard import LeaderboardRow, leaderboard
 from tasks.report.sections import head
 from tasks.report.sections.board import (
@@ -72,7 +75,7 @@ class Surroundings:
     examples: Mapping[int, str] = field(default_factory=dict)
     """Id of a validation row on which the best trial erred to its text, its numbers, or its picture
     as a PNG in base64."""
-    sheet_caption: str = "Some rows of the training part"
+    sheet_caption: str = "Some rows of the training split"
     tracking_uri: str = ""
     versions: Mapping[str, str] = field(default_factory=provenance.versions)
 
@@ -177,17 +180,18 @@ def view(record: StudyRecord, around: Surroundings) -> StudyPage:
 
 
 def _ensemble(record: StudyRecord) -> str:
-    """What the trials would reach together; empty where nothing can be averaged."""
+    """Score of the best ensemble of the trials; empty if their predictions cannot be averaged."""
     found = select_ensemble(record.complete(), record.study.evaluate)
     if found is None:
         return ""
     if len(found.weights) < 2:
         return f"none of the trials is better than trial {next(iter(found.weights))} alone"
     shares = ", ".join(f"{number} ({share:.0%})" for number, share in found.weights.items())
+    objective = words.name(record.study.evaluate.objective)
     return (
-        f"trials {shares} together reach {words.name(record.study.evaluate.objective)} "
-        f"{found.value:.4f} on the validation part that they were picked on, the best alone "
-        f"{found.single:.4f}; `dense ensemble {record.study.name}` makes one model of them"
+        f"trials {shares} together reach {objective} {words.number(found.value)} on the validation "
+        f"split that they were selected on, the best one alone {words.number(found.single)}; "
+        f"`dense ensemble {record.study.name}` makes one model of them"
     )
 
 
@@ -235,9 +239,18 @@ def _figures(
         found["confusion"] = base.confusion(
             evaluation.confusion, class_names(card, len(evaluation.confusion))
         )
+    if (numbers := _numbers(best)) is not None:
+        found |= regression_figures(numbers)
     if evaluation and evaluation.reliability:
         found["reliability"] = base.reliability(evaluation.reliability)
     return found
+
+
+def _numbers(best: TrialRecord) -> NumberPredictions | None:
+    """The best trial's saved predictions, if it predicts numbers."""
+    path = best.path / PREDICTIONS
+    predictions = read(path) if best.study.data.task == "regression" and path.exists() else None
+    return predictions if isinstance(predictions, NumberPredictions) else None
 
 
 def _facts(record: StudyRecord, around: Surroundings) -> list[tuple[str, str]]:

@@ -82,7 +82,7 @@ def _by_chance(chance: Sequence[float], low: float, high: float) -> dict[str, An
     return {
         "type": "scatter", "mode": "lines", "name": "random search, by the model",
         "x": list(range(len(chance))), "y": [min(max(value, low), high) for value in chance],
-        "hovertemplate": "random search after %{x} trials: %{y:.4f}<extra></extra>",
+        "hovertemplate": "random search after %{x} trials: %{y:.5~g}<extra></extra>",
         "line": {"color": "$muted", "width": 1.5, "dash": "dot"},
     }  # fmt: skip
 
@@ -158,7 +158,7 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure
         "z": np.sqrt(shares).round(4).tolist(), "zmin": 0, "zmax": 1,
         "colorscale": [[0, "$tint"], [1, "$accent"]],
         "customdata": counts.astype(int).tolist(),
-        "hovertemplate": "%{customdata} of %{y} taken for %{x}<extra></extra>",
+        "hovertemplate": "%{customdata} of %{y} predicted as %{x}<extra></extra>",
     }  # fmt: skip
     layout: dict[str, Any] = {
         "xaxis": {"title": {"text": "predicted"}, "type": "category", "showgrid": False,
@@ -184,8 +184,8 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure
 
 
 def reliability(bins: Sequence[ReliabilityBin]) -> Figure:
-    """How often the model is right by how sure it is; on the diagonal it can be believed."""
-    sure = {"type": "scatter", "mode": "lines", "name": "as sure as right", "hoverinfo": "skip",
+    """Reliability diagram: accuracy by confidence; a calibrated model lies on the diagonal."""
+    sure = {"type": "scatter", "mode": "lines", "name": "perfectly calibrated", "hoverinfo": "skip",
             "x": [0, 1], "y": [0, 1], "line": {"color": "$line", "width": 1.5}}  # fmt: skip
     most = max(each.rows for each in bins)
     found = {
@@ -193,7 +193,7 @@ def reliability(bins: Sequence[ReliabilityBin]) -> Figure:
         "x": [round(each.confidence, 4) for each in bins],
         "y": [round(each.accuracy, 4) for each in bins],
         "customdata": [each.rows for each in bins],
-        "hovertemplate": "%{customdata} rows, %{x:.2f} sure, %{y:.2f} right<extra></extra>",
+        "hovertemplate": "%{customdata} rows, confidence %{x:.2f}, %{y:.0%} right<extra></extra>",
         "line": {"color": "$accent", "width": 1.5},
         "marker": {
             "color": "$accent", "size": [5 + round(13 * (b.rows / most) ** 0.5, 1) for b in bins],
@@ -202,8 +202,8 @@ def reliability(bins: Sequence[ReliabilityBin]) -> Figure:
     return {
         "data": [sure, found],
         "layout": {
-            "xaxis": {"title": {"text": "how sure"}, "range": [-0.02, 1.04]},
-            "yaxis": {"title": {"text": "how often right"}, "range": [-0.04, 1.06]},
+            "xaxis": {"title": {"text": "confidence"}, "range": [-0.02, 1.04]},
+            "yaxis": {"title": {"text": "accuracy"}, "range": [-0.04, 1.06]},
             "showlegend": False,
         },
     }
@@ -245,7 +245,7 @@ def _curve(
         "x": [epoch for epoch, _ in points], "y": [value for _, value in points],
         "line": {"color": colour, "width": width}, "showlegend": legend,
         "marker": {"color": colour},
-        "hovertemplate": f"trial {number}, epoch %{{x}}: %{{y:.4f}}<extra></extra>",
+        "hovertemplate": f"trial {number}, epoch %{{x}}: %{{y:.5~g}}<extra></extra>",
     }  # fmt: skip
 
 

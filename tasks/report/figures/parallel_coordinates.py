@@ -105,7 +105,7 @@ def _setting_axis(name: str, key: str, dimension: Range | Choices) -> Axis:
 
 def _objective_axis(rows: Sequence[LeaderboardRow], objective: str, sign: float) -> Axis:
     low, high = readable_range([row.value for row in rows if row.value is not None], sign)
-    ticks = tuple((i / 4, f"{low + i / 4 * (high - low):.3f}") for i in range(5))
+    ticks = tuple((i / 4, format.setting(low + i / 4 * (high - low))) for i in range(5))
     return Axis(objective, None, ticks, None, low, high)
 
 

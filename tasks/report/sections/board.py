@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from conf.schema.search import Choices, Range
 from tasks.report import format as words
 from tasks.report.figures.base import readable_range
 from tasks.report.leaderboard import LeaderboardRow, measured, outcome, settings, short
@@ -14,6 +15,7 @@ from tasks.study.reader import StudyRecord
 
 SHOWN_ROWS = 20
 MOST_ROWS = 1_000
+MOST_SETTINGS = 6
 MOST_NAMED_FAILURES = 12
 
 
@@ -32,6 +34,8 @@ class BoardLine:
     measures: list[str]
     cells: list[str]
     """Searched settings, in the order of the columns."""
+    others: str
+    """The trial's settings that have no column: `depth 6, leaves 31`."""
     seconds: str
     outcome: str
 
@@ -44,7 +48,9 @@ class BoardSection:
     front: int
     """Trials on the Pareto front; 0 with a single objective."""
     settings: list[tuple[str, str]]
-    """Dotted key and short name of each searched setting."""
+    """Dotted key and short name of each searched setting that has a column."""
+    others: bool
+    """Whether there are settings without a column."""
     rows: list[BoardLine]
     shown: int
     left_out: int
@@ -65,7 +71,10 @@ class FailureCause:
 class _Columns:
     """What the cells of a line need to know about the whole table."""
 
+    names: Mapping[str, str]
+    """Dotted key to short name of each searched setting."""
     keys: Sequence[str]
+    """Settings that have a column."""
     measures: Sequence[str]
     front: frozenset[int]
     low: float
@@ -80,17 +89,30 @@ class _Columns:
 
 def board_section(record: StudyRecord, rows: Sequence[LeaderboardRow]) -> BoardSection:
     """The leaderboard of a study, cut after `MOST_ROWS` trials."""
-    keys, front = settings(record), frozenset(pareto_trials(record))
+    names, keys = short(settings(record)), with_column(record.study.search.space)
+    front = frozenset(pareto_trials(record))
     ends = [end for row in rows for end in (row.low, row.high, row.value) if end is not None]
-    columns = _Columns(keys, measured(record), front, *readable_range(ends, record.state.sign))
+    scale = readable_range(ends, record.state.sign)
+    columns = _Columns(names, keys, measured(record), front, *scale)
     return BoardSection(
         measures=measured(record),
         front=len(front),
-        settings=[(key, short(keys)[key]) for key in keys],
+        settings=[(key, names[key]) for key in keys],
+        others=len(keys) < len(names),
         rows=[_line(row, columns) for row in rows[:MOST_ROWS]],
         shown=SHOWN_ROWS,
         left_out=max(0, len(rows) - MOST_ROWS),
     )
+
+
+def with_column(space: Mapping[str, Range | Choices]) -> list[str]:
+    """The settings that have a column of their own.
+
+    Settings of one model family (`when`) are empty for all other trials, so they share a column,
+    as do those beyond `MOST_SETTINGS`.
+    """
+    always = [key for key, dimension in space.items() if not dimension.when]
+    return always[:MOST_SETTINGS]
 
 
 def _line(row: LeaderboardRow, columns: _Columns) -> BoardLine:
@@ -108,6 +130,11 @@ def _line(row: LeaderboardRow, columns: _Columns) -> BoardLine:
             for name in columns.measures
         ],
         cells=[words.setting(row.values[k]) if k in row.values else "" for k in columns.keys],
+        others=", ".join(
+            f"{name} {words.setting(row.values[key])}"
+            for key, name in columns.names.items()
+            if key in row.values and key not in columns.keys
+        ),
         seconds=words.duration(row.seconds),
         outcome=outcome(row),
     )

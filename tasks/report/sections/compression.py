@@ -1,4 +1,4 @@
-"""Section "Made small": objective, size and latency of each compression recipe."""
+"""Section "Compression": objective, size and latency of each compression recipe."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def compression_section(folder: Path | None, sign: float) -> CompressionSection 
         rows=[_row(each, found) for each in found.rows],
         objective=words.name(found.objective),
         why=found.why,
-        test=f"{test.value:.4f} ({words.interval(test.low, test.high)})" if test else "",
+        test=f"{words.number(test.value)} ({words.interval(test.low, test.high)})" if test else "",
         figures={
             "small-size": _figure(found, sign, SIZE, [row.size_mb for row in found.rows]),
             "small-latency": _figure(
@@ -73,7 +73,7 @@ def _row(row: RecipeMeasurement, found: Tradeoff) -> RecipeLine:
         recipe=row.recipe,
         chosen=chosen,
         value=words.number(row.value),
-        loss="" if row.recipe == PLAIN else f"{row.loss:+.4f}",
+        loss="" if row.recipe == PLAIN else words.signed(row.loss),
         size=f"{row.size_mb:.2f}",
         times=[f"{t:.2f}" for n in (1, 32) for t in (row.latency[n].p50, row.latency[n].p95)],
         note="chosen" if chosen else "" if row.within else "loses too much",
@@ -100,7 +100,7 @@ def _figure(found: Tradeoff, sign: float, what: str, costs: Sequence[float]) -> 
             "textposition": [f"{sides[place]} center" for place in range(len(costs))],
             "cliponaxis": False,
             "hovertemplate": f"%{{text}}<br>%{{x:.3g}} {what}<br>"
-            "%{customdata:.4f}<extra></extra>",
+            "%{customdata:.5~g}<extra></extra>",
             "marker": {"size": 11, "color": [_colour(row, found) for row in found.rows],
                        "symbol": ["circle" if value == inside else "triangle-down"
                                   for value, inside in zip(values, shown, strict=True)],

@@ -126,7 +126,7 @@ def _scale(inputs: Inputs) -> str:
     if not isinstance(inputs, ImageInputs | TableInputs):
         return ""
     way = inputs.normalize or ""
-    return f"{way}, fitted on the training part" if way in ("standard", "robust") else way
+    return f"{way}, fitted on the training split" if way in ("standard", "robust") else way
 
 
 def _tokens(inputs: Inputs) -> str:

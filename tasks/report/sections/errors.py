@@ -1,4 +1,4 @@
-"""Sections "Where the best errs" and its mistakes: scores per class and the worst rows."""
+"""Sections on the errors of the best trial: scores by class and the worst rows."""
 
 from __future__ import annotations
 

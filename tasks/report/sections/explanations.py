@@ -132,7 +132,7 @@ def _columns(found: Explanation) -> list[tuple[str, str, float]]:
     return [
         (
             each.name,
-            f"{each.loss:+.4f} ± {each.deviation:.4f}",
+            f"{format.signed(each.loss)} ± {format.number(each.deviation)}",
             round(max(0.0, 100 * each.loss / most), 1),
         )
         for each in shown

@@ -43,7 +43,7 @@ def headline(record: StudyRecord, winner: CurrentChampion | None) -> str:
         return f"{value} {words.name(winner.objective)} on rows that the search never saw"
     if best := record.best:
         objective = words.name(record.study.evaluate.objective)
-        return f"{words.number(best.trial.value)} {objective} on the validation part"
+        return f"{words.number(best.trial.value)} {objective} on the validation split"
     return "No trial has an objective yet"
 
 
@@ -78,7 +78,7 @@ def ending(record: StudyRecord) -> str:
 
 
 def _champion(winner: CurrentChampion) -> list[Tile]:
-    """The objective on the test part, and one other metric."""
+    """The objective on the test split, and one other metric."""
     ordered = sorted(winner.test, key=lambda name: name != winner.objective)[:2]
     return [
         Tile(

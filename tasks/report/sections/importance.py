@@ -1,7 +1,8 @@
 """Importance of the searched settings for the objective and for the training time.
 
 The shares are Sobol total effects of the surrogate model, by the estimator of Jansen
-(doi:10.1016/S0010-4655(98)00154-4).
+(doi:10.1016/S0010-4655(98)00154-4); functional ANOVA of a surrogate (fANOVA) answers the same
+question (Hutter et al. 2014, proceedings.mlr.press/v32/hutter14.html).
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from tasks.suggest.analysis.importance import Importance, importance
 from tasks.suggest.problem import Problem
 
 TRUSTED = 0.25
-"""Below this share foretold, the model says little."""
+"""Share of the variance between held-out trials that a surrogate model must explain to be shown."""
 
 
 @dataclass(frozen=True)
 class FittedQuantity:
-    """What a model learnt of one quantity."""
+    """A surrogate model fitted to one quantity."""
 
     of: str
     """`accuracy`, `time of a trial`."""
@@ -34,7 +35,7 @@ class FittedQuantity:
 
     @property
     def trusted(self) -> bool:
-        """Whether the model foretells enough to show what it expects."""
+        """Whether the model explains enough of held-out trials to be shown."""
         return self.importance.predictivity >= TRUSTED
 
 
@@ -44,13 +45,14 @@ class ImportanceBars:
 
     of: str
     bars: list[tuple[str, str, int]]
-    """Setting, its share as text, and in whole per cent."""
+    """Setting, its share as text, and in whole per cent; empty if the model predicts too little to
+    rely on it."""
     note: str
-    """What they rest on, and how far to trust them."""
+    """The model behind the bars, and how well it predicts."""
 
 
 def fitted_quantities(record: StudyRecord) -> list[FittedQuantity]:
-    """Of the objective, then of the time; of what too little is known there is none."""
+    """Surrogate models of the objective and of the time; one with too few results is left out."""
     if not record.study.search.space:
         return []
     problem = Problem.of(
@@ -59,7 +61,7 @@ def fitted_quantities(record: StudyRecord) -> list[FittedQuantity]:
         direction=record.state.direction,
         observations=observations(record.state),
     )
-    # Rungs apart: losses are as if all had trained in full.
+    # Losses at lower rungs are converted to what full training would give.
     losses = problem.losses(problem.observations)
     scored = [(o.values, losses[o.number]) for o in problem.observations if o.number in losses]
     timed = [
@@ -68,15 +70,15 @@ def fitted_quantities(record: StudyRecord) -> list[FittedQuantity]:
         if o.seconds and o.outcome == "complete"
     ]
     objective, seed = words.name(record.study.evaluate.objective), record.study.seed
-    found = []
+    fitted = []
     for of, results in ((objective, scored), ("time of a trial", timed)):
         generator = np.random.default_rng([seed, len(results)])
         if (model := fit_model(problem.space, results, generator)) is not None:
-            found.append(FittedQuantity(of, model, importance(model, generator)))
-    return found
+            fitted.append(FittedQuantity(of, model, importance(model, generator)))
+    return fitted
 
 
-def shown_importance(record: StudyRecord, learned: list[FittedQuantity]) -> list[ImportanceBars]:
+def shown_importance(record: StudyRecord, fitted: list[FittedQuantity]) -> list[ImportanceBars]:
     """Bars for each quantity."""
     names = short(settings(record))
     return [
@@ -85,17 +87,20 @@ def shown_importance(record: StudyRecord, learned: list[FittedQuantity]) -> list
             [
                 (names[key], f"{100 * min(share, 1.0):.0f} %", round(100 * min(share, 1.0)))
                 for key, share in each.importance.shares.items()
+                if each.trusted
             ],
             _note(each),
         )
-        for each in learned
+        for each in fitted
     ]
 
 
-def _note(lesson: FittedQuantity) -> str:
-    share = max(lesson.importance.predictivity, 0.0)
-    rests = (
-        f"From a model of {words.count(lesson.importance.results, 'trial')}, which foretells "
-        f"{100 * share:.0f} % of the differences between trials that it was not told of"
+def _note(fitted: FittedQuantity) -> str:
+    share = max(fitted.importance.predictivity, 0.0)
+    basis = (
+        f"From a surrogate model of {words.count(fitted.importance.results, 'trial')}, which "
+        f"explains {100 * share:.0f} % of the variance between held-out trials"
     )
-    return f"{rests}." if lesson.trusted else f"{rests}: too little to rely on the bars."
+    if fitted.trusted:
+        return f"{basis}."
+    return f"{basis}: too little to tell which settings matter."

@@ -15,7 +15,14 @@ from tasks.report.page import write_page
 from tasks.report.view import Surroundings
 from tests.cards import as_card
 from tests.integration.report.browser import CHROMIUM, Browser
-from tests.unit.report.made import CARD, contact_sheet, crowned, made_home, made_study
+from tests.unit.report.made import (
+    CARD,
+    contact_sheet,
+    crowned,
+    made_home,
+    made_regression,
+    made_study,
+)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
 
@@ -58,6 +65,31 @@ def test_it_is_drawn_without_complaint_or_request(
     assert browser.value("getComputedStyle(document.body).backgroundColor") == (
         "rgb(17, 19, 23)" if dark else "rgb(246, 246, 244)"
     )
+
+
+OUTSIDE = """[...document.querySelectorAll('.plot, .main-svg, table, ul, dl, pre, img')]
+    .filter(each => !each.closest('.scroll') && !each.closest('.columns'))
+    .filter(each => each.getBoundingClientRect().width)
+    .filter(each => {
+        const card = (each.closest('section') || document.body).getBoundingClientRect();
+        const box = each.getBoundingClientRect();
+        return box.right > card.right || box.left < card.left;
+    }).map(each => each.tagName + each.id).join()"""
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_nothing_leaves_its_card_on_a_narrow_screen(
+    kind: str, page: Path, browser: Browser, tmp_path: Path
+) -> None:
+    path = page if kind == "classification" else write_page(made_regression(made_home(tmp_path)))
+    browser.open(path, width=1280)
+    for width in (390, 320):  # narrowed while it is open
+        browser.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=844, deviceScaleFactor=1, mobile=True,
+        )  # fmt: skip
+        assert browser.wait(f"document.documentElement.clientWidth === {width}", 10)
+        assert browser.wait(f"{OUTSIDE} === ''", 10), browser.value(OUTSIDE)
 
 
 def test_plots_follow_the_colour_scheme(page: Path, browser: Browser) -> None:

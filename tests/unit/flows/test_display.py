@@ -110,7 +110,7 @@ def test_it_says_what_is_going_on_before_there_is_a_trial() -> None:
         ),
         (
             trial_of(7, "complete", 0.9, 8.0, broken=("latency_ms <= 20",)),
-            "12/16  trial 7         8.0 s  accuracy 0.9000  breaks latency_ms <= 20",
+            "12/16  trial 7         8.0 s  accuracy 0.9000  violates latency_ms <= 20",
         ),
     ],
     ids=["best", "complete", "paused", "failed", "saved", "retried", "constraint"],

@@ -16,11 +16,12 @@ from conf.runtime.home import Home
 from conf.schema.search import Choices
 from conf.schema.study import Study
 from tasks.evaluate.evaluation import evaluate
-from tasks.evaluate.predictions import Predictions, write
+from tasks.evaluate.predictions import NumberPredictions, Predictions, write
 from tasks.study import events
 from tasks.study.identity import JOURNAL_FILE, STUDY_FILE, study_json
 from tasks.study.journal import Journal
 from tasks.study.reader import StudyRecord
+from tasks.suggest.optimizer import Optimizer
 from tasks.train.folder import MetricLine, TrialFolder, as_text
 
 START = 1_790_000_000.0
@@ -72,6 +73,39 @@ def made_study(
         lines[-1] = lines[-1].model_copy(update=ends(number))
         journal.append(*lines)
     journal.append(events.Stopped(reason="trials", time=START + 400))
+    journal.close()
+    return StudyRecord.read(home, study.name)
+
+
+def made_regression(home: Home, trials: int = 12) -> StudyRecord:
+    """A study of a numeric target over several model families, read back."""
+    study = load_study("diabetes", [f"search.trials={trials}"])
+    folder = home.study(study.name)
+    folder.mkdir(parents=True)
+    (folder / STUDY_FILE).write_text(study_json(study))
+    journal, _, _ = Journal.open(folder / JOURNAL_FILE)
+    random = np.random.default_rng(1)
+    targets = random.gamma(4, 40, ROWS)
+    space = study.model_dump(mode="json")["search"]["space"]
+    for asked in Optimizer(space, strategy="random").ask(trials):
+        values = values_of(study, study.trial_config) if asked.number == 0 else dict(asked.values)
+        config = apply_values(study.trial_config, values)
+        digest = trial_digest(config)
+        path = TrialFolder(home.trial(study.name, asked.number, digest))
+        path.path.mkdir(parents=True)
+        predicted = targets + random.normal(0, 0.2 + 0.02 * asked.number, ROWS) * targets
+        write(path.predictions, NumberPredictions(np.arange(ROWS), targets, predicted))
+        value = evaluate(path.path, config).value
+        number, begin = asked.number, START + asked.number * 20.0
+        suggestion = events.Suggested(number=number, values=values, digest=digest, origin="random")
+        journal.append(
+            events.Asked(batch=number, first=number, suggestions=(suggestion,), time=begin),
+            events.Attempt(number=number, attempt=1, until=1, time=begin + 1),
+            events.Finished(
+                number=number, attempt=1, outcome="complete", value=value, epochs=1,
+                seconds=5 + random.random(), time=begin + 15,
+            ),
+        )  # fmt: skip
     journal.close()
     return StudyRecord.read(home, study.name)
 

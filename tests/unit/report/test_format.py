@@ -24,6 +24,17 @@ def test_settings(value: object, text: str) -> None:
     assert format.setting(value) == text  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.98614, "0.9861"), (0.0, "0.0000"), (34.21678, "34.217"), (987.654321, "987.65"),
+     (128449.61, "128,450"), (4.2123e-5, "4.21e-05"), (-12.5, "-12.500"), (None, "–"),
+     (float("inf"), "inf")],
+)  # fmt: skip
+def test_metrics_have_sensible_digits(value: float | None, text: str) -> None:
+    assert format.number(value) == text
+
+
 def test_a_difference_has_its_sign() -> None:
+    assert format.signed(-1250.126) == "−1,250.1"
     assert (format.signed(0.01), format.signed(-0.01)) == ("+0.0100", "−0.0100")
     assert format.signed(-1e-9) == "+0.0000"

@@ -59,7 +59,7 @@ def test_what_breaks_a_constraint_has_no_place_and_says_why(several: StudyRecord
     assert [row.trial for row in broken] == [14]
     assert broken[0].place is None and broken[0].value is None
     last = next(row for row in as_records(several) if row["trial"] == "14")
-    assert last["outcome"] == "breaks latency_ms <= 20" and last["latency_ms"] == "20"
+    assert last["outcome"] == "violates latency_ms <= 20" and last["latency_ms"] == "20"
 
 
 def test_the_page_draws_the_front(several: StudyRecord) -> None:
@@ -82,4 +82,4 @@ def test_where_nothing_keeps_the_constraints_nobody_is_best(home: Home) -> None:
     broken = {"measures": {"latency_ms": 99.0}, "broken": ("latency_ms <= 20",)}
     record = made_study(home, trials=4, failed=(), evaluate=EVALUATE, ends=lambda n: broken)
     assert record.best is None and pareto_trials(record) == []
-    assert "breaks latency_ms &lt;= 20" in page(record)
+    assert "violates latency_ms &lt;= 20" in page(record)

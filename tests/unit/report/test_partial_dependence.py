@@ -61,7 +61,7 @@ def test_where_too_little_is_known_nothing_is_drawn(record: StudyRecord) -> None
 
 def test_the_page_shows_them(large: StudyRecord) -> None:
     text = page(large)
-    assert "What to expect of a setting" in text and "random search, by the model" in text
+    assert "Partial dependence" in text and "random search, by the model" in text
     assert '<i class="bad"></i>failed' in text
 
 

@@ -16,7 +16,7 @@ from tasks.report.view import StudyPage
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-ASSETS = {"script_json", "style", "script", "plotly"}
+ASSETS = {"number", "script_json", "style", "script", "plotly"}
 """What `render` adds to every page."""
 
 
