@@ -1,6 +1,6 @@
-"""The `dense` command: thin over the flows, and quick to answer.
+"""The `dense` command line.
 
-Nothing heavy is imported here, nor by the modules of its commands.
+To start quickly, neither this module nor those of the commands import heavy libraries.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def options(
 _debug = False
 
 NAMED_FILE = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-"""Of a file that the user named. Any other trouble with files is the machine's."""
+"""Errors about a path that the user gave; any other `OSError` is a fault of the machine."""
 
 
 def main() -> None:
-    """Entry point: errors become one sentence and an exit code; SIGTERM is Ctrl-C."""
+    """Entry point: an error becomes one sentence and an exit code, SIGTERM acts as Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
@@ -50,15 +50,15 @@ def main() -> None:
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except OSError as error:
-        fail(of_a_file(error))
-    except Exception as error:  # a library's, or a mistake of ours: said in a sentence all the same
-        what = (str(error).strip().splitlines() or [""])[0][:300]
-        said = ": ".join(filter(None, (type(error).__name__, what)))
-        fail(DenseError(f"{said}; what was done is kept, run again; `dense --debug` says where"))
+        fail(file_error(error))
+    except Exception as error:  # of a library, or a bug of ours
+        first = (str(error).strip().splitlines() or [""])[0][:300]
+        message = ": ".join(filter(None, (type(error).__name__, first)))
+        fail(DenseError(f"{message}; what was done is kept, run again; `dense --debug` says where"))
 
 
-def of_a_file(error: OSError) -> DenseError:
-    """The sentence about a file."""
+def file_error(error: OSError) -> DenseError:
+    """The error of the command for an `OSError`, with the path."""
     name = str(error.filename or "")
     if error.errno == errno.ENAMETOOLONG:
         return BadInput(
@@ -70,7 +70,7 @@ def of_a_file(error: OSError) -> DenseError:
 
 
 def fail(error: DenseError) -> None:
-    """Print the sentence, or the traceback with `--debug`, and end with the error's exit code."""
+    """Print the message, or the traceback with `--debug`, and exit with the code of the error."""
     if _debug:
         raise error
     print(f"dense: {error}", file=sys.stderr)

@@ -1,1 +1,1 @@
-"""The commands of `dense`, a module a theme; each imports what it needs when it is called."""
+"""The commands of `dense`, one module per topic; each command imports its code when called."""

@@ -1,4 +1,4 @@
-"""Arguments that several commands take."""
+"""Arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ ModelArgument = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A study or registered model, for its champion; digits@small, digits@3: a version.",
+        help="A study or registered model (its champion), or a version: digits@small, digits@3.",
     ),
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[path=value ...]", help="Settings that replace the file's."),
+    typer.Argument(metavar="[path=value ...]", help="Settings that override the file."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line of stdout.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line of stdout.")
+]

@@ -1,4 +1,4 @@
-"""A study's champion: answers, scores, watches, is made small, changes."""
+"""Commands for a study's champion: score, predict, monitor, compress, ensemble, promote."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def evaluate(
     ],
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metric", help="Instead of the study's own; may be given several times."),
+        typer.Option("--metric", help="Metric to compute instead of the study's own; repeatable."),
     ] = None,
 ) -> None:
-    """Score a registered model on files of rows with their targets."""
+    """Score a registered model on files with targets."""
     from flows.cli.evaluate import evaluate
 
     evaluate(study, files, metrics or ())
@@ -38,13 +38,16 @@ def predict(
         typer.Argument(metavar="FILE", help=".csv, .parquet, .jsonl, .npy, an image, or a folder."),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="A .csv, .jsonl or .parquet; CSV is printed else.")
+        Path | None,
+        typer.Option(
+            "--out", help="Output file: .csv, .jsonl or .parquet. Default: CSV on stdout."
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse the file if one row cannot be answered.")
     ] = False,
 ) -> None:
-    """Answer the rows of a file by a registered model."""
+    """Predict the rows of a file with a registered model."""
     from flows.cli.model import predict
 
     predict(study, file, out, strict=strict)
@@ -57,7 +60,8 @@ def monitor(
         Path, typer.Argument(metavar="PATH", help="A file of rows, or a folder that receives them.")
     ],
     again: Annotated[
-        bool, typer.Option("--all", help="Read every file of the folder, also those read before.")
+        bool,
+        typer.Option("--all", help="Read every file of the folder, including those read before."),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -74,11 +78,11 @@ def compress(
         list[str] | None,
         typer.Argument(
             metavar="[RECIPE...]",
-            help="int8, onnx, onnx-int8, prune, narrow, distill; the study's own else.",
+            help="int8, onnx, onnx-int8, prune, narrow, distill. Default: the study's own.",
         ),
     ] = None,
 ) -> None:
-    """Make the study's champion small: measure recipes, register the chosen one as `small`."""
+    """Compress the champion: measure recipes and register the chosen one as `small`."""
     from flows.cli.compress import compress
 
     compress(study, recipes or ())
@@ -86,7 +90,7 @@ def compress(
 
 @app.command()
 def ensemble(study: NameArgument) -> None:
-    """Make one model of the study's best trials, score it, and register it as `ensemble`."""
+    """Combine the study's best trials into one model, score and register it as `ensemble`."""
     from flows.cli.ensemble import ensemble
 
     raise typer.Exit(ensemble(study))
@@ -96,10 +100,10 @@ def ensemble(study: NameArgument) -> None:
 def promote(
     study: NameArgument,
     version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="The newest candidate when absent.")
+        str | None, typer.Argument(metavar="[VERSION]", help="Default: the newest candidate.")
     ] = None,
 ) -> None:
-    """Make a registered version the champion, whatever the gate said."""
+    """Make a registered version the champion, regardless of the gate."""
     from flows.cli.model import promote
 
     promote(study, version)
@@ -107,7 +111,7 @@ def promote(
 
 @app.command()
 def rollback(study: NameArgument) -> None:
-    """Make the version before the present champion the champion again."""
+    """Make the previous champion the champion again."""
     from flows.cli.model import rollback
 
     rollback(study)

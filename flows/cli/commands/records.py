@@ -1,4 +1,4 @@
-"""What studies leave behind: compared, repeated, packed, written anew, cleaned up."""
+"""Commands for the records of studies: sync, compare, replay, export, import, clean."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ def compare(
     first: Annotated[
         str, typer.Argument(metavar="A", help="A study, a trial (digits/3) or digits@champion.")
     ],
-    second: Annotated[str, typer.Argument(metavar="B", help="What it is compared with.")],
+    second: Annotated[
+        str, typer.Argument(metavar="B", help="The study, trial or champion to compare it with.")
+    ],
 ) -> None:
-    """Compare two studies, two trials or two champions; also as a page."""
+    """Compare two studies, trials or champions, in the terminal and as a page."""
     from flows.cli.compare import show_comparison
 
     show_comparison(first, second)
@@ -36,9 +38,11 @@ def compare(
 @app.command()
 def clean(
     days: Annotated[
-        float, typer.Option(min=0.0, help="Keep what was used in so many days before now.")
+        float, typer.Option(min=0.0, help="Keep what was used in the last DAYS days.")
     ] = 1.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be removed.")
+    ] = False,
 ) -> None:
     """Remove prepared data and fetched assets that no study uses."""
     from flows.cli.clean import clean
@@ -52,10 +56,11 @@ def replay(
         str, typer.Argument(metavar="STUDY", help="A study that ran, or the id of a run in MLflow.")
     ],
     number: Annotated[
-        int | None, typer.Argument(metavar="[N]", min=0, help="The champion when absent.")
+        int | None,
+        typer.Argument(metavar="[N]", min=0, help="Trial number. Default: the champion."),
     ] = None,
 ) -> None:
-    """Train a trial or the champion again, and say whether every bit is the same."""
+    """Train a trial or the champion again and check that the result is bit-identical."""
     from flows.cli.replay import replay
 
     raise typer.Exit(replay(study, number))
@@ -65,11 +70,14 @@ def replay(
 def export_(
     study: NameArgument,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The archive; STUDY.tar.gz here when absent.")
+        Path | None, typer.Option("--out", help="Path of the archive. Default: STUDY.tar.gz.")
     ] = None,
-    data: Annotated[bool, typer.Option("--data", help="With the prepared data.")] = False,
+    data: Annotated[bool, typer.Option("--data", help="Include the prepared data.")] = False,
     weights: Annotated[
-        bool, typer.Option("--weights", help="With the trials' weights, not the champion's alone.")
+        bool,
+        typer.Option(
+            "--weights", help="Include the weights of all trials, not only of the champion."
+        ),
     ] = False,
 ) -> None:
     """Pack a study into one archive: configuration, record, card, report, environment."""
@@ -80,7 +88,7 @@ def export_(
 
 @app.command("import")
 def import_(archive: Annotated[Path, typer.Argument(metavar="ARCHIVE")]) -> None:
-    """Restore a study from an archive, every file checked."""
+    """Restore a study from an archive and verify every file."""
     from flows.cli.archive import import_study
 
     import_study(archive)

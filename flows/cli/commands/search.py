@@ -1,4 +1,4 @@
-"""Studies: run, continue, look at, stop."""
+"""Commands for studies: create, check, run, inspect, stop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ app = typer.Typer()
 def run(
     study: StudyArgument,
     overrides: Overrides = None,
-    more: Annotated[int, typer.Option(min=0, help="So many trials beyond the last target.")] = 0,
+    more: Annotated[int, typer.Option(min=0, help="Number of trials beyond the last target.")] = 0,
     json: Json = False,
 ) -> None:
     """Run a study, or continue it."""
@@ -35,7 +35,7 @@ def new(
         str | None, typer.Option("--target", metavar="COLUMN", help="The column to predict.")
     ] = None,
 ) -> None:
-    """Look at data and write a commented study for it."""
+    """Inspect data and write a commented study file for it."""
     from flows.cli.new import new_study
 
     new_study(name, data, target)
@@ -62,7 +62,7 @@ def enqueue(
         list[str], typer.Argument(metavar="key=value ...", help="Settings to try next.")
     ],
 ) -> None:
-    """Let a study try a configuration of yours next, also while it runs."""
+    """Enqueue a configuration as the next trial, even while the study runs."""
     from flows.cli.enqueue import enqueue
 
     print(enqueue(study, settings))
@@ -70,7 +70,7 @@ def enqueue(
 
 @app.command()
 def status(study: Annotated[str | None, typer.Argument(metavar="[STUDY]")] = None) -> None:
-    """Say where one study stands, or all of them."""
+    """Show the progress of one study, or of all."""
     from flows.cli.show import show_status
 
     show_status(study)
@@ -79,7 +79,9 @@ def status(study: Annotated[str | None, typer.Argument(metavar="[STUDY]")] = Non
 @app.command()
 def best(
     study: NameArgument,
-    yaml: Annotated[bool, typer.Option("--yaml", help="As a study file to start from.")] = False,
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print it as a study file to start from.")
+    ] = False,
 ) -> None:
     """Show the best configuration found."""
     from flows.cli.show import show_best
@@ -92,7 +94,7 @@ def show(
     study: NameArgument,
     number: Annotated[int | None, typer.Argument(metavar="[N]", min=0)] = None,
 ) -> None:
-    """Show a study's leaderboard, or one trial in full."""
+    """Show the leaderboard of a study, or the details of one trial."""
     from flows.cli.show import show_study, show_trial
 
     if number is None:

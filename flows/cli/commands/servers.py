@@ -1,4 +1,4 @@
-"""The servers of a home."""
+"""Commands for the servers of a home: up, down, ps."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ Port = Annotated[int, typer.Option(min=1, max=65_535)]
 def up(
     prefect_port: Port = 4200,
     mlflow_port: Port = 5000,
-    detach: Annotated[bool, typer.Option("--detach", help="In the background.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False,
     postgres: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Keep both servers' records in PostgreSQL, from now on."),
+        typer.Option(
+            metavar="URL", help="Store the records of both servers in this database from now on."
+        ),
     ] = None,
 ) -> None:
-    """Keep Prefect's and MLflow's servers and a worker with the deployments up."""
+    """Run the Prefect and MLflow servers and a worker for the deployments."""
     from flows.servers.programs import Ports
     from flows.servers.up import up
 
@@ -30,7 +32,7 @@ def up(
 
 @app.command()
 def down() -> None:
-    """End what `dense up` keeps up."""
+    """Stop the servers that `dense up` started."""
     from flows.servers.up import down
 
     down()
@@ -38,7 +40,7 @@ def down() -> None:
 
 @app.command()
 def ps() -> None:
-    """Say what is up, where, and whether it answers."""
+    """List the running servers, their addresses and their health."""
     from flows.servers.up import ps
 
     ps()
