@@ -9,10 +9,9 @@ from conf.runtime.home import Home
 from conf.schema.study import Study
 from flows.study.attempts import short_spec
 from tasks.prepare import Prepared
-from tasks.train.engine.capacity import slot_count, usable_cores, visible_gpus
+from tasks.train.engine.capacity import share_of, slot_count, usable_cores, visible_gpus
 from tasks.train.engine.client import TrialServer
 from tasks.train.engine.engine import Engine
-from tasks.train.engine.gpu_sharing import share_of
 from tasks.train.engine.local import LocalEngine
 from tasks.train.ray.engine import RayEngine
 from tasks.train.spec import Result

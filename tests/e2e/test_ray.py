@@ -34,11 +34,11 @@ def ray(cluster: Any) -> tuple[Any, tuple[str, ...]]:
     return cluster.add_node(**NODE), told
 
 
-def keepers() -> list[psutil.Process]:
+def actors() -> list[psutil.Process]:
     """The Ray workers that keep trial servers."""
     found = (p for p in psutil.process_iter() if "tasks.train.trial.server" in cmdline(p))
     parents = {parent.pid: parent for p in found if (parent := p.parent()) is not None}
-    return [p for p in parents.values() if "".join(cmdline(p)).startswith("ray::Keeper")]
+    return [p for p in parents.values() if "".join(cmdline(p)).startswith("ray::NodeActor")]
 
 
 def cmdline(process: psutil.Process) -> list[str]:
@@ -58,7 +58,7 @@ def test_a_node_and_a_worker_that_die_in_the_middle_lose_nothing(
     cluster.remove_node(node, allow_graceful=False)
     dense.until(lambda lines: len(of(lines, "finished")) >= 2)
     dense.until(lambda lines: lines[-1]["event"] == "attempt")
-    kill(keepers()[0])
+    kill(actors()[0])
     out, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     assert json.loads(out)["outcomes"]["complete"] == 4, "nothing else is printed"
@@ -80,8 +80,8 @@ def test_a_driver_killed_on_the_cluster_is_continued(
     process.communicate()
     dense.assert_no_process_left()
     deadline = time.monotonic() + 60
-    while keepers():
-        assert time.monotonic() < deadline, "the driver's death did not end its keepers"
+    while actors():
+        assert time.monotonic() < deadline, "the driver's death did not end its actors"
         time.sleep(0.2)
     dense.json("run", study, *told)
     assert "driver" in {line["by"] for line in of(dense.journal(), "interrupted")}

@@ -1,4 +1,7 @@
-"""What this machine has for trials, found out without touching a device."""
+"""How many trials fit on this machine and on one GPU, without initialising a device.
+
+The driver must not initialise CUDA: trials are forked after it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from conf.schema.run import Resources
+from tasks.train.spec import Result
 
 DEVICE_FILES = Path("/dev")
+SPARE = 0.1
+"""Share of the memory of a GPU that is left free."""
+HEADROOM = 0.25
+"""Extra memory allowed for trials that are wider, or have longer rows, than the measured one."""
+CONTEXT = 600 * 2**20
+"""Bytes of the CUDA context of a process, beside its tensors: an estimate, it differs by driver."""
 
 
 def visible_gpus(
@@ -36,7 +46,7 @@ def usable_cores() -> set[int]:
 
 
 def slot_count(resources: Resources, *, cores: int | None = None, gpus: int | None = None) -> int:
-    """Trials at once on this machine: as configured, else as many as its GPUs or cores hold.
+    """Trials at once on this machine: as configured, else as many as fit on its GPUs or cores.
 
     Args:
         resources: the study's.
@@ -50,3 +60,29 @@ def slot_count(resources: Resources, *, cores: int | None = None, gpus: int | No
     if gpus:
         return max(1, gpus // resources.devices * resources.share)
     return max(1, cores // (resources.threads * resources.devices))
+
+
+def fitting(held: int, total: int, most: int) -> int:
+    """Trials that fit on a GPU at once.
+
+    Args:
+        held: largest memory of the measured trial's tensors, in bytes.
+        total: memory of the GPU, in bytes.
+        most: upper limit, for instance what the processor can feed.
+
+    Returns:
+        At least 1.
+    """
+    each = held * (1.0 + HEADROOM) + CONTEXT
+    return max(1, min(int(total * (1.0 - SPARE) / each), most))
+
+
+def share_of(result: Result | None, most: int) -> int:
+    """Trials at once on a GPU, from the result of one that had it alone.
+
+    Returns:
+        1 if the trial failed or used no GPU: the study's own trials will report the cause.
+    """
+    if result is None or result.gpu_held is None or result.gpu_total is None:
+        return 1
+    return fitting(result.gpu_held, result.gpu_total, most)

@@ -1,4 +1,4 @@
-"""What is asked of a Ray cluster before a trial runs there: is it up, and what has room on it?"""
+"""Checks of a Ray cluster: whether it answers, and how many trials its nodes hold."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def need_ray() -> Any:
 
 
 def need_of(*, threads: int, devices: int, gpu_share: int, gpus: bool) -> dict[str, float]:
-    """What one trial takes of a node, in Ray's words."""
+    """The resources of one trial, as Ray names them."""
     need = {"CPU": float(threads * devices)}
     return need | {"GPU": devices / gpu_share} if gpus else need
 
 
 def places(node: Mapping[str, float], need: Mapping[str, float]) -> int:
-    """Trials that a node of these resources holds at once."""
+    """Trials that a node with these resources holds at once."""
     return min(int(node.get(name, 0.0) / amount + 1e-9) for name, amount in need.items())
 
 
@@ -64,8 +64,10 @@ def address_of(given: str) -> str | None:
 
 
 def unanswered(address: str | None) -> str:
-    """Why nobody answers there; empty if somebody does. Ray itself would try for minutes, and then
-    end the process."""
+    """Why no cluster answers at an address; empty if one does.
+
+    Checked first, because Ray would retry for minutes and then end the process.
+    """
     host, _, port = (address or "").rpartition(":")
     if not host or not port.isdecimal() or "/" in host:
         return ""
@@ -82,7 +84,7 @@ def gpu_numbers() -> list[str]:
 
 
 def cause_of(name: str) -> tuple[Cause, str]:
-    """Why an attempt was lost, by the name of Ray's error."""
+    """Cause and message of a lost attempt, from the name of Ray's error."""
     if name == "OutOfMemoryError":
-        return "oom", "its node ran out of memory, and Ray ended what kept its trials"
-    return "infrastructure", f"its node, or what kept the node's trials, is gone ({name})"
+        return "oom", "its node ran out of memory, and Ray ended the node actor"
+    return "infrastructure", f"its node or the node actor is gone ({name})"

@@ -1,4 +1,4 @@
-"""Trials on a Ray cluster: Ray chooses the node, the study's keeper on that node runs the trial.
+"""Trials on a Ray cluster: Ray chooses the node, and the node actor runs the trial.
 
 A placement group holds a trial's CPUs and GPUs on one node while it runs. Nothing is tried again by
 Ray: an attempt that is lost with its node is an outcome with a cause, as on one machine.
@@ -38,15 +38,15 @@ from tasks.train.ray.checks import (
     places,
     unanswered,
 )
-from tasks.train.ray.node_actor import LOCK_SECONDS, Keeper, complaint_about
+from tasks.train.ray.node_actor import LOCK_SECONDS, NodeActor, storage_error
 from tasks.train.spec import TrialSpec
 
 LOOK_SECONDS = 2.0
-"""How old what is known of the cluster's nodes may be."""
+"""Seconds after which the list of the cluster's nodes is read again."""
 OPEN_SECONDS = 120.0
-"""How long a node may take to start its keeper."""
+"""Seconds that a node may take to start its actor."""
 SPARE_CALLS = 8
-"""Calls that a keeper takes at once beside its trials."""
+"""Concurrent calls of a node actor beside its trials."""
 
 
 class RayEngine(Engine):
@@ -65,7 +65,7 @@ class RayEngine(Engine):
         self._home = home
         self._resources = resources
         self._model = model
-        self._keepers: dict[str, Any] = {}
+        self._actors: dict[str, Any] = {}
         self._nodes: tuple[float, dict[str, Node]] = (float("-inf"), {})
         self._stopping = False
         self._lock = threading.Lock()
@@ -79,7 +79,7 @@ class RayEngine(Engine):
                     f"resources: no node of the Ray cluster has {self._need()} for a trial; "
                     "lower resources.threads or resources.devices, or add nodes"
                 )
-            self._open_keepers()
+            self._open_actors()
         except BaseException:
             self.close()
             raise
@@ -104,8 +104,8 @@ class RayEngine(Engine):
                 if share is None:
                     return stopped()
                 node, gpus = share
-                if (keeper := self._keeper(node)) is not None:
-                    return self._run_on(node, keeper, spec, folder, gpus)
+                if (actor := self._actor(node)) is not None:
+                    return self._run_on(node, actor, spec, folder, gpus)
             time.sleep(LOOK_SECONDS)  # Ray has not noticed yet that the node is gone
 
     def use(self, resources: Resources) -> None:
@@ -121,20 +121,20 @@ class RayEngine(Engine):
     def stop(self, grace: float = GRACE_SECONDS) -> None:
         """End running trials after their current epoch; see `Engine.stop`."""
         self._stopping = True
-        for keeper in self._known():
-            keeper.stop.remote(grace)
+        for actor in self._known():
+            actor.stop.remote(grace)
 
     def kill(self) -> None:
         """Kill all running trials; see `Engine.kill`."""
         self._stopping = True
-        for keeper in self._known():
-            keeper.kill.remote()
+        for actor in self._known():
+            actor.kill.remote()
 
     def close(self) -> None:
         """End the study's part of the cluster, and with it every trial."""
         self._stopping = True
         if self._ray.is_initialized():
-            ends = [keeper.close.remote() for keeper in self._known()]
+            ends = [actor.close.remote() for actor in self._known()]
             if ends:
                 with contextlib.suppress(self._ray.exceptions.RayError):
                     self._ray.wait(ends, num_returns=len(ends), timeout=GRACE_SECONDS)
@@ -174,7 +174,7 @@ class RayEngine(Engine):
         write_atomically(self._marker, self._marker.name)
         if (
             FileLock.try_acquire(self._marker) is None
-            or not complaint_about(self._marker, self._marker.name) == ""
+            or not storage_error(self._marker, self._marker.name) == ""
         ):
             raise BadInput(
                 f"the home {self._home.path} lies on storage without locks; choose another"
@@ -203,36 +203,36 @@ class RayEngine(Engine):
                 self._nodes = (time.monotonic(), nodes)
             return nodes
 
-    # Keepers
+    # Node actors
 
     def _known(self) -> list[Any]:
         with self._lock:
-            return list(self._keepers.values())
+            return list(self._actors.values())
 
-    def _open_keepers(self) -> None:
-        """Start a keeper on every node, all at once."""
+    def _open_actors(self) -> None:
+        """Start a node actor on every node, all at once."""
         nodes = self._living().values()
-        begun = [(node.id, *self._begin_keeper(node)) for node in nodes]
+        begun = [(node.id, *self._begin_actor(node)) for node in nodes]
         accepted = [self._accept(*each) for each in begun]
         if not any(accepted):
-            raise DenseError("no node of the Ray cluster could start a keeper of trials; run again")
+            raise DenseError("no node of the Ray cluster could start a node actor; run again")
 
-    def _keeper(self, node: str) -> Any | None:
-        """The keeper of a node; of one that has joined the cluster since, or has lost its own, a
-        new one; None where none can be had."""
-        if (keeper := self._keepers.get(node)) is not None:
-            return keeper
+    def _actor(self, node: str) -> Any | None:
+        """The actor of a node, started if the node has joined the cluster or lost its actor; None
+        if the node cannot have one."""
+        if (actor := self._actors.get(node)) is not None:
+            return actor
         with self._opening:
             known = self._living().get(node)
-            if node not in self._keepers and known is not None:
-                self._accept(node, *self._begin_keeper(known))
-            return self._keepers.get(node)
+            if node not in self._actors and known is not None:
+                self._accept(node, *self._begin_actor(known))
+            return self._actors.get(node)
 
-    def _begin_keeper(self, node: Node) -> tuple[Any, Any]:
+    def _begin_actor(self, node: Node) -> tuple[Any, Any]:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        keeper = (
-            self._ray.remote(Keeper)
+        actor = (
+            self._ray.remote(NodeActor)
             .options(
                 num_cpus=0,
                 max_concurrency=node.most + SPARE_CALLS,
@@ -241,10 +241,10 @@ class RayEngine(Engine):
             )
             .remote(self._resources, self._model, node.most)
         )
-        return keeper, keeper.open.remote(self._marker, self._marker.name)
+        return actor, actor.open.remote(self._marker, self._marker.name)
 
-    def _accept(self, node: str, keeper: Any, answer: Any) -> bool:
-        """Whether a keeper has begun its work.
+    def _accept(self, node: str, actor: Any, answer: Any) -> bool:
+        """Whether a node actor has started.
 
         Raises:
             BadInput: its node does not share the home.
@@ -254,14 +254,14 @@ class RayEngine(Engine):
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error
         except self._ray.exceptions.RayError:
-            self._ray.kill(keeper)
+            self._ray.kill(actor)
             return False
         if complaint:
             raise BadInput(complaint)
         with self._lock:
-            self._keepers[node] = keeper
+            self._actors[node] = actor
         if self._stopping:
-            keeper.kill.remote()
+            actor.kill.remote()
         return True
 
     # Trials
@@ -303,12 +303,12 @@ class RayEngine(Engine):
         )
         return look.remote()
 
-    def _run_on(self, node: str, keeper: Any, spec: TrialSpec, folder: Path, gpus: Any) -> Outcome:
+    def _run_on(self, node: str, actor: Any, spec: TrialSpec, folder: Path, gpus: Any) -> Outcome:
         """One attempt on a node that has set a share aside."""
         try:
             if gpus is not None:
                 spec = spec.model_copy(update={"gpus": tuple(self._ray.get(gpus))})
-            outcome: Outcome = self._ray.get(keeper.run.remote(spec, folder))
+            outcome: Outcome = self._ray.get(actor.run.remote(spec, folder))
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error
         except self._ray.exceptions.RayError as error:
@@ -316,9 +316,9 @@ class RayEngine(Engine):
         return outcome
 
     def _lost(self, node: str, spec: TrialSpec, folder: Path, error: Exception) -> Outcome:
-        """The outcome of an attempt whose keeper is gone."""
+        """The outcome of an attempt whose actor is gone."""
         with self._lock:
-            self._keepers.pop(node, None)
+            self._actors.pop(node, None)
         left = settle(TrialFolder(folder), spec.attempt, spec.until, wait=LOCK_SECONDS)
         if left.outcome != "interrupted":
             return left

@@ -1,4 +1,4 @@
-"""What a study keeps on one node of a Ray cluster: the trial server and the slots of that node."""
+"""The Ray actor of one node and study: it holds the trial server and the slots of that node."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ LOCK_SECONDS = 180.0
 """How long a trial's lock is waited for: until the storage lets go of what a dead node held."""
 
 
-def complaint_about(marker: Path, token: str) -> str:
-    """What is wrong with the storage that this node and the driver are to share; empty if nothing.
+def storage_error(marker: Path, token: str) -> str:
+    """Why this node does not share the home with the driver; empty if it does.
 
     Args:
-        marker: a file in the home that the driver has written, and has locked.
-        token: what stands in it.
+        marker: a file in the home that the driver has written and holds a lock on.
+        token: content of that file.
     """
     try:
         seen = marker.read_text()
@@ -50,23 +50,24 @@ def complaint_about(marker: Path, token: str) -> str:
     return ""
 
 
-class Keeper:
-    """An actor, one a node and study. It ends with the study's driver, its trials with it.
+class NodeActor:
+    """Runs the attempts of one study on one node, with a `LocalEngine`.
 
-    The trial server's guard is this process's end of a pipe, so that nothing need be done for that.
+    Ray ends the actor with the study's driver. The trials end with the actor, since the trial
+    server's guard is this process's end of a pipe.
     """
 
     def __init__(self, resources: Resources, model: Model, places: int) -> None:
-        """`places` is how many trials Ray may give this node at once."""
+        """`places` is the number of trials that Ray may run on this node at once."""
         self._resources = resources
         self._model = model
         self._places = places
         self._engine: LocalEngine | None = None
 
     def open(self, marker: Path, token: str) -> str:
-        """Begin to start the trial server, unless there is a complaint about the storage."""
-        if complaint := complaint_about(marker, token):
-            return complaint
+        """Start the trial server in the background; returns `storage_error`."""
+        if error := storage_error(marker, token):
+            return error
         conf.runtime.environment.apply()
         os.environ["DENSE_HOME"] = str(marker.parent)
         # Ray divides the CPUs it was told of; the locks go by those that are there.
@@ -98,9 +99,9 @@ class Keeper:
 
     @property
     def engine(self) -> LocalEngine:
-        """This node's engine, once `open` had nothing to complain of."""
+        """The engine of this node, after a successful `open`."""
         if self._engine is None:
-            raise DenseError("the node's storage was not looked at yet")
+            raise DenseError("the node actor was not opened")
         return self._engine
 
     def _warm(self) -> None:

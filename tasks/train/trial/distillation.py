@@ -1,4 +1,7 @@
-"""A training that learns what another model says of each row, in place of the row's target."""
+"""Knowledge distillation: train on the predictions of a teacher instead of the targets.
+
+Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", arXiv:1503.02531.
+"""
 
 from __future__ import annotations
 
@@ -20,26 +23,30 @@ from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
 
 
-class Taught(pl.Callback):
-    """Puts the teacher's answers into every batch, of the very rows that the student sees: changed
-    and blended ones, too."""
+class Distillation(pl.Callback):
+    """Replaces the targets of each batch by the teacher's predictions.
+
+    The teacher sees the same rows as the student, after augmentation and mixup.
+    """
 
     def __init__(self, net: nn.Module, answer: nn.Module, temperature: float) -> None:
         self._net = net.eval().requires_grad_(False)
         self._answer, self._temperature = answer, temperature
 
     @classmethod
-    def by(cls, folder: Path, module: PredictorModule, spec: TrialSpec, card: DataCard) -> Taught:
-        """The teacher that was trained in a folder; the module's loss is softened like its answers.
+    def by(
+        cls, folder: Path, module: PredictorModule, spec: TrialSpec, card: DataCard
+    ) -> Distillation:
+        """Load the teacher, and soften the student's loss by the same temperature.
 
         Args:
-            folder: of the teacher's training.
+            folder: trial folder of the teacher.
             module: the student.
-            spec: the student's.
-            card: the data's.
+            spec: the student's trial.
+            card: the data set card.
 
         Raises:
-            BadInput: the two read texts in different tokens.
+            BadInput: the two models tokenize texts differently.
         """
         config, parts = TrialSpec.read(folder).config, Path(spec.train).parent
         theirs, ours = encoding_of(config, parts), encoding_of(spec.config, parts)
@@ -58,7 +65,10 @@ class Taught(pl.Callback):
         return taught
 
     def soften(self, module: PredictorModule) -> None:
-        """Divide the student's logits, too; the square keeps the size of gradients as it was."""
+        """Divide the student's logits by the temperature too.
+
+        The loss is multiplied by its square, which keeps the scale of the gradients (section 2).
+        """
         plain, by = module.answer.loss, self._temperature
 
         def softened(logits: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
@@ -67,18 +77,18 @@ class Taught(pl.Callback):
         module.answer.loss = softened  # type: ignore[method-assign]
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Go where the student is."""
+        """Move the teacher to the student's device."""
         self._net.to(pl_module.device)
 
     @torch.no_grad()
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        """Ask the teacher."""
+        """Replace the targets by the teacher's predictions."""
         batch["y"] = self._answer(logits(self._net, batch).float() / self._temperature)
 
 
 def _alike(one: Encoder, other: Encoder) -> bool:
-    """Whether two tokenizers make the same of every text."""
+    """Whether two tokenizers turn every text into the same tokens."""
     same = one.tokenizer.to_str() == other.tokenizer.to_str()
     return same and one.rules == other.rules

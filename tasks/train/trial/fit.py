@@ -38,11 +38,11 @@ from tasks.train.trial.callbacks import (
     seed_everything,
 )
 from tasks.train.trial.checkpoints import DurableCheckpointIO, Restored, prune, restore
-from tasks.train.trial.distillation import Taught
+from tasks.train.trial.distillation import Distillation
 from tasks.train.trial.fsdp import Divided, strategy_of
 from tasks.train.trial.latency import latency_ms
 from tasks.train.trial.progress import Progress
-from tasks.train.trial.pruning import Sparse
+from tasks.train.trial.pruning import WeightMasks
 
 PRECISIONS: dict[str, Any] = {
     "float32": "32-true",
@@ -78,10 +78,10 @@ def fit(
     module, data = build(spec, card, rank)
     begun: list[pl.Callback] = []
     if spec.begin:
-        begun.append(Sparse.begin(module, Path(spec.begin), spec.sparsity))
+        begun.append(WeightMasks.begin(module, Path(spec.begin), spec.sparsity))
     if spec.teacher:
         assert isinstance(module, PredictorModule)  # models that generate text are not distilled
-        begun.append(Taught.by(Path(spec.teacher), module, spec, card))
+        begun.append(Distillation.by(Path(spec.teacher), module, spec, card))
     reached, background = restored.progress, Background()
     if not is_over(spec, reached):
         loop = Loop(spec, folder, reporter, background, is_stopped, rank, begun)

@@ -1,7 +1,8 @@
-"""A model larger than one device: its weights, gradients and optimiser are divided over all (FSDP).
+"""Fully sharded data parallel: divide weights, gradients and optimiser state over the devices.
 
-Checkpoints and weights are whole, in the very form that one device writes, so that a trial may be
-continued on another number of devices, and its weights be used by whoever loads weights.
+For models that do not fit on one device (Zhao et al., "PyTorch FSDP", arXiv:2304.11277).
+Checkpoints and weights are written whole, in the form that one device writes, so that a trial can
+be continued on another number of devices and its weights be loaded anywhere.
 """
 
 from __future__ import annotations

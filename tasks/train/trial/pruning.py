@@ -1,5 +1,9 @@
-"""A training that begins from another's weights: of a network as wide the smallest are zero, and
-stay so while the others are trained on; of a wider one the weakest units are not there."""
+"""Pruning: train on from saved weights, of which the smallest are zero and stay zero.
+
+Magnitude pruning over all large layers together, as in Han et al., "Learning both Weights and
+Connections for Efficient Neural Networks", arXiv:1506.02626. Weights of a wider network are first
+reduced to the strongest units (`models.networks.width_pruning`).
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,18 @@ from models.modules.base import TrainableModule
 from models.networks.width_pruning import COMPRESSIBLE, MIN_WEIGHTS, fitted
 
 Masks = Mapping[str, Tensor]
-"""Name of a parameter of the network to where it is kept."""
+"""Name of a parameter to a boolean tensor of its shape: True where the weight is kept."""
 
 
 def masks_of(net: nn.Module, sparsity: float) -> Masks:
-    """Where weights are kept when this share of them, the smallest of all large layers together,
-    is not. The network stays as it is.
+    """The masks that prune a share of the weights of all large layers; the network is not changed.
+
+    Args:
+        net: the network.
+        sparsity: share of the weights to prune, those of smallest magnitude over all layers.
 
     Raises:
-        BadInput: no layer is large.
+        BadInput: no layer has `MIN_WEIGHTS` trainable weights.
     """
     scratch = copy.deepcopy(net)
     layers: dict[str, Any] = {
@@ -46,38 +53,37 @@ def masks_of(net: nn.Module, sparsity: float) -> Masks:
     return {name: layer.weight_mask.bool() for name, layer in layers.items()}
 
 
-class Sparse(pl.Callback):
-    """Keeps pruned weights at zero, in the network and in the average of its weights."""
+class WeightMasks(pl.Callback):
+    """Keeps pruned weights at zero, in the network and in its averaged copy."""
 
     def __init__(self, masks: Masks) -> None:
         self._masks = masks
 
     @classmethod
-    def begin(cls, module: TrainableModule, weights: Path, sparsity: float) -> Sparse:
-        """Load the weights that a training saved, of a wider network the strongest units', and
-        prune them."""
+    def begin(cls, module: TrainableModule, weights: Path, sparsity: float) -> WeightMasks:
+        """Load saved weights into the module, reduce them to its width, and prune them."""
         from safetensors.torch import load_file
 
         known, own = load_file(weights), module.state_dict()
         own = {name: each for name, each in own.items() if name in known}
         if any(known[name].shape != each.shape for name, each in own.items()):
             known = fitted(known, own)
-        module.load_state_dict(known, strict=False)  # frozen ones are there already
+        module.load_state_dict(known, strict=False)  # frozen weights are not saved
         if module.average is not None:
             module.average.net.load_state_dict(module.net.state_dict())
-        found = cls(masks_of(module.net, sparsity) if sparsity else {})
-        found.apply(module)
-        return found
+        callback = cls(masks_of(module.net, sparsity) if sparsity else {})
+        callback.apply(module)
+        return callback
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any, **__: Any
     ) -> None:
-        """The optimiser has moved them."""
+        """Set pruned weights to zero again: the optimiser has changed them."""
         self.apply(pl_module)
 
     @torch.no_grad()
     def apply(self, module: pl.LightningModule) -> None:
-        """Set them to zero."""
+        """Set pruned weights to zero."""
         average = getattr(module, "average", None)
         for net in (module.net, *([] if average is None else [average.net])):
             parameters = dict(net.named_parameters())

@@ -64,13 +64,13 @@ def held(folder: TrialFolder) -> bool:
     return found
 
 
-def keeper_of(trial: psutil.Process) -> psutil.Process:
+def actor_of(trial: psutil.Process) -> psutil.Process:
     """The process that stands for a trial's node: the parent of its trial server."""
     server = trial.parent()
     assert server is not None
-    keeper = server.parent()
-    assert keeper is not None
-    return keeper
+    actor = server.parent()
+    assert actor is not None
+    return actor
 
 
 def is_gone(process: psutil.Process) -> bool:
@@ -103,11 +103,11 @@ def test_a_node_that_dies_loses_no_epoch_and_leaves_no_process(
         ]
         wait_until(lambda: sum(held(folder) for folder in folders) == len(folders))
         trials = [trial_of(folder) for folder in folders]
-        keepers = {keeper_of(trial) for trial in trials}
-        assert len(keepers) == 2, "both on one node"
+        actors = {actor_of(trial) for trial in trials}
+        assert len(actors) == 2, "both on one node"
         cluster.remove_node(second_node, allow_graceful=False)
-        # A trial that goes on before its keeper is dead may still reach its end.
-        wait_until(lambda: any(is_gone(keeper) for keeper in keepers))
+        # A trial that goes on before its actor is dead may still reach its end.
+        wait_until(lambda: any(is_gone(actor) for actor in actors))
         for trial in trials:
             with contextlib.suppress(psutil.NoSuchProcess):
                 trial.resume()

@@ -20,7 +20,7 @@ from models.build import build
 from models.modules.predictor import PredictorModule
 from tasks.train.folder import TrialFolder
 from tasks.train.spec import TrialSpec
-from tasks.train.trial.distillation import Taught
+from tasks.train.trial.distillation import Distillation
 from tests.cards import as_card
 
 INPUTS = {"kind": "table", "features": 3, "shift": [0.0] * 3, "scale": [1.0] * 3}
@@ -68,7 +68,7 @@ def taught_by_itself(
     spec_of(folder).write(folder)
     TrialFolder(folder).checkpoints.mkdir()
     save_file(dict(module.inference_state()), TrialFolder(folder).weights)
-    taught = Taught.by(
+    taught = Distillation.by(
         folder, module, spec_of(folder, temperature=temperature), as_card(CARDS[kind])
     )
     batch = {"id": torch.arange(6), "x": torch.randn(6, 3), "y": TARGETS[kind](6)}
@@ -119,4 +119,4 @@ def test_texts_in_other_tokens_cannot_be_taught(
     nobody: Any = None
     wider = TrialConfig.model_validate({"model": {"kind": "mlp", "width": 9}})
     with pytest.raises(BadInput, match="read texts in the same tokens"):
-        Taught.by(tmp_path, nobody, spec_of(tmp_path, config=wider), {})
+        Distillation.by(tmp_path, nobody, spec_of(tmp_path, config=wider), {})

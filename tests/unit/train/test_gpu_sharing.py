@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.train.engine.gpu_sharing import CONTEXT, HEADROOM, fitting, share_of
+from tasks.train.engine.capacity import CONTEXT, HEADROOM, fitting, share_of
 from tasks.train.spec import Result
 from tasks.train.trial import resource_usage
 

@@ -10,7 +10,7 @@ from torch import nn
 from conf.runtime.errors import BadInput
 from conf.schema.train import Train
 from models.modules.predictor import PredictorModule
-from tasks.train.trial.pruning import Sparse, masks_of
+from tasks.train.trial.pruning import WeightMasks, masks_of
 
 
 def net() -> nn.Sequential:
@@ -52,7 +52,7 @@ def test_a_training_begins_from_them_and_keeps_them_at_zero(average: str, tmp_pa
         nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 4)
     )
     module = PredictorModule(fresh, Train.model_validate({"average": average}), total_steps=10)
-    sparse = Sparse.begin(module, weights, 0.5)
+    sparse = WeightMasks.begin(module, weights, 0.5)
     mask = masks_of(trained, 0.5)["0.weight"]
     assert torch.equal(module.net[0].weight, trained[0].weight * mask)
     assert torch.equal(module.net[4].weight, trained[4].weight)

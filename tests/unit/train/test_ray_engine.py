@@ -18,7 +18,7 @@ from conf.schema.run import Resources
 from conf.schema.study import TrialConfig
 from tasks.train.ray.checks import cause_of, need_of, need_ray, places
 from tasks.train.ray.engine import RayEngine
-from tasks.train.ray.node_actor import complaint_about
+from tasks.train.ray.node_actor import storage_error
 
 CPU = {"threads": 2, "devices": 1, "gpu_share": 1, "gpus": False}
 
@@ -44,18 +44,18 @@ def test_a_node_holds_as_many_trials_as_its_scarcest_part(
 
 
 def test_a_node_that_does_not_see_the_home_is_named(tmp_path: Path) -> None:
-    found = complaint_about(tmp_path / ".shared-1", "1")
+    found = storage_error(tmp_path / ".shared-1", "1")
     assert os.uname().nodename in found and str(tmp_path) in found and "DENSE_HOME" in found
     (tmp_path / ".shared-1").write_text("2")
-    assert "does not see the home" in complaint_about(tmp_path / ".shared-1", "1")
+    assert "does not see the home" in storage_error(tmp_path / ".shared-1", "1")
 
 
 def test_storage_without_locks_is_refused(tmp_path: Path) -> None:
     marker = tmp_path / ".shared-1"
     marker.write_text("1")
-    assert "does not see locks" in complaint_about(marker, "1")
+    assert "does not see locks" in storage_error(marker, "1")
     with FileLock.acquire(marker, timeout=0):
-        assert complaint_about(marker, "1") == ""
+        assert storage_error(marker, "1") == ""
 
 
 def test_memory_that_ran_out_on_a_node_is_told_from_its_death() -> None:
