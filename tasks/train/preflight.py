@@ -138,11 +138,18 @@ def check_metrics(evaluate: Evaluate, card: DataCard) -> None:
 
 
 def check_settings(study: Study) -> None:
-    """Refuse settings of `train`, given or searched, that training to write texts does not know.
+    """Refuse settings that a study of pairs of texts cannot have.
 
     Raises:
-        BadInput: names the first.
+        BadInput: a setting of `train`, given or searched, is not for text generation, or trials
+            would be compared by perplexity over targets that each cuts at another length.
     """
+    if "model.answer" in study.search.space and "perplexity" in study.evaluate.decisive:
+        raise BadInput(
+            "search.space.model.answer: targets are cut at model.answer, and the perplexity of "
+            "shorter ones is lower, so that a trial would win by cutting; set one model.answer for "
+            "all trials, or compare them by chrf, bleu or rougeL"
+        )
     for name in OF_CLASSES:
         default = Train.model_fields[name].default
         if getattr(study.train, name) != default or f"train.{name}" in study.search.space:

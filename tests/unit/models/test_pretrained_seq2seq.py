@@ -468,3 +468,16 @@ def test_adapters_on_untied_embeddings_are_merged(tmp_path: Path) -> None:
     before = net.losses(*given, 0.0)
     net.net = net.merged()
     torch.testing.assert_close(net.losses(*given, 0.0), before, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("metric", ["perplexity", "chrf"])
+def test_no_trial_wins_by_cutting_targets(metric: str, folder: Path, home: Home) -> None:
+    shutil.copytree(folder / "t5", home.path / "sources" / "t5")
+    given = study_of("seq2seq", "t5")
+    given["evaluate"]["objective"] = metric
+    given["search"] = {"space": {"model.answer": {"low": 4, "high": 12, "type": "int"}}}
+    if metric == "chrf":  # texts are compared with whole references
+        make_ready(Study.model_validate(given), CARD, home, print)
+        return
+    with pytest.raises(BadInput, match=r"win by cutting; set one model\.answer"):
+        make_ready(Study.model_validate(given), CARD, home, print)
