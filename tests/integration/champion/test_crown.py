@@ -234,9 +234,9 @@ def test_a_champion_made_small_is_registered_beside_it(
 
     monkeypatch.setattr(child_process, "call", spied)
     found = compress(stage.client, stage.record, Compress(loss=0.5), stage.run)
-    (folder,) = {each["folder"] for each in asked[0]["all"].values()}
+    (folder,) = {each["folder"] for each in asked[0]["requests"].values()}
     assert TrialSpec.read(Path(folder)).validation and "champion-" in folder  # a re-test's
-    (final,) = {request["folder"] for request in asked[1:]}
+    (final,) = {each["folder"] for batch in asked[1:] for each in batch["requests"].values()}
     assert TrialSpec.read(Path(final)).validation is None
     assert [row.recipe for row in found.tradeoff.rows] == [PLAIN, "int8", "onnx", "onnx-int8"]
     assert found.registered is not None and found.score is not None

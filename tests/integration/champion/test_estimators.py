@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conf.loading.trial_values import apply_values
-from conf.runtime.errors import BadInput
+from conf.runtime.errors import BadInput, DenseError
 from conf.runtime.home import Home
 from conf.schema.study import Study
 from models.estimators.skops_io import same_estimators
@@ -19,6 +19,7 @@ from tasks.packaging.pack import pack
 from tasks.packaging.packer import PackJob
 from tasks.packaging.raw_rows import read_rows
 from tasks.prepare import Prepared, prepare
+from tasks.scoring.rehearsal import rehearse_serving
 from tasks.train.engine.protocol import Reporter
 from tasks.train.engine.retention import keep_weights
 from tasks.train.folder import TrialFolder
@@ -112,6 +113,18 @@ def test_the_champion_answers_as_its_trial_did(package: Path, prepared: Prepared
     saved = read(TrialFolder(package.parent / "final").predictions)
     assert isinstance(said, Predictions) and isinstance(saved, Predictions)
     np.testing.assert_array_equal(said.probabilities, saved.probabilities)
+
+
+def test_serving_is_rehearsed_on_a_trial_that_has_trained(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    folder = TrialFolder(tmp_path / "trial")
+    trained(prepared, folder.path)
+    candidate = candidate_of(STUDY.trial_config, prepared, study="wines")
+    rehearse_serving(candidate, prepared, folder.path, threads=1, seconds=120)
+    folder.estimator.write_bytes(b"damaged")
+    with pytest.raises(DenseError):
+        rehearse_serving(candidate, prepared, folder.path, threads=1, seconds=120)
 
 
 @pytest.mark.long
