@@ -50,7 +50,7 @@ def test_what_a_trial_refuses_is_said_alone(
     prepared = SimpleNamespace(card={}, train="", validation="", card_path="")
     for name, found in (("prepare", prepared), ("make_ready", None), ("check_cases", None)):
         monkeypatch.setattr(dry_run, name, lambda *_, found=found: found)
-    monkeypatch.setattr(dry_run, "Engine", Failing)
+    monkeypatch.setattr(dry_run, "LocalEngine", Failing)
     monkeypatch.setattr(Failing, "error", error, raising=False)
     with pytest.raises(BadInput, match=said):
         dry_run.dry_run(Study(name="made"), Home.open(tmp_path))
