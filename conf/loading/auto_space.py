@@ -83,7 +83,7 @@ def with_auto(layer: Layer) -> Layer:
         named = cast(JsonObject, merged)
     search = cast(JsonObject, layer.values["search"])
     values = {**layer.values, "search": {**search, "space": named}}
-    return Layer(cast(JsonObject, values), layer.places)
+    return Layer(values, layer.places)
 
 
 def auto_space(config: TrialConfig, named: NamedSpace) -> Space:

@@ -5,6 +5,8 @@ Only modules that load NumPy anyway may import this one: `dense --help` must sta
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,3 +14,5 @@ Floats = NDArray[np.float64]
 Floats32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Array = NDArray[Any]
+"""An array of any type of elements."""

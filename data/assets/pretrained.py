@@ -132,9 +132,9 @@ def facts_of(folder: Path) -> dict[str, Any]:
 
 
 def _is_known(model_type: str) -> bool:
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    from transformers import CONFIG_MAPPING
 
-    return model_type in CONFIG_MAPPING_NAMES
+    return model_type in CONFIG_MAPPING
 
 
 def check_reader(model: PretrainedClassifier | Head, facts: dict[str, Any], kind: str) -> None:

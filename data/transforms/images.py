@@ -30,7 +30,7 @@ HANDLED = frozenset(
 """Transforms made here or on whole batches; any other is a file in `data/transforms/own`."""
 
 
-class Warp(A.ImageOnlyTransform):
+class Warp(A.ImageOnlyTransform):  # type: ignore[misc]
     """All geometry in one resampling: sharper than one after the other, and several times cheaper.
 
     Each change has a chance of its own; where none comes up the image stays as it is. Pixels from

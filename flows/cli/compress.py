@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, get_args
 from conf.runtime.errors import BadInput
 from conf.runtime.home import Home
 from conf.runtime.text_table import text_table
-from conf.schema.champion import Compress, Recipe
+from conf.schema.base import Recipe
+from conf.schema.champion import Compress
 from flows.cli.ensemble import trainer
 from flows.cli.show import build_report
 from tasks.study.reader import StudyRecord

@@ -20,7 +20,7 @@ from flows.study.display import Display, make_display
 from flows.study.launch import EXIT_STOPPED, LAUNCH, Launch
 
 if TYPE_CHECKING:
-    from prefect.states import State
+    from prefect.client.schemas.objects import State
 
 WARM_SECONDS = 20.0
 """How long a command that ends waits for what it began to import ahead."""

@@ -11,8 +11,9 @@ from typing import Annotated
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
+from prefect.states import Completed
 from pydantic import Field
 
 from conf.runtime.allowed_paths import confined

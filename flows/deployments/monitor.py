@@ -12,8 +12,9 @@ from typing import Annotated
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.events import emit_event
-from prefect.states import Completed, State
+from prefect.states import Completed
 
 from conf.runtime.allowed_paths import confined
 from conf.runtime.errors import BadInput

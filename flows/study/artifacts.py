@@ -10,7 +10,7 @@ import contextlib
 import contextvars
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from uuid import UUID
 
 from prefect.artifacts import create_link_artifact, create_table_artifact
@@ -88,7 +88,7 @@ class ProgressArtifact:
                 ended = self._end.wait(PAUSE)
                 if self._newest not in (None, self._written):
                     with contextlib.suppress(Exception):
-                        self._write(client, cast(Shown, self._newest))
+                        self._write(client, self._newest)
 
     def _write(self, client: SyncPrefectClient, newest: Shown) -> None:
         text = {"data": newest.percent, "description": newest.text}

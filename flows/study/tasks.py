@@ -11,7 +11,8 @@ from typing import TypeVar, cast
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Cancelled, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Failed
 from prefect.utilities.annotations import quote
 
 from conf.loading.trial_values import values_of

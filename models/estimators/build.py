@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.runtime.errors import DenseError
-from conf.runtime.types import Floats32
+from conf.runtime.types import Array, Floats32
 from conf.schema.estimators import GradientBoosting, Knn, Linear, RandomForest, Svm
 from conf.schema.model import Model
 
@@ -28,7 +27,7 @@ STEPS = 1_000
 class FitContext:
     """Arguments of an estimator besides its settings."""
 
-    targets: NDArray
+    targets: Array
     """Targets of the training rows: classes, shape (n,), or floats, shape (n,), in regression."""
     seed: int
     """Below 2**32, the limit of scikit-learn."""
@@ -51,7 +50,7 @@ def build_estimator(
     settings: Model,
     seed: int,
     threads: int,
-    targets: NDArray,
+    targets: Array,
     *,
     texts: bool = False,
     balanced: bool = False,
@@ -203,12 +202,12 @@ def _classifying_svm(settings: Svm, fit: FitContext) -> BaseEstimator:
     return CalibratedClassifierCV(machine, cv=folds, ensemble=False)
 
 
-def _fewest(targets: NDArray) -> int:
+def _fewest(targets: Array) -> int:
     """Number of training rows of the rarest class."""
     return int(np.unique(targets, return_counts=True)[1].min())
 
 
-def probabilities(estimator: BaseEstimator, x: NDArray, classes: int) -> Floats32:
+def probabilities(estimator: BaseEstimator, x: Array, classes: int) -> Floats32:
     """Probabilities of shape (rows, classes or labels); 0 for classes without training rows."""
     predicted = estimator.predict_proba(x)
     if isinstance(predicted, list):  # one array per label

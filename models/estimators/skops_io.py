@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.runtime.errors import DenseError
+from conf.runtime.types import Array
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -69,7 +69,7 @@ def _content(path: Path) -> object:
         return plain(json.loads(file.read("schema.json")))
 
 
-def _values(array: NDArray) -> tuple[object, ...]:
+def _values(array: Array) -> tuple[object, ...]:
     """The bytes of an array, without the padding between the fields of a structured one."""
     fields = array.dtype.names or ()
     columns = [array[name].tobytes() for name in fields] or [array.tobytes()]

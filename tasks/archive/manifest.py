@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from conf.schema.study import StudyName
+from conf.schema.search import StudyName
 
 MANIFEST = "manifest.json"
 FORMAT = 1

@@ -19,7 +19,8 @@ from conf.loading.digests import study_digest
 from conf.loading.trial_values import values_of
 from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import BadInput
-from conf.schema.champion import Compress, Recipe
+from conf.schema.base import Recipe
+from conf.schema.champion import Compress
 from tasks.champion.retest import retest_folder
 from tasks.champion.training import RunTrial
 from tasks.compress.distill import select_student, train_student

@@ -8,10 +8,13 @@ Classes that occur neither among the targets nor among the predictions do not co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from conf.runtime.types import Array
 
 Floats = NDArray[np.float64]
 
@@ -30,13 +33,13 @@ class Margins:
         return self.targets.sum(axis=-1)
 
 
-def confusion(targets: NDArray, predictions: NDArray, classes: int) -> NDArray[np.int64]:
+def confusion(targets: Array, predictions: Array, classes: int) -> NDArray[np.int64]:
     """Confusion matrix (classes, classes): rows are targets, columns predictions."""
     cells = targets.astype(np.int64) * classes + predictions.astype(np.int64)
     return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
 
-def margins(matrix: NDArray) -> Margins:
+def margins(matrix: Array) -> Margins:
     """Margins of confusion matrices of shape (..., classes, classes)."""
     matrix = matrix.astype(np.float64)
     return Margins(
@@ -105,7 +108,7 @@ def of_second(values: Floats) -> Floats:
     return values[..., 1] if values.shape[-1] == 2 else np.full(values.shape[:-1], np.nan)
 
 
-METRICS = {
+METRICS: dict[str, Callable[[Margins], Floats]] = {
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "matthews": matthews,

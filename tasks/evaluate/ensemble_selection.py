@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import DenseError
+from conf.runtime.types import Array
 from conf.schema.evaluate import Evaluate
 from tasks.evaluate import metrics
 from tasks.evaluate.evaluation import PREDICTIONS
@@ -69,7 +70,7 @@ def select(
     first = _checked(predictions)
     sign = 1.0 if direction == "minimize" else -1.0
 
-    def loss(total: NDArray, count: int) -> float:
+    def loss(total: Array, count: int) -> float:
         return (
             sign * metrics.score(_with_outputs(first, total / count), ANY, [objective])[objective]
         )

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from conf.loading.digests import canonical_json
 from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import DenseError
-from conf.runtime.types import Ints
+from conf.runtime.types import Array, Ints
 from conf.schema.evaluate import OF_TEXTS, Evaluate
 from conf.schema.study import TrialConfig
 from tasks.evaluate import counts, intervals, labels, probability_metrics, texts
@@ -274,7 +273,7 @@ def label_scores(predictions: LabelPredictions) -> tuple[ClassScores, ...]:
     return _scores(whole, drawn)
 
 
-def _scores(margins: counts.Margins, drawn: NDArray) -> tuple[ClassScores, ...]:
+def _scores(margins: counts.Margins, drawn: Array) -> tuple[ClassScores, ...]:
     """Scores by class; `drawn` are resampled F1, (resamples, classes)."""
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
     columns = (margins.targets, margins.predicted)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.runtime.types import Array
 from conf.schema.evaluate import Evaluate, Texts
 from tasks.evaluate import counts, metrics, probability_metrics
 from tasks.evaluate.predictions import AnyPredictions, Predictions
@@ -33,9 +34,9 @@ class BootstrapInterval:
 
 def bootstrap(
     names: Iterable[str],
-    targets: NDArray,
-    predictions: NDArray,
-    probabilities: NDArray,
+    targets: Array,
+    predictions: Array,
+    probabilities: Array,
     *,
     resamples: int = RESAMPLES,
     level: float = 0.95,
@@ -101,7 +102,7 @@ def _of_one(
     return intervals
 
 
-def ends(sample: NDArray, level: float = 0.95) -> tuple[float, float]:
+def ends(sample: Array, level: float = 0.95) -> tuple[float, float]:
     """The central `level` interval of the finite values; NaN if none is finite."""
     known = sample[np.isfinite(sample)]
     if not len(known):
@@ -112,7 +113,7 @@ def ends(sample: NDArray, level: float = 0.95) -> tuple[float, float]:
 
 def resampled(
     name: str, predictions: AnyPredictions, settings: Texts, resamples: int, seed: int
-) -> NDArray:
+) -> Array:
     """A metric on resampled rows, shape (resamples,); the same rows for the same number and seed,
     so that two models on the same rows are compared draw by draw."""
     if isinstance(predictions, Predictions) and name in probability_metrics.ROW_MEANS:
@@ -144,7 +145,7 @@ def resampled_margins(
     )
 
 
-def summed(draws: NDArray, groups: NDArray, size: int) -> NDArray:
+def summed(draws: Array, groups: Array, size: int) -> Array:
     """Sums of the columns of each group: (resamples, cells) to (resamples, size)."""
     sums = np.zeros((len(draws), size))
     if len(groups):
@@ -162,15 +163,15 @@ def resampled_indices(count: int, resamples: int, seed: int) -> Iterator[NDArray
         yield random.integers(count, size=(min(block, resamples - start), count))
 
 
-def resampled_means(values: NDArray, resamples: int, seed: int) -> NDArray:
+def resampled_means(values: Array, resamples: int, seed: int) -> Array:
     """Means of resampled values, shape (resamples,)."""
     blocks = resampled_indices(len(values), resamples, seed)
     return np.concatenate([values[block].mean(axis=1) for block in blocks])
 
 
 def resampled_scores(
-    score: metrics.MetricFunction, arrays: tuple[NDArray, ...], resamples: int, seed: int
-) -> NDArray:
+    score: metrics.MetricFunction, arrays: tuple[Array, ...], resamples: int, seed: int
+) -> Array:
     """Scores of resampled rows, one call a resample, shape (resamples,)."""
     blocks = resampled_indices(len(arrays[0]), resamples, seed)
     return np.array(
@@ -178,7 +179,7 @@ def resampled_scores(
     )
 
 
-def resampled_weights(metric: Metric, count: int, resamples: int, seed: int) -> NDArray:
+def resampled_weights(metric: Metric, count: int, resamples: int, seed: int) -> Array:
     """A metric on resampled rows, each resample as how often it has each row."""
     found = []
     for block in resampled_indices(count, resamples, seed):

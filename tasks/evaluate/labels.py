@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from conf.runtime.types import Bools, Floats
+from conf.runtime.types import Array, Bools, Floats
 from tasks.evaluate import counts
 from tasks.evaluate.counts import Margins, ratio
 from tasks.evaluate.predictions import LabelPredictions
@@ -44,7 +43,7 @@ def margins(predictions: LabelPredictions, weights: Floats) -> Margins:
     return Margins(weights @ (targets * predicted), weights @ targets, weights @ predicted)
 
 
-def average_precision(positive: Bools, scores: NDArray) -> Metric:
+def average_precision(positive: Bools, scores: Array) -> Metric:
     """Precision at every score, weighted by what it adds to recall; no number without positives."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]

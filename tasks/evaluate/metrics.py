@@ -6,8 +6,8 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from conf.runtime.types import Array
 from conf.schema.evaluate import Evaluate, Texts
 from tasks.evaluate import counts, numbers, probability_metrics, texts
 from tasks.evaluate import labels as of_labels
@@ -81,7 +81,7 @@ def _scores(
     return values
 
 
-def arrays(predictions: AnyPredictions) -> tuple[NDArray, ...]:
+def arrays(predictions: AnyPredictions) -> tuple[Array, ...]:
     """The arguments of a custom metric: targets and predictions, and for classes and labels also
     the probabilities. Texts are object arrays."""
     if isinstance(predictions, Predictions | LabelPredictions):
@@ -104,7 +104,7 @@ def weighted_metric(name: str, predictions: AnyPredictions, settings: Texts) -> 
 
 
 def classifier_metric(
-    name: str, targets: NDArray, predictions: NDArray, probabilities: NDArray
+    name: str, targets: Array, predictions: Array, probabilities: Array
 ) -> Metric | None:
     """A classifier's metric as a function of row weights; None if it has no such form."""
     if name == "roc_auc":
@@ -115,7 +115,7 @@ def classifier_metric(
 
 
 def compute(
-    names: Iterable[str], targets: NDArray, predictions: NDArray, probabilities: NDArray
+    names: Iterable[str], targets: Array, predictions: Array, probabilities: Array
 ) -> dict[str, float]:
     """Metrics of a classifier, by name.
 
@@ -149,7 +149,7 @@ def check_rows(count: int) -> None:
         raise ValueError("there are no predictions to evaluate; the evaluated part has no rows")
 
 
-def check(targets: NDArray, predictions: NDArray, probabilities: NDArray) -> None:
+def check(targets: Array, predictions: Array, probabilities: Array) -> None:
     """Refuse arrays that do not describe the same rows of a classifier.
 
     Raises:

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from conf.runtime.types import Floats
+from conf.runtime.types import Array, Floats
 from tasks.evaluate.weighted_metric import Metric, mean, metric_of_sums
 
 
-def mae(targets: NDArray, predictions: NDArray) -> Metric:
+def mae(targets: Array, predictions: Array) -> Metric:
     """Mean absolute error."""
     return mean(np.abs(targets - predictions))
 
 
-def rmse(targets: NDArray, predictions: NDArray) -> Metric:
+def rmse(targets: Array, predictions: Array) -> Metric:
     """Root of the mean squared error."""
     squared = mean((targets - predictions) ** 2)
     return lambda weights: np.sqrt(squared(weights))
 
 
-def r2(targets: NDArray, predictions: NDArray) -> Metric:
+def r2(targets: Array, predictions: Array) -> Metric:
     """Share of the variance that is explained; no number where the targets do not vary."""
     centred = targets - targets.mean()  # else the sums of squares lose their digits
     numbers = np.stack(
@@ -38,5 +37,5 @@ def _explained(sums: Floats) -> Floats:
     return 1.0 - np.divide(errors, spread, out=np.full(len(sums), np.nan), where=varies)
 
 
-METRICS: dict[str, Callable[[NDArray, NDArray], Metric]] = {"mae": mae, "rmse": rmse, "r2": r2}
+METRICS: dict[str, Callable[[Array, Array], Metric]] = {"mae": mae, "rmse": rmse, "r2": r2}
 """Metric name to the function of (targets, predictions), floats of shape (rows,)."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.runtime.atomic_write import atomic_file
 from conf.runtime.errors import DenseError
+from conf.runtime.types import Array
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,10 +29,10 @@ class Predictions:
     shape (rows, classes).
     """
 
-    ids: NDArray
-    targets: NDArray
-    predictions: NDArray
-    probabilities: NDArray
+    ids: Array
+    targets: Array
+    predictions: Array
+    probabilities: Array
     auxiliary: AuxiliaryPredictions | None = None
 
 
@@ -41,9 +41,9 @@ class NumberPredictions:
     """Predictions of a regression: `ids` (int64), `targets` and `predictions` (floats), each of
     shape (rows,)."""
 
-    ids: NDArray
-    targets: NDArray
-    predictions: NDArray
+    ids: Array
+    targets: Array
+    predictions: Array
     auxiliary: AuxiliaryPredictions | None = None
 
 
@@ -60,13 +60,13 @@ class LabelPredictions:
     """Predictions of a multilabel classifier: `ids` of shape (rows,); `targets` (0 or 1) and
     `probabilities` (floats) of shape (rows, labels)."""
 
-    ids: NDArray
-    targets: NDArray
-    probabilities: NDArray
+    ids: Array
+    targets: Array
+    probabilities: Array
     auxiliary: AuxiliaryPredictions | None = None
 
     @property
-    def predictions(self) -> NDArray:
+    def predictions(self) -> Array:
         """1 where the probability is at least 0.5, else 0; shape (rows, labels)."""
         return (self.probabilities >= 0.5).astype(np.int8)
 
@@ -75,22 +75,22 @@ class LabelPredictions:
 class TextPredictions:
     """Generated texts (`hypotheses`) and their targets (`references`), one each per row."""
 
-    ids: NDArray
+    ids: Array
     references: list[str]
     hypotheses: list[str]
-    losses: NDArray | None = None
+    losses: Array | None = None
     """Negative log-likelihood of each target, summed over its tokens, in nats; shape (rows,)."""
-    tokens: NDArray | None = None
+    tokens: Array | None = None
     """Number of tokens of each target; shape (rows,)."""
     auxiliary: None = None
 
     @property
-    def targets(self) -> NDArray:
+    def targets(self) -> Array:
         """The references as an object array of shape (rows,)."""
         return np.array(self.references, dtype=object)
 
     @property
-    def predictions(self) -> NDArray:
+    def predictions(self) -> Array:
         """The hypotheses as an object array of shape (rows,)."""
         return np.array(self.hypotheses, dtype=object)
 
@@ -156,7 +156,7 @@ def _text_columns(predictions: TextPredictions) -> dict[str, Any]:
     return {name: values for name, values in columns.items() if values is not None}
 
 
-def _matrix_columns(name: str, matrix: NDArray) -> dict[str, NDArray]:
+def _matrix_columns(name: str, matrix: Array) -> dict[str, Array]:
     """The columns of a matrix, numbered from 0."""
     columns = enumerate(np.asarray(matrix).T)
     return {f"{name}_{number}": np.ascontiguousarray(column) for number, column in columns}
@@ -208,7 +208,7 @@ def split_columns(
     return main, (rest[0][0], {inner: columns[f"{name}/{inner}"] for name, _, inner in rest})
 
 
-def _array_predictions(columns: Mapping[str, NDArray]) -> ArrayPredictions:
+def _array_predictions(columns: Mapping[str, Array]) -> ArrayPredictions:
     classes = range(sum(name.startswith("p_") for name in columns))
     matrices = {
         name: np.stack([columns[f"{name}_{n}"] for n in classes], axis=1)

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from conf.runtime.types import Bools, Floats, Ints
+from conf.runtime.types import Array, Bools, Floats, Ints
 from tasks.evaluate.weighted_metric import Metric
 
 BINS = 15
 """Confidence bins of equal width in (0, 1], closed on the right, as in arXiv:1706.04599."""
 
 
-def log_loss(targets: NDArray, probabilities: NDArray) -> Floats:
+def log_loss(targets: Array, probabilities: Array) -> Floats:
     """Negative log-likelihood of each row's target in nats, of shape (rows,).
 
     Probabilities are clipped to [eps, 1 - eps] for the machine epsilon of their own dtype, as in
@@ -31,7 +30,7 @@ ROW_MEANS = {"log_loss": log_loss}
 probabilities) that returns these numbers."""
 
 
-def roc_auc(targets: NDArray, probabilities: NDArray) -> Metric:
+def roc_auc(targets: Array, probabilities: Array) -> Metric:
     """Area under the ROC curve: of class 1 for two classes, else the one-vs-rest macro mean.
 
     Classes without positive or without negative rows are left out of the mean; NaN if all are.
@@ -53,7 +52,7 @@ def mean_of_defined(metrics: Sequence[Metric]) -> Metric:
     return metric
 
 
-def area(positive: Bools, scores: NDArray) -> Metric:
+def area(positive: Bools, scores: Array) -> Metric:
     """Area under the ROC curve of one class, by its equality with the Mann-Whitney statistic.
 
     The value is the share of (positive, negative) pairs that the scores order correctly, ties
@@ -79,13 +78,13 @@ def area(positive: Bools, scores: NDArray) -> Metric:
     return metric
 
 
-def confidence_bins(probabilities: NDArray) -> tuple[Floats, Ints]:
+def confidence_bins(probabilities: Array) -> tuple[Floats, Ints]:
     """Each row's highest probability and the index of its bin, both of shape (rows,)."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     return confidence, np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
 
 
-def calibration_error(targets: NDArray, predictions: NDArray, probabilities: NDArray) -> Metric:
+def calibration_error(targets: Array, predictions: Array, probabilities: Array) -> Metric:
     """Expected calibration error (ECE) of the predicted class, arXiv:1706.04599.
 
     The absolute gap between mean confidence and accuracy of each bin, averaged over the bins with
@@ -107,7 +106,7 @@ class Bin:
     accuracy: float
 
 
-def reliability(targets: NDArray, predictions: NDArray, probabilities: NDArray) -> list[Bin]:
+def reliability(targets: Array, predictions: Array, probabilities: Array) -> list[Bin]:
     """The non-empty bins of a reliability diagram, by ascending confidence."""
     confidence, bins = confidence_bins(probabilities)
     hits = targets == predictions

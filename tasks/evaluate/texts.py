@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from conf.runtime.types import Floats
 from conf.schema.evaluate import Texts
-from tasks.evaluate.weighted_metric import Floats, Metric, mean, metric_of_sums
+from tasks.evaluate.weighted_metric import Metric, mean, metric_of_sums
 
 if TYPE_CHECKING:
     from tasks.evaluate.predictions import TextPredictions

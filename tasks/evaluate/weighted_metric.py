@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from conf.runtime.types import Floats
+from conf.runtime.types import Array, Floats
 
 Metric = Callable[[Floats], Floats]
 
@@ -33,7 +32,7 @@ def metric_of_sums(numbers: Floats, value: Callable[[Floats], Floats]) -> Metric
     return lambda weights: value(weights @ numbers)
 
 
-def mean(values: NDArray) -> Metric:
+def mean(values: Array) -> Metric:
     """The weighted mean of one number per row; `values` has shape (rows,)."""
     column = np.asarray(values, dtype=np.float64)
     return lambda weights: (weights @ column) / weights.sum(axis=1)

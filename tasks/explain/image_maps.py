@@ -6,10 +6,9 @@ import base64
 import io
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from conf.runtime.types import Floats
+from conf.runtime.types import Array, Floats
 from data.card import ImageInputs
 
 FOR, AGAINST = (47, 95, 208), (194, 69, 45)
@@ -18,7 +17,7 @@ LONGEST = 160
 """Pixels of a picture's longer side at most; a page enlarges small ones."""
 
 
-def picture(image: NDArray, inputs: ImageInputs) -> str:
+def picture(image: Array, inputs: ImageInputs) -> str:
     """A raw row as a PNG in base64.
 
     Args:

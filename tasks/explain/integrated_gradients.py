@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Array
 from models.serving import Serving, TextServing
 
 STEPS = 32
@@ -38,7 +39,7 @@ def captum() -> ModuleType:
     return found
 
 
-def of_pixels(serving: Serving, image: NDArray, target: int) -> NDArray[np.float64]:
+def of_pixels(serving: Serving, image: Array, target: int) -> NDArray[np.float64]:
     """Attribution of each pixel to one output, of shape (height, width); channels are summed.
 
     Args:

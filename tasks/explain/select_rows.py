@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.runtime.types import Array
 from tasks.evaluate.predictions import (
     ArrayPredictions,
     LabelPredictions,
@@ -58,7 +59,7 @@ def certainty(said: Predictions | LabelPredictions) -> NDArray[np.float64]:
     return np.maximum(chances, 1 - chances) if isinstance(said, LabelPredictions) else chances
 
 
-def _spread(targets: NDArray, places: NDArray, count: int) -> list[int]:
+def _spread(targets: Array, places: Array, count: int) -> list[int]:
     """The first of each class in turn, then the second of each."""
     turn = np.zeros(len(places), dtype=np.int64)
     for label in np.unique(targets[places]):

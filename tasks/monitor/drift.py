@@ -12,10 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from conf.runtime.types import Ints
+from conf.runtime.types import Array, Ints
 from conf.schema.champion import Monitor
 from tasks.evaluate.evaluation import Interval
 from tasks.monitor import statistics
@@ -281,7 +280,7 @@ def _inputs(
 
 
 def _by_column(
-    columns: Sequence[FeatureColumn], old: NDArray, new: NDArray, result: statistics.Distances
+    columns: Sequence[FeatureColumn], old: Array, new: Array, result: statistics.Distances
 ) -> tuple[FeatureDrift, ...]:
     """The drift of each column: of its features the one with the greatest distance."""
     psi = statistics.feature_stability(old, new)
@@ -315,7 +314,7 @@ def _greatest(name: str, compared: tuple[FeatureDrift, ...]) -> DriftTest:
     return _test(name, "KS distance", most.distance, most.p, why)
 
 
-def _classes(moved: statistics.Distance, before: NDArray, after: NDArray) -> DriftTest:
+def _classes(moved: statistics.Distance, before: Array, after: Array) -> DriftTest:
     distance = statistics.total_variation(before, after)
     why = (
         f"the shares of the predicted classes have shifted (by {distance:.0%}, PSI "
@@ -324,7 +323,7 @@ def _classes(moved: statistics.Distance, before: NDArray, after: NDArray) -> Dri
     return _test("answers: classes", "total variation", distance, moved.p, why)
 
 
-def _shares(classes: Sequence[str], old: NDArray, new: NDArray) -> dict[str, tuple[float, float]]:
+def _shares(classes: Sequence[str], old: Array, new: Array) -> dict[str, tuple[float, float]]:
     shares = zip(old / old.sum(), new / new.sum(), strict=True)
     return {name: (float(a), float(b)) for name, (a, b) in zip(classes, shares, strict=True)}
 

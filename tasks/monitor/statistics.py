@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.runtime.types import Ints
+from conf.runtime.types import Array, Ints
 
 Samples = NDArray[np.floating]
 
@@ -94,7 +94,7 @@ def _shares(old: int, new: int) -> NDArray[np.float64]:
     return np.concatenate([np.full(old, -1 / old), np.full(new, 1 / new)])
 
 
-def _gaps(shares: NDArray, order: NDArray, last: NDArray, lower: bool) -> NDArray[np.float64]:
+def _gaps(shares: Array, order: Array, last: Array, lower: bool) -> NDArray[np.float64]:
     """Distances of shape (d, permutations) for shares of shape (permutations, rows)."""
     distances = np.empty((order.shape[1], len(shares)))
     for feature in range(order.shape[1]):
@@ -138,7 +138,7 @@ def _some(rows: Samples, most: int, random: np.random.Generator) -> Samples:
     return rows[random.choice(len(rows), most, replace=False)]
 
 
-def stability(old: NDArray, new: NDArray) -> NDArray[np.float64]:
+def stability(old: Array, new: Array) -> NDArray[np.float64]:
     """Population stability index (PSI) of counts by bin, over the last axis.
 
     The sum over bins of (b - a) ln(b / a), the symmetric Kullback-Leibler divergence of the shares
@@ -167,7 +167,7 @@ def _binned(old: Samples, new: Samples) -> float:
     return float(stability(a, b))
 
 
-def count_stability(old: NDArray, new: NDArray, *, resamples: int, seed: int = 0) -> Distance:
+def count_stability(old: Array, new: Array, *, resamples: int, seed: int = 0) -> Distance:
     """PSI of the counts by class of two samples, and its permutation p-value."""
     value = float(stability(old, new))
     random = np.random.default_rng(seed)
@@ -176,10 +176,10 @@ def count_stability(old: NDArray, new: NDArray, *, resamples: int, seed: int = 0
     return Distance(value, _p(stability(both - drawn, drawn), value))
 
 
-def total_variation(old: NDArray, new: NDArray) -> float:
+def total_variation(old: Array, new: Array) -> float:
     """Total variation distance between the shares of the classes, from 0 to 1."""
     return float(np.abs(old / old.sum() - new / new.sum()).sum() / 2)
 
 
-def _p(null: NDArray, value: float) -> float:
+def _p(null: Array, value: float) -> float:
     return float((1 + (null >= value - 1e-9).sum()) / (1 + len(null)))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.runtime.types import Floats, Floats32, Ints
+from conf.runtime.types import Array, Floats, Floats32, Ints
 from data.card import ImageInputs, Inputs, TableInputs
 from data.encoding.table_encoder import encode, input_names
 from tasks.evaluate.predictions import (
@@ -157,7 +157,7 @@ def _of_images(rows: Floats32, inputs: ImageInputs) -> DriftFeatures:
     return DriftFeatures(tuple(named), values, joint)
 
 
-def _edges(grey: NDArray) -> dict[str, NDArray]:
+def _edges(grey: Array) -> dict[str, Array]:
     """Sharpness of each image, and the share of its edges in each direction."""
     down, right = np.gradient(grey, axis=(1, 2))
     strength = np.hypot(down, right)
@@ -172,7 +172,7 @@ def _edges(grey: NDArray) -> dict[str, NDArray]:
     }
 
 
-def _shape(grey: NDArray) -> dict[str, NDArray]:
+def _shape(grey: Array) -> dict[str, Array]:
     """Centre, spread and covariance of each image's brightness."""
     height, width = grey.shape[1:]
     y = np.linspace(-1, 1, height)[None, :, None]
@@ -190,7 +190,7 @@ def _shape(grey: NDArray) -> dict[str, NDArray]:
     }
 
 
-def _thumbnails(grey: NDArray) -> Floats32:
+def _thumbnails(grey: Array) -> Floats32:
     """Each image averaged to 8 x 8 pixels; smaller ones unchanged."""
     for axis in (1, 2):
         cuts = np.linspace(0, grey.shape[axis], min(THUMB, grey.shape[axis]) + 1).astype(int)

@@ -49,9 +49,10 @@ class Seq2SeqPacker:
             artifacts = _gru_artifacts(scratch, net, config.model, inputs, job.splits)
             required: Sequence[str] = REQUIRED
         else:
+            from models.pretrained.seq2seq import PretrainedSeq2SeqNet
             from tasks.packaging import pack_pretrained_seq2seq
 
-            assert isinstance(net, pack_pretrained_seq2seq.PretrainedSeq2SeqNet)
+            assert isinstance(net, PretrainedSeq2SeqNet)
             artifacts = pack_pretrained_seq2seq.artifacts(net, scratch, job.splits)
             required = pack_pretrained_seq2seq.required(net.model)
         return ModelFiles(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from conf.schema.champion import Recipe
+from conf.schema.base import Recipe
 from data.card import DataCard
 from tasks.packaging.package import ModelFiles
 from tasks.packaging.raw_rows import read_rows

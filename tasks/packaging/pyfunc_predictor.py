@@ -18,7 +18,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 # They bound the memory of one call; the predictions do not depend on them.
 ROW_BATCH = 1024

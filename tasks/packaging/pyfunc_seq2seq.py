@@ -18,7 +18,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import torch
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 TEXT_BATCH = 32  # bounds the memory of one call; the texts do not depend on it
 NAME = "dense_writing"

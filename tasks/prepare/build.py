@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from conf.runtime.types import Floats
 from conf.schema.data import CategoricalColumns, HubData, ImagesData
 from conf.schema.study import Study
 from data.card import DataCard, ImageInputs, Inputs, TableInputs
@@ -106,7 +107,7 @@ def build(study: Study, source: Source, seed: int, scratch: Path) -> Built:
 
 def _fitted(
     study: Study, rows: Rows, splits: Splits, labels: npt.NDArray[Any], seed: int
-) -> tuple[Rows, Splits, list[Report], fitted_cleaning.Floats | None]:
+) -> tuple[Rows, Splits, list[Report], Floats | None]:
     """Apply the cleaning rules that are fitted on the training split, in order."""
     reports = []
     if rows.specs:
@@ -124,7 +125,7 @@ def _fitted(
 
 
 def _inputs(
-    study: Study, rows: Rows, splits: Splits, filling: fitted_cleaning.Floats | None
+    study: Study, rows: Rows, splits: Splits, filling: Floats | None
 ) -> tuple[Rows, Inputs, str | None]:
     """`inputs` of the card; texts get their tokens."""
     train = rows.keep(splits == TRAIN)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from conf.schema.champion import Recipe
+from conf.schema.base import Recipe
 from tasks.packaging.records import Candidate, EnsembleMember, FinalScore
 
 SCORE = "score.json"

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from conf.runtime.errors import DenseError
-from conf.schema.champion import Recipe
+from conf.schema.base import Recipe
 from conf.schema.study import TrialConfig
 from data.card import AuxiliaryTargetCard, DataCard
 from data.loading.eval_loader import encoding_of, evenly, in_order, plain, same
@@ -156,7 +156,7 @@ def _of_training(
     data = plain(part, places, card, encoding_of(config, splits))
     with torch.inference_mode():
         outputs = [target(_logits(net, batch).float()).numpy() for batch in _batches(data)]
-    return cast("Matrix", np.concatenate(outputs).astype(np.float64) / _deviations(card))
+    return np.concatenate(outputs).astype(np.float64) / _deviations(card)
 
 
 def _batches(data: Any) -> Iterator[dict[str, Any]]:

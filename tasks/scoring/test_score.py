@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from conf.runtime import child_process
 from conf.runtime.atomic_write import write_atomically
 from conf.runtime.errors import DenseError
-from conf.schema.champion import Recipe
+from conf.schema.base import Recipe
 from data.card import DataCard
 from tasks.packaging.records import Candidate, EnsembleMember, FinalScore
 from tasks.prepare import Prepared, test_path

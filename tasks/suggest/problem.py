@@ -10,12 +10,12 @@ from typing import Protocol
 import numpy as np
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Floats
 from conf.schema.search import Scalar
 from tasks.suggest.acquisition.pareto import scalarised
 from tasks.suggest.space.space import Space, space_of
 from tasks.suggest.types import (
     Direction,
-    Floats,
     Forecast,
     Observation,
     Origin,

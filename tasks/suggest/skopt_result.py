@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from conf.runtime.types import Floats
 from conf.schema.search import Scalar
 from tasks.suggest.problem import row_or_none
 from tasks.suggest.space.parameters import Integer, Parameter, Real
 from tasks.suggest.space.space import Space
-from tasks.suggest.types import Direction, Floats, Observation
+from tasks.suggest.types import Direction, Observation
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult

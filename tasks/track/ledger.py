@@ -25,7 +25,7 @@ from tasks.train.folder import TrialFolder
 from tasks.train.spec import Result, TrialSpec
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Run
+    from mlflow.entities import DatasetInput, Run, RunTag
 
 POINTS = 900  # metrics of one batch; MLflow takes 1,000 entities, parameters and tags included
 
@@ -229,7 +229,7 @@ def _number(run: Run) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _tags(tags: Mapping[str, str]) -> list:
+def _tags(tags: Mapping[str, str]) -> list[RunTag]:
     from mlflow.entities import RunTag
 
     return [RunTag(key, value) for key, value in tags.items()]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.runtime.types import Floats
 from conf.schema.search import Scalar
 from tasks.suggest.acquisition.candidates import climb, near, pool
 from tasks.suggest.acquisition.expected_improvement import (
@@ -27,7 +28,7 @@ from tasks.suggest.surrogate.kernel import Features, features
 from tasks.suggest.surrogate.model import Surrogate
 from tasks.suggest.surrogate.parzen import Parzen
 from tasks.suggest.surrogate.posterior_table import PosteriorTable
-from tasks.suggest.types import Floats, Origin, Rows, Vector
+from tasks.suggest.types import Origin, Rows, Vector
 
 _POOL = 1024
 _LOCAL = 512

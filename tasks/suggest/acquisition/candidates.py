@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from conf.runtime.types import Floats
 from tasks.suggest.space.enumeration import all_rows, configuration_count
 from tasks.suggest.space.initial_design import uniform
 from tasks.suggest.space.parameters import reflected
 from tasks.suggest.space.space import Space
-from tasks.suggest.types import Floats, Rows
+from tasks.suggest.types import Rows
 
 Score = Callable[[Rows], Floats]
 _SCALES = (0.05, 0.15, 0.3)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from conf.runtime.types import Floats
 from tasks.suggest.surrogate.gp import GaussianProcess, lower_factor
 from tasks.suggest.surrogate.kernel import Features, covariance
 from tasks.suggest.surrogate.model import Surrogate
-from tasks.suggest.types import Floats, Forecast, Observation, Vector
+from tasks.suggest.types import Forecast, Observation, Vector
 
 _DRAWS = 256
 

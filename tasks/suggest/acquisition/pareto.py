@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from conf.runtime.types import Floats
 from tasks.suggest.surrogate.output_transform import clip_outliers
-from tasks.suggest.types import Direction, Floats, Observation
+from tasks.suggest.types import Direction, Observation
 
 _SUM = 0.05
 _GOLDEN = 0.6180339887498949

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from conf.runtime.types import Floats
 from conf.schema.search import Scalar
 from tasks.suggest.analysis.fitted_model import FittedModel
 from tasks.suggest.space.enumeration import grid_positions
 from tasks.suggest.space.parameters import Parameter
-from tasks.suggest.types import Floats
 
 _DRAWS = 128
 _RANDOM = 2048

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Floats
 from conf.schema.search import Wanted
 from tasks.suggest.space.parameters import Parameter, Real
-from tasks.suggest.types import Floats
 
 Conditions = tuple["Condition", ...]
 """All must hold for the setting to be active."""

@@ -8,9 +8,10 @@ from itertools import product
 
 import numpy as np
 
+from conf.runtime.types import Floats
 from tasks.suggest.space.parameters import Integer, Listed, Parameter
 from tasks.suggest.space.space import Space
-from tasks.suggest.types import Floats, Rows
+from tasks.suggest.types import Rows
 
 _GRID_LEVELS = 5
 _LARGEST_COUNT = 1_000_000

@@ -8,11 +8,12 @@ from math import gcd
 
 import numpy as np
 
+from conf.runtime.types import Floats
 from conf.schema.search import Scalar
 from tasks.suggest.space.enumeration import all_rows, configuration_count, grid_axes, walk
 from tasks.suggest.space.space import Space
 from tasks.suggest.space.user_priors import spread_by_priors
-from tasks.suggest.types import Floats, Rows
+from tasks.suggest.types import Rows
 
 _TRIES = 64
 _REDRAWS = 8

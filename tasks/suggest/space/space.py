@@ -10,12 +10,13 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from conf.runtime.errors import BadInput
+from conf.runtime.types import Floats
 from conf.schema.search import Choices, Dimension, Range, Scalar
 from tasks.suggest.space.conditions import Conditions, conditions_of, parents_first
 from tasks.suggest.space.constraints import parse
 from tasks.suggest.space.parameters import Parameter, Real, build, is_numeric
 from tasks.suggest.space.user_priors import UserPrior, user_prior
-from tasks.suggest.types import Floats, Rows, SpaceDescription, Values
+from tasks.suggest.types import Rows, SpaceDescription, Values
 
 _DIMENSION: TypeAdapter[Range | Choices] = TypeAdapter(Dimension)
 _CACHED_ROWS = 20_000

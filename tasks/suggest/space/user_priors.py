@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from conf.runtime.types import Floats
 from conf.schema.search import Prior
 from tasks.suggest.space.parameters import Parameter
-from tasks.suggest.types import Floats, Vector
+from tasks.suggest.types import Vector
 
 _STRENGTH = 10.0
 """Decay: the prior has half of its weight after this many results."""

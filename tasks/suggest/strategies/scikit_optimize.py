@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from conf.runtime.types import Floats
 from conf.schema.search import Scalar
 from tasks.suggest.problem import Choice, Picked, Problem
 from tasks.suggest.space.initial_design import untried
@@ -35,7 +36,7 @@ from tasks.suggest.space.space import Space
 from tasks.suggest.strategies.model_free import initial_points, random_points
 from tasks.suggest.surrogate.model import chosen_points
 from tasks.suggest.surrogate.output_transform import standardised
-from tasks.suggest.types import Floats, Origin, SkoptOptions
+from tasks.suggest.types import Origin, SkoptOptions
 
 if TYPE_CHECKING:
     from skopt import Optimizer
@@ -235,7 +236,7 @@ def _gradient_boosting(seed: int) -> GradientBoostingQuantileRegressor:
     from sklearn.utils import RegressorTags, Tags
     from skopt.learning import GradientBoostingQuantileRegressor
 
-    class QuantileRegressor(GradientBoostingQuantileRegressor):
+    class QuantileRegressor(GradientBoostingQuantileRegressor):  # type: ignore[misc]
         """Median, and half the distance of the 16 % and 84 % quantiles as deviation."""
 
         def __sklearn_tags__(self) -> Tags:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.runtime.types import Floats
 from tasks.suggest.space.space import Space
-from tasks.suggest.types import Floats, Matrix, Rows
+from tasks.suggest.types import Matrix, Rows
 
 _EDGE = 1e-5
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from conf.runtime.types import Floats
 from tasks.suggest.space.parameters import reflected
 from tasks.suggest.space.space import Space
-from tasks.suggest.types import Floats, Rows, Vector
+from tasks.suggest.types import Rows, Vector
 
 _SHARE = 0.15
 """Of all trials the better ones, ..."""

@@ -48,10 +48,11 @@ def install() -> None:
     With another version of Lightning its own functions stay, and the trial's log has a warning:
     trials are slower, results are the same.
     """
-    if not may_patch("pytorch-lightning", pl.__version__, "trials train a little slower"):
+    version: str = pl.__version__  # type: ignore[attr-defined]
+    if not may_patch("pytorch-lightning", version, "trials train a little slower"):
         return
     # a trial has its own callbacks: those that other installed packages offer are not looked up
-    callback_connector._load_external_callbacks = lambda group: []  # noqa: ARG005
+    setattr(callback_connector, "_load_external_callbacks", lambda group: [])  # noqa: ARG005, B010
     call._call_callback_hooks = callback_hooks
     call._call_lightning_module_hook = module_hook
     call._call_strategy_hook = strategy_hook
