@@ -247,8 +247,8 @@ def test_a_files_rows_are_answered_by_the_champion(
     if aliases.aliased(client, "digits") is None:
         registered(client, scored, scored.candidate, None)
     np.save(tmp_path / "rows.npy", images[0][:50])
-    answers = predict_file(client, "digits", tmp_path / "rows.npy")
-    assert (answers["label"] == images[1][:50]).mean() > 0.8
+    answers, remarks = predict_file(client, "digits", tmp_path / "rows.npy")
+    assert remarks == [] and (answers["label"] == images[1][:50]).mean() > 0.8
     with pytest.raises(BadInput, match="no registered model 'numbers'"):
         predict_file(client, "numbers", tmp_path / "rows.npy")
 
