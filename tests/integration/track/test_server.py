@@ -2,78 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from conf.runtime.home import Home
-from flows.servers.prefect import free_port
 from tasks.track import store
 from tests.integration.track.conftest import Recorded
 from tests.integration.track.test_tracker import eventually
-
-
-class Server:
-    """`mlflow server` on a port and a database that outlive its process."""
-
-    def __init__(self, folder: Path, database: str) -> None:
-        self.port = free_port()
-        self.folder = folder
-        self.database = database
-        self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        options = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        options += ["--backend-store-uri", self.database]
-        options += ["--artifacts-destination", str(self.folder / "served")]
-        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", *options],
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-            )
-        eventually(self.answers, 90)
-
-    def answers(self) -> bool:
-        with suppress(OSError), urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-        return False
-
-    def kill(self) -> None:
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
+from tests.mlflow_server import MlflowServer
 
 
 @pytest.fixture
 def server(
     tmp_path: Path, home: Home, with_mlflow: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Server]:
+) -> Iterator[MlflowServer]:
     behind = with_mlflow(Home.open(tmp_path / "behind"))
-    server = Server(tmp_path, store.own_uri(behind))
+    server = MlflowServer(tmp_path, store.own_uri(behind))
     server.start()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
     yield server
     server.kill()
 
 
+@pytest.mark.long
 def test_what_happened_while_the_server_was_away_is_written_when_it_is_back(
-    home: Home, server: Server, capfd: pytest.CaptureFixture[str]
+    home: Home, server: MlflowServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     recorded = Recorded(home)
     tracker = recorded.track()
