@@ -6,15 +6,14 @@ take to be up and to be gone, and how long their first pages take to come.
 
 from __future__ import annotations
 
-import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
+from benchmarks.shared import run_dense
 from flows.servers.prefect import free_port
 
 TIMES = 5
@@ -24,12 +23,7 @@ COMMANDS = (["--help"], ["ps"], ["status"], ["check", "digits"])
 def seconds(home: Path, *arguments: str) -> tuple[float, float]:
     """Seconds by the clock, and of the processor, that `dense ARGUMENTS` takes."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "flows.cli.main", *arguments],
-        env={**os.environ, "DENSE_HOME": str(home)},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    run_dense(home, *arguments)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return time.perf_counter() - began, used

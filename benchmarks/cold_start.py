@@ -7,14 +7,13 @@ start side by side take by themselves.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.shared import run_dense, wall_seconds
 from conf.runtime.home import Home
 
 OVERRIDES = ("search.trials=1", "train.epochs=1")
@@ -23,34 +22,16 @@ OVERRIDES = ("search.trials=1", "train.epochs=1")
 def first_step(home: Path) -> float:
     """Seconds from the command to the moment at which the first trial holds its slot."""
     started = time.time()
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "flows.cli.main",
-            "run",
-            "digits",
-            f"name=cold-{started:.0f}",
-            *OVERRIDES,
-        ],
-        env={**os.environ, "DENSE_HOME": str(home)},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    run_dense(home, "run", "digits", f"name=cold-{started:.0f}", *OVERRIDES)
     lock = next((home / "trials" / f"cold-{started:.0f}").glob("0-*/lock"))
     return float(json.loads(lock.read_text())["began"]) - started
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """How long something takes."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def importing(module: str) -> float:
     """Seconds in which a new process imports a module."""
-    return seconds(lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True))
+    return wall_seconds(
+        lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+    )
 
 
 def prefect_server(home: Path) -> float:

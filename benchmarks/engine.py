@@ -29,7 +29,7 @@ from tasks.train.spec import TrialSpec
 
 def run_all(
     engine: LocalEngine, home: Home, prepared: Prepared, configs: Sequence[TrialConfig], slots: int
-) -> dict:
+) -> dict[str, float]:
     """All trials, so many at a time."""
     todo = list(enumerate(configs))
     lock = threading.Lock()

@@ -30,6 +30,7 @@ from conf.runtime import environment
 from conf.runtime.home import Home
 from conf.schema.search import Choices, Range
 from conf.schema.study import Study
+from data.card import TableInputs
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -95,7 +96,8 @@ def parts_of(study: Study, home: Home) -> tuple[Part, Part, Part]:
 
     prepared = prepare(study, home)
     inputs = prepared.card.inputs
-    shift, scale = (np.asarray(inputs[name], dtype=np.float32) for name in ("shift", "scale"))
+    assert isinstance(inputs, TableInputs)
+    shift, scale = inputs.shift_and_scale()
 
     def part(path: Path) -> Part:
         rows = read_rows(path, inputs)

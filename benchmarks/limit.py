@@ -14,10 +14,10 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from benchmarks.shared import load_split, plain_loop
 from conf.loading.digests import derived_seed
 from conf.runtime.home import Home
 from conf.schema.study import Study, TrialConfig
@@ -42,7 +42,7 @@ def small_study(trials: int = 40) -> Study:
 
 
 def configurations(study: Study, trials: int) -> list[TrialConfig]:
-    """The same configurations for whoever is measured."""
+    """The configurations that every candidate trains."""
     draws = np.random.default_rng(study.seed).uniform(-4.0, -2.0, size=trials)
     base = study.trial_config
     return [
@@ -51,72 +51,26 @@ def configurations(study: Study, trials: int) -> list[TrialConfig]:
     ]
 
 
-def plain_loop(config: TrialConfig, card: DataCard, parts: tuple, seed: int) -> list[float]:
-    """One training; how good every epoch is on the validation part."""
-    import torch
-    from torch.nn import functional
-
-    from models import build_net
-    from models.optimizers import build_optimizer, build_schedule
-
-    (x, y), (x_val, y_val) = parts
-    size, epochs = config.train.batch_size, config.train.epochs
-    torch.manual_seed(seed)
-    net = build_net(config, card)
-    optimizer = build_optimizer(config.train, net.parameters())
-    schedule = build_schedule(config.train, optimizer, -(-len(x) // size) * epochs)
-    found = []
-    for _ in range(epochs):
-        net.train()
-        for rows in torch.randperm(len(x)).split(size):
-            optimizer.zero_grad()
-            functional.cross_entropy(net(x[rows]), y[rows]).backward()
-            optimizer.step()
-            schedule.step()
-        net.eval()
-        with torch.no_grad():
-            said = [net(x_val[at : at + 256]).softmax(1) for at in range(0, len(x_val), 256)]
-        found.append(quality(config.evaluate.objective, torch.cat(said), y_val))
-    return found
-
-
-def quality(objective: str, probabilities: Any, targets: Any) -> float:
-    """Of predictions: their accuracy, or their log loss with the sign turned; more is better.
-
-    `probabilities`: a tensor of rows by classes; `targets`: one of class numbers.
-    """
-    if objective == "accuracy":
-        return (probabilities.argmax(1) == targets).float().mean().item()
-    assert objective == "log_loss"
-    return probabilities.gather(1, targets[:, None]).clamp_min(1e-15).log().mean().item()
-
-
-def load(path: Path, card: DataCard) -> tuple:
-    """A part as two tensors."""
-    from data.loading.eval_loader import split_loader
-
-    batch = next(iter(split_loader(card, path, batch_size=100_000)))
-    return batch["x"], batch["y"]
-
-
 def work(pipe: Connection, prepared: Path) -> None:
-    """A warm process: says that it is ready, then trains what it is sent."""
+    """A warm process: report that it is ready, then train the configurations that are sent."""
     import torch
 
     torch.set_num_threads(1)
     card = DataCard.read(prepared / "card.json")
-    parts = tuple(load(prepared / "parts" / name, card) for name in ("train", "validation"))
-    plain_loop(TrialConfig.model_validate(pipe.recv()), card, parts, 0)
+    train, validation = (
+        load_split(prepared / "parts" / name, card) for name in ("train", "validation")
+    )
+    plain_loop(TrialConfig.model_validate(pipe.recv()), card, train, validation, 0)
     pipe.send("ready")
     for number, config in pipe.recv():
         started, worked = time.perf_counter(), time.process_time()
-        best = max(plain_loop(config, card, parts, derived_seed(0, number)))
+        best = max(plain_loop(config, card, train, validation, derived_seed(0, number)))
         seconds, cpu = time.perf_counter() - started, time.process_time() - worked
         pipe.send((number, best, seconds, cpu))
     pipe.send(None)
 
 
-def measure(prepared: Path, configs: Sequence[TrialConfig], processes: int = 2) -> dict:
+def measure(prepared: Path, configs: Sequence[TrialConfig], processes: int = 2) -> dict[str, float]:
     """Seconds from the first training to the last, and of one training."""
     context = multiprocessing.get_context("spawn")
     pipes, workers = [], []

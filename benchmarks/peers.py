@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.limit import quality
+from benchmarks.shared import objective as objective_of
 from conf.loading.digests import derived_seed
 from conf.loading.trial_values import apply_values
 from conf.schema.study import Study
@@ -57,6 +57,7 @@ def train(job: Job, number: int, values: Mapping[str, Any], report: Report) -> f
     import torch
 
     import models
+    from data.card import DataCard
     from data.loading.datamodule import StudyData
 
     quiet()
@@ -66,7 +67,7 @@ def train(job: Job, number: int, values: Mapping[str, Any], report: Report) -> f
     if number >= 0:
         job.note("begin", number)
     record = Record(job, number, values)
-    card = json.loads((prepared / "card.json").read_text())
+    card = DataCard.read(prepared / "card.json")
     parts = prepared / "parts"
     data = StudyData(config, card, parts / "train", parts / "validation", seed)
     pl.seed_everything(seed % 2**32, verbose=False)
@@ -88,7 +89,7 @@ def train(job: Job, number: int, values: Mapping[str, Any], report: Report) -> f
 
         def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
             probabilities, targets = (torch.cat(each) for each in zip(*self.said, strict=True))
-            value = quality(config.evaluate.objective, probabilities, targets)
+            value = objective_of(config.evaluate.objective, probabilities, targets)
             epoch = trainer.current_epoch + 1
             best.append(value)
             record.epoch(epoch, {"val/objective": value, "train/loss": float(self.loss)})

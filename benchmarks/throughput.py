@@ -16,10 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -31,6 +28,7 @@ import psutil
 
 from benchmarks.limit import configurations, measure, small_study
 from benchmarks.peers import Job
+from benchmarks.shared import peer_python, start_dense, start_peer
 from conf.runtime.home import Home
 from tasks.prepare import prepare
 from tasks.report.reproduce import as_yaml
@@ -45,10 +43,7 @@ def run_command(home: Home, trials: int) -> tuple[list[dict[str, Any]], dict[str
     study = home.path / "throughput.yaml"
     study.write_text(as_yaml(small_study(trials)))
     begun = time.time()
-    command = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli.main", "run", str(study), f"resources.slots={SLOTS}"],
-        env={**os.environ, "DENSE_HOME": str(home.path)},
-    )
+    command = start_dense(home.path, "run", str(study), f"resources.slots={SLOTS}")
     journal = home.study("throughput") / "journal.jsonl"
     looks = []
     while command.poll() is None:
@@ -76,12 +71,8 @@ def run_peer(peer: str, python: str, job: Job) -> dict[str, float]:
     path = events.with_suffix(".job.json")
     path.write_text(json.dumps(asdict(job)))
     begun = time.time()
-    subprocess.run(
-        [python, "-m", "benchmarks.peers", peer, str(path)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+    if code := start_peer(python, peer, path).wait():
+        raise SystemExit(f"{peer} ended with exit code {code}")
     lines = [json.loads(line) for line in events.read_text().splitlines()]
     ends = [line["time"] for line in lines if line["what"] == "end"]
     if len(ends) != job.trials:
@@ -170,9 +161,7 @@ def main() -> None:
     parser.add_argument("--sittings", type=int, default=1)
     parser.add_argument("--environments", type=Path)
     given = parser.parse_args()
-    python = sys.executable
-    if given.environments is not None:
-        python = str(given.environments / "tune" / "bin" / "python")
+    python = peer_python(given.environments)
     for trials in given.trials:
         sittings = []
         for _ in range(given.sittings):

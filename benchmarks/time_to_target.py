@@ -8,7 +8,7 @@ for as many trials as it likes. The loss, not the accuracy: of 359 rows the best
 and one row decides.
 
 The clock runs from the first training's begin; `cold` is from the command on. The curves of random
-search are kept in `time_to_target.json` beside this file; `--environments DIR` is as for
+search are kept in `records/random_search.json`; `--environments DIR` is as for
 throughput.
 """
 
@@ -17,10 +17,8 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -31,12 +29,20 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.limit import load, plain_loop
 from benchmarks.peers import Job
+from benchmarks.shared import (
+    RECORDS,
+    load_split,
+    peer_python,
+    plain_loop,
+    start_dense,
+    start_peer,
+)
 from conf.loading.digests import derived_seed
 from conf.loading.trial_values import apply_values
 from conf.runtime.home import Home
 from conf.schema.study import Study
+from data.card import DataCard
 from tasks.prepare import prepare
 from tasks.report.reproduce import as_yaml
 from tasks.suggest.optimizer import Optimizer
@@ -44,7 +50,7 @@ from tasks.suggest.optimizer import Optimizer
 TRIALS, EPOCHS, SLOTS = 100, 18, 2
 WHOLE = TRIALS * EPOCHS
 """Epochs of random search, and the most that a tuner may train."""
-CURVES = Path(__file__).with_name("time_to_target.json")
+CURVES = RECORDS / "random_search.json"
 Found = dict[str, Any]
 
 
@@ -95,9 +101,11 @@ def curve(study: Study, number: int, values: dict[str, Any], path: Path) -> list
 
     torch.set_num_threads(1)
     config = apply_values(study.trial_config, values)
-    card = json.loads((path / "card.json").read_text())
-    parts = tuple(load(path / "parts" / part, card) for part in ("train", "validation"))
-    return plain_loop(config, card, parts, derived_seed(study.seed, "random", number))
+    card = DataCard.read(path / "card.json")
+    train, validation = (
+        load_split(path / "parts" / name, card) for name in ("train", "validation")
+    )
+    return plain_loop(config, card, train, validation, derived_seed(study.seed, "random", number))
 
 
 def target_of(seed: int, path: Path) -> tuple[float, int]:
@@ -165,11 +173,7 @@ def ours(study: Study, folder: Path, target: float) -> Found:
     path = home.path / "target.yaml"
     path.write_text(as_yaml(study))
     begun = time.time()
-    command = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli.main", "run", str(path)],
-        env={**os.environ, "DENSE_HOME": str(home.path)},
-        stdout=subprocess.DEVNULL,
-    )
+    command = start_dense(home.path, "run", str(path), quiet=True)
 
     def lines() -> list[Found]:
         files = home.trials(study.name).glob("[0-9]*/metrics.jsonl")
@@ -194,11 +198,7 @@ def a_peer(peer: str, python: str, study: Study, path: Path, folder: Path, targe
     job = Job(study.model_dump(mode="json"), str(path), str(events), WHOLE)
     events.with_suffix(".job.json").write_text(json.dumps(asdict(job)))
     begun = time.time()
-    command = subprocess.Popen(
-        [python, "-m", "benchmarks.peers", peer, str(events.with_suffix(".job.json"))],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-    )
+    command = start_peer(python, peer, events.with_suffix(".job.json"))
 
     def lines() -> list[Found]:
         read = events.read_text().splitlines(keepends=True) if events.exists() else []
@@ -217,9 +217,7 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", default=["dense", "optuna", "ray"])
     parser.add_argument("--environments", type=Path)
     given = parser.parse_args()
-    python = sys.executable
-    if given.environments is not None:
-        python = str(given.environments / "tune" / "bin" / "python")
+    python = peer_python(given.environments)
     rows: dict[str, list[Found]] = {peer: [] for peer in given.peers}
     for seed in given.seeds:
         study = a_study(seed)

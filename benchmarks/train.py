@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.shared import cpu_seconds
 from conf.loading.digests import derived_seed, trial_digest
 from conf.loading.load import load_study
 from conf.loading.trial_values import apply_values
@@ -195,21 +196,14 @@ def frozen(
     behind = spec_of(study, prepared, 8, {"model.tune": "frozen", "train.batch_size": 64})
     for file in (home.features / prepared.key).glob("*.npy"):
         file.unlink()
-    first = apart(lambda: seconds(lambda: built(head)))
-    again = apart(lambda: seconds(lambda: built(head)))
+    first = apart(lambda: cpu_seconds(lambda: built(head)))
+    again = apart(lambda: cpu_seconds(lambda: built(head)))
     yield "features: computed, found", f"{first:.1f} s", f"{again:.2f} s", "once a data key"
     kept, computed = in_turns(turns, lambda: plain(head), lambda: plain(behind))
     yield "frozen MiniLM, a step of 64: kept, anew", ms(kept), ms(computed), of(computed, kept)
     steps = -(-prepared.card.rows.train // 64)
     even = first / (steps * (computed - kept))
     yield "epochs after which keeping pays", f"{even:.1f}", "", f"{steps} steps an epoch"
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    """Processor seconds of some work."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def ready(name: str, home: Home) -> tuple[Study, Prepared]:

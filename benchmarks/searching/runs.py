@@ -18,7 +18,7 @@ from benchmarks.searching.problems import Problem, evaluate
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-CACHE = HERE / "runs.jsonl"
+CACHE = HERE.parent / "records" / "search.jsonl"
 ROUNDS, BATCH = 16, 8
 PACKAGES = {"skopt": "scikit-optimize", "optuna": "optuna", "hyperopt": "hyperopt", "hebo": "HEBO"}
 
