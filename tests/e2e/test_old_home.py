@@ -49,9 +49,12 @@ def test_a_page_is_built_from_its_record(old: Command) -> None:
 
 @pytest.mark.parametrize("model", ["small", "forest"])
 def test_mlflow_loads_its_champions_and_they_predict_the_same(
-    old: Command, expected: dict[str, dict[str, list[float]]], model: str
+    old: Command,
+    expected: dict[str, dict[str, list[float]]],
+    model: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    mlflow.set_tracking_uri(f"sqlite:///{old.home / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{old.home / 'mlflow.db'}")
     rows = {
         "small": sklearn.datasets.load_digits().images[:40],
         "forest": sklearn.datasets.load_wine().data[::9],
