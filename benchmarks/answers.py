@@ -1,7 +1,8 @@
-"""python -m benchmarks.answers [HOME]
+"""Response times of `dense`, its servers and their first pages.
 
-How quickly `dense` answers in a home (a temporary one when none is given), how long its servers
-take to be up and to be gone, and how long their first pages take to come.
+    python -m benchmarks.answers [HOME]
+
+Without HOME a temporary home is used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""python -m benchmarks.cold_start
+"""Seconds from the command to the first training step, in a fresh and in a used home.
 
-From the command to the first training step, in a fresh and in a used home, and what the parts that
-start side by side take by themselves.
+    python -m benchmarks.cold_start
+
+Also the seconds of the parts that start in parallel, each alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
-"""python -m benchmarks.data [--images 10000] [--texts 100000] [--trials 8]
+"""Preparation and loading: seconds, memory, and the loader's share of an epoch.
 
-Prepare large data the first and the second time, the loader against a plain PyTorch one with the
-same albumentations pipeline, the loader against the training step of the shipped studies, and the
-memory of trials that share one prepared set. Each part runs in processes of its own, on one thread.
+    python -m benchmarks.data [--images 10000] [--texts 100000] [--trials 8]
+
+Prepares large data for the first and the second time, compares the loader with a plain PyTorch
+loader with the same albumentations pipeline and with the training steps of the shipped studies, and
+measures the memory of trials that share one prepared set. Each part runs in processes of its own,
+on one thread.
 """
 
 from __future__ import annotations
@@ -229,7 +232,7 @@ def parts(home: Path, trials: int) -> Iterator[tuple[str, dict[str, float]]]:
 
 def main() -> None:
     """Run everything, or one part of it in this process."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--texts", type=int, default=100_000)
     parser.add_argument("--trials", type=int, default=8)

@@ -1,7 +1,9 @@
-"""python -m benchmarks.engine [--trials 40]
+"""Throughput of the trial engine alone, compared with plain PyTorch loops.
 
-The trial engine alone against the bare limit, in one sitting: limit, engine, limit. No search, no
-MLflow, no Prefect; what is lost here is Lightning's, the process's and the trial folder's.
+    python -m benchmarks.engine [--trials 40]
+
+Runs the limit, the engine and the limit again, without search, MLflow and Prefect. What is lost
+here is the cost of Lightning, of the process and of the trial folder.
 """
 
 from __future__ import annotations
@@ -82,7 +84,7 @@ def run_all(
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=40)
     trials = parser.parse_args().trials
     study = small_study(trials)

@@ -1,12 +1,13 @@
-"""python -m benchmarks.estimators [--divisions 0 1 2 3 4] [--fits 24]
+"""The search of the study `wine-forest` compared with scikit-optimize's `BayesSearchCV`.
 
-The search of the study `wine-forest` against scikit-optimize's `BayesSearchCV`, with as many fits.
+    python -m benchmarks.estimators [--divisions 0 1 2 3 4] [--fits 24]
 
-Four families of estimators in one conditional space, chosen by log loss on one validation part;
-the best is fitted again on both parts and scored once on the test part. Both search the same ranges
-over the same estimators and rows. `BayesSearchCV` takes one space after the other, so that each
-family has its equal share of the fits; ours has one space, and divides them itself. Of the share of
-a family its first 10 are random as it comes, which is all of 6; so it runs with 3, too.
+Four families of estimators in one conditional space are selected by log loss on one validation
+split. The best one is refitted on train and validation and scored once on the test split. Both
+search the same ranges over the same estimators and rows, with the same number of fits.
+`BayesSearchCV` takes one space after the other, so each family gets an equal share of the fits,
+while our search has a single space and divides them itself. By default the first 10 fits of a
+family are random, which is more than its share of 6, so it also runs with 3.
 """
 
 from __future__ import annotations
@@ -206,7 +207,7 @@ def found(
 
 def main() -> None:
     """Run both on several divisions of the rows, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--divisions", type=int, nargs="+", default=list(range(5)), help="seeds of the split"
     )

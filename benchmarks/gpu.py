@@ -1,11 +1,13 @@
-"""python -m benchmarks.gpu [--device cuda] [--quick]
+"""One GPU with small and medium models: packing, a training step, BERT.
 
-What one GPU does with small and middling models; needs torch, Lightning and transformers, and no
-home, study or network. Printed is a table: trials an hour with 1, 2, 4 and 8 trial processes on the
-GPU, and how busy it was; milliseconds of a small network's step in Lightning and in a plain loop;
-tokens a second of a BERT of MiniLM's size, made from its configuration, in float32, bfloat16 and
-compiled, and the share of the GPU's peak. Without a GPU it says so and ends well;
-`--device cpu --quick` runs every part of it small on the CPU, which proves that it works.
+    python -m benchmarks.gpu [--device cuda] [--quick]
+
+Needs torch, Lightning and transformers, but no home, study or network. Prints a table: trials per
+hour with 1, 2, 4 and 8 trial processes on the GPU, and its utilisation; milliseconds per step of a
+small network in Lightning and in a plain loop; tokens per second of a BERT of MiniLM's size, built
+from its configuration, in float32, bfloat16 and compiled, and the share of the GPU's peak. Without
+a GPU it says so and exits with 0; `--device cpu --quick` runs a small version of every part on the
+CPU.
 """
 
 from __future__ import annotations
@@ -277,7 +279,7 @@ def share(operations: float, device: str) -> str:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--quick", action="store_true", help="little of everything")
     given = parser.parse_args()

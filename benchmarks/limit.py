@@ -1,7 +1,8 @@
-"""python -m benchmarks.limit [--trials 40]
+"""The limit of throughput: the trainings of a study as plain PyTorch loops in warm processes.
 
-The bare limit of a throughput measurement: the trainings of a study as plain PyTorch loops, in warm
-processes that have everything imported and the data in memory. No Lightning, no record, no files.
+    python -m benchmarks.limit [--trials 40]
+
+Everything is imported and the data is in memory; there is no Lightning, no record and no file.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def measure(prepared: Path, configs: Sequence[TrialConfig], processes: int = 2) 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=40)
     trials = parser.parse_args().trials
     from tasks.prepare import prepare

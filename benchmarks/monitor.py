@@ -1,7 +1,7 @@
-"""How often the monitor raises a false alarm, and from what severity on a true one.
+"""False alarms of the drift monitor, and the severity from which it raises a true one.
 
 python -m benchmarks.monitor --looks 200
-python -m benchmarks.monitor --home FOLDER --only turned   # goes on with the champion that is there
+python -m benchmarks.monitor --home FOLDER --only turned   # reuses the champion in FOLDER
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What other tuners do with the same trials: `python -m benchmarks.peers PEER JOB`.
+"""Other tuners on the same trials: `python -m benchmarks.peers PEER JOB`.
 
-Run in an environment that has the peer, by `benchmarks.throughput` and `benchmarks.time_to_target`.
-All train the same Lightning module on the same prepared data, two trials at a time. A job is a
-JSON file; what happens is appended to the file that it names, a JSON object a line: `begin`,
-`epoch` and `end` of each trial, with the time.
+Runs in an environment that has the peer, started by `benchmarks.throughput` and
+`benchmarks.time_to_target`. All peers train the same Lightning module on the same prepared data,
+two trials at a time. A job is a JSON file. Events are appended to the file that it names, one JSON
+object per line with the time: `begin`, `epoch` and `end` of each trial.
 """
 
 from __future__ import annotations

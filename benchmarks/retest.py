@@ -1,10 +1,10 @@
-"""How often the best of N trials is not the best configuration, and how often the re-tested one is.
+"""How often the selected trial is not the best configuration, with and without a re-test.
 
     python -m benchmarks.retest [--trials 60] [--seeds 9] [--table retest.json]
 
-Every configuration is trained on many seeds, so that its true mean is known. Then the champion
-step is replayed many times: one seed of each configuration plays the search, the re-test takes the
-others. Figures are in README.md beside this file.
+Every configuration is trained on many seeds, which gives its true mean. Then the selection of a
+champion is replayed many times: one seed of each configuration plays the search, the re-test takes
+the others. README.md in this folder has the figures.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def replayed(
 
 def main() -> None:
     """Train the table if need be, replay, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=9)
     parser.add_argument("--table", type=Path, default=Path("retest.json"))

@@ -1,10 +1,11 @@
-"""python -m benchmarks.scale [--trials 1000]
+"""Cost per trial of a long study: the first hundred trials compared with the last hundred.
 
-Whether a long study stays as quick as a short one: tiny trials through the real command with the
-full record. Printed are what a trial of the first hundred and of the last hundred costs (processor
-seconds of the driver and of Prefect's server, calls of MLflow, slot seconds besides the training),
-the driver's memory, and the size of the journal and the record. Processor seconds say more than
-the clock where other work shares the machine.
+    python -m benchmarks.scale [--trials 1000]
+
+Tiny trials run through the real command with the full record. Prints the cost per trial of the
+first and of the last hundred trials (processor seconds of the driver and of Prefect's server,
+MLflow calls, slot seconds outside training), the driver's memory, and the size of journal and
+record. On a shared machine processor seconds are more reliable than the clock.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def part(looks: list[Look], lines: list[dict[str, Any]], first: int, last: int) 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=1_000)
     parser.add_argument("--strategy", default="random")
     parser.add_argument("--drive", nargs=2, metavar=("STUDY", "NOTES"), help=argparse.SUPPRESS)

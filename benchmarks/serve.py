@@ -1,4 +1,4 @@
-"""Requests a second and the time of each, of a champion behind `mlflow models serve`.
+"""Requests per second and latency of a champion behind `mlflow models serve`.
 
 python -m benchmarks.serve
 python -m benchmarks.serve --home FOLDER --clients 1 2 8 --rows 1 32 --seconds 20

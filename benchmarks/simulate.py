@@ -1,9 +1,11 @@
-"""python -m benchmarks.simulate [--trials 100000] [--slots 1000] [--strategy bayes]
+"""A simulated study of 100,000 trials on 1,000 slots.
 
-A study of a size that no machine here could train: the real journal lines, fold, policy and, with
-`--strategy`, the real search, with a clock that is told and trials that are arithmetic
-(`tests.unit.study.simulation`). Printed are the driver's processor time a line of the journal,
-early and late, that of a batch of suggestions, the journal's size and the time to read it again.
+    python -m benchmarks.simulate [--trials 100000] [--slots 1000] [--strategy bayes]
+
+Uses the real journal lines, fold, policy and, with `--strategy`, the real search, with a simulated
+clock and trials that are arithmetic (`tests.unit.study.simulation`). Prints the driver's processor
+time per journal line, early and late, the time of a batch of suggestions, the size of the journal,
+and the time to read it again.
 """
 
 from __future__ import annotations
@@ -107,7 +109,7 @@ def pace(marks: list[tuple[int, float]], searching: float) -> tuple[float, float
 
 def main() -> None:
     """Simulate and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=100_000)
     parser.add_argument("--slots", type=int, default=1_000)
     parser.add_argument("--strategy", help="propose with this; else from numbers alone")

@@ -1,14 +1,17 @@
-"""python -m benchmarks.throughput [--trials 40 120] [--peers optuna ray hyperopt] [--sittings 3]
+"""Small trials through the whole system, compared with plain loops and with other tuners.
 
-Small trials through the whole system against the bare limit and the peers, in one sitting: limit,
-study, limit, peer, limit ... Each is held against the limits before and after it.
+    python -m benchmarks.throughput [--trials 40 120] [--peers optuna ray hyperopt] [--sittings 3]
 
-The study is run by the real command with its full record. The clock runs from the first `asked` to
-the last `finished` line of its journal, when every server is up. The limit is the same trainings as
-plain PyTorch loops in two warm processes. A peer trains the same configurations with Lightning, two
-at a time, with a child run in MLflow each (`benchmarks.peers`); its clock runs from the first
-trial's begin to the last one's end, after its processes are warm. `cold` is from the command on.
-`--environments DIR` names the folder in whose `tune` folder the peers are installed, if not here.
+One sitting runs limit, study, limit, peer, limit and so on; each is compared with the limits before
+and after it.
+
+The study runs through the real command with its full record. Its clock runs from the first `asked`
+to the last `finished` line of the journal, when every server is up. The limit is the same trainings
+as plain PyTorch loops in two warm processes. A peer trains the same configurations with Lightning,
+two at a time, with a child run in MLflow for each (`benchmarks.peers`); its clock runs from the
+start of the first trial to the end of the last one, after its processes are warm. `cold` counts
+from the command. `--environments DIR` names the folder whose `tune` folder is the environment with
+the peers, if it is not this one.
 """
 
 from __future__ import annotations
@@ -155,7 +158,7 @@ def median_shares(sittings: Sequence[dict[str, Any]], names: Sequence[str]) -> d
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, nargs="+", default=[40])
     parser.add_argument("--peers", nargs="*", default=[], choices=["optuna", "ray", "hyperopt"])
     parser.add_argument("--sittings", type=int, default=1)

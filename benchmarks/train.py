@@ -1,11 +1,14 @@
-"""python -m benchmarks.train [--home FOLDER] [--steps 15] [--turns 3] [--as-python-starts]
+"""The training loop of a trial: Lightning, padding, cached features and LoRA, in processor seconds.
 
-What the trial's training loop costs and saves: Lightning's step against a plain loop, padding by
-batch against padding to the most, features kept against computed anew, LoRA against full tuning.
+    python -m benchmarks.train [--home FOLDER] [--steps 15] [--turns 3] [--as-python-starts]
 
-Everything is measured in processor seconds of one thread, each part in a process forked for it, and
-what is compared runs in turns, all of it in the environment of a trial, where memory stays with the
-process; or in that which Python starts in. Data and weights are those of `digits` and `tweets`.
+Compares Lightning's step with a plain loop, padding per batch with padding to the longest text,
+cached features with features computed in the trial, and LoRA with full fine-tuning.
+
+Everything is measured in processor seconds of one thread, each part in a forked process, and
+compared parts take turns. They run in the environment of a trial, where memory stays with the
+process, or with `--as-python-starts` in Python's default. Data and weights are those of `digits`
+and `tweets`.
 """
 
 from __future__ import annotations
@@ -227,7 +230,7 @@ def of(one: float, other: float) -> str:
 
 def main() -> None:
     """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--home", type=Path, default=None, help="where data and weights are kept")
     parser.add_argument("--steps", type=int, default=15, help="of MiniLM; the CNN makes 20 times")
     parser.add_argument("--turns", type=int, default=3, help="measurements of each")
